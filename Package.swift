@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Dependencies point one way, from the command line down to the two C libraries. A target sees
+// only what its room may touch: what scores cannot open a socket, what talks AMQP cannot see SQL.
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+let package = Package(
+    name: "amity",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "amity", targets: ["AmityCLI"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CRabbitMQ",
+            pkgConfig: "librabbitmq",
+            providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]
+        ),
+        .systemLibrary(
+            name: "CPostgres",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+        ),
+        .target(name: "FriendshipScoring", swiftSettings: strict),
+        .target(
+            name: "WorkerRuntime",
+            dependencies: [
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "AMQP",
+            dependencies: [
+                "CRabbitMQ", "WorkerRuntime",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(name: "Postgres", dependencies: ["CPostgres"], swiftSettings: strict),
+        .target(
+            name: "Amity",
+            dependencies: [
+                "AMQP", "FriendshipScoring", "Postgres", "WorkerRuntime",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "AmityCLI",
+            dependencies: [
+                "AMQP", "Amity",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "FriendshipScoringTests",
+            dependencies: ["FriendshipScoring"],
+            resources: [.copy("golden")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "WorkerRuntimeTests",
+            dependencies: ["WorkerRuntime"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "AmityTests", dependencies: ["Amity"], swiftSettings: strict),
+        .target(
+            name: "TestSupport",
+            dependencies: ["AMQP", "Amity", "Postgres"],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["AMQP", "Amity", "AmityCLI", "Postgres", "TestSupport"],
+            resources: [.copy("schemas")],
+            swiftSettings: strict
+        ),
+    ]
+)

@@ -1,0 +1,45 @@
+// Everything that touches librabbitmq. A connection lives on one thread and is used by no other;
+// what crosses threads are values (`Delivery`, `Completion`) through mailboxes.
+
+import CRabbitMQ
+
+/// What went wrong between us and the broker, safe to log: no password, no body.
+package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The library gave up: a socket, a timeout, bytes that are not AMQP. `status` is its code.
+    case library(status: Int32, during: String)
+    /// The broker closed the connection or the channel, e.g. 406 PRECONDITION_FAILED.
+    case closedByBroker(code: UInt16, text: String, during: String)
+    /// The broker cancelled our consumer, e.g. because the queue was deleted.
+    case consumerCancelled
+    /// Frames in an order that AMQP does not allow.
+    case protocolViolation(String)
+    /// A message came back: no queue has the name it was published to.
+    case unroutable(queue: String)
+    /// The broker answered a publish with a nack, e.g. at a length limit with reject-publish.
+    case refused
+
+    package var description: String {
+        switch self {
+        case .library(let status, let operation):
+            "\(operation): \(String(cString: amqp_error_string2(status)))"
+        case .closedByBroker(let code, let text, let operation):
+            "\(operation): the broker answered \(code) \(text)"
+        case .consumerCancelled: "the broker cancelled the consumer (queue deleted or moved?)"
+        case .protocolViolation(let what): "unexpected frame: \(what)"
+        case .unroutable(let queue): "there is no queue \(queue) to publish to"
+        case .refused: "the broker refused a message (a queue's length limit?)"
+        }
+    }
+
+    /// The broker's reply code, when it gave one.
+    package var replyCode: UInt16? {
+        if case .closedByBroker(let code, _, _) = self { code } else { nil }
+    }
+}
+
+/// The reply codes of AMQP 0-9-1 that are acted on.
+package enum ReplyCode {
+    package static let accessRefused: UInt16 = 403
+    package static let notFound: UInt16 = 404
+    package static let preconditionFailed: UInt16 = 406
+}

@@ -1,0 +1,321 @@
+import CRabbitMQ
+import Glibc
+import WorkerRuntime
+
+/// Sole owner of one librabbitmq connection, and of channel 1 on it.
+///
+/// It cannot be copied and is not Sendable, so it lives on the stack of the thread that opened it;
+/// a precondition names that thread should somebody find a way round.
+struct Connection: ~Copyable {
+    private let handle: amqp_connection_state_t
+    private let owner = pthread_self()
+    /// Seconds, as negotiated; bounds how long the owner may stay away from the library.
+    let heartbeatSeconds: Int
+
+    private static let channel: amqp_channel_t = 1
+    /// The library's default; larger values only cost memory per connection.
+    private static let frameMax: Int32 = 131_072
+    /// Chosen: a broker that does not answer a declaration in this time is not well.
+    private static let rpcTimeout: Duration = .seconds(10)
+
+    /// Connects and logs in.
+    ///
+    /// - Parameter timeout: upper bound on the TCP connect, and again on the handshake.
+    init(to endpoint: Endpoint, timeout: Duration) throws(AMQPError) {
+        guard let handle = amqp_new_connection() else {
+            throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
+        }
+        do throws(AMQPError) {
+            heartbeatSeconds = try Self.open(handle, to: endpoint, timeout: timeout)
+        } catch {
+            amqp_destroy_connection(handle)  // A failed init runs no deinit.
+            throw error
+        }
+        self.handle = handle
+    }
+
+    deinit { amqp_destroy_connection(handle) }
+
+    private static func open(
+        _ handle: amqp_connection_state_t,
+        to endpoint: Endpoint,
+        timeout: Duration
+    ) throws(AMQPError) -> Int {
+        guard let socket = amqp_tcp_socket_new(handle) else {
+            throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
+        }
+        var limit = timeval(timeout)
+        try check(
+            amqp_socket_open_noblock(socket, endpoint.host, Int32(endpoint.port), &limit),
+            "connect to \(endpoint.host):\(endpoint.port)"
+        )
+        amqp_set_handshake_timeout(handle, &limit)
+        var rpcLimit = timeval(rpcTimeout)
+        amqp_set_rpc_timeout(handle, &rpcLimit)
+        var arena = Arena()
+        var properties = arena.table(clientProperties(of: endpoint))
+        try check(
+            amity_login_plain(
+                handle,
+                endpoint.virtualHost,
+                frameMax,
+                Int32(endpoint.heartbeatSeconds),
+                &properties,
+                endpoint.username,
+                endpoint.password
+            ),
+            "log in as \(endpoint.username) to vhost \(endpoint.virtualHost)"
+        )
+        bound(unacknowledged: amqp_get_sockfd(handle), by: 2 * endpoint.heartbeatSeconds)
+        return Int(amqp_get_heartbeat(handle))
+    }
+
+    /// Without these the broker drops the consumer of a deleted queue without a word.
+    private static func clientProperties(of endpoint: Endpoint) -> [(String, FieldValue)] {
+        [
+            ("product", .scalar(.string("amity"))),
+            ("version", .scalar(.string(endpoint.productVersion))),
+            ("connection_name", .scalar(.string(endpoint.connectionName))),
+            (
+                "capabilities",
+                .table([
+                    ("consumer_cancel_notify", .scalar(.bool(true))),
+                    ("connection.blocked", .scalar(.bool(true))),
+                    ("publisher_confirms", .scalar(.bool(true))),
+                    ("authentication_failure_close", .scalar(.bool(true))),
+                ])
+            ),
+        ]
+    }
+
+    /// The kernel gives up a link whose peer acknowledges nothing, so that a send cannot hang on
+    /// it for the quarter of an hour that TCP would grant.
+    private static func bound(unacknowledged descriptor: Int32, by seconds: Int) {
+        var milliseconds = UInt32(seconds * 1000)
+        _ = setsockopt(descriptor, Int32(IPPROTO_TCP), 18 /* TCP_USER_TIMEOUT */, &milliseconds, 4)
+    }
+}
+
+// MARK: - Channel and topology
+
+extension Connection {
+    func openChannel() throws(AMQPError) {
+        assertOwned()
+        amqp_channel_open(handle, Self.channel)
+        try checkReply("open a channel")
+    }
+
+    func limitPrefetch(to count: UInt16) throws(AMQPError) {
+        assertOwned()
+        amqp_basic_qos(handle, Self.channel, 0, count, 0)
+        try checkReply("set the prefetch count")
+    }
+
+    func consume(from queue: String, tag: String) throws(AMQPError) {
+        assertOwned()
+        var arena = Arena()
+        amqp_basic_consume(
+            handle,
+            Self.channel,
+            arena.bytes(queue),
+            arena.bytes(tag),
+            0,
+            0,
+            0,
+            amqp_table_t()
+        )
+        try checkReply("consume from queue \(queue)")
+    }
+
+    /// Stops deliveries. Those under way are kept by the library and still taken by `nextFrame`.
+    func cancelConsumer(tag: String) throws(AMQPError) {
+        assertOwned()
+        var arena = Arena()
+        amqp_basic_cancel(handle, Self.channel, arena.bytes(tag))
+        try checkReply("cancel the consumer")
+    }
+
+    func selectConfirms() throws(AMQPError) {
+        assertOwned()
+        amqp_confirm_select(handle, Self.channel)
+        try checkReply("switch on publisher confirms")
+    }
+
+    /// - Parameter passive: only asks whether it exists; 404 when not.
+    /// - Returns: messages ready in it.
+    @discardableResult
+    func declareQueue(
+        _ name: String,
+        passive: Bool,
+        arguments: [(String, HeaderValue)] = []
+    ) throws(AMQPError) -> Int {
+        assertOwned()
+        var arena = Arena()
+        let ok = amqp_queue_declare(
+            handle,
+            Self.channel,
+            arena.bytes(name),
+            passive ? 1 : 0,
+            1,
+            0,
+            0,
+            arena.table(arguments.map { ($0, .scalar($1)) })
+        )
+        let ready = ok.map { Int($0.pointee.message_count) }
+        try checkReply("declare queue \(name)")
+        return ready ?? 0
+    }
+
+    func declareDirectExchange(_ name: String, passive: Bool) throws(AMQPError) {
+        assertOwned()
+        var arena = Arena()
+        amqp_exchange_declare(
+            handle,
+            Self.channel,
+            arena.bytes(name),
+            arena.bytes("direct"),
+            passive ? 1 : 0,
+            1,
+            0,
+            0,
+            amqp_table_t()
+        )
+        try checkReply("declare exchange \(name)")
+    }
+
+    func bind(queue: String, to exchange: String, routingKey: String) throws(AMQPError) {
+        assertOwned()
+        var arena = Arena()
+        amqp_queue_bind(
+            handle,
+            Self.channel,
+            arena.bytes(queue),
+            arena.bytes(exchange),
+            arena.bytes(routingKey),
+            amqp_table_t()
+        )
+        try checkReply("bind queue \(queue) to exchange \(exchange)")
+    }
+
+    /// Says goodbye. Whatever is unsettled goes back to its queue.
+    func close() throws(AMQPError) {
+        assertOwned()
+        let reply = amqp_connection_close(handle, AMQP_REPLY_SUCCESS)
+        try Self.check(reply, "close the connection")
+    }
+}
+
+// MARK: - Settling and publishing
+
+extension Connection {
+    func send(_ frame: SettlementLedger.Frame) throws(AMQPError) {
+        assertOwned()
+        switch frame {
+        case .ack(let tag, let multiple):
+            try Self.check(amqp_basic_ack(handle, Self.channel, tag, multiple ? 1 : 0), "ack")
+        case .requeue(let tag):
+            try Self.check(amqp_basic_nack(handle, Self.channel, tag, 0, 1), "requeue")
+        }
+    }
+
+    /// Publishes persistent and mandatory: what no queue takes comes back as `.returned`.
+    func publish(
+        _ message: Message,
+        exchange: String,
+        routingKey: String
+    ) throws(AMQPError) {
+        assertOwned()
+        var arena = Arena()
+        var properties = message.properties.encoded(in: &arena)
+        let (exchange, routingKey) = (arena.bytes(exchange), arena.bytes(routingKey))
+        let status = message.body.withUnsafeBytes { body in
+            amqp_basic_publish(
+                handle,
+                Self.channel,
+                exchange,
+                routingKey,
+                1,
+                0,
+                &properties,
+                amqp_bytes_t(
+                    len: body.count,
+                    bytes: UnsafeMutableRawPointer(mutating: body.baseAddress)
+                )
+            )
+        }
+        try Self.check(status, "publish")
+    }
+}
+
+// MARK: - Receiving
+
+extension Connection {
+    /// The socket to poll. Only meaningful once `nextFrame` has answered nil.
+    var descriptor: Int32 { amqp_get_sockfd(handle) }
+
+    /// Takes one frame if one is there; never waits. Also services heartbeats, so the owner calls
+    /// it at least every half heartbeat.
+    func nextFrame() throws(AMQPError) -> Frame? {
+        assertOwned()
+        var frame = amqp_frame_t()
+        var noWait = timeval(tv_sec: 0, tv_usec: 0)
+        let status = amqp_simple_wait_frame_noblock(handle, &frame, &noWait)
+        if status == AMQP_STATUS_TIMEOUT.rawValue { return nil }
+        try Self.check(status, "receive")
+        let copied = try Frame(copying: frame)
+        amqp_maybe_release_buffers(handle)
+        return copied
+    }
+}
+
+// MARK: - Replies
+
+extension Connection {
+    private func assertOwned() {
+        precondition(
+            pthread_equal(owner, pthread_self()) != 0,
+            "a connection is used only by the thread that opened it"
+        )
+    }
+
+    /// Checks the last call. After a channel exception the channel is opened again, so that the
+    /// caller may go on with the connection.
+    private func checkReply(_ operation: String) throws(AMQPError) {
+        let reply = amqp_get_rpc_reply(handle)
+        do throws(AMQPError) {
+            try Self.check(reply, operation)
+        } catch {
+            if reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION,
+                reply.reply.id == amity_channel_close
+            {
+                amity_send_channel_close_ok(handle, Self.channel)
+                amqp_channel_open(handle, Self.channel)
+            }
+            throw error
+        }
+        amqp_maybe_release_buffers(handle)
+    }
+
+    private static func check(_ status: Int32, _ operation: String) throws(AMQPError) {
+        if status != AMQP_STATUS_OK.rawValue { throw .library(status: status, during: operation) }
+    }
+
+    private static func check(_ reply: amqp_rpc_reply_t, _ operation: String) throws(AMQPError) {
+        switch reply.reply_type {
+        case AMQP_RESPONSE_NORMAL:
+            return
+        case AMQP_RESPONSE_SERVER_EXCEPTION:
+            throw Frame.closed(by: reply.reply, during: operation)
+                ?? .protocolViolation("method \(reply.reply.id) instead of a reply")
+        case _:
+            throw .library(status: reply.library_error, during: operation)
+        }
+    }
+}
+
+extension timeval {
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self.init(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+    }
+}

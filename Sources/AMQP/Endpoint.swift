@@ -1,0 +1,39 @@
+/// Where the broker is and who we are there.
+package struct Endpoint: Sendable, Equatable {
+    package var host: String
+    package var port: UInt16
+    package var virtualHost: String
+    package var username: String
+    package var password: String
+    /// Seconds between heartbeats asked for; the broker may ask for fewer.
+    package var heartbeatSeconds: Int
+    /// Shown in the broker's list of connections.
+    package var connectionName: String
+    package var productVersion: String
+
+    package init(
+        host: String,
+        port: UInt16,
+        virtualHost: String,
+        username: String,
+        password: String,
+        heartbeatSeconds: Int,
+        connectionName: String,
+        productVersion: String
+    ) {
+        self.host = host
+        self.port = port
+        self.virtualHost = virtualHost
+        self.username = username
+        self.password = password
+        self.heartbeatSeconds = heartbeatSeconds
+        self.connectionName = connectionName
+        self.productVersion = productVersion
+    }
+
+    package func named(_ name: String) -> Endpoint {
+        var copy = self
+        copy.connectionName = name
+        return copy
+    }
+}

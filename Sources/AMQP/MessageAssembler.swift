@@ -1,0 +1,69 @@
+import WorkerRuntime
+
+/// Puts a method, a header and body frames together to one message. Frames of one channel are
+/// never interleaved, so one message is under way at a time.
+///
+/// Doing this here and not in the library keeps a body that trickles in from blocking the thread.
+struct MessageAssembler: ~Copyable {
+    enum Event {
+        case delivered(tag: UInt64, redelivered: Bool, Message)
+        case returned(routingKey: String, Message)
+    }
+
+    private enum Method {
+        case delivery(tag: UInt64, redelivered: Bool)
+        case returned(routingKey: String)
+    }
+
+    private var method: Method?
+    private var properties: MessageProperties?
+    private var body: [UInt8] = []
+    private var bodySize = 0
+
+    /// - Returns: a message, when this frame was its last.
+    mutating func take(_ frame: Frame) throws(AMQPError) -> Event? {
+        switch frame {
+        case .delivery(let tag, let redelivered):
+            try begin(.delivery(tag: tag, redelivered: redelivered))
+            return nil
+        case .returned(let routingKey):
+            try begin(.returned(routingKey: routingKey))
+            return nil
+        case .header(let size, let properties):
+            guard method != nil, self.properties == nil else {
+                throw .protocolViolation("a header that follows no delivery")
+            }
+            self.properties = properties
+            bodySize = size
+            return finishIfWhole()
+        case .body(let fragment):
+            guard properties != nil, body.count + fragment.count <= bodySize else {
+                throw .protocolViolation("more body than its header announced")
+            }
+            // Most bodies are one frame: keep its buffer instead of copying it once more.
+            if body.isEmpty { body = fragment } else { body += fragment }
+            return finishIfWhole()
+        case .confirm, .blocked, .unblocked, .consumerCancelled, .closed, .other:
+            return nil
+        }
+    }
+
+    private mutating func begin(_ next: Method) throws(AMQPError) {
+        guard method == nil else { throw .protocolViolation("a message inside a message") }
+        method = next
+    }
+
+    private mutating func finishIfWhole() -> Event? {
+        guard let method, let properties, body.count == bodySize else { return nil }
+        let message = Message(properties: properties, body: body)
+        self.method = nil
+        self.properties = nil
+        body = []
+        switch method {
+        case .delivery(let tag, let redelivered):
+            return .delivered(tag: tag, redelivered: redelivered, message)
+        case .returned(let routingKey):
+            return .returned(routingKey: routingKey, message)
+        }
+    }
+}

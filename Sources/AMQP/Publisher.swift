@@ -1,0 +1,161 @@
+import Foundation
+import Logging
+import WorkerRuntime
+
+/// Publishes with confirms, from a connection and a thread of its own: a connection that the
+/// broker blocks for want of memory stops settling, too, so the consumer's must never publish.
+///
+/// A message whose connection is lost before its confirm is published again on the next, so it may
+/// arrive twice and is never lost. The connection is opened when the first message comes.
+package final class Publisher: Sendable {
+    /// What the broker made of a message.
+    package enum Result: Sendable, Equatable {
+        /// It has it, durably.
+        case confirmed
+        /// No queue took it.
+        case returned
+        /// It refused it, e.g. at a length limit with reject-publish.
+        case refused
+        /// The publisher was stopped first.
+        case abandoned
+    }
+
+    private let endpoint: Endpoint
+    private let topology: Topology
+    /// Whether an unroutable message is tried again (queue deleted, made again on reconnect) or
+    /// reported to its sender.
+    private let insists: Bool
+    private let bell = EventBell()
+    private let requests: Mailbox<PublishRequest>
+    private let drain = DrainSignal()
+    private let stopped = DispatchSemaphore(value: 0)
+    private let logger: Logger
+
+    package init(endpoint: Endpoint, topology: Topology, insists: Bool, logger: Logger) {
+        self.endpoint = endpoint
+        self.topology = topology
+        self.insists = insists
+        self.logger = logger
+        requests = Mailbox(bell: bell)
+    }
+
+    package func start() {
+        let thread = Thread {
+            self.run()
+            self.stopped.signal()
+        }
+        thread.name = "amity-publisher"
+        thread.stackSize = 16 << 20  // See Consumer.start.
+        thread.start()
+    }
+
+    /// Hands a message over; returns at once.
+    ///
+    /// - Parameter completion: called once, on the publisher's thread; must not block.
+    package func publish(
+        _ message: Message,
+        exchange: String = "",
+        routingKey: String,
+        completion: @escaping @Sendable (Result) -> Void
+    ) {
+        requests.post(
+            PublishRequest(
+                message: message,
+                exchange: exchange,
+                routingKey: routingKey,
+                completion: completion
+            )
+        )
+    }
+
+    /// Stops the thread and waits for it. What is not confirmed by then is `.abandoned`.
+    package func stop() {
+        drain.raise()
+        bell.ring()
+        stopped.wait()
+    }
+
+    private func run() {
+        var backoff = Backoff()
+        var window = PublishWindow()
+        while !drain.isRaised {
+            window.add(requests.drain())
+            if window.isEmpty {
+                bell.wait(orReadable: nil, timeout: .seconds(60))
+                continue
+            }
+            do throws(AMQPError) {
+                try publish(&window) { backoff.reset() }
+            } catch {
+                window.connectionLost()
+                let delay = backoff.next()
+                logger.error(
+                    "publisher.connection-lost",
+                    metadata: [
+                        "error": "\(error)", "unconfirmed": "\(window.count)",
+                        "retry_in_seconds": "\(delay / .seconds(1))",
+                    ]
+                )
+                drain.wait(for: delay)
+            }
+        }
+        window.add(requests.drain())
+        window.abandon()
+    }
+
+    /// One connection's worth of publishing; returns when told to stop.
+    private func publish(
+        _ window: inout PublishWindow,
+        onProgress: () -> Void
+    ) throws(AMQPError) {
+        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        try topology.ensure(on: connection, logger: logger)
+        try connection.selectConfirms()
+        var assembler = MessageAssembler()
+        while !drain.isRaised {
+            while let request = window.next() {
+                try connection.publish(
+                    request.message,
+                    exchange: request.exchange,
+                    routingKey: request.routingKey
+                )
+            }
+            while let frame = try connection.nextFrame() {
+                try take(frame, &assembler, &window, onProgress)
+            }
+            let heartbeat = connection.heartbeatSeconds
+            bell.wait(
+                orReadable: connection.descriptor,
+                timeout: heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
+            )
+            window.add(requests.drain())
+        }
+        try connection.close()
+    }
+
+    private func take(
+        _ frame: Frame,
+        _ assembler: inout MessageAssembler,
+        _ window: inout PublishWindow,
+        _ onProgress: () -> Void
+    ) throws(AMQPError) {
+        switch frame {
+        case .closed(let error):
+            throw error
+        case .confirm(let tag, let multiple, let isAck):
+            if insists && !isAck { throw .refused }
+            window.confirm(tag: tag, multiple: multiple, as: isAck ? .confirmed : .refused)
+            onProgress()
+        case .blocked(let reason):
+            logger.warning("publisher.blocked", metadata: ["reason": "\(reason)"])
+        case .unblocked:
+            logger.notice("publisher.unblocked")
+        case .delivery, .returned, .header, .body, .consumerCancelled, .other:
+            if case .returned(let routingKey, let message) = try assembler.take(frame) {
+                if insists { throw .unroutable(queue: routingKey) }
+                window.returned(message)
+            }
+        }
+    }
+}

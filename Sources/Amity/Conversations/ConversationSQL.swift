@@ -1,0 +1,120 @@
+import Postgres
+
+/// The statements of the hot path. Tables are not qualified: the session's search_path finds them.
+///
+/// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get UTC.
+enum SQL {
+    static let begin = Statement("begin", "BEGIN")
+    static let commit = Statement("commit", "COMMIT")
+
+    static let loadEvents = Statement(
+        "load_events",
+        """
+        SELECT id, conversation_id, user_id, bot_id, agent_tag,
+               status IN ('PROCESSED', 'SKIPPED'), conversation_log
+        FROM conversation_events
+        WHERE conversation_id = ANY ($1::text[])
+        """
+    )
+
+    /// The lowest id decides where an agent has several topics at a level.
+    static let loadAgenda = Statement(
+        "load_agenda",
+        """
+        SELECT DISTINCT ON (agent_id, friendship_level) agent_id, friendship_level, topic_id
+        FROM agenda_agent_prompting
+        WHERE agent_id IN (SELECT agent_tag FROM conversation_events
+                           WHERE conversation_id = ANY ($1::text[]) AND agent_tag IS NOT NULL)
+        ORDER BY agent_id, friendship_level, id
+        """
+    )
+
+    /// Whoever holds a row's lock decides it; those settled meanwhile are not claimed.
+    static let claimEvents = Statement(
+        "claim_events",
+        """
+        SELECT id FROM conversation_events
+        WHERE id = ANY ($1::bigint[]) AND status NOT IN ('PROCESSED', 'SKIPPED')
+        ORDER BY id
+        FOR NO KEY UPDATE
+        """
+    )
+
+    static let insertUsers = Statement(
+        "insert_users",
+        """
+        INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
+        SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER'
+        FROM conversation_events
+        WHERE id = ANY ($1::bigint[]) AND status NOT IN ('PROCESSED', 'SKIPPED')
+        ORDER BY user_id
+        ON CONFLICT DO NOTHING
+        """
+    )
+
+    static let lockUsers = Statement(
+        "lock_users",
+        """
+        SELECT user_id, friendship_score, friendship_level, topic_metrics
+        FROM friendship_status
+        WHERE user_id = ANY ($1::text[])
+        ORDER BY user_id
+        FOR NO KEY UPDATE
+        """
+    )
+
+    static let updateUsers = Statement(
+        "update_users",
+        """
+        UPDATE friendship_status AS stored
+        SET friendship_score = new.score,
+            friendship_level = new.level,
+            topic_metrics = CASE
+                WHEN new.topics IS NULL THEN stored.topic_metrics
+                WHEN jsonb_typeof(stored.topic_metrics) = 'object'
+                    THEN stored.topic_metrics || new.topics::jsonb
+                ELSE new.topics::jsonb END,
+            last_interaction_date = now(),
+            updated_at = now()
+        FROM unnest($1::text[], $2::float8[], $3::text[], $4::text[])
+            AS new (user_id, score, level, topics)
+        WHERE stored.user_id = new.user_id
+        """
+    )
+
+    static let updateEvents = Statement(
+        "update_events",
+        """
+        UPDATE conversation_events AS stored
+        SET status = 'PROCESSED',
+            attempt_count = stored.attempt_count + 1,
+            friendship_score_change = new.change,
+            new_friendship_level = new.level,
+            score_calculation_details = new.details::jsonb,
+            processed_at = now(),
+            next_attempt_at = now(),
+            error_code = NULL,
+            error_details = NULL,
+            updated_at = now()
+        FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::text[])
+            AS new (id, change, level, details)
+        WHERE stored.id = new.id
+        """
+    )
+
+    /// Six hours is the contract's default for the next attempt.
+    static let recordFailures = Statement(
+        "record_failures",
+        """
+        UPDATE conversation_events AS stored
+        SET status = 'FAILED',
+            attempt_count = stored.attempt_count + 1,
+            error_code = new.code,
+            error_details = new.reason,
+            next_attempt_at = now() + interval '6 hours',
+            updated_at = now()
+        FROM unnest($1::bigint[], $2::text[], $3::text[]) AS new (id, code, reason)
+        WHERE stored.id = new.id AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
+        """
+    )
+}

@@ -1,0 +1,214 @@
+// Where the rooms below meet: settings, the handler of conversations with its SQL, migrations, the
+// publisher of conversations, and the composition of the worker.
+
+/// One row of the table that makes the parser, `amity worker --help`, `.env.example` and the
+/// README agree.
+package struct Setting: Sendable {
+    package enum Kind: Sendable {
+        case text
+        /// Never shown, and read from the file that `<NAME>_FILE` names where that is set.
+        case secret
+        case integer(ClosedRange<Int>)
+        case number(ClosedRange<Double>)
+        /// Comma-separated; at least one.
+        case integers(ClosedRange<Int>)
+        case choice([String])
+    }
+
+    package let name: String
+    package let kind: Kind
+    /// What it is counted in; empty for names and choices.
+    package let unit: String
+    /// nil where there is none, or where it follows from other settings (the meaning says how).
+    package let defaultValue: String?
+    package let meaning: String
+
+    /// The accepted values, for people.
+    package var range: String {
+        switch kind {
+        case .text, .secret: "text"
+        case .integer(let range): "\(range.lowerBound) to \(range.upperBound)"
+        case .number(let range):
+            "\(Self.short(range.lowerBound)) to \(Self.short(range.upperBound))"
+        case .integers(let range): "list of \(range.lowerBound) to \(range.upperBound)"
+        case .choice(let names): names.joined(separator: ", ")
+        }
+    }
+
+    package var isSecret: Bool { if case .secret = kind { true } else { false } }
+
+    private static func short(_ number: Double) -> String {
+        number == number.rounded() ? String(Int(number)) : String(number)
+    }
+}
+
+extension Setting {
+    private init(
+        _ name: String,
+        _ kind: Kind,
+        unit: String = "",
+        default defaultValue: String? = nil,
+        _ meaning: String
+    ) {
+        self.name = name
+        self.kind = kind
+        self.unit = unit
+        self.defaultValue = defaultValue
+        self.meaning = meaning
+    }
+
+    /// Every setting there is. Names that the Python worker has are its own.
+    package static let all: [Setting] = broker + database + work + score + output
+
+    private static let broker: [Setting] = [
+        .init("RABBITMQ_URL", .secret, "amqp://user:password@host:port/vhost; wins over the parts"),
+        .init("RABBITMQ_HOST", .text, default: "localhost", "broker's host"),
+        .init("RABBITMQ_PORT", .integer(1...65535), default: "5672", "broker's port"),
+        .init("RABBITMQ_USERNAME", .text, default: "guest", "user on the broker"),
+        .init("RABBITMQ_PASSWORD", .secret, default: "guest", "that user's password"),
+        .init("RABBITMQ_VHOST", .text, default: "/", "virtual host"),
+        .init(
+            "RABBITMQ_QUEUE_NAME",
+            .text,
+            default: "conversation_events_processing",
+            "queue to consume; its delay and dead-letter queues are named after it"
+        ),
+        .init(
+            "RABBITMQ_EXCHANGE_NAME",
+            .text,
+            default: "conversation_exchange",
+            "direct exchange bound to the queue"
+        ),
+        .init(
+            "RABBITMQ_ROUTING_KEY",
+            .text,
+            default: "conversation.end",
+            "routing key of that binding"
+        ),
+        .init(
+            "HEARTBEAT_SECONDS",
+            .integer(1...60),
+            unit: "s",
+            default: "15",
+            "AMQP heartbeat; a dead link is noticed within two"
+        ),
+    ]
+
+    private static let database: [Setting] = [
+        .init(
+            "DATABASE_URL",
+            .secret,
+            "postgresql://user:password@host:port/database?sslmode=…; wins over the parts"
+        ),
+        .init("POSTGRES_HOST", .text, default: "localhost", "PostgreSQL's host"),
+        .init("POSTGRES_PORT", .integer(1...65535), default: "5432", "PostgreSQL's port"),
+        .init("POSTGRES_USERNAME", .text, default: "postgres", "role to log in as"),
+        .init("POSTGRES_PASSWORD", .secret, "that role's password"),
+        .init("POSTGRES_DATABASE", .text, default: "postgres", "database"),
+        .init(
+            "DATABASE_SESSIONS_MAX",
+            .integer(1...1000),
+            unit: "sessions",
+            "most PostgreSQL sessions a worker holds; default: one a thread, at most 32"
+        ),
+    ]
+
+    private static let work: [Setting] = [
+        .init(
+            "MESSAGE_CONCURRENCY_PER_WORKER",
+            .integer(1...1000),
+            unit: "threads",
+            default: "10",
+            "N: handlers that run at once in one worker"
+        ),
+        .init(
+            "BATCH_MAX",
+            .integer(1...1000),
+            unit: "messages",
+            default: "32",
+            "B: most conversations in one transaction; they gather only while all threads are busy"
+        ),
+        .init(
+            "PREFETCH_COUNT",
+            .integer(1...65535),
+            unit: "messages",
+            "most unsettled deliveries in one worker; default: N × B"
+        ),
+        .init(
+            "MAX_ATTEMPTS",
+            .integer(1...100),
+            unit: "attempts",
+            default: "6",
+            "runs a message is given before it is dead-lettered"
+        ),
+        .init(
+            "RETRY_BACKOFF_SECONDS",
+            .integers(1...86400),
+            unit: "s",
+            default: "1,5,30,120,600",
+            "delay after the 1st, 2nd, … failure; the last repeats; one delay queue for each"
+        ),
+        .init(
+            "DRAIN_TIMEOUT_SECONDS",
+            .integer(1...3600),
+            unit: "s",
+            default: "20",
+            "time that running work is given to finish after SIGTERM"
+        ),
+    ]
+
+    private static let points = -1_000_000.0...1_000_000.0
+
+    private static let score: [Setting] = [
+        .init(
+            "SCORE_PER_TURN",
+            .number(points),
+            unit: "points",
+            default: "1",
+            "for each exchange"
+        ),
+        .init(
+            "SCORE_PER_QUESTION",
+            .number(points),
+            unit: "points",
+            default: "3",
+            "for each question the user asked of their own accord"
+        ),
+        .init(
+            "SCORE_PER_MEMORY",
+            .number(points),
+            unit: "points",
+            default: "5",
+            "for each new memory"
+        ),
+        .init(
+            "SCORE_EMOTION_INTERESTING",
+            .number(points),
+            unit: "points",
+            default: "15",
+            "when the conversation was interesting"
+        ),
+        .init(
+            "SCORE_EMOTION_BORING",
+            .number(points),
+            unit: "points",
+            default: "-15",
+            "when it was boring"
+        ),
+    ]
+
+    private static let output: [Setting] = [
+        .init(
+            "LOG_LEVEL",
+            .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
+            default: "info",
+            "least severe level that is logged, in any case"
+        ),
+        .init(
+            "LOG_FORMAT",
+            .choice(["auto", "json", "text"]),
+            default: "auto",
+            "auto is text on a terminal, JSON elsewhere; logs go to standard error"
+        ),
+    ]
+}

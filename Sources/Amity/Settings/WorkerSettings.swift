@@ -1,0 +1,120 @@
+import AMQP
+import FriendshipScoring
+import Foundation
+import Logging
+import Postgres
+import WorkerRuntime
+
+/// Settings with their types, as the parts of the program take them.
+package struct WorkerSettings: Sendable {
+    package var endpoint: Endpoint
+    package var topology: Topology
+    package var database: ConnectionTarget
+    package var databaseSessionsMax: Int
+    package var concurrency: Int
+    package var batchMax: Int
+    package var prefetch: UInt16
+    package var maxAttempts: Int
+    package var drainTimeout: Duration
+    package var weights: ScoreWeights
+    package var logLevel: Logger.Level
+    package var logFormat: LogFormat
+
+    /// - Throws: `SettingsError` with every mistake there is.
+    package init(_ values: SettingValues) throws(SettingsError) {
+        var mistakes = values.mistakes
+        let endpoint = Self.endpoint(values, &mistakes)
+        let database = Self.database(values, &mistakes)
+        let backoff = values.integers("RETRY_BACKOFF_SECONDS")
+        let concurrency = values.integer("MESSAGE_CONCURRENCY_PER_WORKER")
+        let batchMax = values.integer("BATCH_MAX")
+        guard mistakes.isEmpty, let endpoint, let database else {
+            throw SettingsError(mistakes: mistakes)
+        }
+        self.endpoint = endpoint
+        self.database = database
+        topology = Topology(
+            names: QueueNames(main: values.text("RABBITMQ_QUEUE_NAME") ?? ""),
+            exchange: values.text("RABBITMQ_EXCHANGE_NAME") ?? "",
+            routingKey: values.text("RABBITMQ_ROUTING_KEY") ?? "",
+            retrySeconds: backoff
+        )
+        self.concurrency = concurrency
+        self.batchMax = batchMax
+        databaseSessionsMax = values.integer("DATABASE_SESSIONS_MAX", default: min(concurrency, 32))
+        prefetch = UInt16(
+            clamping: values.integer("PREFETCH_COUNT", default: concurrency * batchMax)
+        )
+        maxAttempts = values.integer("MAX_ATTEMPTS")
+        drainTimeout = .seconds(values.integer("DRAIN_TIMEOUT_SECONDS"))
+        weights = ScoreWeights(
+            perTurn: values.number("SCORE_PER_TURN"),
+            perQuestion: values.number("SCORE_PER_QUESTION"),
+            perMemory: values.number("SCORE_PER_MEMORY"),
+            interesting: values.number("SCORE_EMOTION_INTERESTING"),
+            boring: values.number("SCORE_EMOTION_BORING")
+        )
+        logLevel = Logger.Level(rawValue: values.text("LOG_LEVEL")?.lowercased() ?? "") ?? .info
+        logFormat = LogFormat(rawValue: values.text("LOG_FORMAT")?.lowercased() ?? "") ?? .auto
+    }
+
+    private static func endpoint(
+        _ values: SettingValues,
+        _ mistakes: inout [String]
+    ) -> Endpoint? {
+        var endpoint = Endpoint(
+            host: values.text("RABBITMQ_HOST") ?? "",
+            port: UInt16(clamping: values.integer("RABBITMQ_PORT")),
+            virtualHost: values.text("RABBITMQ_VHOST") ?? "",
+            username: values.text("RABBITMQ_USERNAME") ?? "",
+            password: values.text("RABBITMQ_PASSWORD") ?? "",
+            heartbeatSeconds: values.integer("HEARTBEAT_SECONDS"),
+            connectionName: "amity",
+            productVersion: amityVersion
+        )
+        guard let url = values.text("RABBITMQ_URL") else { return endpoint }
+        guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
+            parts.scheme == "amqp"
+        else {
+            mistakes.append(
+                """
+                RABBITMQ_URL: its value is not accepted; use amqp://user:password@host:port/vhost, \
+                with special characters percent-encoded (TLS, amqps://, is not supported yet)
+                """
+            )
+            return nil
+        }
+        endpoint.host = host
+        endpoint.port = UInt16(clamping: parts.port ?? 5672)
+        endpoint.username = parts.user ?? "guest"
+        endpoint.password = parts.password ?? "guest"
+        // "amqp://host" and "amqp://host/" both mean the default vhost; "/%2F" spells it out.
+        let path = parts.percentEncodedPath.dropFirst()
+        endpoint.virtualHost = path.isEmpty ? "/" : path.removingPercentEncoding ?? String(path)
+        return endpoint
+    }
+
+    private static func database(
+        _ values: SettingValues,
+        _ mistakes: inout [String]
+    ) -> ConnectionTarget? {
+        if let url = values.text("DATABASE_URL") {
+            if let target = ConnectionTarget(url: url) { return target }
+            mistakes.append(
+                """
+                DATABASE_URL: its value is not accepted; use \
+                postgresql://user:password@host:port/database, with special characters \
+                percent-encoded
+                """
+            )
+            return nil
+        }
+        var keywords = [
+            "host": values.text("POSTGRES_HOST"), "port": values.text("POSTGRES_PORT"),
+            "user": values.text("POSTGRES_USERNAME"), "dbname": values.text("POSTGRES_DATABASE"),
+        ].compactMapValues(\.self)
+        // Without one libpq asks PGPASSFILE and its own defaults.
+        keywords["password"] = values.text("POSTGRES_PASSWORD")
+        return ConnectionTarget(keywords: keywords)
+    }
+}

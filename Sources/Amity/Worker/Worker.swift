@@ -1,0 +1,109 @@
+import AMQP
+import Foundation
+import Logging
+import Postgres
+import ServiceLifecycle
+import Synchronization
+import WorkerRuntime
+
+/// The daemon: puts the rooms together, runs until it is told to stop, drains.
+package final class Worker: Service {
+    private let settings: WorkerSettings
+    private let logger: Logger
+
+    package init(settings: WorkerSettings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        let drain = DrainSignal()
+        let name = "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
+        let consumer = Consumer(
+            settings: .init(
+                endpoint: settings.endpoint.named("amity worker \(name)"),
+                topology: settings.topology,
+                prefetch: settings.prefetch,
+                drainTimeout: settings.drainTimeout
+            ),
+            drain: drain,
+            logger: logger
+        )
+        let publisher = Publisher(
+            endpoint: settings.endpoint.named("amity retries \(name)"),
+            topology: settings.topology,
+            insists: true,
+            logger: logger
+        )
+        let dispatcher = Dispatcher(
+            pool: ThreadPool(count: settings.concurrency, name: "amity-worker"),
+            handlers: handlers,
+            policy: RetryPolicy(
+                names: settings.topology.names,
+                maxAttempts: settings.maxAttempts,
+                backoffSeconds: settings.topology.retrySeconds,
+                worker: name
+            ),
+            completions: consumer.completions,
+            republisher: ConfirmedRepublisher(
+                publisher: publisher,
+                completions: consumer.completions
+            ),
+            drain: drain,
+            logger: logger
+        )
+        logger.notice(
+            "worker.started",
+            metadata: [
+                "version": "\(amityVersion)", "queue": "\(settings.topology.names.main)",
+                "threads": .stringConvertible(settings.concurrency),
+                "batch_max": .stringConvertible(settings.batchMax),
+                "prefetch": .stringConvertible(settings.prefetch),
+                "sessions_max": .stringConvertible(settings.databaseSessionsMax),
+            ]
+        )
+        publisher.start()
+        await withGracefulShutdownHandler {
+            await withCheckedContinuation { stopped in
+                consumer.start(delivering: dispatcher) { stopped.resume() }
+            }
+        } onGracefulShutdown: {
+            consumer.requestDrain()
+        }
+        publisher.stop()
+        logger.notice("worker.stopped")
+    }
+
+    /// A kind of work is added here: its handler, under the AMQP type that its messages carry.
+    private var handlers: HandlerRegistry {
+        let sessions = SessionPool(
+            target: settings.database,
+            limit: settings.databaseSessionsMax,
+            applicationName: "amity"
+        )
+        let conversations = ConversationHandler(
+            store: ConversationStore(sessions: sessions),
+            analyser: NoAnalyser(),
+            weights: settings.weights,
+            batchLimit: settings.batchMax,
+            logger: logger
+        )
+        return HandlerRegistry(untyped: conversations, byType: [:])
+    }
+}
+
+/// Settles the original once the broker has confirmed its copy.
+private struct ConfirmedRepublisher: Republisher {
+    let publisher: Publisher
+    let completions: Mailbox<Completion>
+
+    func republish(_ message: Message, to queue: String, replacing original: DeliveryID) {
+        publisher.publish(message, routingKey: queue) { result in
+            switch result {
+            case .confirmed: completions.post(.init(id: original, settlement: .ack))
+            // Unsettled, so the broker delivers the original again.
+            case .returned, .refused, .abandoned: break
+            }
+        }
+    }
+}

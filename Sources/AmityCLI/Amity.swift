@@ -1,0 +1,51 @@
+// The command line: arguments in, exit codes out. What the commands do is in the Amity room.
+
+import Amity
+import ArgumentParser
+import Foundation
+
+@main
+struct AmityCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "amity",
+        abstract: "Scores finished conversations from a RabbitMQ queue into PostgreSQL.",
+        version: amityVersion,
+        subcommands: [WorkerCommand.self, Migrate.self, Publish.self, ShowSettings.self]
+    )
+}
+
+/// Exit codes as sysexits.h has them, so that a service manager can tell them apart.
+enum ExitStatus {
+    /// The broker or the database could not be used.
+    static let unavailable = ExitCode(69)
+    /// The settings are not usable: starting again will not help.
+    static let configuration = ExitCode(78)
+}
+
+/// Reads and checks the settings, and turns on logging.
+func start() async throws -> WorkerSettings {
+    do {
+        let settings = try WorkerSettings(try await SettingValues.load())
+        bootstrapLogging(format: settings.logFormat, level: settings.logLevel)
+        return settings
+    } catch {
+        complain("\(error)")
+        throw ExitStatus.configuration
+    }
+}
+
+/// Runs what needs the broker or the database, and says in one line why it could not.
+func reportingFailure<R>(_ body: () async throws -> R) async throws -> R {
+    do {
+        return try await body()
+    } catch let error as ExitCode {
+        throw error
+    } catch {
+        complain("\(error)")
+        throw ExitStatus.unavailable
+    }
+}
+
+func complain(_ text: String) {
+    FileHandle.standardError.write(Data("amity: \(text)\n".utf8))
+}

@@ -1,0 +1,31 @@
+import AMQP
+import Amity
+import ArgumentParser
+import Logging
+
+struct Migrate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Create what is missing in the database; never alter what exists.",
+        discussion: """
+            Makes the contract's tables where they are missing and adds what is Amity's own. Safe to \
+            run twice and by several at once. Tables that exist are left as they are.
+            """
+    )
+
+    @Flag(help: "Also declare the exchange, the queue, its delay queues and its dead-letter queue.")
+    var topology = false
+
+    func run() async throws {
+        let settings = try await start()
+        try await reportingFailure {
+            for line in try Migrator(target: settings.database).run() { print(line) }
+            if topology {
+                try settings.topology.ensure(
+                    at: settings.endpoint.named("amity migrate"),
+                    logger: Logger(label: "amity")
+                )
+                print("topology of \(settings.topology.names.main) is complete")
+            }
+        }
+    }
+}

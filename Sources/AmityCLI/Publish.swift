@@ -1,0 +1,122 @@
+import AMQP
+import Amity
+import ArgumentParser
+import Foundation
+import Logging
+
+struct Publish: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Put conversations on the queue, by id.",
+        discussion: """
+            Counts only what the broker has confirmed; exits with 69 when anything was not. Publishing \
+            a conversation again is harmless: it counts once.
+            """
+    )
+
+    @Argument(help: "Conversation ids. Use - to read them from standard input, one a line.")
+    var ids: [String] = []
+
+    @Option(help: "Read conversation ids from a file, one a line.")
+    var file: String?
+
+    @Option(help: "Make up this many conversations in the database and publish those.")
+    var generate: Int?
+
+    @Option(help: "Spread generated conversations over this many users.")
+    var users = 100
+
+    @Option(help: "Seed of the generated conversations; the same seed makes the same ones.")
+    var seed: UInt64 = UInt64(Date().timeIntervalSince1970)
+
+    @Option(help: "Publish each conversation this many times.")
+    var copies = 1
+
+    @Flag(help: "Publish to the exchange with the routing key instead of straight to the queue.")
+    var viaExchange = false
+
+    @Option(help: "Seconds to wait for the broker's confirms at the end.")
+    var timeout = 60
+
+    func validate() throws {
+        if let generate, generate < 1 { throw ValidationError("--generate takes 1 or more") }
+        if users < 1 { throw ValidationError("--users takes 1 or more") }
+        if copies < 1 { throw ValidationError("--copies takes 1 or more") }
+        if timeout < 1 { throw ValidationError("--timeout takes 1 second or more") }
+        if ids.isEmpty && file == nil && generate == nil {
+            throw ValidationError("name conversation ids, --file, - or --generate")
+        }
+    }
+
+    func run() async throws {
+        let settings = try await start()
+        let endpoint = settings.endpoint.named("amity publish")
+        let logger = Logger(label: "amity")
+        let counts = try await reportingFailure {
+            try settings.topology.ensure(at: endpoint, logger: logger)
+            let publisher = ConversationPublisher(
+                publisher: Publisher(
+                    endpoint: endpoint,
+                    topology: settings.topology,
+                    insists: false,
+                    logger: logger
+                ),
+                exchange: viaExchange ? settings.topology.exchange : "",
+                routingKey: viaExchange
+                    ? settings.topology.routingKey : settings.topology.names.main
+            )
+            var progress = Progress()
+            for id in try namedIDs() { publish(id, with: publisher, &progress) }
+            if let generate {
+                var generator = ConversationGenerator(seed: seed, userCount: users)
+                try generator.insert(generate, into: settings.database) { ids in
+                    for id in ids { publish(id, with: publisher, &progress) }
+                }
+            }
+            let counts = publisher.finish(within: .seconds(timeout))
+            progress.clear()
+            return counts
+        }
+        print("published \(counts.confirmed), confirmed by the broker")
+        if counts.failed > 0 {
+            complain("\(counts.failed) not confirmed: no queue took them, or time ran out")
+            throw ExitStatus.unavailable
+        }
+    }
+
+    private func publish(
+        _ id: String,
+        with publisher: ConversationPublisher,
+        _ progress: inout Progress
+    ) {
+        for _ in 0..<copies { publisher.publish(id) }
+        progress.show(publisher.soFar.confirmed)
+    }
+
+    private func namedIDs() throws -> [String] {
+        var named = ids.filter { $0 != "-" }
+        if ids.contains("-") {
+            while let line = readLine() { named.append(line) }
+        }
+        if let file {
+            named += try String(contentsOfFile: file, encoding: .utf8)
+                .split(whereSeparator: \.isNewline).map(String.init)
+        }
+        return named.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    }
+}
+
+/// A count on the terminal, a few times a second; silent elsewhere.
+private struct Progress {
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private var shownAt = ContinuousClock.now
+
+    mutating func show(_ count: Int) {
+        guard isTerminal, shownAt.duration(to: .now) > .milliseconds(200) else { return }
+        shownAt = .now
+        FileHandle.standardError.write(Data("\r\(count) confirmed".utf8))
+    }
+
+    func clear() {
+        if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    }
+}

@@ -1,0 +1,23 @@
+import Amity
+import ArgumentParser
+
+struct ShowSettings: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "settings",
+        abstract: "Print every setting with its range, default and meaning."
+    )
+
+    @Flag(help: "As the content of .env.example.")
+    var env = false
+
+    @Flag(help: "As the README's table.")
+    var markdown = false
+
+    func run() {
+        print(
+            env ? SettingsText.environmentExample
+                : markdown ? SettingsText.markdown : SettingsText.help,
+            terminator: env ? "" : "\n"
+        )
+    }
+}

@@ -1,0 +1,169 @@
+import CPostgres
+import Glibc
+
+/// One connection to PostgreSQL, always in pipeline mode. Noncopyable: whoever holds it owns it.
+package struct Session: ~Copyable {
+    private let connection: OpaquePointer
+    private var prepared: Set<String> = []
+    /// Whether an answer is owing or the link is gone. Such a session is only good for closing.
+    package private(set) var isBroken = false
+
+    /// How long the server and the link may keep a session waiting. Chosen: a worker that is stopped
+    /// in a transaction then delays others by seconds instead of stopping them.
+    private static let guards = """
+        -c TimeZone=UTC -c statement_timeout=30s -c lock_timeout=1s \
+        -c idle_in_transaction_session_timeout=2s
+        """
+    private static let link: [(String, String)] = [
+        ("connect_timeout", "5"), ("keepalives_idle", "5"), ("keepalives_interval", "2"),
+        ("keepalives_count", "3"), ("tcp_user_timeout", "10000"), ("client_encoding", "UTF8"),
+    ]
+
+    /// Connects.
+    ///
+    /// - Parameter target: keywords as libpq names them; `options` is kept and added to.
+    package init(to target: ConnectionTarget, applicationName: String) throws(PostgresError) {
+        // What the target says itself wins: the keywords are in order, and libpq takes the last.
+        let options = [Self.guards, target.keywords["options"]].compactMap(\.self)
+        var keywords = Self.link + [("fallback_application_name", applicationName)]
+        keywords += target.keywords.filter { $0.key != "options" }.map { ($0.key, $0.value) }
+        keywords.append(("options", options.joined(separator: " ")))
+        let opened = withCStrings(keywords.map(\.0)) { names in
+            withCStrings(keywords.map(\.1)) { values in PQconnectdbParams(names, values, 0) }
+        }
+        guard let opened else { throw .link("out of memory", during: "connect") }
+        guard PQstatus(opened) == CONNECTION_OK, PQenterPipelineMode(opened) == 1 else {
+            defer { PQfinish(opened) }  // A failed init runs no deinit.
+            throw .link(String(cString: PQerrorMessage(opened)), during: "connect")
+        }
+        connection = opened
+    }
+
+    deinit { PQfinish(connection) }
+
+    /// The server's version as libpq counts it, e.g. 150004.
+    package var serverVersion: Int { Int(PQserverVersion(connection)) }
+
+    /// Sends all statements in one go, then reads all answers: one round trip.
+    ///
+    /// A failed statement makes the server skip the rest. If that leaves a transaction open it is
+    /// rolled back here, and the session is as good as new; if the link is gone, `isBroken`.
+    ///
+    /// - Returns: one result for each statement, in order.
+    package mutating func flight(
+        _ statements: [(Statement, [Parameter])]
+    ) throws(PostgresError) -> [Rows] {
+        var expected: [(operation: String, preparing: Bool)] = []
+        for (statement, parameters) in statements {
+            if prepared.insert(statement.name).inserted {
+                try sent(PQsendPrepare(connection, statement.name, statement.sql, 0, nil), statement)
+                expected.append((statement.name, true))
+            }
+            try sent(execute(statement, parameters), statement)
+            expected.append((statement.name, false))
+        }
+        guard PQpipelineSync(connection) == 1 else { throw broken(during: "sync") }
+        do throws(PostgresError) {
+            return try answers(to: expected)
+        } catch {
+            // "cached plan must not change result type": what is prepared here is outdated.
+            if error.sqlState == "0A000" { isBroken = true }
+            if !isBroken { try recover() }
+            throw error
+        }
+    }
+
+    private func execute(_ statement: Statement, _ parameters: [Parameter]) -> Int32 {
+        withCStrings(parameters.map(\.encoded)) { values in
+            PQsendQueryPrepared(
+                connection,
+                statement.name,
+                Int32(parameters.count),
+                values,
+                nil,
+                nil,
+                0
+            )
+        }
+    }
+
+    private mutating func sent(_ status: Int32, _ statement: Statement) throws(PostgresError) {
+        if status != 1 { throw broken(during: statement.name) }
+    }
+
+    private mutating func answers(
+        to expected: [(operation: String, preparing: Bool)]
+    ) throws(PostgresError) -> [Rows] {
+        var rows: [Rows] = []
+        var failure: PostgresError?
+        for (operation, preparing) in expected {
+            guard let result = PQgetResult(connection) else { throw broken(during: operation) }
+            let status = PQresultStatus(result)
+            switch status {
+            case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
+                let owned = Rows(owning: result)
+                if !preparing { rows.append(owned) }
+            case _:
+                if failure == nil, status != PGRES_PIPELINE_ABORTED {
+                    failure = Self.error(in: result, during: operation)
+                }
+                if preparing { prepared.remove(operation) }
+                PQclear(result)
+            }
+            // Each answer ends with a null; a link that breaks here shows at the sync.
+            while let extra = PQgetResult(connection) { PQclear(extra) }
+            if PQstatus(connection) == CONNECTION_BAD {
+                throw failure ?? broken(during: operation)
+            }
+        }
+        guard let sync = PQgetResult(connection) else {
+            isBroken = true
+            throw failure ?? broken(during: "sync")
+        }
+        defer { PQclear(sync) }
+        guard PQresultStatus(sync) == PGRES_PIPELINE_SYNC else { throw broken(during: "sync") }
+        if let failure { throw failure }
+        return rows
+    }
+
+    /// After an error the server still holds the transaction open, and its locks.
+    private mutating func recover() throws(PostgresError) {
+        switch PQtransactionStatus(connection) {
+        case PQTRANS_IDLE: return
+        case PQTRANS_INTRANS, PQTRANS_INERROR: _ = try flight([(Self.rollback, [])])
+        case _: isBroken = true
+        }
+    }
+
+    private static let rollback = Statement("rollback", "ROLLBACK")
+
+    private mutating func broken(during operation: String) -> PostgresError {
+        isBroken = true
+        return .link(String(cString: PQerrorMessage(connection)), during: operation)
+    }
+
+    private static func error(
+        in result: OpaquePointer,
+        during operation: String
+    ) -> PostgresError {
+        func field(_ code: Int) -> String {
+            PQresultErrorField(result, Int32(code)).map { String(cString: $0) } ?? ""
+        }
+        return PostgresError(
+            sqlState: field(AMITY_DIAG_SQLSTATE),
+            operation: operation,
+            message: field(AMITY_DIAG_MESSAGE_PRIMARY)
+        )
+    }
+}
+
+/// Lends an array of C strings that ends with a null, as libpq takes keywords and values.
+private func withCStrings<R>(
+    _ strings: [String?],
+    _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> R
+) -> R {
+    let copies = strings.map { $0.map { strdup($0)! } }
+    defer { for copy in copies { free(copy) } }
+    let pointers = copies.map { $0.map { UnsafePointer($0) } } + [nil]
+    return pointers.withUnsafeBufferPointer { body($0.baseAddress!) }
+}

@@ -1,0 +1,118 @@
+// The runtime of a worker, for any kind of message: deliveries in, outcomes out, settlements back.
+// It knows neither AMQP's wire nor SQL nor what a conversation is; those plug into its ports
+// (`Handler`, `Republisher`, the mailbox's bell).
+
+/// Names one delivery: tags restart at 1 on every new channel, so a tag alone names nothing.
+package struct DeliveryID: Hashable, Sendable, CustomStringConvertible {
+    /// Generation of the consumer's connection, 1 for the first.
+    package var session: UInt64
+    /// The broker's delivery tag, 1 or more.
+    package var tag: UInt64
+
+    package init(session: UInt64, tag: UInt64) {
+        self.session = session
+        self.tag = tag
+    }
+
+    package var description: String { "\(session)/\(tag)" }
+}
+
+/// A scalar header. Nested tables and arrays are not carried on: nothing of ours reads them, and
+/// what a stranger nests is theirs to unnest.
+package enum HeaderValue: Sendable, Equatable {
+    case bool(Bool)
+    case integer(Int64)
+    case double(Double)
+    case string(String)
+}
+
+/// What a message carries besides its body. Only what may be published again is kept.
+package struct MessageProperties: Sendable, Equatable {
+    package var contentType: String?
+    package var contentEncoding: String?
+    package var correlationID: String?
+    package var messageID: String?
+    package var replyTo: String?
+    package var appID: String?
+    /// Chooses the handler; absent means a conversation.
+    package var type: String?
+    /// Seconds since 1970, as the publisher set it.
+    package var timestamp: UInt64?
+    package var priority: UInt8?
+    package var headers: [String: HeaderValue] = [:]
+
+    package init() {}
+}
+
+package struct Message: Sendable {
+    package var properties: MessageProperties
+    package var body: [UInt8]
+
+    package init(properties: MessageProperties = .init(), body: [UInt8]) {
+        self.properties = properties
+        self.body = body
+    }
+}
+
+/// One arrival of a message.
+package struct Delivery: Sendable {
+    package var id: DeliveryID
+    package var message: Message
+    /// The broker's hint that it was delivered before; never a count.
+    package var redelivered: Bool
+    package var receivedAt: ContinuousClock.Instant
+
+    package init(
+        id: DeliveryID,
+        message: Message,
+        redelivered: Bool,
+        receivedAt: ContinuousClock.Instant
+    ) {
+        self.id = id
+        self.message = message
+        self.redelivered = redelivered
+        self.receivedAt = receivedAt
+    }
+}
+
+/// Why a message was not done. Both parts travel in headers and logs.
+package struct Failure: Error, Sendable, Equatable {
+    /// UPPER_SNAKE_CASE, at most 50 characters: `error_code` in the event row.
+    package var code: String
+    /// One sentence. Never a value out of a body or a row: these are children's conversations.
+    package var reason: String
+
+    package init(code: String, reason: String) {
+        self.code = code
+        self.reason = reason
+    }
+}
+
+/// What became of one delivery in its handler.
+package enum Outcome: Sendable, Equatable {
+    /// Its effect is durable, now or from an earlier delivery.
+    case done
+    /// It failed, and may succeed later.
+    case retry(Failure)
+    /// It will never succeed.
+    case deadLetter(Failure)
+    /// It did not run to its end, through no fault of its own: back to the queue, no attempt spent.
+    case interrupted
+}
+
+/// How a delivery leaves the channel, exactly once.
+package enum Settlement: Sendable, Equatable {
+    case ack
+    case requeue
+}
+
+/// A settlement on its way to the thread that owns the channel.
+package struct Completion: Sendable, Equatable {
+    package var id: DeliveryID
+    package var settlement: Settlement
+
+    package init(id: DeliveryID, settlement: Settlement) {
+        self.id = id
+        self.settlement = settlement
+    }
+}

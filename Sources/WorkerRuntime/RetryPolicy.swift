@@ -1,0 +1,110 @@
+import Foundation
+
+/// Decides what happens to a message that failed: a delay queue while attempts are left, then the
+/// dead-letter queue. Pure; the republisher performs it.
+package struct RetryPolicy: Sendable {
+    /// Where a message goes next, as it should be published.
+    package struct Disposition: Sendable {
+        package var queue: String
+        package var message: Message
+        /// 1-based count of runs, this one included.
+        package var attempts: Int
+        package var isDead: Bool
+    }
+
+    /// Headers of ours. They start afresh when a dead letter is replayed.
+    package enum Header {
+        package static let attempts = "amity-attempts"
+        package static let code = "amity-error-code"
+        package static let reason = "amity-error-reason"
+        package static let firstFailure = "amity-first-failure-at"
+        package static let lastFailure = "amity-last-failure-at"
+        package static let worker = "amity-worker"
+        package static let queue = "amity-queue"
+    }
+
+    package let names: QueueNames
+    /// Runs a message is given before it is dead, 1 or more.
+    package let maxAttempts: Int
+    /// Seconds to wait after the 1st, 2nd, … failure; the last step repeats.
+    package let backoffSeconds: [Int]
+    /// Who failed it, for the dead letter's reader.
+    package let worker: String
+
+    package init(names: QueueNames, maxAttempts: Int, backoffSeconds: [Int], worker: String) {
+        precondition(maxAttempts >= 1 && !backoffSeconds.isEmpty)
+        self.names = names
+        self.maxAttempts = maxAttempts
+        self.backoffSeconds = backoffSeconds
+        self.worker = worker
+    }
+
+    package func disposition(
+        of message: Message,
+        after failure: Failure,
+        isPermanent: Bool,
+        at now: Date
+    ) -> Disposition {
+        let attempts = Self.attempts(of: message) + 1
+        let isDead = isPermanent || attempts >= maxAttempts
+        let step = backoffSeconds[min(attempts, backoffSeconds.count) - 1]
+        return Disposition(
+            queue: isDead ? names.dead : names.retry(seconds: step),
+            message: annotated(message, attempts: attempts, failure: failure, at: now),
+            attempts: attempts,
+            isDead: isDead
+        )
+    }
+
+    /// Runs recorded on the message so far. A forged header shortens or prolongs only its own
+    /// message's life, and never beyond the limit.
+    private static func attempts(of message: Message) -> Int {
+        guard case .integer(let count) = message.properties.headers[Header.attempts] else {
+            return 0
+        }
+        return Int(min(max(count, 0), 1_000_000))
+    }
+
+    private func annotated(
+        _ message: Message,
+        attempts: Int,
+        failure: Failure,
+        at now: Date
+    ) -> Message {
+        var message = message
+        let timestamp = HeaderValue.string(now.formatted(.iso8601))
+        // What routes, expires or counts for the broker must not travel on with the copy.
+        var headers = message.properties.headers.filter { name, _ in
+            let name = name.lowercased()
+            return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
+        }
+        headers[Header.attempts] = .integer(Int64(attempts))
+        headers[Header.code] = .string(failure.code)
+        headers[Header.reason] = .string(failure.reason)
+        headers[Header.firstFailure] = headers[Header.firstFailure] ?? timestamp
+        headers[Header.lastFailure] = timestamp
+        headers[Header.worker] = .string(worker)
+        headers[Header.queue] = .string(names.main)
+        message.properties.headers = headers
+        return message
+    }
+}
+
+/// The names that hang on a queue's name, so that several queues live on one broker.
+package struct QueueNames: Sendable, Equatable {
+    package let main: String
+
+    package init(main: String) {
+        self.main = main
+    }
+
+    package var dead: String { "\(main).dead" }
+
+    package func retry(seconds: Int) -> String { "\(main).retry.\(seconds)" }
+}
+
+/// Publishes a message again and settles its original once the broker has confirmed the copy.
+package protocol Republisher: Sendable {
+    /// Returns at once. The original's ack is posted when the copy is safe, never before.
+    func republish(_ message: Message, to queue: String, replacing original: DeliveryID)
+}

@@ -1,0 +1,92 @@
+import DequeModule
+
+/// What the channel must still settle, and the fewest frames that settle what is ready.
+///
+/// Pure: no socket, clock or lock. Tags of one channel are 1, 2, 3 …, so the window of unsettled
+/// deliveries is a queue whose first element has tag `firstTag`.
+package struct SettlementLedger: Sendable {
+    /// A frame to send, in this order.
+    package enum Frame: Sendable, Equatable {
+        case ack(tag: UInt64, multiple: Bool)
+        case requeue(tag: UInt64)
+    }
+
+    private enum State {
+        case running
+        case acked
+        case requeued
+        case sent
+    }
+
+    package let session: UInt64
+    private var firstTag: UInt64 = 1
+    private var window: Deque<State> = []
+    /// Tags decided since the last call of `frames`.
+    private var decided: [UInt64] = []
+    /// Deliveries the broker still counts against the prefetch limit.
+    package private(set) var unsettled = 0
+
+    package init(session: UInt64) {
+        self.session = session
+    }
+
+    /// Records the next delivery of the channel.
+    package mutating func delivered(tag: UInt64) {
+        precondition(tag == firstTag + UInt64(window.count), "delivery tags of a channel skip none")
+        window.append(.running)
+        unsettled += 1
+    }
+
+    /// Records a decision, and answers whether it counts. A completion of an earlier session is
+    /// stale: its tag may name a different live message. An unknown or repeated tag would be a
+    /// 406 that closes the channel.
+    package mutating func settle(_ completion: Completion) -> Bool {
+        let (id, settlement) = (completion.id, completion.settlement)
+        guard id.session == session, id.tag >= firstTag,
+            id.tag < firstTag + UInt64(window.count)
+        else { return false }
+        let index = Int(id.tag - firstTag)
+        guard case .running = window[index] else { return false }
+        window[index] = settlement == .ack ? .acked : .requeued
+        decided.append(id.tag)
+        return true
+    }
+
+    /// Takes the frames that settle everything decided so far: one multiple ack for the settled
+    /// prefix, single frames for the rest. Nothing is held back.
+    package mutating func frames() -> [Frame] {
+        if decided.isEmpty { return [] }
+        var frames: [Frame] = []
+        var prefixAck: (tag: UInt64, acks: Int)?
+        // Requeues go first: a multiple ack also covers every lower tag still outstanding.
+        for tag in decided where state(of: tag) == .requeued {
+            frames.append(.requeue(tag: tag))
+            mark(tag)
+        }
+        while let first = window.first, first != .running {
+            // A multiple ack must name a tag that is outstanding, so not one sent before.
+            if first == .acked { prefixAck = (firstTag, (prefixAck?.acks ?? 0) + 1) }
+            window.removeFirst()
+            firstTag += 1
+        }
+        if let prefixAck {
+            frames.append(.ack(tag: prefixAck.tag, multiple: prefixAck.acks > 1))
+            unsettled -= prefixAck.acks
+        }
+        for tag in decided where tag >= firstTag && state(of: tag) == .acked {
+            frames.append(.ack(tag: tag, multiple: false))
+            mark(tag)
+        }
+        decided.removeAll(keepingCapacity: true)
+        return frames
+    }
+
+    private func state(of tag: UInt64) -> State {
+        window[Int(tag - firstTag)]
+    }
+
+    private mutating func mark(_ tag: UInt64) {
+        window[Int(tag - firstTag)] = .sent
+        unsettled -= 1
+    }
+}

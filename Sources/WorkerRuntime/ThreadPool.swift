@@ -1,0 +1,120 @@
+import Foundation
+import Synchronization
+
+/// A bounded `OperationQueue` whose N operations really run at once.
+///
+/// A plain OperationQueue does not reach N when operations block: its dispatch pool has about one
+/// thread a core. Here the queue bounds and counts, and each of its operations is asynchronous: it
+/// hands its body to one of N threads of our own and finishes when that thread is done with it.
+package final class ThreadPool: Sendable {
+    /// Names a thread of the pool, 0 ..< count; keys what belongs to a thread, such as a session.
+    package typealias Slot = Int
+
+    package let count: Int
+    private let operations: OperationQueue
+    private let jobs: Jobs
+
+    /// - Parameter stackBytes: address space reserved for each thread.
+    package init(count: Int, name: String, stackBytes: Int = 1 << 20) {
+        precondition(count >= 1)
+        self.count = count
+        let jobs = Jobs()
+        self.jobs = jobs
+        operations = OperationQueue()
+        operations.name = name
+        operations.maxConcurrentOperationCount = count
+        for slot in 0..<count {
+            let thread = Thread { jobs.run(on: slot) }
+            thread.name = "\(name)-\(slot)"
+            thread.stackSize = stackBytes
+            thread.start()
+        }
+    }
+
+    /// Runs `body` on a thread of the pool, as soon as fewer than `count` operations run.
+    package func run(_ body: @escaping @Sendable (Slot) -> Void) {
+        let jobs = jobs
+        operations.addOperation(
+            HandedOverOperation { finish in
+                jobs.add { slot in
+                    body(slot)
+                    finish()
+                }
+            }
+        )
+    }
+
+    /// Blocks until every operation has finished.
+    package func waitUntilIdle() {
+        operations.waitUntilAllOperationsAreFinished()
+    }
+
+    /// Lets the threads end once their jobs are done. The pool takes no more work.
+    package func close() {
+        jobs.close()
+    }
+}
+
+/// Hands closures to waiting threads. Its length is bounded by the operation queue in front of it.
+private final class Jobs: Sendable {
+    private struct State {
+        var waiting: [@Sendable (ThreadPool.Slot) -> Void] = []
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+    private let available = DispatchSemaphore(value: 0)
+
+    func add(_ job: @escaping @Sendable (ThreadPool.Slot) -> Void) {
+        state.withLock { $0.waiting.append(job) }
+        available.signal()
+    }
+
+    func close() {
+        state.withLock { $0.isClosed = true }
+        available.signal()
+    }
+
+    func run(on slot: ThreadPool.Slot) {
+        while true {
+            available.wait()
+            let (job, isClosed) = state.withLock { ($0.waiting.popLast(), $0.isClosed) }
+            guard let job else {
+                if isClosed {
+                    available.signal()  // For the next thread.
+                    return
+                }
+                continue
+            }
+            job(slot)
+        }
+    }
+}
+
+/// An operation that is executing from `start` until someone else says it has finished.
+// `@unchecked` because Operation is a class that predates the checker; the state is in a Mutex.
+private final class HandedOverOperation: Operation, @unchecked Sendable {
+    private enum State { case ready, executing, finished }
+
+    private let state = Mutex(State.ready)
+    private let body: @Sendable (_ finish: @escaping @Sendable () -> Void) -> Void
+
+    init(_ body: @escaping @Sendable (_ finish: @escaping @Sendable () -> Void) -> Void) {
+        self.body = body
+    }
+
+    override var isAsynchronous: Bool { true }
+    override var isExecuting: Bool { state.withLock { $0 == .executing } }
+    override var isFinished: Bool { state.withLock { $0 == .finished } }
+
+    override func start() {
+        move(to: .executing, notifying: "isExecuting")
+        body { self.move(to: .finished, notifying: "isFinished") }
+    }
+
+    private func move(to next: State, notifying key: String) {
+        willChangeValue(forKey: key)
+        state.withLock { $0 = next }
+        didChangeValue(forKey: key)
+    }
+}

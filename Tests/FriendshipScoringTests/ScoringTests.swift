@@ -1,0 +1,162 @@
+import Foundation
+import Testing
+
+@testable import FriendshipScoring
+
+private func parsed(_ json: String) throws -> ConversationLog {
+    try ConversationLog(json: Data(json.utf8))
+}
+
+private func spoken(by speakers: [Speaker]) -> ConversationLog {
+    .init(
+        items: speakers.enumerated().map {
+            .init(speaker: $0.element, text: "", sourceIndex: $0.offset)
+        }
+    )
+}
+
+struct ConversationLogTests {
+    @Test(arguments: [
+        ("{}", ConversationLogError.notAList),
+        (#""text""#, .notAList),
+        ("null", .notAList),
+        (#"[{"speaker": "pika"}, 7]"#, .itemNotAnObject(index: 1)),
+        ("[null]", .itemNotAnObject(index: 0)),
+        (#"[{"character": "USER", "content": 7}]"#, .contentNotText(index: 0)),
+        (String(repeating: "[", count: 10_000), .unreadable),
+        ("", .unreadable),
+    ])
+    func refusesWhatIsNotALogWithoutQuotingIt(json: String, error: ConversationLogError) {
+        #expect(throws: error) { try parsed(json) }
+    }
+
+    @Test func anEmptyLogIsALog() throws {
+        #expect(try parsed("[]").items.isEmpty)
+    }
+
+    @Test func aSpeakerThatIsMissingOrStrangeBelongsToNeitherSide() throws {
+        let read = try parsed(
+            #"[{"speaker":"PIKA"},{"text":"?"},{"speaker":7},{"speaker":" user"},{"speaker":"User"}]"#
+        )
+        #expect(read.items.map(\.speaker) == [.pika, .other, .other, .other, .user])
+        #expect(read.turnCount == 0)
+    }
+
+    /// The first item decides the shape; one that has all standard members is standard.
+    @Test func theFirstItemDecidesTheShape() throws {
+        let both = #"{"speaker":"user","turn_id":1,"text":"a","character":"BOT","content":"b"}"#
+        #expect(try parsed("[\(both)]").items.map(\.speaker) == [.user])
+        let partly = #"{"speaker":"user","text":"a","character":"BOT","content":"b"}"#
+        #expect(try parsed("[\(partly)]").items.map(\.speaker) == [.pika])
+    }
+
+    @Test func blankAPIItemsAreDroppedAndTheRestIsTrimmed() throws {
+        let read = try parsed(
+            #"""
+            [{"character":"user_a","content":" hi\n"},{"character":"PIKA","content":" \t "},
+             {"character":"robot","content":"ok"},{"character":"USER","content":null},
+             {"content":"nobody's"}]
+            """#
+        )
+        #expect(read.items.map(\.text) == ["hi", "ok", "nobody's"])
+        #expect(read.items.map(\.speaker) == [.user, .pika, .pika])
+        #expect(read.items.map(\.sourceIndex) == [0, 2, 4])
+    }
+}
+
+struct ScoreTests {
+    /// p is pika, u the user, - neither.
+    @Test(arguments: [
+        ("", 0), ("p", 0), ("pu", 1), ("up", 1), ("pup", 1), ("ppuup", 2), ("p-u", 0), ("uuu", 0),
+    ])
+    func countsTurnsByConsumingBothNeighbours(speakers: String, turns: Int) {
+        let names: [Character: Speaker] = ["p": .pika, "u": .user, "-": .other]
+        #expect(spoken(by: speakers.compactMap { names[$0] }).turnCount == turns)
+    }
+
+    @Test func aChangeIsNeverNegative() {
+        let bored = Analysis(
+            userInitiatedQuestions: 0,
+            sessionEmotion: "BORING",
+            newMemoriesCount: 0
+        )
+        #expect(ConversationScore(of: spoken(by: [.pika, .user]), analysis: bored).change == 0)
+    }
+
+    @Test func theWeightsAreSettings() {
+        let weights = ScoreWeights(
+            perTurn: 2,
+            perQuestion: 10,
+            perMemory: 100,
+            interesting: 0.5,
+            boring: 0
+        )
+        let analysis = Analysis(
+            userInitiatedQuestions: 3,
+            sessionEmotion: "Interesting",
+            newMemoriesCount: 4
+        )
+        let score = ConversationScore(
+            of: spoken(by: [.pika, .user]),
+            analysis: analysis,
+            weights: weights
+        )
+        #expect(score.change == 432.5)
+    }
+
+    @Test func detailsHaveTheNamesOfTheContract() throws {
+        let score = ConversationScore(of: spoken(by: [.user, .pika]), analysis: .none)
+        let object = try #require(
+            JSONSerialization.jsonObject(with: JSONEncoder().encode(score)) as? [String: Any]
+        )
+        #expect(
+            Set(object.keys) == [
+                "total_turns", "session_emotion", "user_initiated_questions",
+                "new_memories_count", "total_exchange_score",
+            ]
+        )
+        #expect(object["total_exchange_score"] as? Double == 1)
+    }
+}
+
+struct FriendshipTests {
+    @Test(arguments: [
+        (0, FriendshipLevel.stranger), (499.9, .stranger), (500, .acquaintance),
+        (2999.9, .acquaintance), (3000, .friend),
+    ])
+    func aLevelBeginsAtItsThreshold(score: Double, level: FriendshipLevel) {
+        #expect(FriendshipLevel(score: score) == level)
+    }
+
+    /// The rows of the rule: score reached, user's level, level before, level after.
+    @Test(arguments: [
+        (150, FriendshipLevel.friend, FriendshipLevel.stranger, FriendshipLevel.friend),
+        (149, .friend, .stranger, .acquaintance),
+        (149, .friend, .friend, .friend),
+        (150, .acquaintance, .friend, .friend),
+        (50, .acquaintance, .stranger, .acquaintance),
+        (50, .stranger, .acquaintance, .acquaintance),
+        (200, .stranger, .friend, .friend),
+        (49, .friend, .friend, .stranger),
+    ])
+    func aTopicsLevelFollowsTheUsers(
+        score: Double,
+        user: FriendshipLevel,
+        before: FriendshipLevel,
+        after: FriendshipLevel
+    ) {
+        var topic = TopicProgress(score: score - 1, level: before.rawValue)
+        let oneTurn = ConversationScore(of: spoken(by: [.pika, .user]), analysis: .none)
+        topic.apply(oneTurn, botID: "a", userLevel: user)
+        #expect(topic.level == after.rawValue)
+    }
+
+    @Test func anAgentJoinsATopicOnce() {
+        var topic = TopicProgress(agentsUsed: ["b"])
+        let score = ConversationScore(of: spoken(by: [.pika, .user]), analysis: .none)
+        for bot in ["a", "b", "a"] { topic.apply(score, botID: bot, userLevel: .stranger) }
+        #expect(topic.agentsUsed == ["b", "a"])
+        #expect(topic.turns == 3)
+        #expect(topic.score == 3)
+    }
+}
