@@ -75,19 +75,21 @@ let package = Package(
         ),
         .testTarget(
             name: "WorkerRuntimeTests",
-            dependencies: ["WorkerRuntime"],
+            dependencies: [
+                "WorkerRuntime", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
-        .testTarget(name: "AmityTests", dependencies: ["Amity"], swiftSettings: strict),
-        .target(
-            name: "TestSupport",
-            dependencies: ["AMQP", "Amity", "Postgres"],
-            path: "Tests/TestSupport",
+        .testTarget(
+            name: "AmityTests",
+            dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["AMQP", "Amity", "AmityCLI", "Postgres", "TestSupport"],
+            dependencies: [
+                "AMQP", "Amity", "AmityCLI", "Postgres", "WorkerRuntime",
+            ],
             resources: [.copy("schemas")],
             swiftSettings: strict
         ),

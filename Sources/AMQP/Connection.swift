@@ -92,7 +92,7 @@ struct Connection: ~Copyable {
     /// it for the quarter of an hour that TCP would grant.
     private static func bound(unacknowledged descriptor: Int32, by seconds: Int) {
         var milliseconds = UInt32(seconds * 1000)
-        _ = setsockopt(descriptor, Int32(IPPROTO_TCP), 18 /* TCP_USER_TIMEOUT */, &milliseconds, 4)
+        _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &milliseconds, 4)
     }
 }
 

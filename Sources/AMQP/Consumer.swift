@@ -76,14 +76,7 @@ package final class Consumer: Sendable {
             session += 1
             do throws(AMQPError) {
                 let connection = try connect()
-                logger.notice(
-                    "consumer.started",
-                    metadata: [
-                        "queue": "\(settings.topology.names.main)", "session": "\(session)",
-                        "prefetch": "\(settings.prefetch)",
-                        "downtime_seconds": "\(lostAt.map { $0.duration(to: .now) / .seconds(1) } ?? 0)",
-                    ]
-                )
+                logStart(of: session, lostAt: lostAt)
                 backoff.reset()
                 lostAt = nil
                 var channel = ChannelSession(
@@ -100,13 +93,25 @@ package final class Consumer: Sendable {
                 logger.error(
                     "consumer.connection-lost",
                     metadata: [
-                        "error": "\(error)", "session": "\(session)",
-                        "retry_in_seconds": "\(delay / .seconds(1))",
+                        "error": "\(error)", "session": .stringConvertible(session),
+                        "retry_in_seconds": .stringConvertible(delay / .seconds(1)),
                     ]
                 )
                 drain.wait(for: delay)
             }
         }
+    }
+
+    private func logStart(of session: UInt64, lostAt: ContinuousClock.Instant?) {
+        var metadata: Logger.Metadata = [
+            "queue": "\(settings.topology.names.main)", "session": .stringConvertible(session),
+        ]
+        if let lostAt {
+            metadata["downtime_seconds"] = .stringConvertible(
+                lostAt.duration(to: .now) / .seconds(1)
+            )
+        }
+        logger.notice("consumer.started", metadata: metadata)
     }
 
     private func connect() throws(AMQPError) -> Connection {
@@ -126,7 +131,10 @@ package final class Consumer: Sendable {
             if drain.isRaised, deadline == nil {
                 deadline = .now + settings.drainTimeout
                 try channel.beginDrain()
-                logger.notice("consumer.draining", metadata: ["running": "\(channel.unsettled)"])
+                logger.notice(
+                    "consumer.draining",
+                    metadata: ["running": .stringConvertible(channel.unsettled)]
+                )
             }
             try channel.settle(completions.drain(), logger: logger)
             try channel.receive(logger: logger)
@@ -142,7 +150,7 @@ package final class Consumer: Sendable {
         if channel.unsettled > 0 {
             logger.warning(
                 "consumer.drain-timed-out",
-                metadata: ["unfinished": "\(channel.unsettled)"]
+                metadata: ["unfinished": .stringConvertible(channel.unsettled)]
             )
         }
         try channel.connection.close()

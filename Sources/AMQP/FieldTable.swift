@@ -16,7 +16,9 @@ struct Arena: ~Copyable {
     }
 
     mutating func table(_ entries: [(String, FieldValue)]) -> amqp_table_t {
-        let list = UnsafeMutablePointer<amqp_table_entry_t>.allocate(capacity: max(1, entries.count))
+        let list = UnsafeMutablePointer<amqp_table_entry_t>.allocate(
+            capacity: max(1, entries.count)
+        )
         blocks.append(UnsafeMutableRawPointer(list))
         for (index, (key, value)) in entries.enumerated() {
             let entry = amqp_table_entry_t(key: bytes(key), value: field(value))
@@ -89,6 +91,7 @@ extension HeaderValue {
 extension String {
     /// Copies; bytes that are not UTF-8 become replacement characters.
     init(_ bytes: amqp_bytes_t) {
-        self.init(decoding: UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.len), as: UTF8.self)
+        let buffer = UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.len)
+        self.init(decoding: buffer, as: UTF8.self)
     }
 }

@@ -92,8 +92,8 @@ package final class Publisher: Sendable {
                 logger.error(
                     "publisher.connection-lost",
                     metadata: [
-                        "error": "\(error)", "unconfirmed": "\(window.count)",
-                        "retry_in_seconds": "\(delay / .seconds(1))",
+                        "error": "\(error)", "unconfirmed": .stringConvertible(window.count),
+                        "retry_in_seconds": .stringConvertible(delay / .seconds(1)),
                     ]
                 )
                 drain.wait(for: delay)

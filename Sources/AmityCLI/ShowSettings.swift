@@ -14,10 +14,7 @@ struct ShowSettings: ParsableCommand {
     var markdown = false
 
     func run() {
-        print(
-            env ? SettingsText.environmentExample
-                : markdown ? SettingsText.markdown : SettingsText.help,
-            terminator: env ? "" : "\n"
-        )
+        if env { return print(SettingsText.environmentExample, terminator: "") }
+        print(markdown ? SettingsText.markdown : SettingsText.help)
     }
 }

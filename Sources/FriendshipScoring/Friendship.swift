@@ -63,7 +63,11 @@ package struct TopicProgress: Sendable, Equatable {
     /// Applies one conversation about this topic.
     ///
     /// - Parameter userLevel: the user's level after the conversation.
-    package mutating func apply(_ conversation: ConversationScore, botID: String, userLevel: FriendshipLevel) {
+    package mutating func apply(
+        _ conversation: ConversationScore,
+        botID: String,
+        userLevel: FriendshipLevel
+    ) {
         score += conversation.change
         turns += conversation.totalTurns
         if !agentsUsed.contains(botID) { agentsUsed.append(botID) }

@@ -56,7 +56,8 @@ package struct Session: ~Copyable {
         var expected: [(operation: String, preparing: Bool)] = []
         for (statement, parameters) in statements {
             if prepared.insert(statement.name).inserted {
-                try sent(PQsendPrepare(connection, statement.name, statement.sql, 0, nil), statement)
+                let status = PQsendPrepare(connection, statement.name, statement.sql, 0, nil)
+                try sent(status, statement)
                 expected.append((statement.name, true))
             }
             try sent(execute(statement, parameters), statement)

@@ -123,7 +123,7 @@ package final class Dispatcher: Sendable {
             disposition.isDead ? "message.dead-lettered" : "message.retry-scheduled",
             metadata: [
                 "delivery": "\(delivery.id)", "queue": "\(disposition.queue)",
-                "attempt": "\(disposition.attempts)", "code": "\(failure.code)",
+                "attempt": .stringConvertible(disposition.attempts), "code": "\(failure.code)",
                 "reason": "\(failure.reason)",
             ]
         )

@@ -71,7 +71,7 @@ package struct ConversationHandler: Handler {
                     // Held, not failed. Intake stops by itself when the prefetch count is reached.
                     if context.drain.wait(for: outage.delay(after: error)) { return [:] }
                 case .conflict, .permanent, .unknown:
-                    if ids.count == 1 { return [ids[0]: fail(ids[0], error, on: context.slot) ] }
+                    if ids.count == 1 { return [ids[0]: fail(ids[0], error, on: context.slot)] }
                     // One of them spoils the transaction: singly, so that it fails alone.
                     return ids.reduce(into: [:]) { outcomes, id in
                         outcomes.merge(settle([id], in: context)) { _, new in new }

@@ -1,5 +1,5 @@
-import FriendshipScoring
 import Foundation
+import FriendshipScoring
 import Postgres
 import WorkerRuntime
 
@@ -85,7 +85,8 @@ package struct ConversationStore: Sendable {
                 (SQL.lockUsers, [users]),
             ])
             let claimed = Set((0..<locked[1].count).compactMap { locked[1].integer($0, 0) })
-            var fold = FriendshipFold(users: LockedUser.all(in: locked[3]), agenda: agenda, at: Date())
+            let lockedUsers = LockedUser.all(in: locked[3])
+            var fold = FriendshipFold(users: lockedUsers, agenda: agenda, at: Date())
             for event in events where claimed.contains(event.event.id) { fold.apply(event) }
             // Nothing follows COMMIT: until its answer is here, nothing has happened.
             _ = try session.flight([

@@ -1,5 +1,5 @@
-import FriendshipScoring
 import Foundation
+import FriendshipScoring
 import Postgres
 
 /// A row of `friendship_status` under this transaction's lock.

@@ -1,5 +1,5 @@
-import FriendshipScoring
 import Foundation
+import FriendshipScoring
 
 /// A user's `topic_metrics`, of which only the topics touched are written back. Members that others
 /// keep with a topic stay as they are.

@@ -59,7 +59,7 @@ struct LineLogHandler: LogHandler {
     }
 
     private var timestamp: String {
-        Date().formatted(.iso8601.time(includingFractionalSeconds: true).dateTimeSeparator(.standard))
+        Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
     private func isNumber(_ value: Logger.MetadataValue) -> Bool {

@@ -1,5 +1,5 @@
-import FriendshipScoring
 import Foundation
+import FriendshipScoring
 import Postgres
 
 /// Makes up finished conversations for trials: English, Vietnamese and a mixture, in both log

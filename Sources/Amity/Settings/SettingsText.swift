@@ -38,8 +38,11 @@ package enum SettingsText {
     package static var markdown: String {
         let rows = Setting.all.map { setting in
             let unit = setting.unit.isEmpty ? "" : " \(setting.unit)"
-            let preset = setting.defaultValue.map { "`\($0)`" } ?? "–"
-            return "| `\(setting.name)` | \(setting.range)\(unit) | \(preset) | \(setting.meaning) |"
+            let cells = [
+                "`\(setting.name)`", setting.range + unit,
+                setting.defaultValue.map { "`\($0)`" } ?? "–", setting.meaning,
+            ]
+            return "| \(cells.joined(separator: " | ")) |"
         }
         return """
             | setting | range | default | meaning |

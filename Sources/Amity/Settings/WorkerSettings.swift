@@ -1,6 +1,6 @@
 import AMQP
-import FriendshipScoring
 import Foundation
+import FriendshipScoring
 import Logging
 import Postgres
 import WorkerRuntime

@@ -18,7 +18,8 @@ package final class Worker: Service {
 
     package func run() async throws {
         let drain = DrainSignal()
-        let name = "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
+        let process = ProcessInfo.processInfo
+        let name = "\(process.hostName):\(process.processIdentifier)"
         let consumer = Consumer(
             settings: .init(
                 endpoint: settings.endpoint.named("amity worker \(name)"),

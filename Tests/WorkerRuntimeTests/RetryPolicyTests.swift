@@ -1,0 +1,90 @@
+import Foundation
+import Testing
+
+@testable import WorkerRuntime
+
+private typealias Header = RetryPolicy.Header
+
+struct RetryPolicyTests {
+    private let policy = RetryPolicy(
+        names: QueueNames(main: "q"),
+        maxAttempts: 4,
+        backoffSeconds: [1, 5],
+        worker: "host:1"
+    )
+    private let failure = Failure(code: "CODE", reason: "a reason")
+    private let now = Date(timeIntervalSince1970: 0)
+
+    private func disposition(_ message: Message, permanent: Bool = false)
+        -> RetryPolicy.Disposition
+    {
+        policy.disposition(of: message, after: failure, isPermanent: permanent, at: now)
+    }
+
+    @Test func climbsTheStepsThenGoesToTheDeadLetters() {
+        var message = Message(body: [1, 2])
+        var queues: [String] = []
+        repeat {
+            let next = disposition(message)
+            queues.append(next.queue)
+            message = next.message
+        } while queues.last != "q.dead"
+        #expect(queues == ["q.retry.1", "q.retry.5", "q.retry.5", "q.dead"])
+        #expect(message.body == [1, 2])
+        #expect(message.properties.headers[Header.attempts] == .integer(4))
+    }
+
+    @Test func aPermanentFailureIsDeadAtOnceWithItsReason() {
+        let next = disposition(Message(body: []), permanent: true)
+        #expect(next.queue == "q.dead")
+        #expect(next.isDead)
+        #expect(
+            next.message.properties.headers == [
+                Header.attempts: .integer(1), Header.code: .string("CODE"),
+                Header.reason: .string("a reason"), Header.worker: .string("host:1"),
+                Header.queue: .string("q"),
+                Header.firstFailure: .string("1970-01-01T00:00:00Z"),
+                Header.lastFailure: .string("1970-01-01T00:00:00Z"),
+            ]
+        )
+    }
+
+    /// Fault: CC and BCC would route the copy to more queues, x-death would count for the broker.
+    @Test func theCopyCarriesNothingThatRoutesOrCountsForTheBroker() {
+        var message = Message(body: [])
+        message.properties.headers = [
+            "CC": .string("elsewhere"), "bcc": .string("elsewhere"), "x-death": .integer(9),
+            "X-Delay": .integer(9), "traceparent": .string("kept"),
+            Header.firstFailure: .string("earlier"),
+        ]
+        let headers = disposition(message).message.properties.headers
+        #expect(headers["CC"] == nil && headers["bcc"] == nil)
+        #expect(headers["x-death"] == nil && headers["X-Delay"] == nil)
+        #expect(headers["traceparent"] == .string("kept"))
+        #expect(headers[Header.firstFailure] == .string("earlier"))
+    }
+
+    @Test(arguments: [
+        (HeaderValue.integer(.max), "q.dead"), (.integer(.min), "q.retry.1"),
+        (.string("3"), "q.retry.1"), (.double(.nan), "q.retry.1"),
+    ])
+    func aForgedCountDoesNoHarm(forged: HeaderValue, queue: String) {
+        var message = Message(body: [])
+        message.properties.headers[Header.attempts] = forged
+        #expect(disposition(message).queue == queue)
+    }
+}
+
+struct BackoffTests {
+    @Test func doublesUpToItsCapWithJitter() {
+        var backoff = Backoff(first: .milliseconds(100), cap: .seconds(1))
+        var random = SystemRandomNumberGenerator()
+        for whole in [100, 200, 400, 800, 1000, 1000] {
+            let delay = backoff.next(using: &random)
+            #expect(delay >= .milliseconds(whole) / 2 && delay <= .milliseconds(whole))
+        }
+        backoff.reset()
+        let first = backoff.next()
+        #expect(first <= .milliseconds(100))
+    }
+}

@@ -1,0 +1,120 @@
+import Testing
+
+@testable import WorkerRuntime
+
+private func completion(_ tag: UInt64, _ settlement: Settlement, session: UInt64 = 1) -> Completion
+{
+    Completion(id: DeliveryID(session: session, tag: tag), settlement: settlement)
+}
+
+extension SettlementLedger {
+    /// A macro cannot call what mutates, so the tests go through a reference.
+    fileprivate final class Box {
+        var ledger: SettlementLedger
+        init(_ ledger: SettlementLedger) { self.ledger = ledger }
+        func settle(_ completion: Completion) -> Bool { ledger.settle(completion) }
+        func frames() -> [Frame] { ledger.frames() }
+        var unsettled: Int { ledger.unsettled }
+    }
+}
+
+private func ledger(delivered count: UInt64) -> SettlementLedger.Box {
+    var ledger = SettlementLedger(session: 1)
+    for tag in 1...count { ledger.delivered(tag: tag) }
+    return .init(ledger)
+}
+
+struct SettlementLedgerTests {
+    @Test func settlesAContiguousPrefixWithOneFrame() {
+        let ledger = ledger(delivered: 5)
+        for tag in [3, 1, 2] as [UInt64] { #expect(ledger.settle(completion(tag, .ack))) }
+        #expect(ledger.frames() == [.ack(tag: 3, multiple: true)])
+        #expect(ledger.unsettled == 2)
+    }
+
+    @Test func settlesOthersAtOnceOnTheirOwn() {
+        let ledger = ledger(delivered: 5)
+        #expect(ledger.settle(completion(4, .ack)))
+        #expect(ledger.settle(completion(2, .requeue)))
+        #expect(ledger.frames() == [.requeue(tag: 2), .ack(tag: 4, multiple: false)])
+        #expect(ledger.unsettled == 3)
+    }
+
+    /// Fault: a multiple ack that names a tag settled before is a 406 that closes the channel.
+    @Test func neverNamesATagThatIsAlreadySettled() {
+        let ledger = ledger(delivered: 3)
+        #expect(ledger.settle(completion(2, .ack)))
+        #expect(ledger.frames() == [.ack(tag: 2, multiple: false)])
+        #expect(ledger.settle(completion(1, .ack)))
+        #expect(ledger.frames() == [.ack(tag: 1, multiple: false)])
+        #expect(ledger.settle(completion(3, .requeue)))
+        #expect(ledger.frames() == [.requeue(tag: 3)])
+        #expect(ledger.unsettled == 0)
+    }
+
+    /// Fault: tags restart at 1 on a new channel, so a stale one may name a different live message.
+    @Test(arguments: [Settlement.ack, .requeue])
+    func forgetsWhatIsStaleUnknownOrRepeated(settlement: Settlement) {
+        let ledger = SettlementLedger.Box(SettlementLedger(session: 2))
+        ledger.ledger.delivered(tag: 1)
+        #expect(!ledger.settle(completion(1, settlement, session: 1)))
+        #expect(!ledger.settle(completion(2, settlement, session: 2)))
+        #expect(!ledger.settle(completion(0, settlement, session: 2)))
+        #expect(ledger.settle(completion(1, settlement, session: 2)))
+        #expect(!ledger.settle(completion(1, settlement, session: 2)))
+        #expect(ledger.frames().count == 1)
+        #expect(!ledger.settle(completion(1, settlement, session: 2)))
+        #expect(ledger.frames().isEmpty)
+    }
+
+    /// Holds the frames against a model of the broker: every tag settled exactly once, as decided.
+    @Test(arguments: 0..<200)
+    func agreesWithTheBrokerUnderAnyInterleaving(seed: Int) {
+        var random = Seeded(state: UInt64(seed))
+        let ledger = SettlementLedger.Box(SettlementLedger(session: 1))
+        var outstanding: Set<UInt64> = []
+        var decisions: [UInt64: Settlement] = [:]
+        var undecided: [UInt64] = []
+        var delivered: UInt64 = 0
+        for _ in 0..<300 {
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0:
+                delivered += 1
+                ledger.ledger.delivered(tag: delivered)
+                outstanding.insert(delivered)
+                undecided.append(delivered)
+            case 1 where !undecided.isEmpty:
+                let index = Int.random(in: 0..<undecided.count, using: &random)
+                let tag = undecided.remove(at: index)
+                let requeue = Int.random(in: 0..<5, using: &random) == 0
+                decisions[tag] = requeue ? .requeue : .ack
+                #expect(ledger.settle(completion(tag, decisions[tag]!)))
+            case _:
+                for frame in ledger.frames() {
+                    let settled: (tags: Set<UInt64>, how: Settlement)
+                    switch frame {
+                    case .ack(let tag, multiple: true):
+                        #expect(outstanding.contains(tag), "seed \(seed): unknown tag \(tag)")
+                        settled = (outstanding.filter { $0 <= tag }, .ack)
+                    case .ack(let tag, multiple: false): settled = ([tag], .ack)
+                    case .requeue(let tag): settled = ([tag], .requeue)
+                    }
+                    #expect(settled.tags.isSubset(of: outstanding), "seed \(seed)")
+                    for tag in settled.tags { #expect(decisions[tag] == settled.how) }
+                    outstanding.subtract(settled.tags)
+                }
+                #expect(outstanding == Set(undecided), "seed \(seed): something was held back")
+                #expect(ledger.unsettled == outstanding.count)
+            }
+        }
+    }
+}
+
+private struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return (state >> 33) ^ (state << 21)
+    }
+}
