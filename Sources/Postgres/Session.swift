@@ -36,6 +36,8 @@ package struct Session: ~Copyable {
             defer { PQfinish(opened) }  // A failed init runs no deinit.
             throw .link(String(cString: PQerrorMessage(opened)), during: "connect")
         }
+        // Notices may quote rows; libpq would print them to standard error.
+        PQsetNoticeReceiver(opened, { _, _ in }, nil)
         connection = opened
     }
 

@@ -1,0 +1,165 @@
+import Foundation
+import Testing
+
+@testable import Amity
+
+private func settings(_ variables: [String: String]) throws -> WorkerSettings {
+    try WorkerSettings(SettingValues { variables[$0] })
+}
+
+private func mistakes(_ variables: [String: String]) -> [String] {
+    do {
+        _ = try settings(variables)
+        return []
+    } catch {
+        return (error as? SettingsError)?.mistakes ?? ["\(error)"]
+    }
+}
+
+/// A file that is gone when the test is.
+private final class TemporaryFile {
+    let path: String
+
+    init(_ content: String) throws {
+        path = NSTemporaryDirectory() + UUID().uuidString
+        try Data(content.utf8).write(to: URL(fileURLWithPath: path))
+    }
+
+    deinit { unlink(path) }
+}
+
+struct SettingsTests {
+    @Test func theDefaultsAreTheDocumentedOnes() throws {
+        let settings = try settings([:])
+        #expect(settings.endpoint.host == "localhost" && settings.endpoint.port == 5672)
+        #expect(settings.endpoint.virtualHost == "/")
+        #expect(settings.topology.names.main == "conversation_events_processing")
+        #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
+        #expect(settings.concurrency == 10 && settings.batchMax == 32)
+        #expect(settings.prefetch == 320)
+        #expect(settings.databaseSessionsMax == 10)
+        #expect(settings.weights == .init())
+        #expect(settings.database.keywords["password"] == nil)
+    }
+
+    @Test func whatFollowsFromOtherSettingsFollows() throws {
+        let many = try settings(["MESSAGE_CONCURRENCY_PER_WORKER": "480", "BATCH_MAX": "1000"])
+        #expect(many.databaseSessionsMax == 32)
+        #expect(many.prefetch == 65535)
+    }
+
+    /// Fault: an operator mends one mistake a deploy because only the first is shown.
+    @Test func everyMistakeIsNamedAtOnceWithItsRange() {
+        let found = mistakes([
+            "RABBITMQ_PORT": "0", "MESSAGE_CONCURRENCY_PER_WORKER": "many", "LOG_LEVEL": "loud",
+            "RETRY_BACKOFF_SECONDS": "1,,5", "SCORE_PER_TURN": "nan", "BATCH_MAX": "1.5",
+            "RABBITMQ_URL": "amqp://", "DATABASE_URL": "postgresql://[",
+        ])
+        let names = found.map { String($0.prefix { $0 != ":" }) }
+        #expect(
+            Set(names) == [
+                "RABBITMQ_PORT", "MESSAGE_CONCURRENCY_PER_WORKER", "LOG_LEVEL",
+                "RETRY_BACKOFF_SECONDS", "SCORE_PER_TURN", "BATCH_MAX", "RABBITMQ_URL",
+                "DATABASE_URL",
+            ]
+        )
+        #expect(found.contains("RABBITMQ_PORT: '0' is not accepted; use 1 to 65535"))
+        #expect(
+            found.contains(
+                "MESSAGE_CONCURRENCY_PER_WORKER: 'many' is not accepted; use 1 to 1000 threads"
+            )
+        )
+    }
+
+    @Test func aSecretIsNeverShown() {
+        let secret = "canary-7319"
+        let found = mistakes([
+            "RABBITMQ_URL": "http://user:\(secret)@host", "BATCH_MAX": "0",
+            "DATABASE_URL": "postgresql://user:\(secret)@[host/x",
+            "POSTGRES_PASSWORD": secret, "POSTGRES_PASSWORD_FILE": "/nowhere/\(secret)",
+        ])
+        #expect(found.count == 5)
+        #expect(!found.joined().contains(secret))
+    }
+
+    @Test func aSecretCanComeFromAFile() throws {
+        let file = try TemporaryFile("p@ss word\n")
+        let settings = try settings([
+            "RABBITMQ_PASSWORD_FILE": file.path, "POSTGRES_PASSWORD_FILE": file.path,
+        ])
+        #expect(settings.endpoint.password == "p@ss word")
+        #expect(settings.database.keywords["password"] == "p@ss word")
+        #expect(
+            mistakes(["POSTGRES_PASSWORD_FILE": "/nowhere"]) == [
+                "POSTGRES_PASSWORD_FILE: cannot read the file it names as UTF-8 text"
+            ]
+        )
+    }
+
+    /// Compose passes a variable that is not set as an empty one.
+    @Test func emptyMeansNotSet() throws {
+        #expect(try settings(["BATCH_MAX": "", "RABBITMQ_URL": ""]).batchMax == 32)
+    }
+
+    @Test(arguments: [
+        ("amqp://u:p%40ss@h:1234/v%2Fhost", "h", 1234, "v/host", "u", "p@ss"),
+        ("amqp://h", "h", 5672, "/", "guest", "guest"),
+        ("amqp://h/", "h", 5672, "/", "guest", "guest"),
+        ("amqp://h/%2F", "h", 5672, "/", "guest", "guest"),
+    ])
+    func readsABrokerURL(
+        url: String,
+        host: String,
+        port: UInt16,
+        vhost: String,
+        user: String,
+        password: String
+    ) throws {
+        let endpoint = try settings(["RABBITMQ_URL": url, "RABBITMQ_HOST": "ignored"]).endpoint
+        #expect(endpoint.host == host && endpoint.port == port)
+        #expect(endpoint.virtualHost == vhost)
+        #expect(endpoint.username == user && endpoint.password == password)
+    }
+
+    /// Teams bring the URL their Python service used, driver and all.
+    @Test(arguments: ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+asyncpg"])
+    func readsADatabaseURL(scheme: String) throws {
+        let url = "\(scheme)://u:p%2Fw@h:5433/db?sslmode=require"
+        let keywords = try settings(["DATABASE_URL": url]).database.keywords
+        let expected = [
+            "user": "u", "password": "p/w", "host": "h", "port": "5433", "dbname": "db",
+            "sslmode": "require",
+        ]
+        #expect(keywords == expected)
+    }
+}
+
+struct SettingsTextTests {
+    private func file(_ path: String) throws -> String {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        return try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    @Test func theExampleFileAgreesWithTheTable() throws {
+        #expect(try file(".env.example") == SettingsText.environmentExample)
+    }
+
+    @Test func theReadmeAgreesWithTheTable() throws {
+        #expect(try file("README.md").contains(SettingsText.markdown))
+    }
+
+    @Test func helpNamesEverySetting() {
+        for setting in Setting.all { #expect(SettingsText.help.contains(setting.name)) }
+    }
+
+    /// A default outside its own range would fail the first start.
+    @Test func everyDefaultIsAccepted() {
+        let defaults = Dictionary(
+            uniqueKeysWithValues: Setting.all.compactMap { setting in
+                setting.defaultValue.map { (setting.name, $0) }
+            }
+        )
+        #expect(mistakes(defaults) == [])
+    }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import Testing
+import WorkerRuntime
+
+extension Integration {
+    struct BadInput {
+        @Test func badBodiesAreDeadLetteredOnceWithTheirReasonAndTheBodyUntouched() throws {
+            let scene = try Scene()
+            try scene.addConversation("good")
+            let bodies: [[UInt8]] = [
+                Array("not JSON".utf8), Array("[]".utf8), [], Array("{}".utf8), [0xFF, 0xFE],
+                Array(#"{"conversation_id":""}"#.utf8), Array(#"{"conversation_id":7}"#.utf8),
+                Array(#"{"conversation_id":"a\u0000b"}"#.utf8),
+                Array(#"{"conversation_id":"\#(String(repeating: "x", count: 256))"}"#.utf8),
+                Array(String(repeating: "[", count: 10_000).utf8),
+                Array(repeating: UInt8(ascii: " "), count: 1 << 20),
+            ]
+            let worker = try scene.startWorker()
+            try scene.publish(bodies)
+            try scene.publish(ids: "good")
+            let dead = try scene.deadLetters.take(bodies.count)
+            #expect(Set(dead.map(\.body)) == Set(bodies))
+            for message in dead {
+                #expect(message.header(RetryPolicy.Header.code) == "INVALID_MESSAGE")
+                #expect(!message.header(RetryPolicy.Header.reason).isEmpty)
+                #expect(message.properties.headers[RetryPolicy.Header.attempts] == .integer(1))
+            }
+            try eventually("the worker goes on") { try scene.count("status = 'PROCESSED'") == 1 }
+            worker.signal(SIGTERM)
+            #expect(try worker.waitForExit() == 0)
+            #expect(try scene.queue.ready() == 0)
+            #expect(try scene.deadLetters.ready() == 0)
+        }
+
+        @Test func logsThatCannotBeScoredAreDeadLetteredAndTheirRowsSayWhy() throws {
+            let scene = try Scene(.pythonZoned)
+            let bad = ["object": "{}", "text": #""text""#, "null": "null", "item": "[1]"]
+            for (id, log) in bad { try scene.addConversation(id, log: log) }
+            try scene.addConversation("good")
+            let worker = try scene.startWorker()
+            try scene.publish(ids: "object", "good", "text", "null", "item")
+            let dead = try scene.deadLetters.take(bad.count)
+            #expect(Set(dead.map { $0.header(RetryPolicy.Header.code) }) == ["INVALID_LOG"])
+            try eventually("good is processed") { try scene.count("status = 'PROCESSED'") == 1 }
+            let failed = """
+                status = 'FAILED' AND error_code = 'INVALID_LOG' AND attempt_count = 1
+                AND error_details LIKE 'conversation_log %' AND friendship_score_change IS NULL
+                """
+            #expect(try scene.count(failed) == bad.count)
+            #expect(try scene.score() == 1)
+            withExtendedLifetime(worker) {}
+        }
+
+        /// A producer may publish before its commit shows.
+        @Test func anUnknownConversationIsRetriedUntilItShows() throws {
+            let scene = try Scene()
+            let worker = try scene.startWorker()
+            try scene.publish(ids: "late")
+            try eventually("a retry is scheduled") {
+                !worker.events("message.retry-scheduled").isEmpty
+            }
+            try scene.addConversation("late")
+            try eventually("late is processed") { try scene.count("status = 'PROCESSED'") == 1 }
+        }
+
+        @Test func aConversationThatNeverShowsIsDeadLetteredAfterItsAttempts() throws {
+            let scene = try Scene(settings: ["MAX_ATTEMPTS": "3"])
+            let worker = try scene.startWorker()
+            var properties = MessageProperties()
+            properties.headers = ["kept": .string("yes"), "x-death": .string("forged")]
+            properties.correlationID = "correlation"
+            let body = Array(#"{"conversation_id":"never"}"#.utf8)
+            try scene.publish([body], properties)
+            let dead = try #require(try scene.deadLetters.take(1).first)
+            #expect(dead.body == body)
+            #expect(dead.header(RetryPolicy.Header.code) == "CONVERSATION_NOT_FOUND")
+            #expect(dead.properties.headers[RetryPolicy.Header.attempts] == .integer(3))
+            #expect(dead.header("kept") == "yes")
+            #expect(dead.properties.correlationID == "correlation")
+            let (first, last) = (
+                dead.header(RetryPolicy.Header.firstFailure),
+                dead.header(RetryPolicy.Header.lastFailure)
+            )
+            #expect(first < last)
+            #expect(worker.events("message.retry-scheduled").count == 2)
+        }
+
+        /// Fault: one row that the database refuses spoils the transaction of its whole batch.
+        @Test func oneBadRowFailsAloneInItsBatch() throws {
+            let scene = try Scene(settings: ["MAX_ATTEMPTS": "2"])
+            try scene.sql(
+                """
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF NEW.conversation_id = 'bad' AND NEW.status = 'PROCESSED' THEN
+                        RAISE EXCEPTION 'refused';
+                    END IF;
+                    RETURN NEW;
+                END $$
+                """
+            )
+            try scene.sql(
+                """
+                CREATE TRIGGER refuse BEFORE UPDATE ON conversation_events
+                FOR EACH ROW EXECUTE FUNCTION refuse()
+                """
+            )
+            let good = (1...20).map { "good-\($0)" }
+            for id in good + ["bad"] { try scene.addConversation(id) }
+            let bodies = (good.prefix(10) + ["bad"] + good.suffix(10)).map {
+                Array(#"{"conversation_id":"\#($0)"}"#.utf8)
+            }
+            // Queued first, so that the one thread finds them all and takes them as one batch.
+            try scene.publish(bodies)
+            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
+            let dead = try #require(try scene.deadLetters.take(1).first)
+            #expect(dead.header(RetryPolicy.Header.code) == "UNEXPECTED_ERROR")
+            #expect(dead.header(RetryPolicy.Header.reason) == "update_events: SQLSTATE P0001")
+            #expect(try scene.count("status = 'PROCESSED' AND attempt_count = 1") == 20)
+            let failed = "status = 'FAILED' AND error_code = 'UNEXPECTED_ERROR'"
+            #expect(try scene.count("\(failed) AND attempt_count = 2") == 1)
+            #expect(try scene.score() == 20)
+            withExtendedLifetime(worker) {}
+        }
+
+        @Test func aTypeNobodyHandlesIsDeadLettered() throws {
+            let scene = try Scene()
+            let worker = try scene.startWorker()
+            var properties = MessageProperties()
+            properties.type = "something.else"
+            try scene.publish([Array("{}".utf8)], properties)
+            let dead = try #require(try scene.deadLetters.take(1).first)
+            #expect(dead.header(RetryPolicy.Header.code) == "UNKNOWN_TYPE")
+            #expect(dead.properties.type == "something.else")
+            withExtendedLifetime(worker) {}
+        }
+    }
+}

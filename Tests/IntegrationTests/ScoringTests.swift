@@ -1,0 +1,140 @@
+import Foundation
+import Testing
+
+/// All tests with real servers, one after the other: some of them load both cores on purpose.
+@Suite(.serialized) enum Integration {}
+
+extension Integration {
+    struct Scoring {
+        /// Every column of the contract, on every kind of database there is.
+        @Test(arguments: Scene.Tables.allCases)
+        func scoresAConversationIntoEveryColumn(tables: Scene.Tables) throws {
+            let scene = try Scene(tables)
+            try scene.sql(
+                """
+                INSERT INTO agenda_agent_prompting
+                    (topic_id, agent_id, talking_agenda, friendship_level, agent_type)
+                VALUES ('later', 'agent-1', '', 'PHASE1_STRANGER', 'B'),
+                       ('other', 'agent-1', '', 'PHASE2_ACQUAINTANCE', 'A')
+                """
+            )
+            try scene.sql(
+                """
+                INSERT INTO agenda_agent_prompting
+                    (id, topic_id, agent_id, talking_agenda, friendship_level, agent_type)
+                VALUES (-1, 'topic', 'agent-1', '', 'PHASE1_STRANGER', 'A')
+                """
+            )
+            try scene.sql(
+                """
+                INSERT INTO friendship_status (user_id, friendship_score, streak_day, topic_metrics,
+                    last_emotion, last_followup_topic, last_interaction_date, updated_at)
+                VALUES ('user', 499, 7, '{"topic": {"score": 49.5, "turns": 2, "kept": true}}',
+                    'happy', 'followup', '2020-01-01', '2020-01-01')
+                """
+            )
+            try scene.addConversation("c1", agent: "agent-1")
+            try scene.sql(
+                "UPDATE conversation_events SET error_code = 'OLD', error_details = 'old'"
+            )
+            let worker = try scene.startWorker()
+            try scene.publish(ids: "c1")
+            try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
+
+            let event = try scene.sql(
+                """
+                SELECT attempt_count, friendship_score_change, new_friendship_level,
+                    score_calculation_details = '{"total_turns": 1, "session_emotion": "neutral",
+                        "user_initiated_questions": 0, "new_memories_count": 0,
+                        "total_exchange_score": 1}'::jsonb,
+                    abs(extract(epoch FROM processed_at::timestamp
+                        - (now() AT TIME ZONE 'UTC'))) < 120,
+                    next_attempt_at = processed_at, error_code IS NULL AND error_details IS NULL
+                FROM conversation_events
+                """
+            )
+            #expect(
+                (0..<7).map { event.string(0, $0) } == [
+                    "1", "1", "PHASE2_ACQUAINTANCE", "t", "t", "t", "t",
+                ]
+            )
+            let user = try scene.sql(
+                """
+                SELECT friendship_score, friendship_level, streak_day, last_emotion,
+                    last_followup_topic, abs(extract(epoch FROM last_interaction_date::timestamp
+                        - (now() AT TIME ZONE 'UTC'))) < 120, updated_at > '2021-01-01',
+                    topic_metrics - 'topic' = '{}'::jsonb,
+                    topic_metrics -> 'topic' #- '{last_date}' = '{"score": 50.5, "turns": 3,
+                        "friendship_level": "PHASE2_ACQUAINTANCE", "agents_used": ["bot-1"],
+                        "kept": true}'::jsonb,
+                    topic_metrics -> 'topic' ->> 'last_date' LIKE '20__-__-__T__:__:__Z'
+                FROM friendship_status WHERE user_id = 'user'
+                """
+            )
+            #expect(
+                (0..<10).map { user.string(0, $0) } == [
+                    "500", "PHASE2_ACQUAINTANCE", "7", "happy", "followup", "t", "t", "t", "t", "t",
+                ]
+            )
+            withExtendedLifetime(worker) {}
+        }
+
+        @Test func scoresBothShapesEmptyLogsAndUsersWithoutARow() throws {
+            let scene = try Scene(.pythonNaive)
+            let api = #"[{"character":"BOT_X","content":"Hi"},{"character":"USER","content":"Hi"}]"#
+            try scene.addConversation("standard", user: "a")
+            try scene.addConversation("api", user: "b", log: api)
+            try scene.addConversation("empty", user: "c", log: "[]")
+            let worker = try scene.startWorker()
+            try scene.publish(ids: "standard", "api", "empty")
+            try eventually("all are processed") { try scene.count("status = 'PROCESSED'") == 3 }
+            #expect(try scene.score(of: "a") == 1)
+            #expect(try scene.score(of: "b") == 1)
+            #expect(try scene.score(of: "c") == 0)
+            withExtendedLifetime(worker) {}
+        }
+
+        /// Fault: a message delivered again, in one batch or in another, is scored again.
+        @Test(arguments: ["1", "32"])
+        func aConversationCountsOnceHoweverOftenItIsDelivered(batch: String) throws {
+            let scene = try Scene()
+            try scene.addConversation("c1")
+            try scene.addConversation("c2")
+            try scene.addConversation("skipped", user: "other", status: "SKIPPED")
+            let worker = try scene.startWorker(["BATCH_MAX": batch])
+            for _ in 0..<5 { try scene.publish(ids: "c1", "c1", "c2", "c1", "skipped") }
+            try eventually("all are processed") { try scene.count("status = 'PROCESSED'") == 2 }
+            worker.signal(SIGTERM)
+            #expect(try worker.waitForExit() == 0)
+            #expect(try scene.queue.ready() == 0)
+            #expect(try scene.score() == 2)
+            #expect(try scene.count("attempt_count = 1") == 2)
+            // SKIPPED is somebody's decision: no effect, not even a row for the user.
+            #expect(try scene.score(of: "other") == nil)
+            #expect(try scene.count("status = 'SKIPPED' AND attempt_count = 0") == 1)
+        }
+
+        /// Fault: two conversations of one user at once read the same score, and one is lost.
+        @Test(arguments: ["1", "32"])
+        func hotUsersLoseNoUpdate(batch: String) throws {
+            let scene = try Scene()
+            try scene.sql(
+                """
+                INSERT INTO conversation_events (conversation_id, user_id, bot_type, bot_id,
+                    bot_name, start_time, end_time, conversation_log)
+                SELECT 'c' || n, 'user-' || n % 2, '', '', '', now(), now(), $1::jsonb
+                FROM generate_series(1, 1000) AS n
+                """,
+                .text(Scene.oneTurn)
+            )
+            let workers = try (0..<2).map { _ in try scene.startWorker(["BATCH_MAX": batch]) }
+            try scene.publish((1...1000).map { Array(#"{"conversation_id":"c\#($0)"}"#.utf8) })
+            try eventually("all are processed") { try scene.count("status = 'PROCESSED'") == 1000 }
+            #expect(try scene.score(of: "user-0") == 500)
+            #expect(try scene.score(of: "user-1") == 500)
+            // Each recorded the level after itself: only the 500th of a user reached the next.
+            #expect(try scene.count("new_friendship_level = 'PHASE2_ACQUAINTANCE'") == 2)
+            withExtendedLifetime(workers) {}
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Testing
+
+/// One `amity worker` process and what it logs.
+final class RunningWorker {
+    private let process = Process()
+    private let logFile: TemporaryFile
+
+    init(environment: [String: String]) throws {
+        logFile = try TemporaryFile()
+        process.executableURL = Command.amity
+        process.arguments = ["worker"]
+        process.environment = Command.inherited.merging(environment) { _, new in new }
+        process.standardError = logFile.handle
+        process.standardOutput = logFile.handle
+        try process.run()
+    }
+
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+    }
+
+    var log: String { logFile.content }
+
+    /// Events of one name, as logged so far.
+    func events(_ name: String) -> [[String: Any]] {
+        log.split(separator: "\n").compactMap { line in
+            do {
+                return try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            } catch {
+                return nil  // The line that is being written.
+            }
+        }.filter { $0["event"] as? String == name }
+    }
+
+    func waitUntilConsuming() throws {
+        try eventually("the worker consumes") { !events("consumer.started").isEmpty }
+    }
+
+    func signal(_ signal: Int32) {
+        kill(process.processIdentifier, signal)
+    }
+
+    /// Waits for the end of the process.
+    ///
+    /// - Returns: its exit code, or the number of the signal that killed it.
+    func waitForExit() throws -> Int32 {
+        try eventually("the worker ends") { !process.isRunning }
+        return process.terminationStatus
+    }
+}

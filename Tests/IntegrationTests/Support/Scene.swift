@@ -1,0 +1,173 @@
+import AMQP
+import Foundation
+import Logging
+import Postgres
+import Testing
+import WorkerRuntime
+
+@testable import Amity
+
+/// What one test has to itself: a queue, a schema, and a role that may do only what a worker's may.
+final class Scene {
+    enum Tables: CaseIterable, Sendable {
+        /// As `amity migrate` makes them.
+        case fresh
+        /// As an older Python service made them, untouched by `amity migrate`.
+        case pythonNaive
+        /// The same with timestamptz.
+        case pythonZoned
+    }
+
+    let name: String
+    let settings: WorkerSettings
+    private let variables: [String: String]
+    private var session: Session
+    private var statements = 0
+
+    init(_ tables: Tables = .fresh, settings extra: [String: String] = [:]) throws {
+        let name = "test_" + UUID().uuidString.prefix(8).lowercased()
+        let ownerURL = try #require(Servers.environment["DATABASE_URL"])
+        try Servers.psql(["-c", "CREATE SCHEMA \(name)", "-c", "CREATE ROLE \(name) LOGIN"])
+        let owner = try #require(ConnectionTarget(url: ownerURL)).searching(name)
+        switch tables {
+        case .fresh: _ = try Migrator(target: owner).run()
+        case .pythonNaive: try Self.makePythonTables(in: name)
+        case .pythonZoned: try Self.makePythonTables(in: name, zoned: true)
+        }
+        try Servers.psql(
+            [
+                "-c", "GRANT USAGE ON SCHEMA \(name) TO \(name)", "-v", "role=\(name)",
+                "-f", Servers.root.appending(path: "deploy/grants.sql").path,
+            ],
+            searchPath: name
+        )
+        let address = try #require(URLComponents(string: ownerURL))
+        variables = [
+            "RABBITMQ_URL": try #require(Servers.environment["RABBITMQ_URL"]),
+            "RABBITMQ_QUEUE_NAME": name,
+            "RABBITMQ_EXCHANGE_NAME": "\(name)_exchange",
+            "DATABASE_URL": "postgresql://\(name)@127.0.0.1:\(address.port ?? 0)\(address.path)"
+                + "?options=-csearch_path%3D\(name)",
+            "RETRY_BACKOFF_SECONDS": "1",
+            "LOG_LEVEL": "trace",
+        ].merging(extra) { _, new in new }
+        let variables = variables
+        settings = try WorkerSettings(SettingValues { variables[$0] })
+        session = try Session(to: owner, applicationName: "test")
+        self.name = name
+    }
+
+    deinit {
+        do {
+            try Servers.psql(["-c", "DROP SCHEMA \(name) CASCADE", "-c", "DROP ROLE \(name)"])
+        } catch {
+            Issue.record(error, "the schema of a test could not be dropped")
+        }
+    }
+
+    private static func makePythonTables(in schema: String, zoned: Bool = false) throws {
+        let url = try #require(
+            Bundle.module.url(forResource: "schemas/python", withExtension: "sql")
+        )
+        let naive = try String(contentsOf: url, encoding: .utf8)
+        let sql = zoned ? naive.replacing("timestamp", with: "timestamptz") : naive
+        let file = try TemporaryFile(sql.replacing("current_timestamptz", with: "now()"))
+        try Servers.psql(["-f", file.path], searchPath: schema)
+        withExtendedLifetime(file) {}
+    }
+
+    // MARK: Database
+
+    /// Runs one statement as the owner of the tables, on a connection kept for the test.
+    @discardableResult
+    func sql(_ text: String, _ parameters: Parameter...) throws -> Rows {
+        statements += 1
+        return try session.flight([(Statement("test_\(statements)", text), parameters)])[0]
+    }
+
+    func count(_ condition: String) throws -> Int {
+        try sql("SELECT count(*) FROM conversation_events WHERE \(condition)").integer(0, 0) ?? -1
+    }
+
+    func addConversation(
+        _ id: String,
+        user: String = "user",
+        log: String = Scene.oneTurn,
+        agent: String? = nil,
+        status: String = "PENDING"
+    ) throws {
+        try sql(
+            """
+            INSERT INTO conversation_events (conversation_id, user_id, bot_type, bot_id, bot_name,
+                agent_tag, start_time, end_time, conversation_log, status)
+            VALUES ($1, $2, 'TALK', 'bot-1', 'Pika', $3, '2026-01-01T10:00:00Z',
+                '2026-01-01T10:20:00Z', $4::jsonb, $5)
+            """,
+            .text(id),
+            .text(user),
+            agent.map(Parameter.text) ?? .null,
+            .text(log),
+            .text(status)
+        )
+    }
+
+    static let oneTurn = #"[{"speaker":"pika","turn_id":1,"text":"Hi"},{"speaker":"user"}]"#
+
+    func score(of user: String = "user") throws -> Double? {
+        let rows = try sql(
+            "SELECT friendship_score FROM friendship_status WHERE user_id = $1",
+            .text(user)
+        )
+        return rows.count == 0 ? nil : rows.double(0, 0)
+    }
+
+    // MARK: Programs
+
+    func amity(_ arguments: String..., input: String = "") throws -> Command.Result {
+        try Command.run(Command.amity, arguments, environment: variables, input: input)
+    }
+
+    /// Starts the daemon as a process of its own; it is gone with the test at the latest.
+    func startWorker(_ extra: [String: String] = [:]) throws -> RunningWorker {
+        try RunningWorker(environment: variables.merging(extra) { _, new in new })
+    }
+
+    // MARK: Broker
+
+    /// Publishes bodies as they are and waits for the broker's confirms.
+    func publish(_ bodies: [[UInt8]], _ properties: MessageProperties = .init()) throws {
+        let publisher = Publisher(
+            endpoint: settings.endpoint,
+            topology: settings.topology,
+            insists: false,
+            logger: quiet
+        )
+        publisher.start()
+        defer { publisher.stop() }
+        let answered = DispatchSemaphore(value: 0)
+        for body in bodies {
+            publisher.publish(Message(properties: properties, body: body), routingKey: name) {
+                #expect($0 == .confirmed)
+                answered.signal()
+            }
+        }
+        for _ in bodies { try #require(answered.wait(timeout: .now() + 30) == .success) }
+    }
+
+    func publish(ids: String...) throws {
+        try publish(ids.map { Array(#"{"conversation_id":"\#($0)"}"#.utf8) })
+    }
+
+    var queue: TestQueue { TestQueue(name: name, endpoint: settings.endpoint) }
+    var deadLetters: TestQueue { TestQueue(name: "\(name).dead", endpoint: settings.endpoint) }
+}
+
+let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+extension ConnectionTarget {
+    fileprivate func searching(_ schema: String) -> ConnectionTarget {
+        var keywords = keywords
+        keywords["options"] = "-csearch_path=\(schema)"
+        return ConnectionTarget(keywords: keywords)
+    }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import Testing
+
+/// The private RabbitMQ and PostgreSQL of this test run, started with the first test that asks.
+/// They stop by themselves when the run is over, however it ends.
+enum Servers {
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// `KEY=value` as `deploy/servers` prints them.
+    static let environment: [String: String] = {
+        let folder = NSTemporaryDirectory() + "amity-tests-\(getpid())"
+        let started = try! Command.run(
+            root.appending(path: "deploy/servers"),
+            ["start", folder, "--owner", "\(getpid())"]
+        )
+        precondition(started.status == 0, "deploy/servers: \(started.error)")
+        return Dictionary(
+            uniqueKeysWithValues: started.output.split(separator: "\n").map { line in
+                let parts = line.split(separator: "=", maxSplits: 1)
+                return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+            }
+        )
+    }()
+
+    static func rabbitmqctl(_ arguments: String...) throws {
+        let done = try Command.run(
+            root.appending(path: "deploy/servers"),
+            ["ctl", environment["AMITY_SERVERS_DIR"]!] + arguments
+        )
+        try #require(done.status == 0, "rabbitmqctl: \(done.error)")
+    }
+
+    /// Runs SQL as the owner of the database.
+    static func psql(_ arguments: [String], searchPath: String = "public") throws {
+        let done = try Command.run(
+            URL(fileURLWithPath: "/usr/bin/env"),
+            ["psql", environment["DATABASE_URL"]!, "-qX", "-v", "ON_ERROR_STOP=1"] + arguments,
+            environment: ["PGOPTIONS": "-csearch_path=\(searchPath)"]
+        )
+        try #require(done.status == 0, "psql: \(done.error)")
+    }
+}
+
+/// Runs a program to its end.
+enum Command {
+    struct Result {
+        var status: Int32
+        var output: String
+        var error: String
+    }
+
+    /// The daemon as it was built for this run.
+    static let amity = Bundle.module.bundleURL.deletingLastPathComponent().appending(path: "amity")
+
+    static func run(
+        _ program: URL,
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        input: String = ""
+    ) throws -> Result {
+        let process = Process()
+        process.executableURL = program
+        process.arguments = arguments
+        process.environment = inherited.merging(environment) { _, new in new }
+        let (stdin, stdout) = (Pipe(), Pipe())
+        // Errors go to a file: two pipes read one after the other could fill up and block.
+        let errors = try TemporaryFile()
+        process.standardInput = stdin
+        process.standardOutput = stdout
+        process.standardError = errors.handle
+        try process.run()
+        try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+        try stdin.fileHandleForWriting.close()
+        let output = try stdout.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return Result(
+            status: process.terminationStatus,
+            output: String(decoding: output, as: UTF8.self),
+            error: errors.content
+        )
+    }
+
+    /// Settings of whoever runs the tests must not reach what is tested.
+    static let inherited = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""]
+        .merging(["SWIFT_BACKTRACE": "enable=no"]) { _, new in new }
+}
+
+/// A file that is gone when the test is.
+final class TemporaryFile {
+    let path: String
+    let handle: FileHandle
+
+    init(_ content: String = "") throws {
+        path = NSTemporaryDirectory() + "amity-\(UUID().uuidString)"
+        try Data(content.utf8).write(to: URL(fileURLWithPath: path))
+        handle = try #require(FileHandle(forUpdatingAtPath: path))
+    }
+
+    deinit { unlink(path) }
+
+    var content: String {
+        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+}
+
+/// Waits for a condition, looking again twenty times a second.
+///
+/// - Parameter limit: generous: it only bounds how long a failure takes.
+func eventually(
+    _ what: Comment,
+    within limit: Duration = .seconds(60),
+    sourceLocation: SourceLocation = #_sourceLocation,
+    _ condition: () throws -> Bool
+) throws {
+    let deadline = ContinuousClock.now + limit
+    let pause = DispatchSemaphore(value: 0)
+    while try !condition() {
+        try #require(ContinuousClock.now < deadline, what, sourceLocation: sourceLocation)
+        _ = pause.wait(timeout: .now() + 0.05)
+    }
+}

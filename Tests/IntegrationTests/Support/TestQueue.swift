@@ -1,0 +1,54 @@
+import CRabbitMQ
+import Testing
+import WorkerRuntime
+
+@testable import AMQP
+
+/// A queue seen from outside.
+struct TestQueue {
+    let name: String
+    let endpoint: Endpoint
+
+    /// Messages ready for delivery.
+    func ready() throws -> Int {
+        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        return try connection.declareQueue(name, passive: true)
+    }
+
+    /// Makes the queue as somebody else would have.
+    func declare(_ arguments: [(String, HeaderValue)]) throws {
+        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        try connection.declareQueue(name, passive: false, arguments: arguments)
+    }
+
+    /// Takes messages out until `count` have come.
+    func take(_ count: Int) throws -> [Message] {
+        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        try connection.consume(from: name, tag: "test")
+        var assembler = MessageAssembler()
+        var messages: [Message] = []
+        let bell = EventBell()
+        try eventually("\(count) messages in \(name)") {
+            bell.wait(orReadable: connection.descriptor, timeout: .milliseconds(50))
+            while messages.count < count, let frame = try connection.nextFrame() {
+                guard case .delivered(let tag, _, let message) = try assembler.take(frame)
+                else { continue }
+                messages.append(message)
+                try connection.send(.ack(tag: tag, multiple: false))
+            }
+            return messages.count == count
+        }
+        try connection.close()
+        return messages
+    }
+}
+
+extension Message {
+    /// A text header, empty when it is missing.
+    func header(_ name: String) -> String {
+        if case .string(let text) = properties.headers[name] { text } else { "" }
+    }
+}

@@ -1,0 +1,8 @@
+-- The least a worker's role needs, for a role that exists already:
+--
+--     psql "$DATABASE_URL" -v role=amity_worker -f deploy/grants.sql
+--
+-- Run it as the owner of the tables, after `amity migrate`. The role creates and deletes nothing.
+GRANT SELECT, UPDATE ON conversation_events TO :"role";
+GRANT SELECT, INSERT, UPDATE ON friendship_status TO :"role";
+GRANT SELECT ON agenda_agent_prompting TO :"role";
