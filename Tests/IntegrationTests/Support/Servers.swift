@@ -9,26 +9,35 @@ enum Servers {
 
     /// `KEY=value` as `deploy/servers` prints them.
     static let environment: [String: String] = {
+        do {
+            return try start()
+        } catch {
+            preconditionFailure("deploy/servers did not start: \(error)")
+        }
+    }()
+
+    private static func start() throws -> [String: String] {
         let folder = NSTemporaryDirectory() + "amity-tests-\(getpid())"
-        let started = try! Command.run(
+        let started = try Command.run(
             root.appending(path: "deploy/servers"),
             ["start", folder, "--owner", "\(getpid())"]
         )
-        precondition(started.status == 0, "deploy/servers: \(started.error)")
-        return Dictionary(
-            uniqueKeysWithValues: started.output.split(separator: "\n").map { line in
-                let parts = line.split(separator: "=", maxSplits: 1)
-                return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
-            }
-        )
-    }()
+        try #require(started.status == 0, "\(started.error)")
+        let pairs = started.output.split(separator: "\n").map { line in
+            let parts = line.split(separator: "=", maxSplits: 1)
+            return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+        }
+        return Dictionary(uniqueKeysWithValues: pairs)
+    }
 
-    static func rabbitmqctl(_ arguments: String...) throws {
+    @discardableResult
+    static func rabbitmqctl(_ arguments: String...) throws -> String {
         let done = try Command.run(
             root.appending(path: "deploy/servers"),
             ["ctl", environment["AMITY_SERVERS_DIR"]!] + arguments
         )
         try #require(done.status == 0, "rabbitmqctl: \(done.error)")
+        return done.output
     }
 
     /// Runs SQL as the owner of the database.

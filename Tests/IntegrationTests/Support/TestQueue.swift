@@ -16,6 +16,19 @@ struct TestQueue {
         return try connection.declareQueue(name, passive: true)
     }
 
+    /// Whether nothing is in it, ready or delivered and not settled yet.
+    func isDrained() throws -> Bool {
+        if try ready() > 0 { return false }
+        return try Servers.rabbitmqctl(
+            "--quiet",
+            "list_queues",
+            "--no-table-headers",
+            "name",
+            "messages"
+        )
+        .split(separator: "\n").contains("\(name)\t0")
+    }
+
     /// Makes the queue as somebody else would have.
     func declare(_ arguments: [(String, HeaderValue)]) throws {
         let connection = try Connection(to: endpoint, timeout: .seconds(10))
