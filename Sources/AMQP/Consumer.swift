@@ -1,6 +1,5 @@
 import Foundation
 import Logging
-import Synchronization
 import WorkerRuntime
 
 /// The channel thread: the only one that touches the consumer's connection.

@@ -1,7 +1,6 @@
 import DequeModule
 import Foundation
 import Logging
-import Synchronization
 
 /// Fans deliveries out over the thread pool and turns outcomes into completions.
 ///
@@ -18,7 +17,7 @@ package final class Dispatcher: Sendable {
         var busy = 0
     }
 
-    private let inbox = Mutex(Inbox())
+    private let inbox = Locked(Inbox())
     private let pool: ThreadPool
     private let handlers: HandlerRegistry
     private let policy: RetryPolicy

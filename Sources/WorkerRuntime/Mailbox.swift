@@ -8,7 +8,7 @@ import Synchronization
 /// It needs no bound of its own: every element answers a delivery (or a publish) that was admitted
 /// through a bound, the prefetch count or the publisher's window.
 package final class Mailbox<Element: Sendable>: Sendable {
-    private let elements = Mutex<[Element]>([])
+    private let elements = Locked<[Element]>([])
     /// Written by both sides: true from a ring until the reader's next drain.
     private let rung = Atomic(false)
     private let bell: any Bell

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// A bounded `OperationQueue` whose N operations really run at once.
 ///
@@ -62,7 +61,7 @@ private final class Jobs: Sendable {
         var isClosed = false
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let available = DispatchSemaphore(value: 0)
 
     func add(_ job: @escaping @Sendable (ThreadPool.Slot) -> Void) {
@@ -92,11 +91,11 @@ private final class Jobs: Sendable {
 }
 
 /// An operation that is executing from `start` until someone else says it has finished.
-// `@unchecked` because Operation is a class that predates the checker; the state is in a Mutex.
+// `@unchecked` because Operation is a class that predates the checker; the state is under a lock.
 private final class HandedOverOperation: Operation, @unchecked Sendable {
     private enum State { case ready, executing, finished }
 
-    private let state = Mutex(State.ready)
+    private let state = Locked(State.ready)
     private let body: @Sendable (_ finish: @escaping @Sendable () -> Void) -> Void
 
     init(_ body: @escaping @Sendable (_ finish: @escaping @Sendable () -> Void) -> Void) {

@@ -1,6 +1,5 @@
 import AMQP
 import Foundation
-import Synchronization
 import Testing
 import WorkerRuntime
 
@@ -75,7 +74,7 @@ extension Integration {
             )
             publisher.start()
             defer { publisher.stop() }
-            let results = Mutex<[UInt8: Publisher.Result]>([:])
+            let results = Locked<[UInt8: Publisher.Result]>([:])
             let answered = DispatchSemaphore(value: 0)
             for (key, body) in [("nowhere", 1), ("bound", 2), ("nowhere", 3)] as [(String, UInt8)] {
                 publisher.publish(

@@ -19,7 +19,7 @@ private final class CountingBell: Bell {
 }
 
 private final class RecordingRepublisher: Republisher {
-    let messages = Mutex<[(queue: String, original: DeliveryID)]>([])
+    let messages = Locked<[(queue: String, original: DeliveryID)]>([])
 
     func republish(_ message: Message, to queue: String, replacing original: DeliveryID) {
         messages.withLock { $0.append((queue, original)) }
@@ -29,7 +29,7 @@ private final class RecordingRepublisher: Republisher {
 /// Does what the test says, and remembers the sizes of its batches.
 private final class ScriptedHandler: Handler {
     let batchLimit: Int
-    let sizes = Mutex<[Int]>([])
+    let sizes = Locked<[Int]>([])
     private let body: @Sendable ([Delivery]) -> [Outcome]
 
     init(batchLimit: Int = 32, _ body: @escaping @Sendable ([Delivery]) -> [Outcome]) {

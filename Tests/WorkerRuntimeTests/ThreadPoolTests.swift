@@ -12,7 +12,7 @@ struct ThreadPoolTests {
         let pool = ThreadPool(count: count, name: "test")
         let arrived = DispatchSemaphore(value: 0)
         let leave = DispatchSemaphore(value: 0)
-        let slots = Mutex<Set<Int>>([])
+        let slots = Locked<Set<Int>>([])
         for _ in 0..<count {
             pool.run { slot in
                 slots.withLock { _ = $0.insert(slot) }

@@ -1,7 +1,6 @@
 import AMQP
 import Dispatch
 import Foundation
-import Synchronization
 import WorkerRuntime
 
 /// Puts conversations on the queue by their ids, and counts only what the broker has confirmed.
@@ -15,7 +14,7 @@ package final class ConversationPublisher: Sendable {
     private let publisher: Publisher
     private let exchange: String
     private let routingKey: String
-    private let counts = Mutex(Counts())
+    private let counts = Locked(Counts())
     /// Bounds what is handed over and not yet answered.
     private let window = DispatchSemaphore(value: windowSize)
     private static let windowSize = 1000

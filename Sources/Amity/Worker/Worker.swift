@@ -3,7 +3,6 @@ import Foundation
 import Logging
 import Postgres
 import ServiceLifecycle
-import Synchronization
 import WorkerRuntime
 
 /// The daemon: puts the rooms together, runs until it is told to stop, drains.
