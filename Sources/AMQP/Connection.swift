@@ -12,6 +12,10 @@ struct Connection: ~Copyable {
     /// Seconds, as negotiated; bounds how long the owner may stay away from the library.
     let heartbeatSeconds: Int
 
+    /// Stack of a thread that reads from a connection: librabbitmq before 0.14 recurses into nested
+    /// header tables without a limit.
+    static let stackBytes = 16 << 20
+
     private static let channel: amqp_channel_t = 1
     /// The library's default; larger values only cost memory per connection.
     private static let frameMax: Int32 = 131_072

@@ -50,14 +50,10 @@ package final class Consumer: Sendable {
         delivering dispatcher: Dispatcher,
         onStopped: @escaping @Sendable () -> Void
     ) {
-        let thread = Thread {
+        startThread(name: "amity-channel", stackBytes: Connection.stackBytes) {
             self.run(dispatcher)
             onStopped()
         }
-        thread.name = "amity-channel"
-        // librabbitmq before 0.14 recurses into nested header tables without a limit.
-        thread.stackSize = 16 << 20
-        thread.start()
     }
 
     /// Begins the drain. Returns at once.

@@ -40,13 +40,10 @@ package final class Publisher: Sendable {
     }
 
     package func start() {
-        let thread = Thread {
+        startThread(name: "amity-publisher", stackBytes: Connection.stackBytes) {
             self.run()
             self.stopped.signal()
         }
-        thread.name = "amity-publisher"
-        thread.stackSize = 16 << 20  // See Consumer.start.
-        thread.start()
     }
 
     /// Hands a message over; returns at once.

@@ -23,10 +23,7 @@ package final class ThreadPool: Sendable {
         operations.name = name
         operations.maxConcurrentOperationCount = count
         for slot in 0..<count {
-            let thread = Thread { jobs.run(on: slot) }
-            thread.name = "\(name)-\(slot)"
-            thread.stackSize = stackBytes
-            thread.start()
+            startThread(name: "\(name)-\(slot)", stackBytes: stackBytes) { jobs.run(on: slot) }
         }
     }
 

@@ -55,7 +55,8 @@ package struct ConversationGenerator {
         let (log, rawLog) = stored(spoken, from: start, to: end)
         return Conversation(
             id: "generated-\(seed)-\(number)",
-            user: "user-\(seed)-\(random.below(userCount))",
+            // The lesser of two draws: some users talk much more than others.
+            user: "user-\(seed)-\(min(random.below(userCount), random.below(userCount)))",
             botType: random.below(4) == 0 ? "NEXT_LESSON" : "FREE_TALK",
             bot: "bot-\(topic.name)-\(random.below(3))",
             agent: "agent-\(topic.name)",

@@ -36,7 +36,7 @@ package final class Worker: Service {
             logger: logger
         )
         let dispatcher = Dispatcher(
-            pool: ThreadPool(count: settings.concurrency, name: "amity-worker"),
+            pool: ThreadPool(count: settings.concurrency, name: "amity"),
             handlers: handlers,
             policy: RetryPolicy(
                 names: settings.topology.names,
