@@ -100,6 +100,10 @@ struct Connection: ~Copyable {
     }
 }
 
+/// Said outright, so that nobody makes it Sendable by accident.
+@available(*, unavailable)
+extension Connection: Sendable {}
+
 // MARK: - Channel and topology
 
 extension Connection {

@@ -102,7 +102,9 @@ struct FriendshipFoldTests {
         )
     }
 
-    @Test(arguments: ["null", "[]", "7", #"{"t1": 3}"#, #"{"t1": {"score": "x", "turns": 1e99}}"#])
+    @Test(arguments: [
+        "null", "[]", "7", #"{"t1": 3}"#, #"{"t1": {"score": "x", "turns": 9.2e18}}"#,
+    ])
     func oddTopicMetricsCountAsEmpty(stored: String) throws {
         var fold = fold(score: 0, topics: stored)
         fold.apply(scored(1, turns: 2, agent: "agent"))

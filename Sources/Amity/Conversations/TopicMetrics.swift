@@ -26,7 +26,7 @@ struct TopicMetrics {
         var members = topics[topicID]?.object ?? [:]
         var progress = TopicProgress(
             score: members["score"]?.number ?? 0,
-            turns: Int(exactly: (members["turns"]?.number ?? 0).rounded()) ?? 0,
+            turns: Self.count(members["turns"]?.number ?? 0),
             level: members["friendship_level"]?.string ?? FriendshipLevel.stranger.rawValue,
             agentsUsed: members["agents_used"]?.array?.compactMap(\.string) ?? []
         )
@@ -38,6 +38,11 @@ struct TopicMetrics {
         members["last_date"] = .string(now.formatted(.iso8601))
         topics[topicID] = .object(members)
         changed.insert(topicID)
+    }
+
+    /// A stored count; one that nobody can have reached counts as none, and cannot overflow.
+    private static func count(_ stored: Double) -> Int {
+        (0...1_000_000_000).contains(stored) ? Int(stored) : 0
     }
 
     /// The topics touched, as an object to merge into the column.
