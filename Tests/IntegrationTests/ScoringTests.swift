@@ -95,14 +95,20 @@ extension Integration {
         }
 
         /// Fault: a message delivered again, in one batch or in another, is scored again.
-        @Test(arguments: ["1", "32"])
-        func aConversationCountsOnceHoweverOftenItIsDelivered(batch: String) throws {
+        @Test(arguments: [("1", "10"), ("32", "1")])
+        func aConversationCountsOnceHoweverOftenItIsDelivered(
+            batch: String,
+            threads: String
+        ) throws {
             let scene = try Scene()
             try scene.addConversation("c1")
             try scene.addConversation("c2")
             try scene.addConversation("skipped", user: "other", status: "SKIPPED")
-            let worker = try scene.startWorker(["BATCH_MAX": batch])
+            // Queued first: one thread finds them all and takes duplicates in one batch.
             for _ in 0..<5 { try scene.publish(ids: "c1", "c1", "c2", "c1", "skipped") }
+            let worker = try scene.startWorker([
+                "BATCH_MAX": batch, "MESSAGE_CONCURRENCY_PER_WORKER": threads,
+            ])
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
             worker.signal(SIGTERM)
             #expect(try worker.waitForExit() == 0)
