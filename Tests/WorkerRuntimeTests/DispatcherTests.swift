@@ -9,13 +9,17 @@ import Testing
 private final class CountingBell: Bell {
     let rings = Atomic(0)
     let posted = DispatchSemaphore(value: 0)
+    /// What happens at the moment the reader silences the bell.
+    let onSilence = Locked<(@Sendable () -> Void)?>(nil)
 
     func ring() {
         rings.add(1, ordering: .sequentiallyConsistent)
         posted.signal()
     }
 
-    func silence() {}
+    func silence() {
+        onSilence.withLock { $0 }?()
+    }
 }
 
 private final class RecordingRepublisher: Republisher {
@@ -175,6 +179,16 @@ struct MailboxTests {
         #expect(bell.rings.load(ordering: .relaxed) == 1)
         mailbox.post(10)
         #expect(bell.rings.load(ordering: .relaxed) == 2)
+    }
+
+    /// Fault: a drain that takes first and disarms after. What is posted in between rings nobody,
+    /// and lies there until the next post.
+    @Test func whatIsPostedWhileTheBellIsSilencedIsTaken() {
+        let bell = CountingBell()
+        let mailbox = Mailbox<Int>(bell: bell)
+        bell.onSilence.withLock { $0 = { mailbox.post(2) } }
+        mailbox.post(1)
+        #expect(mailbox.drain() == [1, 2])
     }
 
     /// Fault: a post that falls between the reader's look and its sleep, and wakes nobody. The
