@@ -60,7 +60,7 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "Amity",
+                "AMQP", "Amity", "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -10,7 +10,9 @@ struct AmityCommand: AsyncParsableCommand {
         commandName: "amity",
         abstract: "Scores finished conversations from a RabbitMQ queue into PostgreSQL.",
         version: amityVersion,
-        subcommands: [WorkerCommand.self, Migrate.self, Publish.self, ShowSettings.self]
+        subcommands: [
+            WorkerCommand.self, Migrate.self, Publish.self, DeadLetters.self, ShowSettings.self,
+        ]
     )
 }
 

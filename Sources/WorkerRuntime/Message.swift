@@ -24,6 +24,16 @@ package enum HeaderValue: Sendable, Equatable {
     case integer(Int64)
     case double(Double)
     case string(String)
+
+    /// For people.
+    package var shown: String {
+        switch self {
+        case .bool(let bool): "\(bool)"
+        case .integer(let integer): "\(integer)"
+        case .double(let double): "\(double)"
+        case .string(let string): string
+        }
+    }
 }
 
 /// What a message carries besides its body. Only what may be published again is kept.

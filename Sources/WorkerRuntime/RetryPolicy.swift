@@ -21,6 +21,8 @@ package struct RetryPolicy: Sendable {
         package static let lastFailure = "amity-last-failure-at"
         package static let worker = "amity-worker"
         package static let queue = "amity-queue"
+        /// How often an operator has put the message back to work.
+        package static let replays = "amity-replays"
     }
 
     package let names: QueueNames
@@ -56,12 +58,27 @@ package struct RetryPolicy: Sendable {
         )
     }
 
+    /// The message as it goes back to work from the dead letters: nothing recorded but the count of
+    /// its replays, so with a fresh budget of attempts.
+    package static func replayed(_ message: Message) -> Message {
+        var message = message
+        let replays = count(Header.replays, of: message) + 1
+        message.properties.headers = message.properties.headers.filter { name, _ in
+            !name.hasPrefix("amity-")
+        }
+        message.properties.headers[Header.replays] = .integer(Int64(replays))
+        return message
+    }
+
     /// Runs recorded on the message so far. A forged header shortens or prolongs only its own
     /// message's life, and never beyond the limit.
     private static func attempts(of message: Message) -> Int {
-        guard case .integer(let count) = message.properties.headers[Header.attempts] else {
-            return 0
-        }
+        count(Header.attempts, of: message)
+    }
+
+    /// A count of ours in the headers, 0 when it is missing or forged beyond sense.
+    private static func count(_ header: String, of message: Message) -> Int {
+        guard case .integer(let count) = message.properties.headers[header] else { return 0 }
         return Int(min(max(count, 0), 1_000_000))
     }
 

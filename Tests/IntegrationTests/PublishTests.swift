@@ -19,12 +19,7 @@ extension Integration {
             let scene = try Scene()
             let file = try TemporaryFile("f1\n\n f2 \n")
             let result = try scene.amity(
-                "publish",
-                "a1",
-                "quote\"d",
-                "-",
-                "--file",
-                file.path,
+                ["publish", "a1", "quote\"d", "-", "--file", file.path],
                 input: "i1\ni2\n"
             )
             #expect(result.status == 0)

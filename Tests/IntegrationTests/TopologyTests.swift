@@ -25,7 +25,7 @@ extension Integration {
             try scene.addConversation("c1")
             let worker = try scene.startWorker()
             try worker.waitUntilConsuming()
-            #expect(try scene.amity("publish", "--via-exchange", "c1").status == 0)
+            #expect(try scene.amity(["publish", "--via-exchange", "c1"]).status == 0)
             try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
         }
 

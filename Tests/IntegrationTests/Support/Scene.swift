@@ -123,7 +123,7 @@ final class Scene {
 
     // MARK: Programs
 
-    func amity(_ arguments: String..., input: String = "") throws -> Command.Result {
+    func amity(_ arguments: [String], input: String = "") throws -> Command.Result {
         try Command.run(Command.amity, arguments, environment: variables, input: input)
     }
 
