@@ -62,39 +62,141 @@ package final class Consumer: Sendable {
         bell.ring()
     }
 
-    /// Sessions one after the other, until a drain ends the last.
+    /// Performs what the machine says, until it says stop.
     private func run(_ dispatcher: Dispatcher) {
-        var backoff = Backoff()
-        var session: UInt64 = 0
+        var machine = ConsumerStateMachine(drainTimeout: settings.drainTimeout)
         var lostAt: ContinuousClock.Instant?
-        while !drain.isRaised {
-            session += 1
+        var action = ConsumerStateMachine.Action.connect(after: .zero)
+        while case .connect(let delay) = action {
+            if drain.wait(for: delay) {
+                action = machine.drainRequested(at: .now) ?? .stop
+                continue
+            }
             do throws(AMQPError) {
                 let connection = try connect()
-                logStart(of: session, lostAt: lostAt)
-                backoff.reset()
+                machine.opened()
+                logStart(of: machine.session, lostAt: lostAt)
                 lostAt = nil
-                var channel = ChannelSession(
-                    number: session,
-                    connection: connection,
-                    dispatcher: dispatcher
-                )
-                try consume(on: &channel)
+                try consume(on: connection, &machine, dispatcher)
+                action = .stop
             } catch {
-                // Unsettled deliveries went back to the queue with the channel.
+                // What has not begun is the broker's again, and would only be done twice.
                 _ = dispatcher.withdraw()
-                lostAt = lostAt ?? .now
-                let delay = backoff.next()
-                logger.error(
-                    "consumer.connection-lost",
-                    metadata: [
-                        "error": "\(error)", "session": .stringConvertible(session),
-                        "retry_in_seconds": .stringConvertible(delay / .seconds(1)),
-                    ]
+                action = machine.sessionLost()
+                // Named once on entry; what follows until the exit is for who looks closer.
+                logLoss(
+                    of: machine.session,
+                    error,
+                    next: action,
+                    at: lostAt == nil ? .error : .debug
                 )
-                drain.wait(for: delay)
+                lostAt = lostAt ?? .now
             }
         }
+        logger.notice("consumer.stopped")
+    }
+
+    private func connect() throws(AMQPError) -> Connection {
+        let connection = try Connection(to: settings.endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        try settings.topology.ensure(on: connection, logger: logger)
+        try settings.topology.reportDifferences(on: connection, logger: logger)
+        try connection.limitPrefetch(to: settings.prefetch)
+        try connection.consume(from: settings.topology.names.main, tag: Self.consumerTag)
+        return connection
+    }
+
+    private static let consumerTag = "amity"
+
+    /// The loop of one session: settle, receive, dispatch, sleep. Returns when the drain is over.
+    private func consume(
+        on connection: borrowing Connection,
+        _ machine: inout ConsumerStateMachine,
+        _ dispatcher: Dispatcher
+    ) throws(AMQPError) {
+        var assembler = MessageAssembler()
+        while true {
+            if drain.isRaised, machine.drainRequested(at: .now) == .cancelConsumer {
+                logger.notice(
+                    "consumer.draining",
+                    metadata: ["unsettled": .stringConvertible(machine.unsettled)]
+                )
+                try connection.cancelConsumer(tag: Self.consumerTag)
+                forget(dispatcher.withdraw(), in: &machine)
+            }
+            for completion in completions.drain() where !machine.settled(completion) {
+                // The broker has delivered it again since, and the database knows what is done.
+                logger.info(
+                    "consumer.stale-completion",
+                    metadata: ["delivery": "\(completion.id)"]
+                )
+            }
+            dispatcher.submit(try receive(from: connection, &assembler, &machine))
+            for frame in machine.frames() { try connection.send(frame) }
+            if case .close(let unfinished) = machine.turnEnded(at: .now) {
+                return try close(connection, unfinished: unfinished)
+            }
+            // Half a heartbeat: the library services heartbeats only inside its calls.
+            let heartbeat = connection.heartbeatSeconds
+            let limit: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
+            bell.wait(
+                orReadable: connection.descriptor,
+                timeout: machine.longestSleep(from: .now, atMost: limit)
+            )
+        }
+    }
+
+    /// Takes every frame that is there.
+    ///
+    /// - Returns: the deliveries that became whole and are to be worked on.
+    private func receive(
+        from connection: borrowing Connection,
+        _ assembler: inout MessageAssembler,
+        _ machine: inout ConsumerStateMachine
+    ) throws(AMQPError) -> [Delivery] {
+        var arrived: [Delivery] = []
+        while let frame = try connection.nextFrame() {
+            switch frame {
+            case .closed(let error):
+                throw error
+            case .consumerCancelled:
+                throw .consumerCancelled
+            case .blocked(let reason):
+                logger.warning("consumer.blocked", metadata: ["reason": "\(reason)"])
+            case .unblocked:
+                logger.notice("consumer.unblocked")
+            case .delivery, .returned, .header, .body, .confirm, .other:
+                guard
+                    case .delivered(let tag, let redelivered, let message) =
+                        try assembler.take(frame),
+                    case .dispatch(let id) = machine.delivered(tag: tag)
+                else { continue }
+                arrived.append(
+                    Delivery(id: id, message: message, redelivered: redelivered, receivedAt: .now)
+                )
+            }
+        }
+        return arrived
+    }
+
+    /// Gives back deliveries that have not begun, with the next frames.
+    private func forget(_ deliveries: [Delivery], in machine: inout ConsumerStateMachine) {
+        for delivery in deliveries {
+            _ = machine.settled(Completion(id: delivery.id, settlement: .requeue))
+        }
+    }
+
+    private func close(
+        _ connection: borrowing Connection,
+        unfinished: Int
+    ) throws(AMQPError) {
+        if unfinished > 0 {
+            logger.warning(
+                "consumer.drain-timed-out",
+                metadata: ["unfinished": .stringConvertible(unfinished)]
+            )
+        }
+        try connection.close()
     }
 
     private func logStart(of session: UInt64, lostAt: ContinuousClock.Instant?) {
@@ -109,132 +211,18 @@ package final class Consumer: Sendable {
         logger.notice("consumer.started", metadata: metadata)
     }
 
-    private func connect() throws(AMQPError) -> Connection {
-        let connection = try Connection(to: settings.endpoint, timeout: .seconds(10))
-        try connection.openChannel()
-        try settings.topology.ensure(on: connection, logger: logger)
-        try settings.topology.reportDifferences(on: connection, logger: logger)
-        try connection.limitPrefetch(to: settings.prefetch)
-        try connection.consume(from: settings.topology.names.main, tag: ChannelSession.consumerTag)
-        return connection
-    }
-
-    /// The loop: settle, receive, dispatch, sleep.
-    private func consume(on channel: inout ChannelSession) throws(AMQPError) {
-        var deadline: ContinuousClock.Instant?
-        while true {
-            if drain.isRaised, deadline == nil {
-                deadline = .now + settings.drainTimeout
-                try channel.beginDrain()
-                logger.notice(
-                    "consumer.draining",
-                    metadata: ["running": .stringConvertible(channel.unsettled)]
-                )
-            }
-            try channel.settle(completions.drain(), logger: logger)
-            try channel.receive(logger: logger)
-            if let deadline, channel.unsettled == 0 || deadline <= .now {
-                return try finish(&channel)
-            }
-            let limit = channel.longestSleep(until: deadline)
-            bell.wait(orReadable: channel.connection.descriptor, timeout: limit)
+    private func logLoss(
+        of session: UInt64,
+        _ error: AMQPError,
+        next: ConsumerStateMachine.Action,
+        at level: Logger.Level
+    ) {
+        var metadata: Logger.Metadata = [
+            "error": "\(error)", "session": .stringConvertible(session),
+        ]
+        if case .connect(let delay) = next {
+            metadata["retry_in_seconds"] = .stringConvertible(delay / .seconds(1))
         }
-    }
-
-    private func finish(_ channel: inout ChannelSession) throws(AMQPError) {
-        if channel.unsettled > 0 {
-            logger.warning(
-                "consumer.drain-timed-out",
-                metadata: ["unfinished": .stringConvertible(channel.unsettled)]
-            )
-        }
-        try channel.connection.close()
-        logger.notice("consumer.stopped")
-    }
-}
-
-/// One connection's worth of consuming, on the channel thread's stack.
-private struct ChannelSession: ~Copyable {
-    static let consumerTag = "amity"
-
-    let connection: Connection
-    private let dispatcher: Dispatcher
-    private var assembler = MessageAssembler()
-    private var ledger: SettlementLedger
-    private var isDraining = false
-
-    init(number: UInt64, connection: consuming Connection, dispatcher: Dispatcher) {
-        self.connection = connection
-        self.dispatcher = dispatcher
-        ledger = SettlementLedger(session: number)
-    }
-
-    var unsettled: Int { ledger.unsettled }
-
-    /// Stops deliveries, and gives back those that have not begun.
-    mutating func beginDrain() throws(AMQPError) {
-        isDraining = true
-        try connection.cancelConsumer(tag: Self.consumerTag)
-        try requeue(dispatcher.withdraw())
-    }
-
-    mutating func settle(_ completions: [Completion], logger: Logger) throws(AMQPError) {
-        for completion in completions where !ledger.settle(completion) {
-            // The broker has delivered it again since, and the database knows what is done.
-            logger.info("consumer.stale-completion", metadata: ["delivery": "\(completion.id)"])
-        }
-        try sendFrames()
-    }
-
-    /// Takes every frame that is there, then hands over what became whole.
-    mutating func receive(logger: Logger) throws(AMQPError) {
-        var arrived: [Delivery] = []
-        while let frame = try connection.nextFrame() {
-            switch frame {
-            case .closed(let error):
-                throw error
-            case .consumerCancelled:
-                throw .consumerCancelled
-            case .blocked(let reason):
-                logger.warning("consumer.blocked", metadata: ["reason": "\(reason)"])
-            case .unblocked:
-                logger.notice("consumer.unblocked")
-            case .delivery, .returned, .header, .body, .confirm, .other:
-                if let delivery = try delivery(completedBy: frame) { arrived.append(delivery) }
-            }
-        }
-        if arrived.isEmpty { return }
-        if isDraining { return try requeue(arrived) }
-        dispatcher.submit(arrived)
-    }
-
-    /// Half a heartbeat: the library services heartbeats only inside its calls.
-    func longestSleep(until deadline: ContinuousClock.Instant?) -> Duration {
-        let heartbeat = connection.heartbeatSeconds
-        let limit: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
-        return deadline.map { min(limit, ContinuousClock.now.duration(to: $0)) } ?? limit
-    }
-
-    private mutating func delivery(completedBy frame: Frame) throws(AMQPError) -> Delivery? {
-        guard case .delivered(let tag, let redelivered, let message) = try assembler.take(frame)
-        else { return nil }
-        ledger.delivered(tag: tag)
-        return Delivery(
-            id: DeliveryID(session: ledger.session, tag: tag),
-            message: message,
-            redelivered: redelivered,
-            receivedAt: .now
-        )
-    }
-
-    private mutating func requeue(_ deliveries: [Delivery]) throws(AMQPError) {
-        for delivery in deliveries {
-            _ = ledger.settle(.init(id: delivery.id, settlement: .requeue))
-        }
-        try sendFrames()
-    }
-
-    private mutating func sendFrames() throws(AMQPError) {
-        for frame in ledger.frames() { try connection.send(frame) }
+        logger.log(level: level, "consumer.connection-lost", metadata: metadata)
     }
 }

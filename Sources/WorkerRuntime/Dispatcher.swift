@@ -46,6 +46,7 @@ package final class Dispatcher: Sendable {
 
     /// Takes deliveries in; never blocks. Called by the thread that owns the channel.
     package func submit(_ deliveries: [Delivery]) {
+        if deliveries.isEmpty { return }
         let starts = inbox.withLock { inbox in
             inbox.deliveries.append(contentsOf: deliveries)
             let starts = min(pool.count - inbox.operations, inbox.deliveries.count)

@@ -70,7 +70,7 @@ struct SettlementLedgerTests {
     /// Holds the frames against a model of the broker: every tag settled exactly once, as decided.
     @Test(arguments: 0..<200)
     func agreesWithTheBrokerUnderAnyInterleaving(seed: Int) {
-        var random = Seeded(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let ledger = SettlementLedger.Box(SettlementLedger(session: 1))
         var outstanding: Set<UInt64> = []
         var decisions: [UInt64: Settlement] = [:]
@@ -107,14 +107,5 @@ struct SettlementLedgerTests {
                 #expect(ledger.unsettled == outstanding.count)
             }
         }
-    }
-}
-
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return (state >> 33) ^ (state << 21)
     }
 }

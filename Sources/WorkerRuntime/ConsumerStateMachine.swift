@@ -1,0 +1,161 @@
+/// The life of a consumer: which state may follow which, and what to do on each event.
+///
+///     connecting ──opened──▶ consuming ──drain──▶ draining ──all settled, time over, lost──▶ stopped
+///         ▲ ╰─drain─▶ stopped    │
+///         ╰────────lost──────────╯
+///
+/// Pure: no socket, no lock; time and randomness are handed in. Each event answers with an action,
+/// which the channel thread performs.
+package struct ConsumerStateMachine: Sendable {
+    package enum Action: Sendable, Equatable {
+        /// Wait, then open a session.
+        case connect(after: Duration)
+        /// Ask the broker for no more deliveries, and give back those that have not begun.
+        case cancelConsumer
+        /// Say goodbye. `unfinished` deliveries are still running; the broker requeues them.
+        case close(unfinished: Int)
+        /// The thread's work is over.
+        case stop
+    }
+
+    /// What to do with a delivery that has arrived.
+    package enum Arrival: Sendable, Equatable {
+        case dispatch(DeliveryID)
+        /// It came while draining; it goes back with the next frames, no attempt spent.
+        case giveBack
+    }
+
+    private enum State: Sendable {
+        case connecting
+        case consuming(SettlementLedger)
+        case draining(SettlementLedger, deadline: ContinuousClock.Instant)
+        case stopped
+    }
+
+    private var state = State.connecting
+    private var backoff: Backoff
+    private var random: any RandomNumberGenerator & Sendable
+    private let drainTimeout: Duration
+    /// Generation of the last session that was opened, 0 before the first.
+    package private(set) var session: UInt64 = 0
+
+    package init(
+        drainTimeout: Duration,
+        backoff: Backoff = .init(),
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+    ) {
+        self.drainTimeout = drainTimeout
+        self.backoff = backoff
+        self.random = random
+    }
+
+    /// Deliveries that the broker counts as unsettled in this session.
+    package var unsettled: Int { ledger?.unsettled ?? 0 }
+
+    private var ledger: SettlementLedger? {
+        switch state {
+        case .consuming(let ledger), .draining(let ledger, _): ledger
+        case .connecting, .stopped: nil
+        }
+    }
+
+    // MARK: Events
+
+    /// A session is open and its consumer registered.
+    package mutating func opened() {
+        guard case .connecting = state else {
+            preconditionFailure("a session opens only while connecting")
+        }
+        session += 1
+        backoff.reset()
+        state = .consuming(SettlementLedger(session: session))
+    }
+
+    /// The session is gone, or could not be opened. What was unsettled in it is the broker's again.
+    package mutating func sessionLost() -> Action {
+        switch state {
+        case .connecting, .consuming:
+            state = .connecting
+            return .connect(after: backoff.next(using: &random))
+        case .draining, .stopped:
+            state = .stopped
+            return .stop
+        }
+    }
+
+    package mutating func delivered(tag: UInt64) -> Arrival {
+        let id = DeliveryID(session: session, tag: tag)
+        switch state {
+        case .consuming:
+            withLedger { $0.delivered(tag: tag) }
+            return .dispatch(id)
+        case .draining:
+            withLedger { ledger in
+                ledger.delivered(tag: tag)
+                _ = ledger.settle(Completion(id: id, settlement: .requeue))
+            }
+            return .giveBack
+        case .connecting, .stopped:
+            preconditionFailure("a delivery needs a session")
+        }
+    }
+
+    /// Records what became of a delivery.
+    ///
+    /// - Returns: false for one that is stale, unknown or settled before: it is to be forgotten.
+    package mutating func settled(_ completion: Completion) -> Bool {
+        withLedger { $0.settle(completion) } ?? false
+    }
+
+    /// The frames that settle everything recorded so far; they are to be sent now, in this order.
+    package mutating func frames() -> [SettlementLedger.Frame] {
+        withLedger { $0.frames() } ?? []
+    }
+
+    /// Somebody asked the worker to stop. Asking again changes nothing.
+    package mutating func drainRequested(at now: ContinuousClock.Instant) -> Action? {
+        switch state {
+        case .connecting:
+            state = .stopped
+            return .stop
+        case .consuming(let ledger):
+            state = .draining(ledger, deadline: now + drainTimeout)
+            return .cancelConsumer
+        case .draining, .stopped:
+            return nil
+        }
+    }
+
+    /// Asked after every turn of the loop: whether the drain is over.
+    package mutating func turnEnded(at now: ContinuousClock.Instant) -> Action? {
+        guard case .draining(let ledger, let deadline) = state,
+            ledger.unsettled == 0 || deadline <= now
+        else { return nil }
+        state = .stopped
+        return .close(unfinished: ledger.unsettled)
+    }
+
+    /// How long the loop may sleep if nothing else wakes it.
+    package func longestSleep(
+        from now: ContinuousClock.Instant,
+        atMost limit: Duration
+    ) -> Duration {
+        guard case .draining(_, let deadline) = state else { return limit }
+        return max(.zero, min(limit, now.duration(to: deadline)))
+    }
+
+    private mutating func withLedger<R>(_ body: (inout SettlementLedger) -> R) -> R? {
+        switch state {
+        case .consuming(var ledger):
+            state = .stopped  // So that the ledger is held once and changes in place.
+            defer { state = .consuming(ledger) }
+            return body(&ledger)
+        case .draining(var ledger, let deadline):
+            state = .stopped
+            defer { state = .draining(ledger, deadline: deadline) }
+            return body(&ledger)
+        case .connecting, .stopped:
+            return nil
+        }
+    }
+}

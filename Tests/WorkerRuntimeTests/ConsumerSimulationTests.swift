@@ -1,0 +1,269 @@
+import DequeModule
+import Foundation
+import Testing
+
+@testable import WorkerRuntime
+
+struct ConsumerSimulationTests {
+    /// A million events over two thousand seeds, in any order that deliveries, completions, losses,
+    /// drains, kills and duplicates can take. A failing seed is replayed alone with
+    /// `AMITY_SEED=<number> swift test --filter ConsumerSimulation`.
+    @Test func noInterleavingLosesOrDoublesAMessage() {
+        let chosen = ProcessInfo.processInfo.environment["AMITY_SEED"].flatMap { UInt64($0) }
+        var events = 0
+        for seed in chosen.map({ $0...$0 }) ?? 0...1999 {
+            var simulation = Simulation(seed: seed)
+            if let violation = simulation.run(steps: 500) {
+                Issue.record("AMITY_SEED=\(seed): \(violation)")
+                return
+            }
+            events += simulation.events
+        }
+        #expect(chosen != nil || events >= 1_000_000)
+    }
+
+    /// The faults of the simulation do happen.
+    @Test func everyKindOfEventHappens() {
+        var seen: Set<Simulation.Event> = []
+        for seed in 0..<50 as Range<UInt64> {
+            var simulation = Simulation(seed: seed)
+            #expect(simulation.run(steps: 500) == nil)
+            seen.formUnion(simulation.seen)
+        }
+        #expect(seen == Set(Simulation.Event.allCases))
+    }
+}
+
+/// A broker, a database and handlers around one consumer, all of them values.
+private struct Simulation {
+    enum Event: CaseIterable {
+        case deliver, deliverAfterCancel, begin, finish, interrupt, settle, forgetStale, flush
+        case loseSession, loseWhileDraining, reconnect, drain, drainTimesOut, kill, restart
+    }
+
+    private struct Running {
+        var id: DeliveryID
+        var message: Int
+        var process: Int
+    }
+
+    private static let conversations = 20
+    private static let prefetch = 8
+
+    private var random: SeededGenerator
+    private var machine: ConsumerStateMachine
+    private var now = ContinuousClock.now
+    private(set) var events = 0
+    private(set) var seen: Set<Event> = []
+
+    // The broker: message n is about conversation n / 2, so each conversation is queued twice.
+    private var queue: Deque<Int>
+    private var outstanding: [UInt64: Int] = [:]
+    private var nextTag: UInt64 = 1
+    private var hasSession = false
+    private var isCancelled = false
+    private var acked: Set<Int> = []
+
+    // The worker, which may be killed and started again.
+    private var process = 0
+    private var isUp = true
+    private var inbox: Deque<Running> = []
+    private var running: [Running] = []
+    private var posted: [Completion] = []
+
+    // The database.
+    private var effects = [Int](repeating: 0, count: conversations)
+
+    init(seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+        machine = Self.machine(random)
+        queue = Deque(0..<2 * Self.conversations)
+    }
+
+    private static func machine(_ random: SeededGenerator) -> ConsumerStateMachine {
+        ConsumerStateMachine(drainTimeout: .seconds(20), random: random)
+    }
+
+    /// - Returns: what was violated, nil when nothing was.
+    mutating func run(steps: Int) -> String? {
+        for _ in 0..<steps {
+            if let violation = step(Event.allCases[pick(Event.allCases.count)]) {
+                return violation
+            }
+        }
+        return quiesce()
+    }
+
+    /// Faults end; whatever is left is worked off.
+    private mutating func quiesce() -> String? {
+        let healing: [Event] = [
+            .restart, .reconnect, .deliver, .begin, .finish, .settle, .forgetStale, .flush,
+        ]
+        for _ in 0..<10_000 where acked.count < 2 * Self.conversations {
+            for event in healing {
+                if let violation = step(event) { return violation }
+            }
+        }
+        if acked.count < 2 * Self.conversations {
+            return "\(2 * Self.conversations - acked.count) messages were never settled"
+        }
+        return effects.allSatisfy { $0 == 1 } ? nil : "effects \(effects)"
+    }
+
+    private mutating func pick(_ count: Int) -> Int {
+        Int.random(in: 0..<count, using: &random)
+    }
+
+    private mutating func step(_ event: Event) -> String? {
+        events += 1
+        let violation = perform(event)
+        if machine.unsettled != (hasSession ? outstanding.count : 0), posted.isEmpty, isUp {
+            // Decisions whose frames are not sent yet are outstanding for both.
+            return violation ?? "the machine counts \(machine.unsettled), the broker \(outstanding)"
+        }
+        return outstanding.count > Self.prefetch ? "more in flight than prefetch" : violation
+    }
+
+    private mutating func perform(_ event: Event) -> String? {
+        switch event {
+        case .deliver where hasSession && !isCancelled: return deliver(as: event)
+        case .deliverAfterCancel where hasSession && isCancelled: return deliver(as: event)
+        case .begin where !inbox.isEmpty: running.append(inbox.removeFirst())
+        case .finish where !running.isEmpty: finish(ack: true)
+        case .interrupt where !running.isEmpty: finish(ack: false)
+        case .settle, .forgetStale:
+            if posted.isEmpty { return nil }
+            let completion = posted.remove(at: pick(posted.count))
+            let counts = machine.settled(completion)
+            seen.insert(counts ? .settle : .forgetStale)
+            let isLive = hasSession && completion.id.session == machine.session
+            return counts == isLive ? nil : "completion \(completion) counts: \(counts)"
+        case .flush where isUp:
+            seen.insert(.flush)
+            return flush()
+        case .loseSession where hasSession && !isCancelled: return loseSession()
+        case .loseWhileDraining where hasSession && isCancelled && pick(4) == 0:
+            return loseSession()
+        case .reconnect where isUp && !hasSession:
+            machine.opened()
+            hasSession = true
+            isCancelled = false
+            nextTag = 1
+        case .drain where hasSession && !isCancelled && pick(20) == 0: return drain()
+        case .drainTimesOut where hasSession && isCancelled && pick(10) == 0:
+            now += .seconds(20)
+            return endTurn()
+        case .kill where isUp && pick(20) == 0: die()
+        case .restart where !isUp:
+            process += 1
+            isUp = true
+            machine = Self.machine(random)
+        case _: return nil
+        }
+        seen.insert(event)
+        return nil
+    }
+
+    private mutating func deliver(as event: Event) -> String? {
+        guard outstanding.count < Self.prefetch, let message = queue.popFirst() else { return nil }
+        seen.insert(event)
+        let tag = nextTag
+        nextTag += 1
+        outstanding[tag] = message
+        switch machine.delivered(tag: tag) {
+        case .dispatch(let id):
+            if isCancelled { return "dispatched while draining" }
+            inbox.append(Running(id: id, message: message, process: process))
+        case .giveBack:
+            if !isCancelled { return "given back while consuming" }
+        }
+        return nil
+    }
+
+    private mutating func finish(ack: Bool) {
+        let done = running.remove(at: pick(running.count))
+        // The row decides whether the conversation still counts.
+        if ack, effects[done.message / 2] == 0 { effects[done.message / 2] = 1 }
+        // A process that has died posts nothing, though its commit may have gone through.
+        guard done.process == process, isUp else { return }
+        posted.append(Completion(id: done.id, settlement: ack ? .ack : .requeue))
+    }
+
+    private mutating func flush() -> String? {
+        for frame in machine.frames() {
+            let tags: [UInt64]
+            switch frame {
+            case .ack(let tag, let multiple):
+                guard outstanding[tag] != nil else { return "406: ack of unknown tag \(tag)" }
+                tags = multiple ? outstanding.keys.filter { $0 <= tag } : [tag]
+                for tag in tags {
+                    guard let message = outstanding.removeValue(forKey: tag) else { continue }
+                    if effects[message / 2] != 1 { return "acked without its effect" }
+                    acked.insert(message)
+                }
+            case .requeue(let tag):
+                guard let message = outstanding.removeValue(forKey: tag) else {
+                    return "406: requeue of unknown tag \(tag)"
+                }
+                queue.prepend(message)
+            }
+        }
+        return endTurn()
+    }
+
+    private mutating func endTurn() -> String? {
+        guard let action = machine.turnEnded(at: now) else { return nil }
+        guard case .close(let unfinished) = action else { return "a turn ended with \(action)" }
+        if unfinished > 0 { seen.insert(.drainTimesOut) }
+        if unfinished == 0, !outstanding.isEmpty { return "closed with work outstanding" }
+        die()
+        return nil
+    }
+
+    private mutating func loseSession() -> String? {
+        let wasDraining = isCancelled
+        seen.insert(wasDraining ? .loseWhileDraining : .loseSession)
+        returnOutstanding()
+        inbox.removeAll()
+        let action = machine.sessionLost()
+        if wasDraining {
+            if action != .stop { return "a lost drain answers \(action)" }
+            die()
+        } else if case .connect(let delay) = action {
+            if delay <= .zero || delay > .seconds(10) { return "a delay of \(delay)" }
+        } else {
+            return "a lost session answers \(action)"
+        }
+        return nil
+    }
+
+    private mutating func drain() -> String? {
+        seen.insert(.drain)
+        guard machine.drainRequested(at: now) == .cancelConsumer else { return "no cancel" }
+        if machine.drainRequested(at: now) != nil { return "a second request acts" }
+        isCancelled = true
+        for waiting in inbox {
+            if !machine.settled(Completion(id: waiting.id, settlement: .requeue)) {
+                return "cannot give back what has not begun"
+            }
+        }
+        inbox.removeAll()
+        return nil
+    }
+
+    /// The process is gone; what it held is the broker's. Its statements may still commit.
+    private mutating func die() {
+        returnOutstanding()
+        inbox.removeAll()
+        posted.removeAll()
+        isUp = false
+        // Of what ran, some never happens.
+        if pick(2) == 0 { running.removeAll() }
+    }
+
+    private mutating func returnOutstanding() {
+        for tag in outstanding.keys.sorted(by: >) { queue.prepend(outstanding[tag]!) }
+        outstanding.removeAll()
+        hasSession = false
+    }
+}
