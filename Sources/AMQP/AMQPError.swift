@@ -13,10 +13,6 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     case consumerCancelled
     /// Frames in an order that AMQP does not allow.
     case protocolViolation(String)
-    /// A message came back: no queue has the name it was published to.
-    case unroutable(queue: String)
-    /// The broker answered a publish with a nack, e.g. at a length limit with reject-publish.
-    case refused
 
     package var description: String {
         switch self {
@@ -26,8 +22,6 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(operation): the broker answered \(code) \(text)"
         case .consumerCancelled: "the broker cancelled the consumer (queue deleted or moved?)"
         case .protocolViolation(let what): "unexpected frame: \(what)"
-        case .unroutable(let queue): "there is no queue \(queue) to publish to"
-        case .refused: "the broker refused a message (a queue's length limit?)"
         }
     }
 

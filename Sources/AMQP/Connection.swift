@@ -19,6 +19,8 @@ struct Connection: ~Copyable {
     private static let channel: amqp_channel_t = 1
     /// The library's default; larger values only cost memory per connection.
     private static let frameMax: Int32 = 131_072
+    /// Room in a header frame for everything but the headers: eight short strings and some numbers.
+    private static let otherPropertiesSize = 4096
     /// Chosen: a broker that does not answer a declaration in this time is not well.
     private static let rpcTimeout: Duration = .seconds(10)
 
@@ -234,7 +236,10 @@ extension Connection {
     ) throws(AMQPError) {
         assertOwned()
         var arena = Arena()
-        var properties = message.properties.encoded(in: &arena)
+        var properties = message.properties.encoded(
+            in: &arena,
+            limit: Int(amqp_get_frame_max(handle)) - Self.otherPropertiesSize
+        )
         let (exchange, routingKey) = (arena.bytes(exchange), arena.bytes(routingKey))
         let status = message.body.withUnsafeBytes { body in
             amqp_basic_publish(

@@ -8,11 +8,14 @@ struct Arena: ~Copyable {
     deinit { for block in blocks { block.deallocate() } }
 
     mutating func bytes(_ string: String) -> amqp_bytes_t {
-        let utf8 = Array(string.utf8)
-        let block = UnsafeMutableRawPointer.allocate(byteCount: max(1, utf8.count), alignment: 1)
-        block.copyMemory(from: utf8, byteCount: utf8.count)
+        bytes(Array(string.utf8))
+    }
+
+    mutating func bytes(_ content: [UInt8]) -> amqp_bytes_t {
+        let block = UnsafeMutableRawPointer.allocate(byteCount: max(1, content.count), alignment: 1)
+        block.copyMemory(from: content, byteCount: content.count)
         blocks.append(block)
-        return amqp_bytes_t(len: utf8.count, bytes: block)
+        return amqp_bytes_t(len: content.count, bytes: block)
     }
 
     mutating func table(_ entries: [(String, FieldValue)]) -> amqp_table_t {
@@ -42,6 +45,12 @@ struct Arena: ~Copyable {
         case .scalar(.string(let string)):
             field.kind = UInt8(AMQP_FIELD_KIND_UTF8.rawValue)
             field.value.bytes = bytes(string)
+        case .scalar(.bytes(let content)):
+            field.kind = UInt8(AMQP_FIELD_KIND_BYTES.rawValue)
+            field.value.bytes = bytes(content)
+        case .scalar(.timestamp(let seconds)):
+            field.kind = UInt8(AMQP_FIELD_KIND_TIMESTAMP.rawValue)
+            field.value.u64 = seconds
         case .table(let entries):
             field.kind = UInt8(AMQP_FIELD_KIND_TABLE.rawValue)
             field.value.table = table(entries)
@@ -61,7 +70,9 @@ extension [String: HeaderValue] {
     init(_ table: amqp_table_t) {
         self.init()
         for entry in UnsafeBufferPointer(start: table.entries, count: Int(table.num_entries)) {
-            if let value = HeaderValue(entry.value) { self[String(entry.key)] = value }
+            guard let name = String(exactly: entry.key), let value = HeaderValue(entry.value)
+            else { continue }
+            self[name] = value
         }
     }
 }
@@ -78,20 +89,38 @@ extension HeaderValue {
         case AMQP_FIELD_KIND_I32: self = .integer(Int64(value.i32))
         case AMQP_FIELD_KIND_U32: self = .integer(Int64(value.u32))
         case AMQP_FIELD_KIND_I64: self = .integer(value.i64)
-        case AMQP_FIELD_KIND_U64, AMQP_FIELD_KIND_TIMESTAMP:
-            self = .integer(Int64(clamping: value.u64))
+        case AMQP_FIELD_KIND_U64: self = .integer(Int64(clamping: value.u64))
+        case AMQP_FIELD_KIND_TIMESTAMP: self = .timestamp(value.u64)
         case AMQP_FIELD_KIND_F32: self = .double(Double(value.f32))
         case AMQP_FIELD_KIND_F64: self = .double(value.f64)
-        case AMQP_FIELD_KIND_UTF8, AMQP_FIELD_KIND_BYTES: self = .string(String(value.bytes))
+        case AMQP_FIELD_KIND_UTF8:
+            self = String(exactly: value.bytes).map(Self.string) ?? .bytes(Array(value.bytes))
+        case AMQP_FIELD_KIND_BYTES: self = .bytes(Array(value.bytes))
         case _: return nil
         }
     }
 }
 
 extension String {
-    /// Copies; bytes that are not UTF-8 become replacement characters.
+    /// Copies; bytes that are not UTF-8 become replacement characters. For people.
     init(_ bytes: amqp_bytes_t) {
-        let buffer = UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.len)
-        self.init(decoding: buffer, as: UTF8.self)
+        self.init(decoding: bytes.buffer, as: UTF8.self)
+    }
+
+    /// Copies; nil for what is not UTF-8.
+    init?(exactly bytes: amqp_bytes_t) {
+        self.init(validating: bytes.buffer, as: UTF8.self)
+    }
+}
+
+extension [UInt8] {
+    init(_ bytes: amqp_bytes_t) {
+        self.init(bytes.buffer)
+    }
+}
+
+extension amqp_bytes_t {
+    fileprivate var buffer: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: bytes, count: len)
     }
 }

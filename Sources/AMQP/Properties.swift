@@ -7,7 +7,7 @@ extension MessageProperties {
         self.init()
         func has(_ flag: Int32) -> Bool { properties._flags & amqp_flags_t(flag) != 0 }
         func string(_ flag: Int32, _ bytes: amqp_bytes_t) -> String? {
-            has(flag) ? String(bytes) : nil
+            has(flag) ? String(exactly: bytes) : nil
         }
         contentType = string(AMQP_BASIC_CONTENT_TYPE_FLAG, properties.content_type)
         contentEncoding = string(AMQP_BASIC_CONTENT_ENCODING_FLAG, properties.content_encoding)
@@ -15,14 +15,18 @@ extension MessageProperties {
         messageID = string(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id)
         replyTo = string(AMQP_BASIC_REPLY_TO_FLAG, properties.reply_to)
         appID = string(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
-        type = string(AMQP_BASIC_TYPE_FLAG, properties.type)
+        // Not left out when it is not UTF-8: a message without a type is a conversation.
+        if has(AMQP_BASIC_TYPE_FLAG) { type = String(properties.type) }
         if has(AMQP_BASIC_TIMESTAMP_FLAG) { timestamp = properties.timestamp }
         if has(AMQP_BASIC_PRIORITY_FLAG) { priority = properties.priority }
         if has(AMQP_BASIC_HEADERS_FLAG) { headers = .init(properties.headers) }
     }
 
     /// The same for publishing, always persistent. The result points into `arena`.
-    func encoded(in arena: inout Arena) -> amqp_basic_properties_t {
+    ///
+    /// - Parameter limit: most bytes of the header frame. Headers beyond it are left out but for our
+    ///   own: what the library cannot encode would cost the connection and every message on it.
+    func encoded(in arena: inout Arena, limit: Int) -> amqp_basic_properties_t {
         var encoded = amqp_basic_properties_t()
         encoded._flags = amqp_flags_t(AMQP_BASIC_DELIVERY_MODE_FLAG)
         encoded.delivery_mode = 2
@@ -31,7 +35,8 @@ extension MessageProperties {
             _ string: String?,
             _ path: WritableKeyPath<amqp_basic_properties_t, amqp_bytes_t>
         ) {
-            guard let string else { return }
+            // A short string has one byte for its length.
+            guard let string, string.utf8.count <= 255 else { return }
             encoded._flags |= amqp_flags_t(flag)
             encoded[keyPath: path] = arena.bytes(string)
         }
@@ -52,8 +57,22 @@ extension MessageProperties {
         }
         if !headers.isEmpty {
             encoded._flags |= amqp_flags_t(AMQP_BASIC_HEADERS_FLAG)
-            encoded.headers = arena.table(headers.map { ($0, .scalar($1)) })
+            let isFit = headers.reduce(0) { $0 + $1.key.utf8.count + $1.value.size } <= limit
+            let kept = isFit ? headers : headers.filter { $0.key.hasPrefix("amity-") }
+            encoded.headers = arena.table(kept.map { ($0, .scalar($1)) })
         }
         return encoded
+    }
+}
+
+extension HeaderValue {
+    /// Bytes on the wire, with the overhead of its entry; an upper bound.
+    fileprivate var size: Int {
+        let overhead = 16
+        return switch self {
+        case .bool, .integer, .double, .timestamp: overhead
+        case .string(let string): overhead + string.utf8.count
+        case .bytes(let bytes): overhead + bytes.count
+        }
     }
 }

@@ -6,6 +6,8 @@ struct PublishRequest: Sendable {
     var exchange: String
     var routingKey: String
     var completion: @Sendable (Publisher.Result) -> Void
+    /// Paces the attempts of one that the broker does not take.
+    var backoff = Backoff(first: .milliseconds(500), cap: .seconds(30))
 }
 
 /// What waits to be published, and what waits for its confirm. Pure.
@@ -22,20 +24,33 @@ struct PublishWindow: ~Copyable {
     /// Chosen: enough to hide a round trip, few enough to publish again after a lost connection.
     private static let limit = 1024
 
+    /// Whether a message that the broker does not take is tried again later, on its own, or reported.
+    private let insists: Bool
     private var waiting: Deque<PublishRequest> = []
+    private var delayed: [(due: ContinuousClock.Instant, request: PublishRequest)] = []
     private var sent: Deque<Sent> = []
     private var firstTag: UInt64 = 1
 
-    var count: Int { waiting.count + sent.count { !$0.isSettled } }
-    var isEmpty: Bool { count == 0 }
+    init(insists: Bool) {
+        self.insists = insists
+    }
+
+    var count: Int { waiting.count + delayed.count + sent.count { !$0.isSettled } }
+
+    /// When there is something to put on the wire, as far as is known now; nil for never.
+    var nextDue: ContinuousClock.Instant? { delayed.map(\.due).min() }
 
     mutating func add(_ requests: [PublishRequest]) {
         waiting.append(contentsOf: requests)
     }
 
     /// The next message to put on the wire, while there is room in the window.
-    mutating func next() -> PublishRequest? {
-        guard sent.count < Self.limit, let request = waiting.popFirst() else { return nil }
+    mutating func next(at now: ContinuousClock.Instant) -> PublishRequest? {
+        guard sent.count < Self.limit else { return nil }
+        if let due = delayed.firstIndex(where: { $0.due <= now }) {
+            waiting.append(delayed.remove(at: due).request)
+        }
+        guard let request = waiting.popFirst() else { return nil }
         sent.append(Sent(request: request))
         return request
     }
@@ -50,17 +65,35 @@ struct PublishWindow: ~Copyable {
         if let match { sent[match].isReturned = true }
     }
 
-    mutating func confirm(tag: UInt64, multiple: Bool, as result: Publisher.Result) {
-        guard tag >= firstTag, tag < firstTag + UInt64(sent.count) else { return }
+    /// Settles what the broker confirms or refuses.
+    ///
+    /// - Returns: the requests it did not take and that are tried again later, with the reason.
+    mutating func confirm(
+        tag: UInt64,
+        multiple: Bool,
+        as result: Publisher.Result,
+        at now: ContinuousClock.Instant
+    ) -> [(request: PublishRequest, result: Publisher.Result)] {
+        guard tag >= firstTag, tag < firstTag + UInt64(sent.count) else { return [] }
+        var refused: [(request: PublishRequest, result: Publisher.Result)] = []
         let last = Int(tag - firstTag)
         for index in (multiple ? 0 : last)...last where !sent[index].isSettled {
             sent[index].isSettled = true
-            sent[index].request.completion(sent[index].isReturned ? .returned : result)
+            let result = sent[index].isReturned ? .returned : result
+            if insists && result != .confirmed {
+                var request = sent[index].request
+                let delay = request.backoff.next()
+                delayed.append((now + delay, request))
+                refused.append((request, result))
+            } else {
+                sent[index].request.completion(result)
+            }
         }
         while let first = sent.first, first.isSettled {
             sent.removeFirst()
             firstTag += 1
         }
+        return refused
     }
 
     /// Everything unconfirmed is to be published again, in its old order.
@@ -72,7 +105,8 @@ struct PublishWindow: ~Copyable {
 
     mutating func abandon() {
         connectionLost()
-        for request in waiting { request.completion(.abandoned) }
+        for request in Array(waiting) + delayed.map(\.request) { request.completion(.abandoned) }
         waiting = []
+        delayed = []
     }
 }

@@ -74,10 +74,10 @@ package final class Publisher: Sendable {
 
     private func run() {
         var backoff = Backoff()
-        var window = PublishWindow()
+        var window = PublishWindow(insists: insists)
         while !drain.isRaised {
             window.add(requests.drain())
-            if window.isEmpty {
+            if window.count == 0 {
                 bell.wait(orReadable: nil, timeout: .seconds(60))
                 continue
             }
@@ -111,7 +111,7 @@ package final class Publisher: Sendable {
         try connection.selectConfirms()
         var assembler = MessageAssembler()
         while !drain.isRaised {
-            while let request = window.next() {
+            while let request = window.next(at: .now) {
                 try connection.publish(
                     request.message,
                     exchange: request.exchange,
@@ -122,10 +122,9 @@ package final class Publisher: Sendable {
                 try take(frame, &assembler, &window, onProgress)
             }
             let heartbeat = connection.heartbeatSeconds
-            bell.wait(
-                orReadable: connection.descriptor,
-                timeout: heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
-            )
+            let limit: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
+            let due = window.nextDue.map { ContinuousClock.now.duration(to: $0) }
+            bell.wait(orReadable: connection.descriptor, timeout: min(limit, due ?? limit))
             window.add(requests.drain())
         }
         try connection.close()
@@ -141,18 +140,38 @@ package final class Publisher: Sendable {
         case .closed(let error):
             throw error
         case .confirm(let tag, let multiple, let isAck):
-            if insists && !isAck { throw .refused }
-            window.confirm(tag: tag, multiple: multiple, as: isAck ? .confirmed : .refused)
+            let result: Result = isAck ? .confirmed : .refused
+            for (request, reason) in window.confirm(
+                tag: tag,
+                multiple: multiple,
+                as: result,
+                at: .now
+            ) {
+                mend(request, reason)
+            }
             onProgress()
         case .blocked(let reason):
             logger.warning("publisher.blocked", metadata: ["reason": "\(reason)"])
         case .unblocked:
             logger.notice("publisher.unblocked")
         case .delivery, .returned, .header, .body, .consumerCancelled, .other:
-            if case .returned(let routingKey, let message) = try assembler.take(frame) {
-                if insists { throw .unroutable(queue: routingKey) }
+            if case .returned(_, let message) = try assembler.take(frame) {
                 window.returned(message)
             }
+        }
+    }
+
+    /// Says that a message waits, and makes the queue that it may be missing. Others go on meanwhile.
+    private func mend(_ request: PublishRequest, _ reason: Result) {
+        logger.error(
+            "publisher.message-not-taken",
+            metadata: ["queue": "\(request.routingKey)", "reason": "\(reason)"]
+        )
+        guard reason == .returned else { return }
+        do throws(AMQPError) {
+            try topology.ensure(at: endpoint, logger: logger)
+        } catch {
+            logger.error("publisher.queue-not-declared", metadata: ["error": "\(error)"])
         }
     }
 }

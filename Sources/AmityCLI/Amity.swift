@@ -25,9 +25,9 @@ enum ExitStatus {
 }
 
 /// Reads and checks the settings, and turns on logging.
-func start() async throws -> WorkerSettings {
+func start() throws -> WorkerSettings {
     do {
-        let settings = try WorkerSettings(try await SettingValues.load())
+        let settings = try WorkerSettings(SettingValues.load())
         bootstrapLogging(format: settings.logFormat, level: settings.logLevel)
         return settings
     } catch {
@@ -49,5 +49,5 @@ func reportingFailure<R>(_ body: () async throws -> R) async throws -> R {
 }
 
 func complain(_ text: String) {
-    FileHandle.standardError.write(Data("amity: \(text)\n".utf8))
+    writeToStandardError("amity: \(text)\n")
 }

@@ -61,8 +61,8 @@ struct Age: ExpressibleByArgument {
     }
 }
 
-private func office() async throws -> DeadLetterOffice {
-    let settings = try await start()
+private func office() throws -> DeadLetterOffice {
+    let settings = try start()
     return DeadLetterOffice(settings: settings, logger: Logger(label: "amity"))
 }
 
@@ -81,7 +81,7 @@ extension DeadLetters {
         var json = false
 
         func run() async throws {
-            let office = try await office()
+            let office = try office()
             var listed = 0
             try await reportingFailure {
                 if !json {
@@ -138,7 +138,7 @@ extension DeadLetters {
         }
 
         func run() async throws {
-            let office = try await office()
+            let office = try office()
             var filter = DeadLetterFilter()
             filter.conversationIDs = [conversation]
             var shown = 0
@@ -197,7 +197,7 @@ extension DeadLetters {
         }
 
         func run() async throws {
-            let office = try await office()
+            let office = try office()
             try await reportingFailure {
                 let filter = try selection.filter(asking: office)
                 try requireChoice(filter, all: all)
@@ -229,7 +229,7 @@ extension DeadLetters {
         var yes = false
 
         func run() async throws {
-            let office = try await office()
+            let office = try office()
             try await reportingFailure {
                 let filter = try selection.filter(asking: office)
                 try requireChoice(filter, all: all)

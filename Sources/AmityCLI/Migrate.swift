@@ -16,7 +16,7 @@ struct Migrate: AsyncParsableCommand {
     var topology = false
 
     func run() async throws {
-        let settings = try await start()
+        let settings = try start()
         try await reportingFailure {
             for line in try Migrator(target: settings.database).run() { print(line) }
             if topology {

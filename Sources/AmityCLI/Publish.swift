@@ -34,7 +34,7 @@ struct Publish: AsyncParsableCommand {
     @Flag(help: "Publish to the exchange with the routing key instead of straight to the queue.")
     var viaExchange = false
 
-    @Option(help: "Seconds to wait for the broker's confirms at the end.")
+    @Option(help: "Give up when the broker has confirmed nothing for this many seconds.")
     var timeout = 60
 
     func validate() throws {
@@ -48,10 +48,11 @@ struct Publish: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try await start()
+        let settings = try start()
         let endpoint = settings.endpoint.named("amity publish")
         let logger = Logger(label: "amity")
-        let counts = try await reportingFailure {
+        let ids = try namedIDs()
+        let (confirmed, missing) = try await reportingFailure {
             try settings.topology.ensure(at: endpoint, logger: logger)
             let publisher = ConversationPublisher(
                 publisher: Publisher(
@@ -62,34 +63,41 @@ struct Publish: AsyncParsableCommand {
                 ),
                 exchange: viaExchange ? settings.topology.exchange : "",
                 routingKey: viaExchange
-                    ? settings.topology.routingKey : settings.topology.names.main
+                    ? settings.topology.routingKey : settings.topology.names.main,
+                patience: .seconds(timeout)
             )
             var progress = Progress()
-            for id in try namedIDs() { publish(id, with: publisher, &progress) }
+            var missing = publish(ids, with: publisher, &progress)
             if let generate {
                 var generator = ConversationGenerator(seed: seed, userCount: users)
                 try generator.insert(generate, into: settings.database) { ids in
-                    for id in ids { publish(id, with: publisher, &progress) }
+                    missing += publish(ids, with: publisher, &progress)
                 }
             }
-            let counts = publisher.finish(within: .seconds(timeout))
+            missing = publisher.finish() + missing
             progress.clear()
-            return counts
+            return (publisher.confirmed, missing)
         }
-        print("published \(counts.confirmed), confirmed by the broker")
-        if counts.failed > 0 {
-            complain("\(counts.failed) not confirmed: no queue took them, or time ran out")
+        print("published \(confirmed), confirmed by the broker")
+        if !missing.isEmpty {
+            complain("\(missing.count) not confirmed: no queue took them, or the broker was away:")
+            for id in missing { complain("not confirmed: \(id)") }
             throw ExitStatus.unavailable
         }
     }
 
+    /// - Returns: the ids that were not even handed over, because the broker confirms nothing more.
     private func publish(
-        _ id: String,
+        _ ids: [String],
         with publisher: ConversationPublisher,
         _ progress: inout Progress
-    ) {
-        for _ in 0..<copies { publisher.publish(id) }
-        progress.show(publisher.soFar.confirmed)
+    ) -> [String] {
+        let messages = ids.flatMap { Array(repeating: $0, count: copies) }
+        for (index, id) in messages.enumerated() {
+            if !publisher.publish(id) { return Array(messages[index...]) }
+            progress.show(publisher.confirmed)
+        }
+        return []
     }
 
     private func namedIDs() throws -> [String] {
@@ -98,8 +106,10 @@ struct Publish: AsyncParsableCommand {
             while let line = readLine() { named.append(line) }
         }
         if let file {
-            named += try String(contentsOfFile: file, encoding: .utf8)
-                .split(whereSeparator: \.isNewline).map(String.init)
+            guard let data = FileManager.default.contents(atPath: file),
+                let text = String(validating: data, as: UTF8.self)
+            else { throw ValidationError("--file: cannot read \(file) as UTF-8 text") }
+            named += text.split(whereSeparator: \.isNewline).map(String.init)
         }
         return named.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     }
@@ -113,10 +123,10 @@ private struct Progress {
     mutating func show(_ count: Int) {
         guard isTerminal, shownAt.duration(to: .now) > .milliseconds(200) else { return }
         shownAt = .now
-        FileHandle.standardError.write(Data("\r\(count) confirmed".utf8))
+        writeToStandardError("\r\(count) confirmed")
     }
 
     func clear() {
-        if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+        if isTerminal { writeToStandardError("\r\u{1B}[K") }
     }
 }

@@ -11,9 +11,9 @@ struct WorkerCommand: AsyncParsableCommand {
     )
 
     func run() async throws {
-        let settings = try await start()
+        let settings = try start()
         let logger = Logger(label: "amity")
-        var group = ServiceGroupConfiguration(
+        let group = ServiceGroupConfiguration(
             services: [
                 .init(
                     service: Worker(settings: settings, logger: logger),
@@ -23,8 +23,6 @@ struct WorkerCommand: AsyncParsableCommand {
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
-        // The worker bounds its own drain; this only catches one that is stuck.
-        group.maximumGracefulShutdownDuration = settings.drainTimeout + .seconds(10)
         try await ServiceGroup(configuration: group).run()
     }
 }

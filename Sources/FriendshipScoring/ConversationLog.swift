@@ -18,13 +18,10 @@ package struct ConversationLog: Sendable, Equatable {
     package struct Item: Sendable, Equatable {
         package var speaker: Speaker
         package var text: String
-        /// 0-based place in the stored list. API items left blank are dropped, so this may skip.
-        package var sourceIndex: Int
 
-        package init(speaker: Speaker, text: String, sourceIndex: Int) {
+        package init(speaker: Speaker, text: String) {
             self.speaker = speaker
             self.text = text
-            self.sourceIndex = sourceIndex
         }
     }
 
@@ -93,12 +90,11 @@ private struct StoredLog: Decodable {
     var isAPIShape: Bool { items.first.map { $0.hasAPIMembers && !$0.hasStandardMembers } ?? false }
 
     func asStandard() -> [ConversationLog.Item] {
-        items.enumerated().map { index, item in
+        items.map { item in
             let speaker = item.speaker.text.flatMap { Speaker(rawValue: $0.lowercased()) }
             return .init(
                 speaker: speaker ?? .other,
-                text: item.text.text ?? "",
-                sourceIndex: index
+                text: item.text.text ?? ""
             )
         }
     }
@@ -108,12 +104,12 @@ private struct StoredLog: Decodable {
         kept.reserveCapacity(items.count)
         for (index, item) in items.enumerated() {
             if item.content == .otherType { throw .contentNotText(index: index) }
-            let text = (item.content.text ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
+            let text = (item.content.text ?? "").strippedAsInPython
             if text.isEmpty { continue }
             let character = (item.character.text ?? "").uppercased()
             let isRobot = character.contains("BOT") || character.contains("PIKA")
             let isUser = !isRobot && character.contains("USER")
-            kept.append(.init(speaker: isUser ? .user : .pika, text: text, sourceIndex: index))
+            kept.append(.init(speaker: isUser ? .user : .pika, text: text))
         }
         return kept
     }
@@ -152,5 +148,24 @@ private struct StoredItem {
         content = member(.content)
         hasAPIMembers = members.contains(.character) && members.contains(.content)
         hasStandardMembers = [.speaker, .turnID, .text].allSatisfy(members.contains)
+    }
+}
+
+extension String {
+    /// Without white space at its ends, by the rule of the service whose logs these are: its
+    /// language's `str.strip()`, which knows four separators more than Foundation (U+001C to U+001F)
+    /// and not the zero-width space.
+    fileprivate var strippedAsInPython: String {
+        let isSpace: (Unicode.Scalar) -> Bool = { scalar in
+            switch scalar.value {
+            case 0x09...0x0D, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029,
+                0x202F, 0x205F, 0x3000:
+                true
+            case _: false
+            }
+        }
+        let scalars = unicodeScalars.drop(while: isSpace)
+        guard let last = scalars.lastIndex(where: { !isSpace($0) }) else { return "" }
+        return String(scalars[...last])
     }
 }

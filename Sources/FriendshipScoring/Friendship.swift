@@ -39,38 +39,29 @@ package struct Friendship: Sendable, Equatable {
     }
 }
 
-/// One user's progress in one topic: an entry of `topic_metrics`.
+/// One user's progress in one topic: what a conversation moves of an entry of `topic_metrics`.
 package struct TopicProgress: Sendable, Equatable {
     package var score: Double
     package var turns: Int
     /// As stored; see `Friendship.level`.
     package var level: String
-    /// Robots that talked about the topic, each once, in order of appearance.
-    package var agentsUsed: [String]
 
     package init(
         score: Double = 0,
         turns: Int = 0,
-        level: String = FriendshipLevel.stranger.rawValue,
-        agentsUsed: [String] = []
+        level: String = FriendshipLevel.stranger.rawValue
     ) {
         self.score = score
         self.turns = turns
         self.level = level
-        self.agentsUsed = agentsUsed
     }
 
     /// Applies one conversation about this topic.
     ///
     /// - Parameter userLevel: the user's level after the conversation.
-    package mutating func apply(
-        _ conversation: ConversationScore,
-        botID: String,
-        userLevel: FriendshipLevel
-    ) {
+    package mutating func apply(_ conversation: ConversationScore, userLevel: FriendshipLevel) {
         score += conversation.change
         turns += conversation.totalTurns
-        if !agentsUsed.contains(botID) { agentsUsed.append(botID) }
         level = Self.level(atScore: score, userLevel: userLevel, before: level)
     }
 

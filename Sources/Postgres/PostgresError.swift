@@ -11,8 +11,10 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         case unavailable
         /// A table, column or grant is missing: wait for somebody to mend it.
         case misconfigured
-        /// The transaction lost a race: do it again.
+        /// The transaction lost a race, or waited too long for somebody's lock: do it again.
         case conflict
+        /// The server gave the statement up after `statement_timeout`.
+        case timeout
         /// These values will never do: the server cannot hold them, or a constraint forbids them.
         case permanent
         /// Anything else.
@@ -49,9 +51,10 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
     private static func kind(of sqlState: String) -> Kind {
         switch sqlState {
         case "": .unavailable
-        // serialization failure, deadlock, lock not available, statement cancelled by timeout,
-        // and a cached plan outdated by a change of the table (the session is replaced).
-        case "40001", "40P01", "55P03", "57014", "0A000": .conflict
+        // serialization failure, deadlock, lock not available, and a cached plan outdated by a
+        // change of the table (the session is replaced).
+        case "40001", "40P01", "55P03", "0A000": .conflict
+        case "57014": .timeout
         // read-only transaction, idle-in-transaction timeout.
         case "25006", "25P03": .unavailable
         // Database or role unknown, password refused.

@@ -13,9 +13,6 @@ package final class Rows {
 
     package var count: Int { Int(PQntuples(result)) }
 
-    /// Rows that an INSERT, UPDATE or DELETE touched.
-    package var affected: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
-
     /// nil is SQL's NULL.
     package func string(_ row: Int, _ column: Int) -> String? {
         bytes(row, column).map { String(decoding: $0, as: UTF8.self) }

@@ -8,12 +8,16 @@ package struct Session: ~Copyable {
     /// Whether an answer is owing or the link is gone. Such a session is only good for closing.
     package private(set) var isBroken = false
 
-    /// How long the server and the link may keep a session waiting. Chosen: a worker that is stopped
-    /// in a transaction then delays others by seconds instead of stopping them.
-    private static let guards = """
-        -c TimeZone=UTC -c statement_timeout=30s -c lock_timeout=1s \
-        -c idle_in_transaction_session_timeout=2s
+    /// How long the server may keep a session waiting. Chosen: a worker that is stopped in a
+    /// transaction then delays others by seconds instead of stopping them.
+    private static func guards(_ statementTimeout: Duration) -> String {
         """
+        -c TimeZone=UTC -c lock_timeout=1s -c idle_in_transaction_session_timeout=2s \
+        -c statement_timeout=\(Int(statementTimeout / .milliseconds(1)))
+        """
+    }
+
+    /// How long the link may keep it waiting.
     private static let link: [(String, String)] = [
         ("connect_timeout", "5"), ("keepalives_idle", "5"), ("keepalives_interval", "2"),
         ("keepalives_count", "3"), ("tcp_user_timeout", "10000"), ("client_encoding", "UTF8"),
@@ -21,10 +25,16 @@ package struct Session: ~Copyable {
 
     /// Connects.
     ///
-    /// - Parameter target: keywords as libpq names them; `options` is kept and added to.
-    package init(to target: ConnectionTarget, applicationName: String) throws(PostgresError) {
+    /// - Parameters:
+    ///   - target: keywords as libpq names them; `options` is kept and added to.
+    ///   - statementTimeout: after this the server gives a statement up (57014).
+    package init(
+        to target: ConnectionTarget,
+        applicationName: String,
+        statementTimeout: Duration = .seconds(30)
+    ) throws(PostgresError) {
         // What the target says itself wins: the keywords are in order, and libpq takes the last.
-        let options = [Self.guards, target.keywords["options"]].compactMap(\.self)
+        let options = [Self.guards(statementTimeout), target.keywords["options"]].compactMap(\.self)
         var keywords = Self.link + [("fallback_application_name", applicationName)]
         keywords += target.keywords.filter { $0.key != "options" }.map { ($0.key, $0.value) }
         keywords.append(("options", options.joined(separator: " ")))
@@ -42,9 +52,6 @@ package struct Session: ~Copyable {
     }
 
     deinit { PQfinish(connection) }
-
-    /// The server's version as libpq counts it, e.g. 150004.
-    package var serverVersion: Int { Int(PQserverVersion(connection)) }
 
     /// Sends all statements in one go, then reads all answers: one round trip.
     ///
@@ -133,12 +140,10 @@ package struct Session: ~Copyable {
     private mutating func recover() throws(PostgresError) {
         switch PQtransactionStatus(connection) {
         case PQTRANS_IDLE: return
-        case PQTRANS_INTRANS, PQTRANS_INERROR: _ = try flight([(Self.rollback, [])])
+        case PQTRANS_INTRANS, PQTRANS_INERROR: _ = try flight([(.rollback, [])])
         case _: isBroken = true
         }
     }
-
-    private static let rollback = Statement("rollback", "ROLLBACK")
 
     private mutating func broken(during operation: String) -> PostgresError {
         isBroken = true

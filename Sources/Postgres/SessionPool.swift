@@ -11,11 +11,18 @@ package final class SessionPool: Sendable {
     private let available: DispatchSemaphore
     private let target: ConnectionTarget
     private let applicationName: String
+    private let statementTimeout: Duration
 
-    package init(target: ConnectionTarget, limit: Int, applicationName: String) {
+    package init(
+        target: ConnectionTarget,
+        limit: Int,
+        applicationName: String,
+        statementTimeout: Duration
+    ) {
         precondition(limit >= 1)
         self.target = target
         self.applicationName = applicationName
+        self.statementTimeout = statementTimeout
         slots = (0..<limit).map { _ in Slot() }
         free = Mutex((0..<limit).reversed())
         available = DispatchSemaphore(value: limit)
@@ -37,7 +44,15 @@ package final class SessionPool: Sendable {
             free.withLock { $0.append(index) }
             available.signal()
         }
-        return try slots[index].lend(to: target, applicationName, body)
+        return try slots[index].lend(open: open, body)
+    }
+
+    private func open() throws(PostgresError) -> Session {
+        try Session(
+            to: target,
+            applicationName: applicationName,
+            statementTimeout: statementTimeout
+        )
     }
 }
 
@@ -48,12 +63,11 @@ private final class Slot: Sendable {
     private let session = Mutex<Session?>(nil)
 
     func lend<R: Sendable>(
-        to target: ConnectionTarget,
-        _ applicationName: String,
+        open: () throws(PostgresError) -> Session,
         _ body: @Sendable (inout Session) throws(PostgresError) -> R
     ) throws(PostgresError) -> R {
         try session.withLock { held throws(PostgresError) in
-            if held == nil { held = try Session(to: target, applicationName: applicationName) }
+            if held == nil { held = try open() }
             defer { if held?.isBroken ?? false { held = nil } }
             return try body(&held!)
         }

@@ -8,6 +8,10 @@ package struct Statement: Sendable {
         self.name = name
         self.sql = sql
     }
+
+    package static let begin = Statement("begin", "BEGIN")
+    package static let commit = Statement("commit", "COMMIT")
+    package static let rollback = Statement("rollback", "ROLLBACK")
 }
 
 /// A parameter in PostgreSQL's text format.

@@ -68,11 +68,22 @@ package final class Dispatcher: Sendable {
     private func work(on slot: ThreadPool.Slot) {
         let context = HandlerContext(slot: slot, drain: drain)
         while let (batch, handler) = nextBatch() {
+            let begin = ContinuousClock.now
             let outcomes =
                 handler?.handle(batch, in: context)
                 ?? batch.map { _ in .deadLetter(.unknownType) }
             precondition(outcomes.count == batch.count, "one outcome for each delivery")
             finish(batch, with: outcomes)
+            logger.debug(
+                "batch.handled",
+                metadata: [
+                    "size": .stringConvertible(batch.count),
+                    "waited_seconds": .stringConvertible(
+                        batch[0].receivedAt.duration(to: begin) / .seconds(1)
+                    ),
+                    "seconds": .stringConvertible(begin.duration(to: .now) / .seconds(1)),
+                ]
+            )
             inbox.withLock { $0.busy -= 1 }
         }
     }
@@ -112,20 +123,26 @@ package final class Dispatcher: Sendable {
     }
 
     private func republish(_ delivery: Delivery, after failure: Failure, isPermanent: Bool) {
+        var random = SystemRandomNumberGenerator()
         let disposition = policy.disposition(
             of: delivery.message,
             after: failure,
             isPermanent: isPermanent,
-            at: Date()
+            at: Date(),
+            using: &random
         )
+        var metadata: Logger.Metadata = [
+            "queue": "\(disposition.queue)", "code": "\(failure.code)",
+            "reason": "\(failure.reason)",
+            "attempt": .stringConvertible(disposition.attempts),
+            "seconds": .stringConvertible(delivery.receivedAt.duration(to: .now) / .seconds(1)),
+        ]
+        metadata["subject"] = failure.subject.map { "\($0)" }
+        metadata["message"] = delivery.message.properties.messageID.map { "\($0)" }
         logger.log(
             level: disposition.isDead ? .error : .warning,
             disposition.isDead ? "message.dead-lettered" : "message.retry-scheduled",
-            metadata: [
-                "delivery": "\(delivery.id)", "queue": "\(disposition.queue)",
-                "attempt": .stringConvertible(disposition.attempts), "code": "\(failure.code)",
-                "reason": "\(failure.reason)",
-            ]
+            metadata: metadata
         )
         republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
     }

@@ -32,11 +32,11 @@ package final class Mailbox<Element: Sendable>: Sendable {
     ///
     /// The order matters: silence and disarm first, take after. An element posted in between is
     /// taken now and rings once in vain; the other way round it would lie unseen until the next.
+    /// The bell is silenced whether or not anything was posted: others ring it, too, and a ring may
+    /// land after the drain that took its element.
     package func drain() -> [Element] {
-        if rung.load(ordering: .acquiring) {
-            bell.silence()
-            rung.store(false, ordering: .sequentiallyConsistent)
-        }
+        bell.silence()
+        rung.store(false, ordering: .sequentiallyConsistent)
         return elements.withLock { elements in
             if elements.isEmpty { return [] }
             let taken = elements

@@ -24,6 +24,10 @@ package enum HeaderValue: Sendable, Equatable {
     case integer(Int64)
     case double(Double)
     case string(String)
+    /// A byte array, or a string that is not UTF-8.
+    case bytes([UInt8])
+    /// Seconds since 1970.
+    case timestamp(UInt64)
 
     /// For people.
     package var shown: String {
@@ -32,11 +36,14 @@ package enum HeaderValue: Sendable, Equatable {
         case .integer(let integer): "\(integer)"
         case .double(let double): "\(double)"
         case .string(let string): string
+        case .bytes(let bytes): "\(bytes.count) bytes"
+        case .timestamp(let seconds): "\(seconds)"
         }
     }
 }
 
-/// What a message carries besides its body. Only what may be published again is kept.
+/// What a message carries besides its body. Only what may be published again is kept, and of texts
+/// only those that are UTF-8, so that a copy has them unaltered or not at all.
 package struct MessageProperties: Sendable, Equatable {
     package var contentType: String?
     package var contentEncoding: String?
@@ -91,10 +98,17 @@ package struct Failure: Error, Sendable, Equatable {
     package var code: String
     /// One sentence. Never a value out of a body or a row: these are children's conversations.
     package var reason: String
+    /// The id of what it is about, for logs; nil when the message names nothing.
+    package var subject: String?
 
-    package init(code: String, reason: String) {
+    package init(code: String, reason: String, subject: String? = nil) {
         self.code = code
         self.reason = reason
+        self.subject = subject
+    }
+
+    package func about(_ subject: String) -> Failure {
+        Failure(code: code, reason: reason, subject: subject)
     }
 }
 

@@ -28,7 +28,7 @@ package struct RetryPolicy: Sendable {
     package let names: QueueNames
     /// Runs a message is given before it is dead, 1 or more.
     package let maxAttempts: Int
-    /// Seconds to wait after the 1st, 2nd, … failure; the last step repeats.
+    /// Seconds to wait after the 1st, 2nd, … failure, or the step after it; the last repeats.
     package let backoffSeconds: [Int]
     /// Who failed it, for the dead letter's reader.
     package let worker: String
@@ -45,11 +45,16 @@ package struct RetryPolicy: Sendable {
         of message: Message,
         after failure: Failure,
         isPermanent: Bool,
-        at now: Date
+        at now: Date,
+        using random: inout some RandomNumberGenerator
     ) -> Disposition {
         let attempts = Self.attempts(of: message) + 1
         let isDead = isPermanent || attempts >= maxAttempts
-        let step = backoffSeconds[min(attempts, backoffSeconds.count) - 1]
+        // A fixed-TTL queue cannot jitter, so the choice between a step and the next one does:
+        // what failed together does not come back together.
+        let step = backoffSeconds[
+            min(Int.random(in: attempts...(attempts + 1), using: &random), backoffSeconds.count) - 1
+        ]
         return Disposition(
             queue: isDead ? names.dead : names.retry(seconds: step),
             message: annotated(message, attempts: attempts, failure: failure, at: now),

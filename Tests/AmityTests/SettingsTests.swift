@@ -106,6 +106,7 @@ struct SettingsTests {
         ("amqp://h", "h", 5672, "/", "guest", "guest"),
         ("amqp://h/", "h", 5672, "/", "guest", "guest"),
         ("amqp://h/%2F", "h", 5672, "/", "guest", "guest"),
+        ("amqp://u:p@[::1]:5673/", "::1", 5673, "/", "u", "p"),
     ])
     func readsABrokerURL(
         url: String,
@@ -119,6 +120,16 @@ struct SettingsTests {
         #expect(endpoint.host == host && endpoint.port == port)
         #expect(endpoint.virtualHost == vhost)
         #expect(endpoint.username == user && endpoint.password == password)
+    }
+
+    @Test(arguments: [
+        ["RABBITMQ_URL": "amqp://h:99999/"], ["RABBITMQ_URL": "amqp://h/?heartbeat=5"],
+        ["RABBITMQ_URL": "amqps://h/"], ["DATABASE_URL": "postgresql://h/d?sslmode=bogus"],
+        ["RABBITMQ_QUEUE_NAME": String(repeating: "q", count: 250)],
+        ["TASK_TIMEOUT_SECONDS": "1800"],
+    ])
+    func refusesWhatWouldFailLaterOrBeIgnored(variables: [String: String]) {
+        #expect(mistakes(variables).count == 1)
     }
 
     /// Teams bring the URL their Python service used, driver and all.
@@ -161,5 +172,38 @@ struct SettingsTextTests {
             }
         )
         #expect(mistakes(defaults) == [])
+    }
+}
+
+struct DotEnvTests {
+    /// The common part of what python-dotenv and docker compose read.
+    @Test func readsWhatTeamsBring() {
+        let file = DotEnv(
+            text: """
+                # a comment
+                A=1
+                export B=two
+                C = "three # not a comment"  # a comment
+                D='it''s'
+                E=10 # ten
+                F=a#b
+                G=
+                H="x=y"\r
+                """
+        )
+        #expect(
+            file.variables == [
+                "A": "1", "B": "two", "C": "three # not a comment", "E": "10", "F": "a#b", "G": "",
+                "H": "x=y",
+            ]
+        )
+        #expect(file.mistakes == [".env: line 5 is not NAME=value"])
+    }
+
+    /// A line that is passed over in silence is a setting that does nothing.
+    @Test(arguments: ["secret", "=secret", "A B=secret", "A=\"secret", "A='secret"])
+    func namesALineItCannotReadWithoutQuotingIt(line: String) {
+        let file = DotEnv(text: "A=1\n\(line)\n")
+        #expect(file.mistakes == [".env: line 2 is not NAME=value"])
     }
 }

@@ -118,7 +118,7 @@ struct GoldenTests {
             score: golden.topic.score_before,
             level: golden.topic.level_before
         )
-        topic.apply(score, botID: "bot", userLevel: level)
+        topic.apply(score, userLevel: level)
         #expect(topic.score == golden.topic.score_after)
         #expect(topic.level == golden.topic.level_after)
     }

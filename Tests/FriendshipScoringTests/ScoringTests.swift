@@ -9,9 +9,7 @@ private func parsed(_ json: String) throws -> ConversationLog {
 
 private func spoken(by speakers: [Speaker]) -> ConversationLog {
     .init(
-        items: speakers.enumerated().map {
-            .init(speaker: $0.element, text: "", sourceIndex: $0.offset)
-        }
+        items: speakers.map { .init(speaker: $0, text: "") }
     )
 }
 
@@ -60,7 +58,18 @@ struct ConversationLogTests {
         )
         #expect(read.items.map(\.text) == ["hi", "ok", "nobody's"])
         #expect(read.items.map(\.speaker) == [.user, .pika, .pika])
-        #expect(read.items.map(\.sourceIndex) == [0, 2, 4])
+    }
+}
+
+struct TrimmingTests {
+    /// What Python's strip() takes for white space, and what it does not.
+    @Test(arguments: [
+        (" \u{1C}\u{1F}\u{85}\u{A0}\u{3000}\u{2028}x\u{200A}\t", "x"), ("\u{200B}", "\u{200B}"),
+        ("\u{FEFF}x", "\u{FEFF}x"), ("a \u{1C} b", "a \u{1C} b"),
+    ])
+    func trimsAsTheServiceDid(content: String, kept: String) throws {
+        let item = try JSONEncoder().encode([["character": "USER", "content": content]])
+        #expect(try ConversationLog(json: item).items.map(\.text) == [kept])
     }
 }
 
@@ -147,16 +156,7 @@ struct FriendshipTests {
     ) {
         var topic = TopicProgress(score: score - 1, level: before.rawValue)
         let oneTurn = ConversationScore(of: spoken(by: [.pika, .user]), analysis: .none)
-        topic.apply(oneTurn, botID: "a", userLevel: user)
+        topic.apply(oneTurn, userLevel: user)
         #expect(topic.level == after.rawValue)
-    }
-
-    @Test func anAgentJoinsATopicOnce() {
-        var topic = TopicProgress(agentsUsed: ["b"])
-        let score = ConversationScore(of: spoken(by: [.pika, .user]), analysis: .none)
-        for bot in ["a", "b", "a"] { topic.apply(score, botID: bot, userLevel: .stranger) }
-        #expect(topic.agentsUsed == ["b", "a"])
-        #expect(topic.turns == 3)
-        #expect(topic.score == 3)
     }
 }

@@ -18,7 +18,30 @@ struct RetryPolicyTests {
     private func disposition(_ message: Message, permanent: Bool = false)
         -> RetryPolicy.Disposition
     {
-        policy.disposition(of: message, after: failure, isPermanent: permanent, at: now)
+        var random = LowestNumbers()
+        return policy.disposition(
+            of: message,
+            after: failure,
+            isPermanent: permanent,
+            at: now,
+            using: &random
+        )
+    }
+
+    /// Fault: a thousand messages that failed together come back together, and fail again.
+    @Test func theDelayIsChosenBetweenAStepAndTheNext() {
+        var random = SeededGenerator(seed: 1)
+        let queues = (0..<100).map { _ in
+            policy.disposition(
+                of: Message(body: []),
+                after: failure,
+                isPermanent: false,
+                at: now,
+                using: &random
+            ).queue
+        }
+        #expect(Set(queues) == ["q.retry.1", "q.retry.5"])
+        #expect((25...75).contains(queues.count { $0 == "q.retry.1" }))
     }
 
     @Test func climbsTheStepsThenGoesToTheDeadLetters() {
@@ -87,4 +110,9 @@ struct BackoffTests {
         let first = backoff.next()
         #expect(first <= .milliseconds(100))
     }
+}
+
+/// Always draws the lowest number of a range.
+private struct LowestNumbers: RandomNumberGenerator {
+    mutating func next() -> UInt64 { 0 }
 }

@@ -3,9 +3,18 @@ import FriendshipScoring
 /// Finds the three numbers of a conversation that counting turns does not give.
 ///
 /// Called on a thread of the pool with no transaction open and no session held, so it may take as
-/// long as it needs.
+/// long as it needs; once for each run of a message, however often its transaction is redone.
 package protocol Analyser: Sendable {
-    func analyse(_ log: ConversationLog) -> Analysis
+    func analyse(_ conversation: FinishedConversation) -> Analysis
+}
+
+/// What an analyser is told.
+package struct FinishedConversation: Sendable {
+    package var conversationID: String
+    package var userID: String
+    /// As stored, e.g. `NEXT_LESSON`.
+    package var botType: String
+    package var log: ConversationLog
 }
 
 /// Asks nobody: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is
@@ -13,5 +22,5 @@ package protocol Analyser: Sendable {
 package struct NoAnalyser: Analyser {
     package init() {}
 
-    package func analyse(_ log: ConversationLog) -> Analysis { .none }
+    package func analyse(_ conversation: FinishedConversation) -> Analysis { .none }
 }

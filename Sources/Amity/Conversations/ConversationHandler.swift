@@ -14,20 +14,27 @@ package struct ConversationHandler: Handler {
     private let store: ConversationStore
     private let analyser: any Analyser
     private let weights: ScoreWeights
+    private let taskTimeout: Duration
+    private let outage: OutageLog
     private let logger: Logger
 
+    /// - Parameter taskTimeout: how long one run tries before it gives its messages back. The time of
+    ///   an outage does not count.
     package init(
         store: ConversationStore,
         analyser: any Analyser,
         weights: ScoreWeights,
         batchLimit: Int,
+        taskTimeout: Duration,
         logger: Logger
     ) {
         self.store = store
         self.analyser = analyser
         self.weights = weights
         self.batchLimit = batchLimit
+        self.taskTimeout = taskTimeout
         self.logger = logger
+        outage = OutageLog(logger: logger)
     }
 
     package func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
@@ -35,8 +42,8 @@ package struct ConversationHandler: Handler {
             Result { () throws(Failure) in try ConversationReference(body: delivery.message.body) }
         }
         // Each conversation once, in order of first arrival: duplicates share its outcome.
-        var seen: Set<String> = []
-        let ids = decoded.compactMap { reference -> String? in
+        var seen: Set<ExactText> = []
+        let ids = decoded.compactMap { reference -> ExactText? in
             guard case .success(let reference) = reference,
                 seen.insert(reference.conversationID).inserted
             else { return nil }
@@ -51,90 +58,145 @@ package struct ConversationHandler: Handler {
         }
     }
 
-    /// Scores conversations until the database has answered for each of them, or a drain begins.
-    private func settle(_ ids: [String], in context: HandlerContext) -> [String: Outcome] {
-        if ids.isEmpty { return [:] }
-        var conflicts = 0
-        var outage = Outage(logger: logger)
-        while true {
-            do throws(PostgresError) {
-                let outcomes = try score(ids, on: context.slot)
-                outage.end()
-                return outcomes
-            } catch {
-                switch error.kind {
-                case .conflict where conflicts < Self.mostConflicts:
-                    // Not the messages' fault: once more from the start, no attempt spent.
-                    conflicts += 1
-                    context.drain.wait(for: .milliseconds(Int.random(in: 1...(10 * conflicts))))
-                case .unavailable, .misconfigured:
-                    // Held, not failed. Intake stops by itself when the prefetch count is reached.
-                    if context.drain.wait(for: outage.delay(after: error)) { return [:] }
-                case .conflict, .permanent, .unknown:
-                    if ids.count == 1 { return [ids[0]: fail(ids[0], error, on: context.slot)] }
-                    // One of them spoils the transaction: singly, so that it fails alone.
-                    return ids.reduce(into: [:]) { outcomes, id in
-                        outcomes.merge(settle([id], in: context)) { _, new in new }
-                    }
-                }
+    /// Works on conversations until each has an outcome, a drain begins, or time is over; what has
+    /// none by then was interrupted. They begin as one group, and part where one holds up others.
+    private func settle(_ ids: [ExactText], in context: HandlerContext) -> [ExactText: Outcome] {
+        var run = Run()
+        var groups = ids.isEmpty ? [] : [ids]
+        var deadline = ContinuousClock.now + taskTimeout
+        var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
+        while !groups.isEmpty {
+            run.rounds += 1
+            run.isOutage = false
+            groups = groups.flatMap { attempt($0, &run, on: context.slot) }
+            if groups.isEmpty || context.drain.wait(for: pause.next()) { break }
+            if run.isOutage { deadline = .now + taskTimeout }
+            if ContinuousClock.now >= deadline { break }
+        }
+        return run.outcomes
+    }
+
+    /// What one call of `settle` has found out so far.
+    private struct Run {
+        var outcomes: [ExactText: Outcome] = [:]
+        /// By the event's id: an analysis is paid for once, however often its transaction is redone.
+        var scores: [Int: Result<ConversationScore, Failure>] = [:]
+        var rounds = 0
+        /// Whether the database was found away in this round.
+        var isOutage = false
+    }
+
+    /// Tries a group in one transaction.
+    ///
+    /// - Returns: the groups in which to try again what has no outcome yet.
+    private func attempt(
+        _ group: [ExactText],
+        _ run: inout Run,
+        on slot: ThreadPool.Slot
+    ) -> [[ExactText]] {
+        if run.isOutage { return [group] }
+        do throws(PostgresError) {
+            try score(group, &run, on: slot)
+            outage.ended()
+            let open = group.filter { run.outcomes[$0] == nil }
+            return open.isEmpty ? [] : [open]
+        } catch {
+            switch error.kind {
+            case .unavailable, .misconfigured:
+                // Held, not failed. Intake stops by itself at the prefetch count.
+                outage.began(error)
+                run.isOutage = true
+                return [group]
+            case .conflict where run.rounds < 3:
+                return [group]
+            case .conflict:
+                // Not the messages' fault, so no attempt is spent. But somebody holds one row for
+                // long, and the others shall not wait for it.
+                return group.map { [$0] }
+            case .timeout, .permanent, .unknown:
+                // One of them spoils the transaction: singly, so that it fails alone.
+                if group.count > 1 { return group.map { [$0] } }
+                run.outcomes[group[0]] = fail(group[0], error, on: slot)
+                return []
             }
         }
     }
 
-    /// Chosen: with 1 s of lock timeout and growing pauses, a race that lasts this long is a fault.
-    private static let mostConflicts = 20
-
+    /// Records an outcome for each conversation whose fate is known. One that changed hands between
+    /// load and lock has none, and goes round again.
     private func score(
-        _ ids: [String],
+        _ ids: [ExactText],
+        _ run: inout Run,
         on slot: ThreadPool.Slot
-    ) throws(PostgresError) -> [String: Outcome] {
-        let loaded = try store.load(ids, on: slot)
-        var outcomes: [String: Outcome] = [:]
+    ) throws(PostgresError) {
+        let events = try store.load(ids, on: slot)
         var scored: [ScoredEvent] = []
-        var failed: [(event: Int, failure: Failure)] = []
+        var failed: [(event: ConversationEvent, failure: Failure)] = []
         for id in ids {
-            guard let event = loaded.events[id] else {
+            guard let event = events[id] else {
                 // A producer may publish before its commit shows.
-                outcomes[id] = .retry(.conversationNotFound)
+                run.outcomes[id] = .retry(.conversationNotFound.about(id.text))
                 continue
             }
-            outcomes[id] = .done
-            if event.isSettled { continue }
-            do throws(Failure) {
-                scored.append(ScoredEvent(event: event, score: try score(event)))
-            } catch {
-                failed.append((event.id, error))
-                outcomes[id] = .deadLetter(error)
+            if event.isSettled {
+                run.outcomes[id] = .done
+                continue
+            }
+            let result = run.scores[event.id] ?? score(event)
+            run.scores[event.id] = result
+            switch result {
+            case .success(let score): scored.append(ScoredEvent(event: event, score: score))
+            case .failure(let failure): failed.append((event, failure))
             }
         }
         if !scored.isEmpty {
-            let applied = try store.persist(scored, agenda: loaded.agenda, on: slot)
-            for event in applied { log(event) }
+            for (event, fate) in try store.persist(scored, on: slot) {
+                if case .applied(let level) = fate { log(event, level) }
+                if fate != .unknown { run.outcomes[event.event.conversationID] = .done }
+            }
         }
-        if !failed.isEmpty { try store.recordFailures(failed, on: slot) }
-        return outcomes
+        if !failed.isEmpty {
+            try store.recordFailures(failed.map { ($0.event.id, $0.failure) }, on: slot)
+            for (event, failure) in failed {
+                let id = event.conversationID
+                run.outcomes[id] = .deadLetter(failure.about(id.text))
+            }
+        }
     }
 
-    private func score(_ event: ConversationEvent) throws(Failure) -> ConversationScore {
-        let log: ConversationLog
+    private func score(_ event: ConversationEvent) -> Result<ConversationScore, Failure> {
         do throws(ConversationLogError) {
-            log = try ConversationLog(json: event.logJSON)
+            let conversation = FinishedConversation(
+                conversationID: event.conversationID.text,
+                userID: event.userID,
+                botType: event.botType,
+                log: try ConversationLog(json: event.logJSON)
+            )
+            let analysis = analyser.analyse(conversation)
+            let score = ConversationScore(
+                of: conversation.log,
+                analysis: analysis,
+                weights: weights
+            )
+            return score.change.isFinite ? .success(score) : .failure(.invalidScore)
         } catch {
-            throw Failure(code: "INVALID_LOG", reason: error.description)
+            return .failure(Failure(code: "INVALID_LOG", reason: error.description))
         }
-        let analysis = analyser.analyse(log)
-        let score = ConversationScore(of: log, analysis: analysis, weights: weights)
-        guard score.change.isFinite else {
-            throw Failure(code: "INVALID_SCORE", reason: "the change is not a finite number")
-        }
-        return score
     }
 
     /// The outcome of one conversation that the database refuses.
-    private func fail(_ id: String, _ error: PostgresError, on slot: ThreadPool.Slot) -> Outcome {
-        let failure = Failure(code: "UNEXPECTED_ERROR", reason: error.description)
+    private func fail(
+        _ id: ExactText,
+        _ error: PostgresError,
+        on slot: ThreadPool.Slot
+    ) -> Outcome {
+        let failure = Failure(
+            code: error.kind == .timeout ? "TASK_TIMEOUT" : "UNEXPECTED_ERROR",
+            reason: error.description,
+            subject: id.text
+        )
         do throws(PostgresError) {
-            if let event = try store.load([id], on: slot).events[id], !event.isSettled {
+            if let event = try store.load([id], on: slot)[id], !event.isSettled {
                 try store.recordFailures([(event.id, failure)], on: slot)
             }
         } catch {
@@ -146,12 +208,13 @@ package struct ConversationHandler: Handler {
         return error.kind == .permanent ? .deadLetter(failure) : .retry(failure)
     }
 
-    private func log(_ event: AppliedEvent) {
+    private func log(_ scored: ScoredEvent, _ level: FriendshipLevel) {
         logger.debug(
             "conversation.scored",
             metadata: [
-                "conversation": "\(event.conversationID)", "user": "\(event.userID)",
-                "change": .stringConvertible(event.change), "level": "\(event.level.rawValue)",
+                "conversation": "\(scored.event.conversationID)",
+                "user": "\(scored.event.userID)",
+                "change": .stringConvertible(scored.score.change), "level": "\(level.rawValue)",
             ]
         )
     }
@@ -162,33 +225,8 @@ extension Failure {
         code: "CONVERSATION_NOT_FOUND",
         reason: "conversation_events has no row with this conversation_id"
     )
-}
-
-/// Logs the database's absence once on entry and once on exit, and paces the attempts.
-private struct Outage {
-    let logger: Logger
-    private var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
-    private var began: ContinuousClock.Instant?
-
-    init(logger: Logger) {
-        self.logger = logger
-    }
-
-    mutating func delay(after error: PostgresError) -> Duration {
-        if began == nil {
-            began = .now
-            logger.error("database.unavailable", metadata: ["error": "\(error)"])
-        }
-        return backoff.next()
-    }
-
-    func end() {
-        guard let began else { return }
-        logger.notice(
-            "database.available",
-            metadata: [
-                "downtime_seconds": .stringConvertible(began.duration(to: .now) / .seconds(1))
-            ]
-        )
-    }
+    static let invalidScore = Failure(
+        code: "INVALID_SCORE",
+        reason: "the change is not a finite number"
+    )
 }

@@ -4,7 +4,7 @@ import WorkerRuntime
 /// What a message says: which conversation to score. Other members are legal and ignored; the row
 /// in the database is the truth, not the copy in the message.
 struct ConversationReference: Equatable {
-    let conversationID: String
+    let conversationID: ExactText
 
     /// The width of the column, in characters.
     private static let longestID = 255
@@ -37,7 +37,7 @@ struct ConversationReference: Equatable {
         if id.unicodeScalars.contains("\0") {
             throw .invalidMessage("conversation_id holds a NUL character")
         }
-        conversationID = id
+        conversationID = ExactText(id)
     }
 
     private struct Members: Decodable {

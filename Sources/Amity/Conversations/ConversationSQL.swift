@@ -4,37 +4,23 @@ import Postgres
 ///
 /// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get UTC.
 enum SQL {
-    static let begin = Statement("begin", "BEGIN")
-    static let commit = Statement("commit", "COMMIT")
-
     static let loadEvents = Statement(
         "load_events",
         """
-        SELECT id, conversation_id, user_id, bot_id, agent_tag,
-               status IN ('PROCESSED', 'SKIPPED'), conversation_log
+        SELECT id, conversation_id, user_id, bot_type, status IN ('PROCESSED', 'SKIPPED'),
+               conversation_log
         FROM conversation_events
         WHERE conversation_id = ANY ($1::text[])
         """
     )
 
-    /// The lowest id decides where an agent has several topics at a level.
-    static let loadAgenda = Statement(
-        "load_agenda",
-        """
-        SELECT DISTINCT ON (agent_id, friendship_level) agent_id, friendship_level, topic_id
-        FROM agenda_agent_prompting
-        WHERE agent_id IN (SELECT agent_tag FROM conversation_events
-                           WHERE conversation_id = ANY ($1::text[]) AND agent_tag IS NOT NULL)
-        ORDER BY agent_id, friendship_level, id
-        """
-    )
-
-    /// Whoever holds a row's lock decides it; those settled meanwhile are not claimed.
+    /// Whoever holds a row's lock decides it. The settled ones come along to be told from the gone.
     static let claimEvents = Statement(
         "claim_events",
         """
-        SELECT id FROM conversation_events
-        WHERE id = ANY ($1::bigint[]) AND status NOT IN ('PROCESSED', 'SKIPPED')
+        SELECT id, user_id, bot_id, agent_tag, status IN ('PROCESSED', 'SKIPPED')
+        FROM conversation_events
+        WHERE id = ANY ($1::bigint[])
         ORDER BY id
         FOR NO KEY UPDATE
         """
@@ -55,29 +41,75 @@ enum SQL {
     static let lockUsers = Statement(
         "lock_users",
         """
-        SELECT user_id, friendship_score, friendship_level, topic_metrics
+        SELECT user_id, friendship_score, friendship_level
         FROM friendship_status
-        WHERE user_id = ANY ($1::text[])
+        WHERE user_id IN (
+            SELECT user_id FROM conversation_events
+            WHERE id = ANY ($1::bigint[]) AND status NOT IN ('PROCESSED', 'SKIPPED'))
         ORDER BY user_id
-        FOR NO KEY UPDATE
+        FOR NO KEY UPDATE OF friendship_status
         """
     )
 
+    /// The lowest id decides where an agent has several topics at a level.
+    static let readAgenda = Statement(
+        "read_agenda",
+        """
+        SELECT DISTINCT ON (agent_id, friendship_level) agent_id, friendship_level, topic_id
+        FROM agenda_agent_prompting
+        WHERE agent_id IN (SELECT agent_tag FROM conversation_events
+                           WHERE id = ANY ($1::bigint[]) AND agent_tag IS NOT NULL)
+        ORDER BY agent_id, friendship_level, id
+        """
+    )
+
+    /// The topics that this batch may move, and of them only what moves: whatever else others keep
+    /// in the column never leaves the database.
+    static let readTopics = Statement(
+        "read_topics",
+        """
+        SELECT user_id, topic.key, topic.value ->> 'score', topic.value ->> 'turns',
+               topic.value ->> 'friendship_level'
+        FROM friendship_status, jsonb_each(
+            CASE jsonb_typeof(topic_metrics) WHEN 'object' THEN topic_metrics ELSE '{}' END)
+            AS topic
+        WHERE user_id IN (SELECT user_id FROM conversation_events WHERE id = ANY ($1::bigint[]))
+          AND topic.key IN (
+            SELECT topic_id FROM agenda_agent_prompting
+            WHERE agent_id IN (SELECT agent_tag FROM conversation_events
+                               WHERE id = ANY ($1::bigint[]) AND agent_tag IS NOT NULL))
+        """
+    )
+
+    /// $1 to $3: one element for each user. $4 to $7: one for each topic of a user: the members that
+    /// change, and the robots to add to `agents_used` where they are not in it yet.
     static let updateUsers = Statement(
         "update_users",
         """
         UPDATE friendship_status AS stored
         SET friendship_score = new.score,
             friendship_level = new.level,
-            topic_metrics = CASE
-                WHEN new.topics IS NULL THEN stored.topic_metrics
-                WHEN jsonb_typeof(stored.topic_metrics) = 'object'
-                    THEN stored.topic_metrics || new.topics::jsonb
-                ELSE new.topics::jsonb END,
+            topic_metrics =
+                CASE jsonb_typeof(stored.topic_metrics)
+                    WHEN 'object' THEN stored.topic_metrics ELSE '{}' END
+                || coalesce((
+                    SELECT jsonb_object_agg(moved.topic,
+                        CASE jsonb_typeof(old.topic) WHEN 'object' THEN old.topic ELSE '{}' END
+                        || moved.members::jsonb
+                        || jsonb_build_object('agents_used', old.agents || coalesce((
+                            SELECT jsonb_agg(agent)
+                            FROM jsonb_array_elements_text(moved.agents::jsonb) AS agent
+                            WHERE NOT old.agents ? agent), '[]')))
+                    FROM unnest($4::text[], $5::text[], $6::text[], $7::text[])
+                        AS moved (user_id, topic, members, agents)
+                    CROSS JOIN LATERAL (SELECT stored.topic_metrics -> moved.topic,
+                        CASE jsonb_typeof(stored.topic_metrics -> moved.topic -> 'agents_used')
+                            WHEN 'array' THEN stored.topic_metrics -> moved.topic -> 'agents_used'
+                            ELSE '[]' END) AS old (topic, agents)
+                    WHERE moved.user_id = stored.user_id), '{}'),
             last_interaction_date = now(),
             updated_at = now()
-        FROM unnest($1::text[], $2::float8[], $3::text[], $4::text[])
-            AS new (user_id, score, level, topics)
+        FROM unnest($1::text[], $2::float8[], $3::text[]) AS new (user_id, score, level)
         WHERE stored.user_id = new.user_id
         """
     )

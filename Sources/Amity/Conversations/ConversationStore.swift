@@ -3,13 +3,12 @@ import FriendshipScoring
 import Postgres
 import WorkerRuntime
 
-/// A row of `conversation_events`, as far as the score needs it.
+/// A row of `conversation_events`, as far as its score needs it.
 struct ConversationEvent: Sendable {
     var id: Int
-    var conversationID: String
+    var conversationID: ExactText
     var userID: String
-    var botID: String
-    var agentTag: String?
+    var botType: String
     /// PROCESSED or SKIPPED: counted already, or somebody's decision that it shall not count.
     var isSettled: Bool
     var logJSON: Data
@@ -20,22 +19,26 @@ struct ScoredEvent: Sendable {
     var score: ConversationScore
 }
 
-/// What a conversation did to its user.
-struct AppliedEvent: Sendable {
-    var conversationID: String
-    var userID: String
-    var change: Double
-    var level: FriendshipLevel
+/// What the transaction found out about an event.
+enum EventFate: Sendable, Equatable {
+    /// It counted now. The user's level after it.
+    case applied(FriendshipLevel)
+    /// Somebody settled it since it was loaded.
+    case settled
+    /// Its row, or its user's, was gone when the locks were taken.
+    case unknown
 }
 
 /// Conversations and friendships in PostgreSQL, three round trips for a batch of any size:
 ///
-/// - load, without locks: the events and the topics their agents lead to;
-/// - lock: BEGIN, claim the events, make missing users, lock the users, each statement with a
-///   snapshot of its own, in an order that the server sorts, so that batches never deadlock;
+/// - load, without locks: the events;
+/// - lock: BEGIN, claim the events, make missing users, lock the users, read the topics, each
+///   statement with a snapshot of its own, in an order that the server sorts, so that batches never
+///   deadlock;
 /// - write: users, events, COMMIT.
 ///
-/// Between lock and write the batch is folded in Swift, in order of arrival.
+/// Between lock and write the batch is folded in Swift, in order of arrival. What is folded was read
+/// under the locks; only the log was read before.
 package struct ConversationStore: Sendable {
     private let sessions: SessionPool
 
@@ -43,57 +46,53 @@ package struct ConversationStore: Sendable {
         self.sessions = sessions
     }
 
-    struct Loaded: Sendable {
-        /// By conversation_id; unknown ones are missing.
-        var events: [String: ConversationEvent] = [:]
-        var agenda = Agenda()
-    }
-
+    /// - Returns: the events there are.
     func load(
-        _ conversationIDs: [String],
+        _ ids: [ExactText],
         on slot: ThreadPool.Slot
-    ) throws(PostgresError) -> Loaded {
+    ) throws(PostgresError) -> [ExactText: ConversationEvent] {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            let ids = Parameter.textArray(conversationIDs)
-            let rows = try session.flight([(SQL.loadEvents, [ids]), (SQL.loadAgenda, [ids])])
-            var loaded = Loaded()
-            for row in 0..<rows[0].count {
-                let event = ConversationEvent(rows[0], row)
-                loaded.events[event.conversationID] = event
+            let parameter = Parameter.textArray(ids.map(\.text))
+            let rows = try session.flight([(SQL.loadEvents, [parameter])])[0]
+            var events: [ExactText: ConversationEvent] = [:]
+            for row in 0..<rows.count {
+                let event = ConversationEvent(rows, row)
+                events[event.conversationID] = event
             }
-            for row in 0..<rows[1].count {
-                loaded.agenda.add(rows[1], row)
-            }
-            return loaded
+            return events
         }
     }
 
     /// Applies scored conversations in one transaction.
     ///
     /// - Parameter events: in order of arrival, each conversation once.
-    /// - Returns: those that counted. The others were settled by somebody else in the meantime.
+    /// - Returns: the fate of each, in the same order.
     func persist(
         _ events: [ScoredEvent],
-        agenda: Agenda,
         on slot: ThreadPool.Slot
-    ) throws(PostgresError) -> [AppliedEvent] {
+    ) throws(PostgresError) -> [(ScoredEvent, EventFate)] {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            let ids = Parameter.integerArray(events.map(\.event.id))
-            let users = Parameter.textArray(events.map(\.event.userID))
+            let ids = [Parameter.integerArray(events.map(\.event.id))]
             let locked = try session.flight([
-                (SQL.begin, []), (SQL.claimEvents, [ids]), (SQL.insertUsers, [ids]),
-                (SQL.lockUsers, [users]),
+                (.begin, []), (SQL.claimEvents, ids), (SQL.insertUsers, ids),
+                (SQL.lockUsers, ids), (SQL.readAgenda, ids), (SQL.readTopics, ids),
             ])
-            let claimed = Set((0..<locked[1].count).compactMap { locked[1].integer($0, 0) })
-            let lockedUsers = LockedUser.all(in: locked[3])
-            var fold = FriendshipFold(users: lockedUsers, agenda: agenda, at: Date())
-            for event in events where claimed.contains(event.event.id) { fold.apply(event) }
+            let claims = EventClaim.all(in: locked[1])
+            var fold = FriendshipFold(
+                users: FriendshipFold.users(in: locked[3]),
+                agenda: Agenda(locked[4]),
+                topics: FriendshipFold.topics(in: locked[5]),
+                at: Date()
+            )
+            let fates = events.map { event in
+                (event, claims[event.event.id].map { fold.apply(event.score, to: $0) } ?? .unknown)
+            }
             // Nothing follows COMMIT: until its answer is here, nothing has happened.
             _ = try session.flight([
                 (SQL.updateUsers, fold.userParameters), (SQL.updateEvents, fold.eventParameters),
-                (SQL.commit, []),
+                (.commit, []),
             ])
-            return fold.applied
+            return fates
         }
     }
 
@@ -116,11 +115,10 @@ extension ConversationEvent {
     /// Reads a row of `SQL.loadEvents`.
     fileprivate init(_ rows: Rows, _ row: Int) {
         id = rows.integer(row, 0) ?? 0
-        conversationID = rows.string(row, 1) ?? ""
+        conversationID = ExactText(rows.string(row, 1) ?? "")
         userID = rows.string(row, 2) ?? ""
-        botID = rows.string(row, 3) ?? ""
-        agentTag = rows.string(row, 4)
-        isSettled = rows.string(row, 5) == "t"
-        logJSON = rows.data(row, 6) ?? Data()
+        botType = rows.string(row, 3) ?? ""
+        isSettled = rows.string(row, 4) == "t"
+        logJSON = rows.data(row, 5) ?? Data()
     }
 }

@@ -2,116 +2,201 @@ import Foundation
 import FriendshipScoring
 import Postgres
 
-/// A row of `friendship_status` under this transaction's lock.
-struct LockedUser: Sendable {
-    var friendship: Friendship
-    var topicMetrics: Data
+/// An event under this transaction's lock: a row of `SQL.claimEvents`.
+struct EventClaim: Sendable {
+    var id: Int
+    var userID: ExactText
+    var botID: String
+    var agentTag: ExactText?
+    var isSettled: Bool
 
-    /// Reads the rows of `SQL.lockUsers`, by user_id.
-    static func all(in rows: Rows) -> [String: LockedUser] {
-        var users: [String: LockedUser] = [:]
+    /// By id.
+    static func all(in rows: Rows) -> [Int: EventClaim] {
+        var claims: [Int: EventClaim] = [:]
         for row in 0..<rows.count {
-            users[rows.string(row, 0) ?? ""] = LockedUser(
-                friendship: Friendship(
-                    score: rows.double(row, 1) ?? 0,
-                    level: rows.string(row, 2) ?? ""
-                ),
-                topicMetrics: rows.data(row, 3) ?? Data()
+            guard let id = rows.integer(row, 0) else { continue }
+            claims[id] = EventClaim(
+                id: id,
+                userID: ExactText(rows.string(row, 1) ?? ""),
+                botID: rows.string(row, 2) ?? "",
+                agentTag: rows.string(row, 3).map(ExactText.init),
+                isSettled: rows.string(row, 4) == "t"
             )
         }
-        return users
+        return claims
     }
 }
 
 /// Which topic an agent leads to, at each level of the user.
 struct Agenda: Sendable {
     private struct Key: Hashable {
-        var agent: String
-        var level: String
+        var agent: ExactText
+        var level: ExactText
     }
 
-    private var topics: [Key: String] = [:]
+    private var topics: [Key: ExactText] = [:]
+
+    init() {}
+
+    /// Reads the rows of `SQL.readAgenda`.
+    init(_ rows: Rows) {
+        for row in 0..<rows.count {
+            guard let agent = rows.string(row, 0), let level = rows.string(row, 1),
+                let topic = rows.string(row, 2)
+            else { continue }
+            add(topic: topic, agent: agent, level: level)
+        }
+    }
 
     mutating func add(topic: String, agent: String, level: String) {
-        topics[Key(agent: agent, level: level)] = topic
+        topics[Key(agent: ExactText(agent), level: ExactText(level))] = ExactText(topic)
     }
 
-    /// Reads a row of `SQL.loadAgenda`.
-    mutating func add(_ rows: Rows, _ row: Int) {
-        guard let agent = rows.string(row, 0), let level = rows.string(row, 1),
-            let topic = rows.string(row, 2)
-        else { return }
-        add(topic: topic, agent: agent, level: level)
-    }
-
-    func topic(agent: String, level: String) -> String? {
-        topics[Key(agent: agent, level: level)]
+    func topic(agent: ExactText, level: String) -> ExactText? {
+        topics[Key(agent: agent, level: ExactText(level))]
     }
 }
 
 /// Applies conversations to locked users one after the other, each on what the one before it left.
 struct FriendshipFold {
-    private struct User {
-        var friendship: Friendship
-        /// Decoded when the first conversation about a topic comes.
-        var topics: TopicMetrics?
-        var stored: Data
+    struct TopicKey: Hashable {
+        var user: ExactText
+        var topic: ExactText
     }
 
-    private var users: [String: User]
-    private var touched: Set<String> = []
+    private struct MovedTopic {
+        var progress: TopicProgress
+        /// Robots that talked about it in this batch.
+        var agents: Set<ExactText> = []
+    }
+
+    private var users: [ExactText: Friendship]
+    private var touched: Set<ExactText> = []
+    private let topics: [TopicKey: TopicProgress]
+    private var moved: [TopicKey: MovedTopic] = [:]
+    private var applied: [(id: Int, score: ConversationScore, level: FriendshipLevel)] = []
     private let agenda: Agenda
     private let now: Date
-    private(set) var applied: [AppliedEvent] = []
-    private var details: [(id: Int, score: ConversationScore)] = []
 
-    init(users: [String: LockedUser], agenda: Agenda, at now: Date) {
-        self.users = users.mapValues { User(friendship: $0.friendship, stored: $0.topicMetrics) }
+    init(
+        users: [ExactText: Friendship],
+        agenda: Agenda,
+        topics: [TopicKey: TopicProgress],
+        at now: Date
+    ) {
+        self.users = users
         self.agenda = agenda
+        self.topics = topics
         self.now = now
     }
 
-    /// - Parameter scored: an event this transaction has claimed; its user is locked.
-    mutating func apply(_ scored: ScoredEvent) {
-        let (event, score) = (scored.event, scored.score)
-        guard var user = users[event.userID] else { return }
-        let levelBefore = user.friendship.level
-        let level = user.friendship.apply(change: score.change)
-        if let agent = event.agentTag,
+    mutating func apply(_ score: ConversationScore, to claim: EventClaim) -> EventFate {
+        if claim.isSettled { return .settled }
+        guard var friendship = users[claim.userID] else { return .unknown }
+        let levelBefore = friendship.level
+        let level = friendship.apply(change: score.change)
+        users[claim.userID] = friendship
+        touched.insert(claim.userID)
+        if let agent = claim.agentTag,
             let topic = agenda.topic(agent: agent, level: levelBefore)
         {
-            var topics = user.topics ?? TopicMetrics(json: user.stored)
-            topics.apply(score, to: topic, botID: event.botID, userLevel: level, at: now)
-            user.topics = topics
+            let key = TopicKey(user: claim.userID, topic: topic)
+            var topic = moved[key] ?? MovedTopic(progress: topics[key] ?? TopicProgress())
+            topic.progress.apply(score, userLevel: level)
+            topic.agents.insert(ExactText(claim.botID))
+            moved[key] = topic
         }
-        users[event.userID] = user
-        touched.insert(event.userID)
-        details.append((event.id, score))
-        applied.append(
-            AppliedEvent(
-                conversationID: event.conversationID,
-                userID: event.userID,
-                change: score.change,
-                level: level
-            )
-        )
+        applied.append((claim.id, score, level))
+        return .applied(level)
     }
 
     /// For `SQL.updateUsers`.
     var userParameters: [Parameter] {
-        let changed = touched.map { ($0, users[$0]!) }
+        let users = touched.map { ($0.text, self.users[$0] ?? Friendship()) }
+        let topics = Array(moved)
         return [
-            .textArray(changed.map(\.0)), .doubleArray(changed.map(\.1.friendship.score)),
-            .textArray(changed.map(\.1.friendship.level)),
-            .textArray(changed.map { $0.1.topics?.changedJSON }),
+            .textArray(users.map(\.0)), .doubleArray(users.map(\.1.score)),
+            .textArray(users.map(\.1.level)), .textArray(topics.map(\.key.user.text)),
+            .textArray(topics.map(\.key.topic.text)),
+            .textArray(topics.map { json(TopicMembers($0.value.progress, at: now)) }),
+            .textArray(topics.map { json($0.value.agents.map(\.text)) }),
         ]
     }
 
     /// For `SQL.updateEvents`.
     var eventParameters: [Parameter] {
         [
-            .integerArray(details.map(\.id)), .doubleArray(applied.map(\.change)),
-            .textArray(applied.map(\.level.rawValue)), .textArray(details.map { json($0.score) }),
+            .integerArray(applied.map(\.id)), .doubleArray(applied.map(\.score.change)),
+            .textArray(applied.map(\.level.rawValue)), .textArray(applied.map { json($0.score) }),
         ]
+    }
+}
+
+extension FriendshipFold {
+    /// Reads the rows of `SQL.lockUsers`.
+    static func users(in rows: Rows) -> [ExactText: Friendship] {
+        var users: [ExactText: Friendship] = [:]
+        for row in 0..<rows.count {
+            users[ExactText(rows.string(row, 0) ?? "")] = Friendship(
+                score: rows.double(row, 1) ?? 0,
+                level: rows.string(row, 2) ?? ""
+            )
+        }
+        return users
+    }
+
+    /// Reads the rows of `SQL.readTopics`.
+    static func topics(in rows: Rows) -> [TopicKey: TopicProgress] {
+        var topics: [TopicKey: TopicProgress] = [:]
+        for row in 0..<rows.count {
+            let key = TopicKey(
+                user: ExactText(rows.string(row, 0) ?? ""),
+                topic: ExactText(rows.string(row, 1) ?? "")
+            )
+            topics[key] = TopicProgress(
+                score: rows.string(row, 2),
+                turns: rows.string(row, 3),
+                level: rows.string(row, 4)
+            )
+        }
+        return topics
+    }
+}
+
+extension TopicProgress {
+    /// Takes members as they are stored; what is no number, or none that can have been reached,
+    /// counts as none.
+    init(score: String?, turns: String?, level: String?) {
+        let score = score.flatMap { Double($0) } ?? 0
+        let turns = turns.flatMap { Double($0) } ?? 0
+        self.init(
+            score: score.isFinite ? score : 0,
+            turns: (0...1_000_000_000).contains(turns) ? Int(turns) : 0,
+            level: level ?? FriendshipLevel.stranger.rawValue
+        )
+    }
+}
+
+/// The members of a topic that a conversation sets; `agents_used` is merged by the server.
+private struct TopicMembers: Encodable {
+    var score: Double
+    var turns: Int
+    var friendship_level: String
+    var last_date: String
+
+    init(_ progress: TopicProgress, at now: Date) {
+        score = progress.score
+        turns = progress.turns
+        friendship_level = progress.level
+        last_date = now.formatted(.iso8601)
+    }
+}
+
+/// The JSON text of a value whose numbers are finite.
+func json(_ value: some Encodable) -> String {
+    do {
+        return String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
+    } catch {
+        preconditionFailure("only numbers that are not finite have no JSON form")
     }
 }

@@ -16,17 +16,20 @@ package struct Migrator {
     package func run() throws -> [String] {
         var session = try Session(to: target, applicationName: "amity migrate")
         // A table that is being written to elsewhere may keep an index waiting for long.
-        _ = try session.flight([
-            (SQL.begin, []), (Self.patience, []), (Self.lock, []), (Schema.ledger, []),
-        ])
+        _ = try session.flight([(.begin, []), (Self.patience, []), (Self.lock, [])])
         var report: [String] = []
+        let ledger = try session.flight([(Self.columns, [.text("amity_migrations")])])[0]
+        if ledger.count == 0 {
+            _ = try session.flight([(Schema.ledger, [])])
+            report.append("created table amity_migrations")
+        }
         for table in Schema.tables {
             report.append(try ensure(table, in: &session))
         }
         for step in Schema.steps {
             if let line = try apply(step, in: &session) { report.append(line) }
         }
-        _ = try session.flight([(SQL.commit, [])])
+        _ = try session.flight([(.commit, [])])
         return report
     }
 

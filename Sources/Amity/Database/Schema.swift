@@ -24,7 +24,7 @@ enum Schema {
     static let ledger = Statement(
         "create_amity_migrations",
         """
-        CREATE TABLE IF NOT EXISTS amity_migrations (
+        CREATE TABLE amity_migrations (
             name text PRIMARY KEY,
             version text NOT NULL,
             applied_at timestamptz NOT NULL DEFAULT now()

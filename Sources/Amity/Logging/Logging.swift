@@ -13,6 +13,8 @@ package enum LogFormat: String, Sendable {
 /// Metadata holds ids, counts, durations and errors that are safe to log; no text of a conversation
 /// ever gets here, because no error of ours carries one.
 package func bootstrapLogging(format: LogFormat, level: Logger.Level) {
+    // A reader that goes away is an error of its write, not the end of the process.
+    signal(SIGPIPE, SIG_IGN)
     let isTerminal = isatty(STDERR_FILENO) == 1
     let asJSON = format == .json || (format == .auto && !isTerminal)
     LoggingSystem.bootstrap { label in
@@ -38,7 +40,7 @@ struct LineLogHandler: LogHandler {
             asJSON
             ? jsonLine(event.level, "\(event.message)", fields)
             : textLine(event.level, "\(event.message)", fields)
-        FileHandle.standardError.write(Data(line.utf8))
+        writeToStandardError(line)
     }
 
     func jsonLine(_ level: Logger.Level, _ event: String, _ fields: Logger.Metadata) -> String {
@@ -76,5 +78,17 @@ struct LineLogHandler: LogHandler {
         } catch {
             preconditionFailure("a string has a JSON form")
         }
+    }
+}
+
+/// Writes to standard error and loses what it does not take: a full disk or a reader that has gone
+/// must not stop a worker.
+package func writeToStandardError(_ text: String) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+        let written = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        if written < 0 && errno == EINTR { continue }
+        if written <= 0 { return }
+        rest = rest.dropFirst(written)
     }
 }

@@ -5,30 +5,50 @@ import WorkerRuntime
 
 /// Puts conversations on the queue by their ids, and counts only what the broker has confirmed.
 package final class ConversationPublisher: Sendable {
-    package struct Counts: Sendable, Equatable {
-        package var confirmed = 0
-        /// No queue took it, the broker refused it, or the publisher was stopped first.
-        package var failed = 0
+    private struct State {
+        var published = 0
+        var confirmed = 0
+        /// By number of publication: handed over and not confirmed, or never to be.
+        var unconfirmed: [Int: String] = [:]
+        var hasGivenUp = false
     }
 
     private let publisher: Publisher
     private let exchange: String
     private let routingKey: String
-    private let counts = Locked(Counts())
+    private let patience: Duration
+    private let state = Locked(State())
     /// Bounds what is handed over and not yet answered.
     private let window = DispatchSemaphore(value: windowSize)
     private static let windowSize = 1000
 
-    /// - Parameter exchange: empty for the default exchange, where the key is a queue's name.
-    package init(publisher: Publisher, exchange: String, routingKey: String) {
+    /// - Parameters:
+    ///   - exchange: empty for the default exchange, where the key is a queue's name.
+    ///   - patience: how long the broker may go without confirming anything.
+    package init(
+        publisher: Publisher,
+        exchange: String,
+        routingKey: String,
+        patience: Duration
+    ) {
         self.publisher = publisher
         self.exchange = exchange
         self.routingKey = routingKey
+        self.patience = patience
         publisher.start()
     }
 
+    package var confirmed: Int { state.withLock(\.confirmed) }
+
     /// Publishes one conversation; blocks while too many are unanswered.
-    package func publish(_ conversationID: String) {
+    ///
+    /// - Returns: false when the broker has confirmed nothing for too long. It was not published.
+    package func publish(_ conversationID: String) -> Bool {
+        if state.withLock(\.hasGivenUp) { return false }
+        guard window.wait(timeout: .now() + patience / .seconds(1)) == .success else {
+            state.withLock { $0.hasGivenUp = true }
+            return false
+        }
         var properties = MessageProperties()
         properties.contentType = "application/json"
         properties.messageID = UUID().uuidString
@@ -36,30 +56,43 @@ package final class ConversationPublisher: Sendable {
         let body = json(
             Body(conversation_id: conversationID, enqueued_at: Self.enqueuedAt(Date()))
         )
-        window.wait()
+        let number = state.withLock { state in
+            state.published += 1
+            state.unconfirmed[state.published] = conversationID
+            return state.published
+        }
         publisher.publish(
             Message(properties: properties, body: Array(body.utf8)),
             exchange: exchange,
             routingKey: routingKey
         ) { result in
-            self.counts.withLock { counts in
-                if result == .confirmed { counts.confirmed += 1 } else { counts.failed += 1 }
+            if result == .confirmed {
+                self.state.withLock { state in
+                    state.confirmed += 1
+                    state.unconfirmed[number] = nil
+                }
             }
             self.window.signal()
         }
+        return true
     }
 
-    package var soFar: Counts { counts.withLock(\.self) }
-
-    /// Waits until every message is answered or the time is over, then stops.
-    package func finish(within timeout: Duration) -> Counts {
-        let deadline = DispatchTime.now() + (timeout / .seconds(1))
+    /// Waits until every message is answered, or none has been for too long, then stops.
+    ///
+    /// - Returns: the ids that were not confirmed, in order.
+    package func finish() -> [String] {
         // Having the whole window means that nothing is under way.
         var held = 0
-        while held < Self.windowSize, window.wait(timeout: deadline) == .success { held += 1 }
+        while held < Self.windowSize,
+            window.wait(timeout: .now() + patience / .seconds(1)) == .success
+        {
+            held += 1
+        }
         publisher.stop()
         for _ in 0..<held { window.signal() }
-        return soFar
+        return state.withLock { state in
+            state.unconfirmed.sorted { $0.key < $1.key }.map(\.value)
+        }
     }
 
     private struct Body: Encodable {

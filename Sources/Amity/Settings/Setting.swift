@@ -1,6 +1,3 @@
-// Where the rooms below meet: settings, the handler of conversations with its SQL, migrations, the
-// publisher of conversations, and the composition of the worker.
-
 /// One row of the table that makes the parser, `amity worker --help`, `.env.example` and the
 /// README agree.
 package struct Setting: Sendable {
@@ -146,7 +143,21 @@ extension Setting {
             .integers(1...86400),
             unit: "s",
             default: "1,5,30,120,600",
-            "delay after the 1st, 2nd, … failure; the last repeats; one delay queue for each"
+            "delay after the 1st, 2nd, … failure, or the next step by chance; one queue for each"
+        ),
+        .init(
+            "TASK_TIMEOUT_SECONDS",
+            .integer(1...86400),
+            unit: "s",
+            default: "30",
+            "time a message is given before its attempt counts as failed"
+        ),
+        .init(
+            "CONSUMER_TIMEOUT_SECONDS",
+            .integer(1...86400),
+            unit: "s",
+            default: "1800",
+            "the broker's consumer_timeout, as it is set there; TASK_TIMEOUT_SECONDS must be less"
         ),
         .init(
             "DRAIN_TIMEOUT_SECONDS",

@@ -1,6 +1,4 @@
-import Configuration
 import Foundation
-import SystemPackage
 
 /// All mistakes in the settings, found in one go. Names settings and ranges, never secret values.
 package struct SettingsError: Error, Equatable, CustomStringConvertible {
@@ -17,27 +15,22 @@ package struct SettingValues {
     private(set) var mistakes: [String] = []
 
     /// Reads the process' environment, and `.env` in the working directory when there is one.
-    package static func load() async throws -> SettingValues {
-        let file = try await EnvironmentVariablesProvider(
-            environmentFilePath: ".env",
-            allowMissing: true
-        )
-        let environment = EnvironmentVariablesProvider()
-        return try SettingValues { name in
-            // Neither lookup can fail for a name without brackets or bytes to decode.
-            let own = try environment.environmentValue(forName: name)
-            return try own ?? file.environmentValue(forName: name).map(Self.unquoted)
-        }
+    package static func load() -> SettingValues {
+        let file = DotEnv.load()
+        let environment = ProcessInfo.processInfo.environment
+        var values = SettingValues { environment[$0] ?? file.variables[$0] }
+        values.mistakes = file.mistakes + values.mistakes
+        return values
     }
 
     /// - Parameter lookup: the text of a variable, nil when it is not set.
-    package init(lookup: (String) throws -> String?) rethrows {
+    package init(lookup: (String) -> String?) {
         var texts: [String: String] = [:]
         var mistakes: [String] = []
         for setting in Setting.all {
-            var text = try lookup(setting.name)
+            var text = lookup(setting.name)
             let twin = "\(setting.name)_FILE"
-            if setting.isSecret, let path = try lookup(twin), !path.isEmpty {
+            if setting.isSecret, let path = lookup(twin), !path.isEmpty {
                 if let text, !text.isEmpty {
                     mistakes.append("\(setting.name) and \(twin) are both set: keep one")
                 }
@@ -65,8 +58,6 @@ package struct SettingValues {
         texts[name] ?? Self.table[name]?.defaultValue
     }
 
-    package func isSet(_ name: String) -> Bool { texts[name] != nil }
-
     /// - Parameter fallback: for a setting whose default follows from others.
     func integer(_ name: String, default fallback: Int = 0) -> Int {
         text(name).flatMap { Int($0) } ?? fallback
@@ -81,16 +72,6 @@ package struct SettingValues {
     }
 
     private static let table = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.name, $0) })
-
-    /// `.env` files often quote their values, as python-dotenv and compose allow.
-    private static func unquoted(_ text: String) -> String {
-        for quote in ["\"", "'"] where text.count >= 2 {
-            if text.hasPrefix(quote) && text.hasSuffix(quote) {
-                return String(text.dropFirst().dropLast())
-            }
-        }
-        return text
-    }
 }
 
 extension Setting {

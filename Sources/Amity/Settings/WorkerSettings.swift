@@ -15,6 +15,7 @@ package struct WorkerSettings: Sendable {
     package var batchMax: Int
     package var prefetch: UInt16
     package var maxAttempts: Int
+    package var taskTimeout: Duration
     package var drainTimeout: Duration
     package var weights: ScoreWeights
     package var logLevel: Logger.Level
@@ -25,7 +26,23 @@ package struct WorkerSettings: Sendable {
         var mistakes = values.mistakes
         let endpoint = Self.endpoint(values, &mistakes)
         let database = Self.database(values, &mistakes)
+        let taskTimeout = values.integer("TASK_TIMEOUT_SECONDS")
+        let consumerTimeout = values.integer("CONSUMER_TIMEOUT_SECONDS")
+        if taskTimeout >= consumerTimeout {
+            mistakes.append(
+                """
+                TASK_TIMEOUT_SECONDS: \(taskTimeout) is not less than CONSUMER_TIMEOUT_SECONDS, \
+                \(consumerTimeout): the broker would close the channel first
+                """
+            )
+        }
         let backoff = values.integers("RETRY_BACKOFF_SECONDS")
+        let names = QueueNames(main: values.text("RABBITMQ_QUEUE_NAME") ?? "")
+        // AMQP gives a name one byte for its length.
+        let longest = names.retry(seconds: backoff.max() ?? 0)
+        if longest.utf8.count > 255 {
+            mistakes.append("RABBITMQ_QUEUE_NAME: with its suffixes it is longer than 255 bytes")
+        }
         let concurrency = values.integer("MESSAGE_CONCURRENCY_PER_WORKER")
         let batchMax = values.integer("BATCH_MAX")
         guard mistakes.isEmpty, let endpoint, let database else {
@@ -34,7 +51,7 @@ package struct WorkerSettings: Sendable {
         self.endpoint = endpoint
         self.database = database
         topology = Topology(
-            names: QueueNames(main: values.text("RABBITMQ_QUEUE_NAME") ?? ""),
+            names: names,
             exchange: values.text("RABBITMQ_EXCHANGE_NAME") ?? "",
             routingKey: values.text("RABBITMQ_ROUTING_KEY") ?? "",
             retrySeconds: backoff
@@ -46,6 +63,7 @@ package struct WorkerSettings: Sendable {
             clamping: values.integer("PREFETCH_COUNT", default: concurrency * batchMax)
         )
         maxAttempts = values.integer("MAX_ATTEMPTS")
+        self.taskTimeout = .seconds(taskTimeout)
         drainTimeout = .seconds(values.integer("DRAIN_TIMEOUT_SECONDS"))
         weights = ScoreWeights(
             perTurn: values.number("SCORE_PER_TURN"),
@@ -74,18 +92,21 @@ package struct WorkerSettings: Sendable {
         )
         guard let url = values.text("RABBITMQ_URL") else { return endpoint }
         guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
-            parts.scheme == "amqp"
+            parts.scheme == "amqp", parts.query == nil, parts.fragment == nil,
+            let port = UInt16(exactly: parts.port ?? 5672), port > 0
         else {
             mistakes.append(
                 """
                 RABBITMQ_URL: its value is not accepted; use amqp://user:password@host:port/vhost, \
-                with special characters percent-encoded (TLS, amqps://, is not supported yet)
+                with special characters percent-encoded and no ?parameters (TLS, amqps://, is not \
+                supported yet)
                 """
             )
             return nil
         }
-        endpoint.host = host
-        endpoint.port = UInt16(clamping: parts.port ?? 5672)
+        // An IPv6 address stands in brackets in a URL, and nowhere else.
+        endpoint.host = host.trimmingCharacters(in: ["[", "]"])
+        endpoint.port = port
         endpoint.username = parts.user ?? "guest"
         endpoint.password = parts.password ?? "guest"
         // "amqp://host" and "amqp://host/" both mean the default vhost; "/%2F" spells it out.
@@ -94,17 +115,25 @@ package struct WorkerSettings: Sendable {
         return endpoint
     }
 
+    private static let sslModes = [
+        "disable", "allow", "prefer", "require", "verify-ca", "verify-full",
+    ]
+
     private static func database(
         _ values: SettingValues,
         _ mistakes: inout [String]
     ) -> ConnectionTarget? {
         if let url = values.text("DATABASE_URL") {
-            if let target = ConnectionTarget(url: url) { return target }
+            if let target = ConnectionTarget(url: url),
+                target.keywords["sslmode"].map(sslModes.contains) ?? true
+            {
+                return target
+            }
             mistakes.append(
                 """
                 DATABASE_URL: its value is not accepted; use \
-                postgresql://user:password@host:port/database, with special characters \
-                percent-encoded
+                postgresql://user:password@host:port/database?sslmode=…, with special characters \
+                percent-encoded and sslmode one of \(sslModes.joined(separator: ", "))
                 """
             )
             return nil

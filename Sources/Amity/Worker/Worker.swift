@@ -1,3 +1,6 @@
+// Where the rooms below meet: settings, the handler of conversations with its SQL, migrations, the
+// publisher of conversations, and the composition of the worker.
+
 import AMQP
 import Foundation
 import Logging
@@ -63,14 +66,19 @@ package final class Worker: Service {
             ]
         )
         publisher.start()
+        let limit = settings.drainTimeout + .seconds(30)
         await withGracefulShutdownHandler {
             await withCheckedContinuation { stopped in
-                consumer.start(delivering: dispatcher) { stopped.resume() }
+                consumer.start(delivering: dispatcher) {
+                    // Here, on a thread of our own, because it blocks.
+                    publisher.stop()
+                    stopped.resume()
+                }
             }
-        } onGracefulShutdown: {
+        } onGracefulShutdown: { [logger] in
+            ShutdownGuard.arm(limit: limit, logger: logger)
             consumer.requestDrain()
         }
-        publisher.stop()
         logger.notice("worker.stopped")
     }
 
@@ -79,13 +87,15 @@ package final class Worker: Service {
         let sessions = SessionPool(
             target: settings.database,
             limit: settings.databaseSessionsMax,
-            applicationName: "amity"
+            applicationName: "amity",
+            statementTimeout: settings.taskTimeout
         )
         let conversations = ConversationHandler(
             store: ConversationStore(sessions: sessions),
             analyser: NoAnalyser(),
             weights: settings.weights,
             batchLimit: settings.batchMax,
+            taskTimeout: settings.taskTimeout,
             logger: logger
         )
         return HandlerRegistry(untyped: conversations, byType: [:])

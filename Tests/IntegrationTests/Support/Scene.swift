@@ -12,9 +12,12 @@ final class Scene {
     enum Tables: CaseIterable, Sendable {
         /// As `amity migrate` makes them.
         case fresh
-        /// As an older Python service made them, untouched by `amity migrate`.
+        /// As an older Python service made them, untouched by `amity migrate`: events with naive
+        /// timestamps, friendships with timestamptz.
+        case python
+        /// The same with naive timestamps throughout.
         case pythonNaive
-        /// The same with timestamptz.
+        /// The same with timestamptz throughout.
         case pythonZoned
     }
 
@@ -31,8 +34,13 @@ final class Scene {
         let owner = try #require(ConnectionTarget(url: ownerURL)).searching(name)
         switch tables {
         case .fresh: _ = try Migrator(target: owner).run()
-        case .pythonNaive: try Self.makePythonTables(in: name)
-        case .pythonZoned: try Self.makePythonTables(in: name, zoned: true)
+        case .python: try Self.makePythonTables(in: name) { $0 }
+        case .pythonNaive:
+            try Self.makePythonTables(in: name) { $0.replacing("timestamptz", with: "timestamp") }
+        case .pythonZoned:
+            try Self.makePythonTables(in: name) {
+                $0.replacing(/\btimestamp\b/, with: "timestamptz")
+            }
         }
         try Servers.psql(
             [
@@ -65,13 +73,14 @@ final class Scene {
         }
     }
 
-    private static func makePythonTables(in schema: String, zoned: Bool = false) throws {
+    private static func makePythonTables(
+        in schema: String,
+        _ adapted: (String) -> String
+    ) throws {
         let url = try #require(
             Bundle.module.url(forResource: "schemas/python", withExtension: "sql")
         )
-        let naive = try String(contentsOf: url, encoding: .utf8)
-        let sql = zoned ? naive.replacing("timestamp", with: "timestamptz") : naive
-        let file = try TemporaryFile(sql.replacing("current_timestamptz", with: "now()"))
+        let file = try TemporaryFile(adapted(try String(contentsOf: url, encoding: .utf8)))
         try Servers.psql(["-f", file.path], searchPath: schema)
         withExtendedLifetime(file) {}
     }

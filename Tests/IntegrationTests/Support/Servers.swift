@@ -118,7 +118,7 @@ final class TemporaryFile {
 /// - Parameter limit: generous: it only bounds how long a failure takes.
 func eventually(
     _ what: Comment,
-    within limit: Duration = .seconds(60),
+    within limit: Duration = .seconds(20),
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () throws -> Bool
 ) throws {

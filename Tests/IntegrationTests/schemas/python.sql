@@ -1,5 +1,5 @@
--- The tables as an older installation of the Python service has them: timestamps without a zone,
--- and its indexes. Newer ones have timestamptz instead; the tests try both.
+-- The tables as an older installation of the Python service has them, with its indexes: timestamps
+-- without a zone in the events, with one in the friendships. The tests try all mixtures.
 CREATE TABLE conversation_events (
     id serial PRIMARY KEY,
     conversation_id varchar(255) NOT NULL UNIQUE,
@@ -40,13 +40,13 @@ CREATE TABLE friendship_status (
     user_id varchar(255) PRIMARY KEY,
     friendship_score float DEFAULT 0.0 NOT NULL,
     friendship_level varchar(50) DEFAULT 'PHASE1_STRANGER' NOT NULL,
-    last_interaction_date timestamp,
+    last_interaction_date timestamptz,
     streak_day integer DEFAULT 0 NOT NULL,
     topic_metrics jsonb DEFAULT '{}'::jsonb NOT NULL,
     last_emotion varchar(50),
     last_followup_topic varchar(255),
-    created_at timestamp DEFAULT current_timestamp,
-    updated_at timestamp DEFAULT current_timestamp
+    created_at timestamptz DEFAULT current_timestamp,
+    updated_at timestamptz DEFAULT current_timestamp
 );
 CREATE INDEX ON friendship_status (friendship_score);
 CREATE INDEX ON friendship_status (friendship_level);
