@@ -81,6 +81,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "AMQPTests",
+            dependencies: ["AMQP", "CRabbitMQ", "WorkerRuntime"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "AmityTests",
             dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
             swiftSettings: strict

@@ -122,6 +122,46 @@ extension Integration {
             withExtendedLifetime(worker) {}
         }
 
+        /// Fault: headers that fit a frame when they come, and not with ours on top. The library
+        /// cannot encode the copy, and each attempt costs the connection of all copies under way.
+        @Test func aCopyTooLargeToEncodeShedsItsHeadersAndStopsNobody() throws {
+            let scene = try Scene()
+            var properties = MessageProperties()
+            properties.headers = ["large": .string(String(repeating: "x", count: 126_900))]
+            try scene.publish([Array("bad 1".utf8)], properties)
+            try scene.publish([Array("bad 2".utf8)])
+            let worker = try scene.startWorker()
+            let dead = try scene.deadLetters.take(2)
+            #expect(Set(dead.map(\.body)) == [Array("bad 1".utf8), Array("bad 2".utf8)])
+            for message in dead {
+                #expect(message.header(RetryPolicy.Header.code) == "INVALID_MESSAGE")
+                #expect(message.properties.headers["large"] == nil)
+            }
+            try eventually("every delivery is settled") { try scene.queue.isDrained() }
+            #expect(try scene.deadLetters.isDrained(), "a letter came twice")
+            #expect(worker.events("publisher.connection-lost").isEmpty)
+        }
+
+        /// Fault: one queue that takes nothing holds up the copies for all others.
+        @Test func aQueueThatTakesNothingHoldsUpOnlyItsOwnCopies() throws {
+            let scene = try Scene(settings: ["MAX_ATTEMPTS": "2"])
+            try scene.deadLetters.declare([
+                ("x-max-length", .integer(0)), ("x-overflow", .string("reject-publish")),
+            ])
+            let worker = try scene.startWorker()
+            try scene.publish([Array("no JSON".utf8)])
+            try eventually("the letter waits") {
+                !worker.events("publisher.message-not-taken").isEmpty
+            }
+            try scene.publish(ids: "late")
+            try eventually("a retry is scheduled") {
+                !worker.events("message.retry-scheduled").isEmpty
+            }
+            try scene.addConversation("late")
+            try eventually("late is processed") { try scene.count("status = 'PROCESSED'") == 1 }
+            #expect(worker.events("publisher.connection-lost").isEmpty)
+        }
+
         @Test func aTypeNobodyHandlesIsDeadLettered() throws {
             let scene = try Scene()
             let worker = try scene.startWorker()

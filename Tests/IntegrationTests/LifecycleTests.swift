@@ -18,7 +18,7 @@ extension Integration {
                 "MESSAGE_CONCURRENCY_PER_WORKER": "1", "BATCH_MAX": "8", "PREFETCH_COUNT": "40",
             ])
             try eventually("a batch waits for the lock") {
-                try scene.sql("SELECT 1 FROM pg_locks WHERE NOT granted").count > 0
+                try scene.isSomebodyWaiting()
             }
             worker.signal(signal)
             try eventually("the rest is back in the queue") { try scene.queue.ready() == 32 }
@@ -41,13 +41,80 @@ extension Integration {
             let worker = try scene.startWorker(["DRAIN_TIMEOUT_SECONDS": "1"])
             try scene.publish(ids: "c1")
             try eventually("the message waits for the lock") {
-                try scene.sql("SELECT 1 FROM pg_locks WHERE NOT granted").count > 0
+                try scene.isSomebodyWaiting()
             }
             worker.signal(SIGTERM)
             #expect(try worker.waitForExit() == 0)
             try scene.sql("COMMIT")
             try eventually("it is back in the queue") { try scene.queue.ready() == 1 }
             #expect(try scene.count("status = 'PENDING' AND attempt_count = 0") == 1)
+        }
+
+        /// For the operator who cannot wait: what was unsettled is the broker's again.
+        @Test func aSecondSignalEndsAtOnce() throws {
+            let scene = try Scene()
+            try scene.addConversation("c1")
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
+            try scene.sql("BEGIN")
+            try scene.sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            try scene.sql("SELECT 1 FROM friendship_status FOR UPDATE")
+            let worker = try scene.startWorker(["DRAIN_TIMEOUT_SECONDS": "3600"])
+            try scene.publish(ids: "c1")
+            try eventually("the message waits for the lock") { try scene.isSomebodyWaiting() }
+            worker.signal(SIGTERM)
+            try eventually("the drain has begun") { !worker.events("consumer.draining").isEmpty }
+            worker.signal(SIGTERM)
+            #expect(try worker.waitForExit() == SIGTERM)
+            try scene.sql("COMMIT")
+            try eventually("it is back in the queue") { try scene.queue.ready() == 1 }
+            #expect(try scene.count("status = 'PENDING' AND attempt_count = 0") == 1)
+        }
+
+        /// Fault: a full disk under the log, or a log reader that has gone, takes every worker down.
+        @Test func aLogThatTakesNothingStopsNobody() throws {
+            let scene = try Scene()
+            try scene.addConversation("c1")
+            let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+            let closed = Pipe()
+            try closed.fileHandleForReading.close()
+            for log in [full, closed.fileHandleForWriting] {
+                try scene.sql("UPDATE conversation_events SET status = 'PENDING'")
+                let worker = try scene.startWorker(log: log)
+                try scene.publish(ids: "c1")
+                try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
+                worker.signal(SIGTERM)
+                #expect(try worker.waitForExit() == 0)
+            }
+        }
+
+        /// Fault: a statement that never ends keeps its thread, or spoils its batch.
+        @Test func aConversationThatTakesTooLongIsGivenUpAloneAndItsThreadGoesOn() throws {
+            let scene = try Scene(settings: ["MAX_ATTEMPTS": "2", "TASK_TIMEOUT_SECONDS": "1"])
+            try scene.sql(
+                """
+                CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF NEW.conversation_id = 'slow' AND NEW.status = 'PROCESSED' THEN
+                        PERFORM pg_sleep(60);
+                    END IF;
+                    RETURN NEW;
+                END $$
+                """
+            )
+            try scene.sql(
+                """
+                CREATE TRIGGER stall BEFORE UPDATE ON conversation_events
+                FOR EACH ROW EXECUTE FUNCTION stall()
+                """
+            )
+            for id in ["a", "slow", "b"] { try scene.addConversation(id, user: id) }
+            try scene.publish(ids: "a", "slow", "b")
+            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
+            let dead = try #require(try scene.deadLetters.take(1).first)
+            #expect(dead.header(RetryPolicy.Header.code) == "TASK_TIMEOUT")
+            #expect(try scene.count("status = 'PROCESSED'") == 2)
+            #expect(try scene.count("error_code = 'TASK_TIMEOUT' AND attempt_count = 2") == 1)
+            #expect(worker.events("message.dead-lettered").first?["subject"] as? String == "slow")
         }
 
         @Test func unusableSettingsEndWith78AndNameThemselves() throws {

@@ -3,6 +3,8 @@ import Foundation
 import Testing
 import WorkerRuntime
 
+@testable import Amity
+
 extension Integration {
     struct Publishing {
         private func ids(in queue: TestQueue, _ count: Int) throws -> [String] {
@@ -83,6 +85,29 @@ extension Integration {
             }
             for _ in 0..<3 { try #require(answered.wait(timeout: .now() + 30) == .success) }
             #expect(results.withLock { $0 } == [1: .returned, 2: .confirmed, 3: .returned])
+        }
+
+        /// Fault: the broker goes away while ids are handed over, and the command waits for ever.
+        @Test func givesUpWhenNothingIsConfirmedAndNamesWhatIsMissing() throws {
+            let scene = try Scene()
+            var endpoint = scene.settings.endpoint
+            endpoint.port = 1
+            let publisher = ConversationPublisher(
+                publisher: Publisher(
+                    endpoint: endpoint,
+                    topology: scene.settings.topology,
+                    insists: false,
+                    logger: quiet
+                ),
+                exchange: "",
+                routingKey: scene.name,
+                patience: .milliseconds(200)
+            )
+            let ids = (0..<1500).map { "c\($0)" }
+            let refused = ids.filter { !publisher.publish($0) }
+            #expect(refused.count == 500)
+            #expect(publisher.finish() + refused == ids)
+            #expect(publisher.confirmed == 0)
         }
 
         @Test func anUnreachableBrokerIsAnErrorThatSaysSo() throws {

@@ -142,5 +142,107 @@ extension Integration {
             #expect(try scene.count("new_friendship_level = 'PHASE2_ACQUAINTANCE'") == 2)
             withExtendedLifetime(workers) {}
         }
+
+        /// Fault: Swift holds a letter in one code point and in two for equal, so one conversation
+        /// was acked without its score, and one child's points went to another.
+        @Test func idsAreToldApartByteForByte() throws {
+            let scene = try Scene()
+            let (composed, decomposed) = ("m\u{1EB9}", "me\u{323}")
+            try scene.sql(
+                "INSERT INTO friendship_status (user_id, friendship_score) VALUES ($1, 1000), ($2, 5)",
+                .text(composed),
+                .text(decomposed)
+            )
+            for name in [composed, decomposed] {
+                try scene.addConversation("conversation-\(name)", user: name)
+            }
+            try scene.publish(ids: "conversation-\(composed)", "conversation-\(decomposed)")
+            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
+            try eventually("both are processed") { try scene.count("status = 'PROCESSED'") == 2 }
+            #expect(try scene.score(of: composed) == 1001)
+            #expect(try scene.score(of: decomposed) == 6)
+            withExtendedLifetime(worker) {}
+        }
+
+        /// Fault: a column that the parser cannot read counts as empty, and a topic begins afresh.
+        @Test func whatOthersKeepInTopicMetricsIsNeitherReadNorChanged() throws {
+            let scene = try Scene()
+            try scene.sql(
+                """
+                INSERT INTO agenda_agent_prompting
+                    (topic_id, agent_id, talking_agenda, friendship_level, agent_type)
+                VALUES ('topic', 'agent-1', '', 'PHASE1_STRANGER', 'A')
+                """
+            )
+            let deep = String(repeating: "[", count: 600) + String(repeating: "]", count: 600)
+            let stored = """
+                {"topic": {"score": 140, "turns": 70, "agents_used": ["bot-0", 7],
+                    "session": 1234567890123456789}, "huge": 1e400, "deep": \(deep)}
+                """
+            try scene.sql(
+                "INSERT INTO friendship_status (user_id, topic_metrics) VALUES ('user', $1::jsonb)",
+                .text(stored)
+            )
+            try scene.addConversation("c1", agent: "agent-1")
+            try scene.addConversation("c2", agent: "agent-1")
+            let worker = try scene.startWorker()
+            try scene.publish(ids: "c1", "c2")
+            try eventually("both are processed") { try scene.count("status = 'PROCESSED'") == 2 }
+            let rows = try scene.sql(
+                """
+                SELECT (topic_metrics -> 'topic') - 'last_date' = '{"score": 142, "turns": 72,
+                        "agents_used": ["bot-0", 7, "bot-1"], "session": 1234567890123456789,
+                        "friendship_level": "PHASE1_STRANGER"}'::jsonb,
+                    (topic_metrics - 'topic'::text) = ($1::jsonb - 'topic'::text)
+                FROM friendship_status
+                """,
+                .text(stored)
+            )
+            #expect(rows.string(0, 0) == "t")
+            #expect(rows.string(0, 1) == "t")
+            withExtendedLifetime(worker) {}
+        }
+
+        /// Fault: accounts are merged while a conversation is under way. The points went to the old
+        /// user, or the message was acked without effect.
+        @Test func aConversationThatChangesHandsCountsForItsNewUser() throws {
+            let scene = try Scene()
+            try scene.addConversation("c1", user: "old")
+            let worker = try scene.startWorker()
+            try worker.waitUntilConsuming()
+            try scene.sql("BEGIN")
+            try scene.sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            try scene.sql("UPDATE conversation_events SET user_id = 'new'")
+            try scene.publish(ids: "c1")
+            try eventually("the claim waits for the row") { try scene.isSomebodyWaiting() }
+            try scene.sql("COMMIT")
+            try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
+            #expect(try scene.score(of: "new") == 1)
+            #expect(try scene.score(of: "old") == nil)
+        }
+
+        /// Fault: somebody locks one user for long, and the messages of that user, or of the whole
+        /// batch, spend their attempts on waiting.
+        @Test func aLockedUserCostsNoAttemptAndHoldsUpNobodyElse() throws {
+            let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('locked')")
+            try scene.addConversation("blocked", user: "locked")
+            for number in 0..<5 { try scene.addConversation("c\(number)", user: "user-\(number)") }
+            try scene.sql("BEGIN")
+            try scene.sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            try scene.sql("SELECT 1 FROM friendship_status FOR UPDATE")
+            try scene.publish(ids: "c0", "c1", "blocked", "c2", "c3", "c4")
+            let worker = try scene.startWorker([
+                "MESSAGE_CONCURRENCY_PER_WORKER": "1", "TASK_TIMEOUT_SECONDS": "2",
+            ])
+            try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 5 }
+            // Given back when its time is over, delivered again, and still not charged.
+            try eventually("it goes round") { try scene.isSomebodyWaiting() }
+            try scene.sql("COMMIT")
+            try eventually("all are done") { try scene.count("status = 'PROCESSED'") == 6 }
+            #expect(try scene.count("attempt_count = 1") == 6)
+            #expect(try scene.score(of: "locked") == 1)
+            #expect(worker.events("message.dead-lettered").isEmpty)
+        }
     }
 }

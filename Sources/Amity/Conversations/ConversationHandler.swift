@@ -68,10 +68,15 @@ package struct ConversationHandler: Handler {
         while !groups.isEmpty {
             run.rounds += 1
             run.isOutage = false
+            let before = groups.count
             groups = groups.flatMap { attempt($0, &run, on: context.slot) }
             if groups.isEmpty || context.drain.wait(for: pause.next()) { break }
-            if run.isOutage { deadline = .now + taskTimeout }
-            if ContinuousClock.now >= deadline { break }
+            if !run.isOutage && groups.count == before && deadline <= .now {
+                // Not even parted yet: what holds up the group may be one of it.
+                if groups.allSatisfy({ $0.count == 1 }) { break }
+                groups = groups.flatMap { $0.map { [$0] } }
+            }
+            if run.isOutage || groups.count != before { deadline = .now + taskTimeout }
         }
         return run.outcomes
     }

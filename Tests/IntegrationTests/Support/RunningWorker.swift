@@ -6,13 +6,14 @@ final class RunningWorker {
     private let process = Process()
     private let logFile: TemporaryFile
 
-    init(environment: [String: String]) throws {
+    /// - Parameter log: where it logs instead of where the test can read it.
+    init(environment: [String: String], log: FileHandle? = nil) throws {
         logFile = try TemporaryFile()
         process.executableURL = Command.amity
         process.arguments = ["worker"]
         process.environment = Command.inherited.merging(environment) { _, new in new }
-        process.standardError = logFile.handle
-        process.standardOutput = logFile.handle
+        process.standardError = log ?? logFile.handle
+        process.standardOutput = log ?? logFile.handle
         try process.run()
     }
 

@@ -98,6 +98,17 @@ final class Scene {
         try sql("SELECT count(*) FROM conversation_events WHERE \(condition)").integer(0, 0) ?? -1
     }
 
+    /// Whether a worker of this test waits for a lock.
+    func isSomebodyWaiting() throws -> Bool {
+        try sql(
+            """
+            SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE NOT granted AND usename = $1
+            """,
+            .text(name)
+        ).count > 0
+    }
+
     func addConversation(
         _ id: String,
         user: String = "user",
@@ -137,8 +148,11 @@ final class Scene {
     }
 
     /// Starts the daemon as a process of its own; it is gone with the test at the latest.
-    func startWorker(_ extra: [String: String] = [:]) throws -> RunningWorker {
-        try RunningWorker(environment: variables.merging(extra) { _, new in new })
+    func startWorker(
+        _ extra: [String: String] = [:],
+        log: FileHandle? = nil
+    ) throws -> RunningWorker {
+        try RunningWorker(environment: variables.merging(extra) { _, new in new }, log: log)
     }
 
     // MARK: Broker

@@ -1,0 +1,106 @@
+import CRabbitMQ
+import Testing
+import WorkerRuntime
+
+@testable import AMQP
+
+struct MessageAssemblerTests {
+    private func assemble(_ frames: [Frame]) throws -> [[UInt8]] {
+        var assembler = MessageAssembler()
+        var bodies: [[UInt8]] = []
+        for frame in frames {
+            if case .delivered(_, _, let message) = try assembler.take(frame) {
+                bodies.append(message.body)
+            }
+        }
+        return bodies
+    }
+
+    private let delivery = Frame.delivery(tag: 1, redelivered: false)
+
+    @Test func putsBodiesOfAnyNumberOfFramesTogether() throws {
+        let frames: [Frame] = [
+            delivery, .header(bodySize: 3, .init()), .body([1]), .other, .body([2, 3]),
+            delivery, .header(bodySize: 0, .init()),
+            delivery, .header(bodySize: 1, .init()), .body([4]),
+        ]
+        #expect(try assemble(frames) == [[1, 2, 3], [], [4]])
+    }
+
+    @Test(arguments: [
+        [Frame.body([1])], [.header(bodySize: 1, .init())],
+        [.delivery(tag: 1, redelivered: false), .delivery(tag: 2, redelivered: false)],
+        [.delivery(tag: 1, redelivered: false), .body([1])],
+        [
+            .delivery(tag: 1, redelivered: false), .header(bodySize: 1, .init()),
+            .header(bodySize: 1, .init()),
+        ],
+        [.delivery(tag: 1, redelivered: false), .header(bodySize: 1, .init()), .body([1, 2])],
+    ])
+    func refusesFramesOutOfOrder(frames: [Frame]) {
+        #expect(throws: AMQPError.self) { try assemble(frames) }
+    }
+}
+
+struct PropertiesTests {
+    private func roundTrip(
+        _ properties: MessageProperties,
+        limit: Int = 100_000
+    ) -> MessageProperties {
+        var arena = Arena()
+        return MessageProperties(properties.encoded(in: &arena, limit: limit))
+    }
+
+    @Test func everythingThatIsKeptComesBackUnaltered() {
+        var properties = MessageProperties()
+        properties.contentType = "application/json"
+        properties.contentEncoding = "gzip"
+        properties.correlationID = "mẹ"
+        properties.messageID = ""
+        properties.replyTo = "r"
+        properties.appID = "a"
+        properties.type = "t"
+        properties.timestamp = .max
+        properties.priority = 9
+        properties.headers = [
+            "bool": .bool(true), "integer": .integer(.min), "double": .double(0.1),
+            "string": .string("🙂"), "bytes": .bytes([0, 0xFF]), "time": .timestamp(7),
+            "": .bool(false),
+        ]
+        #expect(roundTrip(properties) == properties)
+        #expect(roundTrip(.init()) == .init())
+    }
+
+    @Test func whatTheLibraryCouldNotEncodeIsLeftOut() {
+        var properties = MessageProperties()
+        properties.correlationID = String(repeating: "x", count: 256)
+        properties.headers = [
+            "amity-attempts": .integer(1), "large": .bytes(Array(repeating: 0, count: 1000)),
+        ]
+        let sent = roundTrip(properties, limit: 1000)
+        #expect(sent.correlationID == nil)
+        #expect(sent.headers == ["amity-attempts": .integer(1)])
+    }
+}
+
+struct EventBellTests {
+    private func isReadable(_ bell: EventBell) -> Bool {
+        var watched = pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&watched, 1, 0) == 1
+    }
+
+    /// Fault: a ring that nobody silences keeps poll from sleeping, and a core burns.
+    @Test func aDrainedMailboxLeavesItsBellSilentWhoeverRang() {
+        let bell = EventBell()
+        let mailbox = Mailbox<Int>(bell: bell)
+        #expect(!isReadable(bell))
+        bell.ring()
+        #expect(isReadable(bell))
+        #expect(mailbox.drain() == [])
+        #expect(!isReadable(bell))
+        mailbox.post(1)
+        bell.ring()
+        #expect(mailbox.drain() == [1])
+        #expect(!isReadable(bell))
+    }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import Testing
+
+@testable import Postgres
+
+extension Integration {
+    /// libpq's pipeline mode, whose answers must be read to the end whatever goes wrong on the way.
+    struct Sessions {
+        private let target: ConnectionTarget
+
+        init() throws {
+            let url = try #require(Servers.environment["DATABASE_URL"])
+            target = try #require(ConnectionTarget(url: url))
+        }
+
+        private func open() throws -> Session {
+            try Session(to: target, applicationName: "test")
+        }
+
+        private func error(
+            _ session: inout Session,
+            _ statements: [(Statement, [Parameter])]
+        ) -> PostgresError? {
+            do throws(PostgresError) {
+                _ = try session.flight(statements)
+                return nil
+            } catch {
+                return error
+            }
+        }
+
+        private let one = Statement("one", "SELECT 1")
+
+        @Test func anErrorInTheMiddleRollsBackAndLeavesTheSessionUsable() throws {
+            var session = try open()
+            let divide = Statement("divide", "SELECT 1 / $1::int")
+            let failure = error(
+                &session,
+                [(.begin, []), (one, []), (divide, [.integer(0)]), (one, []), (.commit, [])]
+            )
+            #expect(failure?.sqlState == "22012" && failure?.operation == "divide")
+            #expect(failure?.kind == .permanent)
+            let isBroken = session.isBroken
+            #expect(!isBroken)
+            let rows = try session.flight([(divide, [.integer(1)]), (one, [])])
+            #expect(rows.map { $0.integer(0, 0) } == [1, 1])
+        }
+
+        /// Fault: a statement that did not parse is remembered as prepared, and fails for ever.
+        @Test func aStatementThatDidNotParseIsPreparedAgain() throws {
+            var session = try open()
+            let table = "late_\(UInt32.random(in: 0 ... .max))"
+            let read = Statement("read", "SELECT count(*) FROM \(table)")
+            let failure = error(&session, [(read, []), (one, [])])
+            #expect(failure?.kind == .misconfigured)
+            #expect(failure?.description.contains(table) == true)
+            _ = try session.flight([(Statement("make", "CREATE TABLE \(table) ()"), [])])
+            let rows = try session.flight([(read, []), (one, [])])
+            #expect(rows.map { $0.integer(0, 0) } == [0, 1])
+            _ = try session.flight([(Statement("drop", "DROP TABLE \(table)"), [])])
+        }
+
+        /// The server says no to the commit itself: nothing happened, and the error says so.
+        @Test func aCommitThatFailsIsAnError() throws {
+            var session = try open()
+            let table = "deferred_\(UInt32.random(in: 0 ... .max))"
+            _ = try session.flight([
+                (
+                    Statement(
+                        "make",
+                        "CREATE TABLE \(table) (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)"
+                    ), []
+                )
+            ])
+            let insert = Statement("insert", "INSERT INTO \(table) VALUES (1), (1)")
+            let failure = error(&session, [(.begin, []), (insert, []), (.commit, [])])
+            #expect(failure?.sqlState == "23505" && failure?.operation == "commit")
+            // The constraint's DETAIL would quote the row.
+            #expect(failure?.description == "commit: SQLSTATE 23505")
+            _ = try session.flight([(Statement("drop", "DROP TABLE \(table)"), [])])
+        }
+
+        /// Live DDL under a prepared statement: the session is given up and the work done again.
+        @Test func anOutdatedPlanGivesTheSessionUp() throws {
+            var session = try open()
+            let table = "outdated_\(UInt32.random(in: 0 ... .max))"
+            _ = try session.flight([(Statement("make", "CREATE TABLE \(table) (a int)"), [])])
+            let read = Statement("read", "SELECT * FROM \(table)")
+            _ = try session.flight([(read, [])])
+            try Servers.psql(["-c", "ALTER TABLE \(table) ALTER a TYPE text"])
+            let failure = error(&session, [(read, [])])
+            #expect(failure?.sqlState == "0A000" && failure?.kind == .conflict)
+            let isBroken = session.isBroken
+            #expect(isBroken)
+            try Servers.psql(["-c", "DROP TABLE \(table)"])
+        }
+
+        @Test func aKilledSessionIsAnOutageAndNotAMessagesFault() throws {
+            var session = try open()
+            let id = try session.flight([(Statement("pid", "SELECT pg_backend_pid()"), [])])[0]
+            let pid = try #require(id.integer(0, 0))
+            try Servers.psql(["-c", "SELECT pg_terminate_backend(\(pid))"])
+            let failure = error(&session, [(.begin, []), (one, []), (.commit, [])])
+            #expect(failure?.kind == .unavailable)
+            let isBroken = session.isBroken
+            #expect(isBroken)
+        }
+
+        @Test func noConnectionIsAnOutageThatQuotesNoPassword() {
+            let target = ConnectionTarget(keywords: [
+                "host": "127.0.0.1", "port": "1", "password": "canary-secret", "dbname": "x",
+            ])
+            do throws(PostgresError) {
+                _ = try Session(to: target, applicationName: "test")
+                Issue.record("connected to nothing")
+            } catch {
+                #expect(error.kind == .unavailable)
+                #expect(error.description.contains("port 1"))
+                #expect(!error.description.contains("canary-secret"))
+            }
+        }
+
+        @Test func everyTextSurvivesAnArray() throws {
+            var session = try open()
+            let texts: [String?] = [
+                "", "null", "NULL", nil, #"a"b\c"#, "{,}", " x ", "ế\u{301}🙂", "line\nbreak",
+            ]
+            let echo = Statement("echo", "SELECT unnest($1::text[])")
+            let rows = try session.flight([(echo, [.textArray(texts)])])[0]
+            #expect((0..<rows.count).map { rows.string($0, 0) } == texts)
+            let numbers: [Double] = [0.1, 1e300, -0.0, 2.3e-308, 2999.9]
+            let same = Statement("same", "SELECT unnest($1::float8[])")
+            let back = try session.flight([(same, [.doubleArray(numbers)])])[0]
+            #expect((0..<back.count).map { back.double($0, 0) } == numbers)
+        }
+
+        /// More threads than sessions: they take turns, and a broken session is replaced.
+        @Test func threadsShareTheSessionsThereAre() async throws {
+            let pool = SessionPool(
+                target: target,
+                limit: 2,
+                applicationName: "test-\(UInt32.random(in: 0 ... .max))",
+                statementTimeout: .seconds(10)
+            )
+            let pids = try await withThrowingTaskGroup(of: Int.self) { group in
+                for thread in 0..<40 {
+                    group.addTask {
+                        try pool.withSession(preferring: thread) { session throws(PostgresError) in
+                            let pid = Statement("pid", "SELECT pg_backend_pid()")
+                            return try session.flight([(pid, [])])[0].integer(0, 0) ?? 0
+                        }
+                    }
+                }
+                return try await group.reduce(into: Set<Int>()) { $0.insert($1) }
+            }
+            #expect((1...2).contains(pids.count))
+            for pid in pids { try Servers.psql(["-c", "SELECT pg_terminate_backend(\(pid))"]) }
+            for _ in 0..<2 {
+                let lost = { () throws(PostgresError) in
+                    try pool.withSession { session throws(PostgresError) in
+                        _ = try session.flight([(Statement("one", "SELECT 1"), [])])
+                    }
+                }
+                do { try lost() } catch { #expect(error.kind == .unavailable) }
+            }
+            try pool.withSession { session throws(PostgresError) in
+                _ = try session.flight([(Statement("one", "SELECT 1"), [])])
+            }
+        }
+    }
+}
