@@ -11,6 +11,8 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     case closedByBroker(code: UInt16, text: String, during: String)
     /// The broker cancelled our consumer, e.g. because the queue was deleted.
     case consumerCancelled
+    /// The queue has messages, the consumer is free, and gets none.
+    case stalled(ready: Int)
     /// Frames in an order that AMQP does not allow.
     case protocolViolation(String)
 
@@ -21,6 +23,11 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         case .closedByBroker(let code, let text, let operation):
             "\(operation): the broker answered \(code) \(text)"
         case .consumerCancelled: "the broker cancelled the consumer (queue deleted or moved?)"
+        case .stalled(let ready):
+            """
+            \(ready) messages are ready and none is delivered; another consumer may hold the queue \
+            (single active consumer, a higher priority), or the broker has lost this one
+            """
         case .protocolViolation(let what): "unexpected frame: \(what)"
         }
     }

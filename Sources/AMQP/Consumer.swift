@@ -13,6 +13,8 @@ package final class Consumer: Sendable {
         package var topology: Topology
         /// Most deliveries unsettled at once, 1 to 65535.
         package var prefetch: UInt16
+        /// The silence after which to ask whether the queue has messages that do not come.
+        package var stallTimeout: Duration
         /// How long running work may take to finish once a drain has begun.
         package var drainTimeout: Duration
 
@@ -20,11 +22,13 @@ package final class Consumer: Sendable {
             endpoint: Endpoint,
             topology: Topology,
             prefetch: UInt16,
+            stallTimeout: Duration,
             drainTimeout: Duration
         ) {
             self.endpoint = endpoint
             self.topology = topology
             self.prefetch = prefetch
+            self.stallTimeout = stallTimeout
             self.drainTimeout = drainTimeout
         }
     }
@@ -115,6 +119,7 @@ package final class Consumer: Sendable {
         _ dispatcher: Dispatcher
     ) throws(AMQPError) {
         var assembler = MessageAssembler()
+        var detector = StallDetector(timeout: settings.stallTimeout, at: .now)
         while true {
             if drain.isRaised, machine.drainRequested(at: .now) == .cancelConsumer {
                 logger.notice(
@@ -131,19 +136,39 @@ package final class Consumer: Sendable {
                     metadata: ["delivery": "\(completion.id)"]
                 )
             }
-            dispatcher.submit(try receive(from: connection, &assembler, &machine))
+            let arrived = try receive(from: connection, &assembler, &machine)
+            if !arrived.isEmpty { detector.delivered(at: .now) }
+            dispatcher.submit(arrived)
             for frame in machine.frames() { try connection.send(frame) }
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }
+            let isFree = !drain.isRaised && machine.unsettled < Int(settings.prefetch)
+            if isFree { try probe(&detector, on: connection) }
             // Half a heartbeat: the library services heartbeats only inside its calls.
             let heartbeat = connection.heartbeatSeconds
             let limit: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
             bell.wait(
                 orReadable: connection.descriptor,
-                timeout: machine.longestSleep(from: .now, atMost: limit)
+                timeout: machine.longestSleep(
+                    from: .now,
+                    atMost: isFree ? min(limit, detector.wait(from: .now)) : limit
+                )
             )
         }
+    }
+
+    /// Looks whether the queue has messages that this consumer is not given. It asks on the
+    /// consumer's own channel, so an answer also proves that the channel lives; a queue that is gone
+    /// closes it, and the next session makes it again.
+    private func probe(
+        _ detector: inout StallDetector,
+        on connection: borrowing Connection
+    ) throws(AMQPError) {
+        guard detector.isProbeDue(at: .now) else { return }
+        let ready = try connection.declareQueue(settings.topology.names.main, passive: true)
+        if detector.probed(ready: ready, at: .now) { throw .stalled(ready: ready) }
+        logger.debug("consumer.silent", metadata: ["ready": .stringConvertible(ready)])
     }
 
     /// Takes every frame that is there.

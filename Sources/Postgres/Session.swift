@@ -10,10 +10,16 @@ package struct Session: ~Copyable {
 
     /// How long the server may keep a session waiting. Chosen: a worker that is stopped in a
     /// transaction then delays others by seconds instead of stopping them.
+    ///
+    /// Plans are generic: the planner takes arrays of unknown length for costly, so left to itself it
+    /// would plan every statement anew each time, which takes longer than to run it. And they use
+    /// indexes: a plan made while a table was empty must not read the whole of it later. The planner
+    /// then thinks them dear, so compiling them (JIT), which takes longer still, is off.
     private static func guards(_ statementTimeout: Duration) -> String {
         """
         -c TimeZone=UTC -c lock_timeout=1s -c idle_in_transaction_session_timeout=2s \
-        -c statement_timeout=\(Int(statementTimeout / .milliseconds(1)))
+        -c statement_timeout=\(Int(statementTimeout / .milliseconds(1))) \
+        -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off
         """
     }
 

@@ -184,6 +184,37 @@ extension Integration {
             #expect(worker.events("consumer.started").last?["downtime_seconds"] != nil)
         }
 
+        /// Fault: alive, connected, and given nothing while messages wait. Here another consumer is the
+        /// queue's single active one; whatever the cause, the worker says so and tries anew.
+        @Test func aWorkerThatIsGivenNothingSaysSoAndHealsWhenItCan() throws {
+            let scene = try Scene(settings: ["STALL_TIMEOUT_SECONDS": "1"])
+            try scene.queue.declare([("x-single-active-consumer", .bool(true))])
+            for number in 0..<3 { try scene.addConversation("c\(number)") }
+            try scene.publish(ids: "c0", "c1", "c2")
+            var worker: RunningWorker?
+            try scene.queue.whileHoldingOne {
+                worker = try scene.startWorker()
+                try eventually("the worker says so") {
+                    worker?.log.contains("are ready and none is delivered") == true
+                }
+                try eventually("and tries anew") {
+                    (worker?.events("consumer.started").count ?? 0) >= 2
+                }
+            }
+            try eventually("all are processed") { try scene.count("status = 'PROCESSED'") == 3 }
+            withExtendedLifetime(worker) {}
+        }
+
+        @Test func aQuietQueueIsNoStall() throws {
+            let scene = try Scene(settings: ["STALL_TIMEOUT_SECONDS": "1"])
+            let worker = try scene.startWorker()
+            try eventually("the worker has looked twice") {
+                worker.events("consumer.silent").count >= 2
+            }
+            #expect(worker.events("consumer.connection-lost").isEmpty)
+            #expect(worker.events("consumer.started").count == 1)
+        }
+
         /// Children's words appear in no log, whatever happens to their message.
         @Test func noTextOfAConversationReachesALog() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1", "LOG_LEVEL": "trace"])

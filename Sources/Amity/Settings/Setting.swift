@@ -160,6 +160,13 @@ extension Setting {
             "the broker's consumer_timeout, as it is set there; TASK_TIMEOUT_SECONDS must be less"
         ),
         .init(
+            "STALL_TIMEOUT_SECONDS",
+            .integer(1...3600),
+            unit: "s",
+            default: "30",
+            "silence after which the worker asks whether the queue has messages it is not given"
+        ),
+        .init(
             "DRAIN_TIMEOUT_SECONDS",
             .integer(1...3600),
             unit: "s",

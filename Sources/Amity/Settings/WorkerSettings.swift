@@ -16,6 +16,7 @@ package struct WorkerSettings: Sendable {
     package var prefetch: UInt16
     package var maxAttempts: Int
     package var taskTimeout: Duration
+    package var stallTimeout: Duration
     package var drainTimeout: Duration
     package var weights: ScoreWeights
     package var logLevel: Logger.Level
@@ -64,6 +65,7 @@ package struct WorkerSettings: Sendable {
         )
         maxAttempts = values.integer("MAX_ATTEMPTS")
         self.taskTimeout = .seconds(taskTimeout)
+        stallTimeout = .seconds(values.integer("STALL_TIMEOUT_SECONDS"))
         drainTimeout = .seconds(values.integer("DRAIN_TIMEOUT_SECONDS"))
         weights = ScoreWeights(
             perTurn: values.number("SCORE_PER_TURN"),

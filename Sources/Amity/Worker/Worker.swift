@@ -27,6 +27,7 @@ package final class Worker: Service {
                 endpoint: settings.endpoint.named("amity worker \(name)"),
                 topology: settings.topology,
                 prefetch: settings.prefetch,
+                stallTimeout: settings.stallTimeout,
                 drainTimeout: settings.drainTimeout
             ),
             drain: drain,

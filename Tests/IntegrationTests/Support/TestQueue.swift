@@ -36,6 +36,19 @@ struct TestQueue {
         try connection.declareQueue(name, passive: false, arguments: arguments)
     }
 
+    /// Is another consumer of the queue, with one message in hand, while `body` runs.
+    func whileHoldingOne(_ body: () throws -> Void) throws {
+        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        try connection.limitPrefetch(to: 1)
+        try connection.consume(from: name, tag: "holder")
+        try eventually("a message to hold") {
+            if case .body = try connection.nextFrame() { true } else { false }
+        }
+        try body()
+        try connection.close()
+    }
+
     /// Takes messages out until `count` have come.
     func take(_ count: Int) throws -> [Message] {
         let connection = try Connection(to: endpoint, timeout: .seconds(10))
