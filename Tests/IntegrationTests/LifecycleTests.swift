@@ -11,9 +11,7 @@ extension Integration {
             for number in 0..<40 { try scene.addConversation("c\(number)") }
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
             try scene.publish((0..<40).map { Array(#"{"conversation_id":"c\#($0)"}"#.utf8) })
-            try scene.sql("BEGIN")
-            try scene.sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            try scene.sql("SELECT 1 FROM friendship_status FOR UPDATE")
+            try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
             let worker = try scene.startWorker([
                 "MESSAGE_CONCURRENCY_PER_WORKER": "1", "BATCH_MAX": "8", "PREFETCH_COUNT": "40",
             ])
@@ -35,9 +33,7 @@ extension Integration {
             let scene = try Scene()
             try scene.addConversation("c1")
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
-            try scene.sql("BEGIN")
-            try scene.sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            try scene.sql("SELECT 1 FROM friendship_status FOR UPDATE")
+            try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
             let worker = try scene.startWorker(["DRAIN_TIMEOUT_SECONDS": "1"])
             try scene.publish(ids: "c1")
             try eventually("the message waits for the lock") {
@@ -55,9 +51,7 @@ extension Integration {
             let scene = try Scene()
             try scene.addConversation("c1")
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
-            try scene.sql("BEGIN")
-            try scene.sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            try scene.sql("SELECT 1 FROM friendship_status FOR UPDATE")
+            try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
             let worker = try scene.startWorker(["DRAIN_TIMEOUT_SECONDS": "3600"])
             try scene.publish(ids: "c1")
             try eventually("the message waits for the lock") { try scene.isSomebodyWaiting() }

@@ -210,9 +210,7 @@ extension Integration {
             try scene.addConversation("c1", user: "old")
             let worker = try scene.startWorker()
             try worker.waitUntilConsuming()
-            try scene.sql("BEGIN")
-            try scene.sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            try scene.sql("UPDATE conversation_events SET user_id = 'new'")
+            try scene.lock("UPDATE conversation_events SET user_id = 'new'")
             try scene.publish(ids: "c1")
             try eventually("the claim waits for the row") { try scene.isSomebodyWaiting() }
             try scene.sql("COMMIT")
@@ -228,9 +226,7 @@ extension Integration {
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('locked')")
             try scene.addConversation("blocked", user: "locked")
             for number in 0..<5 { try scene.addConversation("c\(number)", user: "user-\(number)") }
-            try scene.sql("BEGIN")
-            try scene.sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            try scene.sql("SELECT 1 FROM friendship_status FOR UPDATE")
+            try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
             try scene.publish(ids: "c0", "c1", "blocked", "c2", "c3", "c4")
             let worker = try scene.startWorker([
                 "MESSAGE_CONCURRENCY_PER_WORKER": "1", "TASK_TIMEOUT_SECONDS": "2",

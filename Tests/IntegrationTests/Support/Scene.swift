@@ -67,6 +67,8 @@ final class Scene {
 
     deinit {
         do {
+            // A test that failed may have left its own transaction open, with locks.
+            _ = try session.flight([(.rollback, [])])
             try Servers.psql(["-c", "DROP SCHEMA \(name) CASCADE", "-c", "DROP ROLE \(name)"])
         } catch {
             Issue.record(error, "the schema of a test could not be dropped")
@@ -96,6 +98,13 @@ final class Scene {
 
     func count(_ condition: String) throws -> Int {
         try sql("SELECT count(*) FROM conversation_events WHERE \(condition)").integer(0, 0) ?? -1
+    }
+
+    /// Runs a statement in a transaction that stays open, and so keeps its locks, until COMMIT.
+    func lock(_ statement: String) throws {
+        try sql("BEGIN")
+        try sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        try sql(statement)
     }
 
     /// Whether a worker of this test waits for a lock.
