@@ -127,7 +127,7 @@ package final class Consumer: Sendable {
                     metadata: ["unsettled": .stringConvertible(machine.unsettled)]
                 )
                 try connection.cancelConsumer(tag: Self.consumerTag)
-                forget(dispatcher.withdraw(), in: &machine)
+                giveBack(dispatcher.withdraw(), in: &machine)
             }
             for completion in completions.drain() where !machine.settled(completion) {
                 // The broker has delivered it again since, and the database knows what is done.
@@ -205,7 +205,7 @@ package final class Consumer: Sendable {
     }
 
     /// Gives back deliveries that have not begun, with the next frames.
-    private func forget(_ deliveries: [Delivery], in machine: inout ConsumerStateMachine) {
+    private func giveBack(_ deliveries: [Delivery], in machine: inout ConsumerStateMachine) {
         for delivery in deliveries {
             _ = machine.settled(Completion(id: delivery.id, settlement: .requeue))
         }

@@ -22,8 +22,8 @@ package final class Publisher: Sendable {
 
     private let endpoint: Endpoint
     private let topology: Topology
-    /// Whether an unroutable message is tried again (queue deleted, made again on reconnect) or
-    /// reported to its sender.
+    /// Whether a message that the broker does not take is tried again until it does, its queue made
+    /// anew where it is missing, or reported to its sender.
     private let insists: Bool
     private let bell = EventBell()
     private let requests: Mailbox<PublishRequest>

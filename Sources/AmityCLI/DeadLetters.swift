@@ -37,11 +37,11 @@ struct Selection: ParsableArguments {
     func filter(asking office: DeadLetterOffice) throws -> DeadLetterFilter {
         var filter = DeadLetterFilter()
         filter.code = code
-        filter.conversationIDs = Set(conversation)
+        filter.conversationIDs = Set(conversation.map(ExactText.init))
         filter.before = olderThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
         filter.since = newerThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
         if let user {
-            filter.user = user
+            filter.user = ExactText(user)
             filter.conversationsOfUser = try office.conversations(of: user)
         }
         return filter
@@ -140,7 +140,7 @@ extension DeadLetters {
         func run() async throws {
             let office = try office()
             var filter = DeadLetterFilter()
-            filter.conversationIDs = [conversation]
+            filter.conversationIDs = [ExactText(conversation)]
             var shown = 0
             try await reportingFailure {
                 try office.visit(filter) { letter, message in

@@ -84,10 +84,10 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
 /// Which letters a command is about; all conditions must hold.
 package struct DeadLetterFilter: Sendable {
     package var code: String?
-    package var conversationIDs: Set<String> = []
-    package var user: String?
+    package var conversationIDs: Set<ExactText> = []
+    package var user: ExactText?
     /// Conversations of `user` by the database, for letters that do not name their user.
-    package var conversationsOfUser: Set<String> = []
+    package var conversationsOfUser: Set<ExactText> = []
     /// Last failed before this instant.
     package var before: Date?
     /// Last failed at or after this instant.
@@ -102,13 +102,13 @@ package struct DeadLetterFilter: Sendable {
 
     package func matches(_ letter: DeadLetter) -> Bool {
         if let code, letter.code != code { return false }
-        if !conversationIDs.isEmpty,
-            letter.conversationID.map(conversationIDs.contains) != true
-        {
+        // Byte for byte: a letter of another child must not be taken for this one's.
+        let conversation = letter.conversationID.map(ExactText.init)
+        if !conversationIDs.isEmpty, conversation.map(conversationIDs.contains) != true {
             return false
         }
-        if let user, letter.userID != user,
-            letter.conversationID.map(conversationsOfUser.contains) != true
+        if let user, letter.userID.map(ExactText.init) != user,
+            conversation.map(conversationsOfUser.contains) != true
         {
             return false
         }

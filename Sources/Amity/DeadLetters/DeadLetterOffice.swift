@@ -20,10 +20,10 @@ package struct DeadLetterOffice {
     private var queue: String { settings.topology.names.dead }
 
     /// Conversations of a user by the database, so that letters that do not name theirs are found.
-    package func conversations(of user: String) throws(PostgresError) -> Set<String> {
+    package func conversations(of user: String) throws(PostgresError) -> Set<ExactText> {
         var session = try Session(to: settings.database, applicationName: "amity dead-letters")
         let rows = try session.flight([(Self.conversationsOfUser, [.text(user)])])[0]
-        return Set((0..<rows.count).compactMap { rows.string($0, 0) })
+        return Set((0..<rows.count).compactMap { rows.string($0, 0).map(ExactText.init) })
     }
 
     private static let conversationsOfUser = Statement(
