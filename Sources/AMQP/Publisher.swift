@@ -141,14 +141,7 @@ package final class Publisher: Sendable {
             throw error
         case .confirm(let tag, let multiple, let isAck):
             let result: Result = isAck ? .confirmed : .refused
-            for (request, reason) in window.confirm(
-                tag: tag,
-                multiple: multiple,
-                as: result,
-                at: .now
-            ) {
-                mend(request, reason)
-            }
+            mend(window.confirm(tag: tag, multiple: multiple, as: result, at: .now))
             onProgress()
         case .blocked(let reason):
             logger.warning("publisher.blocked", metadata: ["reason": "\(reason)"])
@@ -161,13 +154,16 @@ package final class Publisher: Sendable {
         }
     }
 
-    /// Says that a message waits, and makes the queue that it may be missing. Others go on meanwhile.
-    private func mend(_ request: PublishRequest, _ reason: Result) {
-        logger.error(
-            "publisher.message-not-taken",
-            metadata: ["queue": "\(request.routingKey)", "reason": "\(reason)"]
-        )
-        guard reason == .returned else { return }
+    /// Says which messages wait, and makes the queue that they may be missing, once for all of them.
+    /// Others go on meanwhile.
+    private func mend(_ refused: [(request: PublishRequest, result: Result)]) {
+        for (request, reason) in refused {
+            logger.error(
+                "publisher.message-not-taken",
+                metadata: ["queue": "\(request.routingKey)", "reason": "\(reason)"]
+            )
+        }
+        guard refused.contains(where: { $0.result == .returned }) else { return }
         do throws(AMQPError) {
             try topology.ensure(at: endpoint, logger: logger)
         } catch {
