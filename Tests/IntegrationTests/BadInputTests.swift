@@ -162,6 +162,22 @@ extension Integration {
             #expect(worker.events("publisher.connection-lost").isEmpty)
         }
 
+        /// Fault: somebody deletes the dead-letter queue under a running worker.
+        @Test func aDeletedQueueIsMadeAgainForTheCopyThatNeedsIt() throws {
+            let scene = try Scene()
+            let worker = try scene.startWorker()
+            try scene.publish([Array("bad 1".utf8)])
+            #expect(try scene.deadLetters.take(1).count == 1)
+            let declared = worker.events("topology.queue-declared").count
+            try Servers.rabbitmqctl("delete_queue", scene.deadLetters.name)
+            try scene.queue.put(Array("bad 2".utf8))
+            try eventually("the queue is made again") {
+                worker.events("topology.queue-declared").count > declared
+            }
+            #expect(worker.events("publisher.message-not-taken").count >= 1)
+            #expect(try scene.deadLetters.take(1).map(\.body) == [Array("bad 2".utf8)])
+        }
+
         @Test func aTypeNobodyHandlesIsDeadLettered() throws {
             let scene = try Scene()
             let worker = try scene.startWorker()

@@ -49,6 +49,14 @@ struct TestQueue {
         try connection.close()
     }
 
+    /// Puts a message in without making any queue that is missing, as a stranger would.
+    func put(_ body: [UInt8]) throws {
+        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        try connection.publish(Message(body: body), exchange: "", routingKey: name)
+        try connection.close()
+    }
+
     /// Takes messages out until `count` have come.
     func take(_ count: Int) throws -> [Message] {
         let connection = try Connection(to: endpoint, timeout: .seconds(10))
