@@ -27,10 +27,12 @@ let package = Package(
             pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
+        .target(name: "Failpoints", swiftSettings: strict),
         .target(name: "FriendshipScoring", swiftSettings: strict),
         .target(
             name: "WorkerRuntime",
             dependencies: [
+                "Failpoints",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -39,19 +41,24 @@ let package = Package(
         .target(
             name: "AMQP",
             dependencies: [
-                "CRabbitMQ", "WorkerRuntime",
+                "CRabbitMQ", "Failpoints", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),
-        .target(name: "Postgres", dependencies: ["CPostgres"], swiftSettings: strict),
+        .target(
+            name: "Postgres",
+            dependencies: ["CPostgres", "Failpoints"],
+            swiftSettings: strict
+        ),
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "FriendshipScoring", "Postgres", "WorkerRuntime",
+                "AMQP", "Failpoints", "FriendshipScoring", "Postgres", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
         ),
@@ -93,7 +100,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "Amity", "AmityCLI", "Postgres", "WorkerRuntime",
+                "AMQP", "Amity", "AmityCLI", "Failpoints", "Postgres", "WorkerRuntime",
             ],
             resources: [.copy("schemas")],
             swiftSettings: strict

@@ -2,7 +2,11 @@
 --
 --     psql "$DATABASE_URL" -v role=amity_worker -f deploy/grants.sql
 --
--- Run it as the owner of the tables, after `amity migrate`. The role creates and deletes nothing.
+-- Run it as the owner of the tables, after `amity migrate`. The role creates nothing.
 GRANT SELECT, UPDATE ON conversation_events TO :"role";
 GRANT SELECT, INSERT, UPDATE ON friendship_status TO :"role";
 GRANT SELECT ON agenda_agent_prompting TO :"role";
+-- What is Amity's own, where `amity migrate` has been.
+SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', own, :'role')
+FROM unnest(ARRAY['amity_in_hand', 'amity_crashes']) AS own
+WHERE to_regclass(own) IS NOT NULL \gexec

@@ -9,6 +9,10 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     case library(status: Int32, during: String)
     /// The broker closed the connection or the channel, e.g. 406 PRECONDITION_FAILED.
     case closedByBroker(code: UInt16, text: String, during: String)
+    /// No address could be found for the host.
+    case unresolved(host: String, reason: String)
+    /// A call of the library took so long that its socket was shut.
+    case unresponsive(during: String)
     /// The broker cancelled our consumer, e.g. because the queue was deleted.
     case consumerCancelled
     /// The queue has messages, the consumer is free, and gets none.
@@ -22,6 +26,9 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(operation): \(String(cString: amqp_error_string2(status)))"
         case .closedByBroker(let code, let text, let operation):
             "\(operation): the broker answered \(code) \(text)"
+        case .unresolved(let host, let reason): "resolve \(host): \(reason)"
+        case .unresponsive(let operation):
+            "\(operation): the broker took nothing and answered nothing for too long"
         case .consumerCancelled: "the broker cancelled the consumer (queue deleted or moved?)"
         case .stalled(let ready):
             """

@@ -9,6 +9,7 @@ import WorkerRuntime
 struct Connection: ~Copyable {
     private let handle: amqp_connection_state_t
     private let owner = pthread_self()
+    private let watch: Watchdog.Watch
     /// Seconds, as negotiated; bounds how long the owner may stay away from the library.
     let heartbeatSeconds: Int
 
@@ -26,35 +27,75 @@ struct Connection: ~Copyable {
 
     /// Connects and logs in.
     ///
-    /// - Parameter timeout: upper bound on the TCP connect, and again on the handshake.
-    init(to endpoint: Endpoint, timeout: Duration) throws(AMQPError) {
+    /// - Parameters:
+    ///   - attempt: which of the endpoint's hosts to try, counted on and on.
+    ///   - timeout: upper bound on finding the host, on each address it has, and on the handshake.
+    init(to endpoint: Endpoint, attempt: Int = 0, timeout: Duration) throws(AMQPError) {
+        let address = endpoint.addresses[attempt % endpoint.addresses.count]
         guard let handle = amqp_new_connection() else {
             throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
         }
         do throws(AMQPError) {
-            heartbeatSeconds = try Self.open(handle, to: endpoint, timeout: timeout)
+            try Self.connect(handle, to: address, timeout: timeout)
+            heartbeatSeconds = try Self.logIn(handle, to: endpoint, at: address, timeout: timeout)
         } catch {
             amqp_destroy_connection(handle)  // A failed init runs no deinit.
             throw error
         }
         self.handle = handle
+        watch = Watchdog.shared.watch(
+            amqp_get_sockfd(handle),
+            limit: max(Self.rpcTimeout, .seconds(2 * heartbeatSeconds)) + .seconds(5)
+        )
     }
 
-    deinit { amqp_destroy_connection(handle) }
+    deinit {
+        Watchdog.shared.forget(watch)
+        amqp_destroy_connection(handle)
+    }
 
-    private static func open(
+    /// Tries every host once.
+    static func toAny(
+        of endpoint: Endpoint,
+        timeout: Duration = .seconds(10)
+    ) throws(AMQPError) -> Connection {
+        var attempt = 0
+        while true {
+            do throws(AMQPError) {
+                return try Connection(to: endpoint, attempt: attempt, timeout: timeout)
+            } catch {
+                attempt += 1
+                if attempt == endpoint.addresses.count { throw error }
+            }
+        }
+    }
+
+    /// Walks the addresses of one host: the library would end with the first that times out.
+    private static func connect(
         _ handle: amqp_connection_state_t,
-        to endpoint: Endpoint,
+        to address: Endpoint.Address,
         timeout: Duration
-    ) throws(AMQPError) -> Int {
+    ) throws(AMQPError) {
         guard let socket = amqp_tcp_socket_new(handle) else {
             throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
         }
+        var failure = AMQPError.unresolved(host: address.host, reason: "it has no address")
+        for numeric in try Resolver.addresses(of: address.host, within: timeout) {
+            var limit = timeval(timeout)
+            let status = amqp_socket_open_noblock(socket, numeric, Int32(address.port), &limit)
+            if status == AMQP_STATUS_OK.rawValue { return }
+            failure = .library(status: status, during: "connect to \(address)")
+        }
+        throw failure
+    }
+
+    private static func logIn(
+        _ handle: amqp_connection_state_t,
+        to endpoint: Endpoint,
+        at address: Endpoint.Address,
+        timeout: Duration
+    ) throws(AMQPError) -> Int {
         var limit = timeval(timeout)
-        try check(
-            amqp_socket_open_noblock(socket, endpoint.host, Int32(endpoint.port), &limit),
-            "connect to \(endpoint.host):\(endpoint.port)"
-        )
         amqp_set_handshake_timeout(handle, &limit)
         var rpcLimit = timeval(rpcTimeout)
         amqp_set_rpc_timeout(handle, &rpcLimit)
@@ -70,7 +111,7 @@ struct Connection: ~Copyable {
                 endpoint.username,
                 endpoint.password
             ),
-            "log in as \(endpoint.username) to vhost \(endpoint.virtualHost)"
+            "log in as \(endpoint.username) to vhost \(endpoint.virtualHost) of \(address)"
         )
         bound(unacknowledged: amqp_get_sockfd(handle), by: 2 * endpoint.heartbeatSeconds)
         return Int(amqp_get_heartbeat(handle))
@@ -110,19 +151,22 @@ extension Connection: Sendable {}
 
 extension Connection {
     func openChannel() throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         amqp_channel_open(handle, Self.channel)
         try checkReply("open a channel")
     }
 
     func limitPrefetch(to count: UInt16) throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         amqp_basic_qos(handle, Self.channel, 0, count, 0)
         try checkReply("set the prefetch count")
     }
 
     func consume(from queue: String, tag: String) throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         var arena = Arena()
         amqp_basic_consume(
             handle,
@@ -139,14 +183,16 @@ extension Connection {
 
     /// Stops deliveries. Those under way are kept by the library and still taken by `nextFrame`.
     func cancelConsumer(tag: String) throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         var arena = Arena()
         amqp_basic_cancel(handle, Self.channel, arena.bytes(tag))
         try checkReply("cancel the consumer")
     }
 
     func selectConfirms() throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         amqp_confirm_select(handle, Self.channel)
         try checkReply("switch on publisher confirms")
     }
@@ -159,7 +205,8 @@ extension Connection {
         passive: Bool,
         arguments: [(String, HeaderValue)] = []
     ) throws(AMQPError) -> Int {
-        assertOwned()
+        begin()
+        defer { end() }
         var arena = Arena()
         let ok = amqp_queue_declare(
             handle,
@@ -177,7 +224,8 @@ extension Connection {
     }
 
     func declareDirectExchange(_ name: String, passive: Bool) throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         var arena = Arena()
         amqp_exchange_declare(
             handle,
@@ -194,7 +242,8 @@ extension Connection {
     }
 
     func bind(queue: String, to exchange: String, routingKey: String) throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         var arena = Arena()
         amqp_queue_bind(
             handle,
@@ -209,9 +258,12 @@ extension Connection {
 
     /// Says goodbye. Whatever is unsettled goes back to its queue.
     func close() throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         let reply = amqp_connection_close(handle, AMQP_REPLY_SUCCESS)
-        try Self.check(reply, "close the connection")
+        do throws(AMQPError) {
+            try Self.check(reply, "close the connection")
+        } catch { throw named(error, during: "close the connection") }
     }
 }
 
@@ -219,12 +271,13 @@ extension Connection {
 
 extension Connection {
     func send(_ frame: SettlementLedger.Frame) throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         switch frame {
         case .ack(let tag, let multiple):
-            try Self.check(amqp_basic_ack(handle, Self.channel, tag, multiple ? 1 : 0), "ack")
+            try verify(amqp_basic_ack(handle, Self.channel, tag, multiple ? 1 : 0), "ack")
         case .requeue(let tag):
-            try Self.check(amqp_basic_nack(handle, Self.channel, tag, 0, 1), "requeue")
+            try verify(amqp_basic_nack(handle, Self.channel, tag, 0, 1), "requeue")
         }
     }
 
@@ -234,7 +287,8 @@ extension Connection {
         exchange: String,
         routingKey: String
     ) throws(AMQPError) {
-        assertOwned()
+        begin()
+        defer { end() }
         var arena = Arena()
         var properties = message.properties.encoded(
             in: &arena,
@@ -256,7 +310,7 @@ extension Connection {
                 )
             )
         }
-        try Self.check(status, "publish")
+        try verify(status, "publish")
     }
 }
 
@@ -269,12 +323,13 @@ extension Connection {
     /// Takes one frame if one is there; never waits. Also services heartbeats, so the owner calls
     /// it at least every half heartbeat.
     func nextFrame() throws(AMQPError) -> Frame? {
-        assertOwned()
+        begin()
+        defer { end() }
         var frame = amqp_frame_t()
         var noWait = timeval(tv_sec: 0, tv_usec: 0)
         let status = amqp_simple_wait_frame_noblock(handle, &frame, &noWait)
         if status == AMQP_STATUS_TIMEOUT.rawValue { return nil }
-        try Self.check(status, "receive")
+        try verify(status, "receive")
         let copied = try Frame(copying: frame)
         amqp_maybe_release_buffers(handle)
         return copied
@@ -284,11 +339,28 @@ extension Connection {
 // MARK: - Replies
 
 extension Connection {
-    private func assertOwned() {
+    /// Before every use of the handle: the right thread, and not for ever.
+    private func begin() {
         precondition(
             pthread_equal(owner, pthread_self()) != 0,
             "a connection is used only by the thread that opened it"
         )
+        watch.begin()
+    }
+
+    private func end() {
+        watch.end()
+    }
+
+    /// The library knows only that its socket has failed, not that the watchdog had it fail.
+    private func named(_ error: AMQPError, during operation: String) -> AMQPError {
+        watch.hasFired ? .unresponsive(during: operation) : error
+    }
+
+    private func verify(_ status: Int32, _ operation: String) throws(AMQPError) {
+        do throws(AMQPError) {
+            try Self.check(status, operation)
+        } catch { throw named(error, during: operation) }
     }
 
     /// Checks the last call. After a channel exception the channel is opened again, so that the
@@ -304,7 +376,7 @@ extension Connection {
                 amity_send_channel_close_ok(handle, Self.channel)
                 amqp_channel_open(handle, Self.channel)
             }
-            throw error
+            throw named(error, during: operation)
         }
         amqp_maybe_release_buffers(handle)
     }

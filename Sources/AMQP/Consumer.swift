@@ -1,3 +1,4 @@
+import Failpoints
 import Foundation
 import Logging
 import WorkerRuntime
@@ -13,6 +14,8 @@ package final class Consumer: Sendable {
         package var topology: Topology
         /// Most deliveries unsettled at once, 1 to 65535.
         package var prefetch: UInt16
+        /// Bytes of the largest body that is handled.
+        package var bodyLimit: Int
         /// The silence after which to ask whether the queue has messages that do not come.
         package var stallTimeout: Duration
         /// How long running work may take to finish once a drain has begun.
@@ -22,12 +25,14 @@ package final class Consumer: Sendable {
             endpoint: Endpoint,
             topology: Topology,
             prefetch: UInt16,
+            bodyLimit: Int,
             stallTimeout: Duration,
             drainTimeout: Duration
         ) {
             self.endpoint = endpoint
             self.topology = topology
             self.prefetch = prefetch
+            self.bodyLimit = bodyLimit
             self.stallTimeout = stallTimeout
             self.drainTimeout = drainTimeout
         }
@@ -35,16 +40,21 @@ package final class Consumer: Sendable {
 
     private let settings: Settings
     private let drain: DrainSignal
+    private let readiness: Readiness
     private let bell = EventBell()
     private let logger: Logger
     /// Where settlements are posted, from any thread.
     package let completions: Mailbox<Completion>
+    /// Whether messages are taken at all, for anybody to close and open.
+    package let intake: Intake
 
-    package init(settings: Settings, drain: DrainSignal, logger: Logger) {
+    package init(settings: Settings, drain: DrainSignal, readiness: Readiness, logger: Logger) {
         self.settings = settings
         self.drain = drain
+        self.readiness = readiness
         self.logger = logger
         completions = Mailbox(bell: bell)
+        intake = Intake(bell: bell)
     }
 
     /// Starts the channel thread.
@@ -62,6 +72,7 @@ package final class Consumer: Sendable {
 
     /// Begins the drain. Returns at once.
     package func requestDrain() {
+        readiness.set(.draining, true)
         drain.raise()
         bell.ring()
     }
@@ -69,7 +80,9 @@ package final class Consumer: Sendable {
     /// Performs what the machine says, until it says stop.
     private func run(_ dispatcher: Dispatcher) {
         var machine = ConsumerStateMachine(drainTimeout: settings.drainTimeout)
+        var detector = StallDetector(timeout: settings.stallTimeout, at: .now)
         var lostAt: ContinuousClock.Instant?
+        var attempt = 0
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
             if drain.wait(for: delay) {
@@ -77,13 +90,21 @@ package final class Consumer: Sendable {
                 continue
             }
             do throws(AMQPError) {
-                let connection = try connect()
-                machine.opened()
-                logStart(of: machine.session, lostAt: lostAt)
+                defer { attempt += 1 }
+                let connection = try connect(attempt: attempt)
+                let isIntakeOpen = intake.isOpen
+                if isIntakeOpen { try startConsuming(on: connection) }
+                machine.opened(isIntakeOpen: isIntakeOpen)
+                detector.restarted(at: .now)
+                logStart(of: machine.session, at: attempt, lostAt: lostAt)
                 lostAt = nil
-                try consume(on: connection, &machine, dispatcher)
+                readiness.set(.notConsuming, false)
+                try consume(on: connection, &machine, &detector, dispatcher)
                 action = .stop
             } catch {
+                readiness.set(.notConsuming, true)
+                // Once is repaired; again is for somebody to look at.
+                readiness.set(.stalled, detector.stalls > 1)
                 // What has not begun is the broker's again, and would only be done twice.
                 _ = dispatcher.withdraw()
                 action = machine.sessionLost()
@@ -97,65 +118,124 @@ package final class Consumer: Sendable {
                 lostAt = lostAt ?? .now
             }
         }
+        readiness.set(.notConsuming, true)
         logger.notice("consumer.stopped")
     }
 
-    private func connect() throws(AMQPError) -> Connection {
-        let connection = try Connection(to: settings.endpoint, timeout: .seconds(10))
+    /// Opens a session on the next of the endpoint's hosts.
+    private func connect(attempt: Int) throws(AMQPError) -> Connection {
+        let connection = try Connection(
+            to: settings.endpoint,
+            attempt: attempt,
+            timeout: .seconds(5)
+        )
         try connection.openChannel()
         try settings.topology.ensure(on: connection, logger: logger)
         try settings.topology.reportDifferences(on: connection, logger: logger)
         try connection.limitPrefetch(to: settings.prefetch)
-        try connection.consume(from: settings.topology.names.main, tag: Self.consumerTag)
         return connection
     }
 
+    private func startConsuming(on connection: borrowing Connection) throws(AMQPError) {
+        try connection.consume(from: settings.topology.names.main, tag: Self.consumerTag)
+    }
+
     private static let consumerTag = "amity"
+
+    // MARK: The loop
+
+    /// What the loop of one session remembers between its turns.
+    private struct Memory: ~Copyable {
+        var assembler = MessageAssembler()
+        var blockedAt: ContinuousClock.Instant?
+        /// A delivery over the size limit on its way to the dead letters. Until it has gone nothing
+        /// more is read, so that there is never more than one.
+        var oversized: DeliveryID?
+        /// When the library must have been called again while nothing is read.
+        var nextService = ContinuousClock.now
+    }
 
     /// The loop of one session: settle, receive, dispatch, sleep. Returns when the drain is over.
     private func consume(
         on connection: borrowing Connection,
         _ machine: inout ConsumerStateMachine,
+        _ detector: inout StallDetector,
         _ dispatcher: Dispatcher
     ) throws(AMQPError) {
-        var assembler = MessageAssembler()
-        var detector = StallDetector(timeout: settings.stallTimeout, at: .now)
+        var memory = Memory()
+        // Half a heartbeat: the library services heartbeats only inside its calls.
+        let heartbeat = connection.heartbeatSeconds
+        let longestSleep: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
         while true {
-            if drain.isRaised, machine.drainRequested(at: .now) == .cancelConsumer {
-                logger.notice(
-                    "consumer.draining",
-                    metadata: ["unsettled": .stringConvertible(machine.unsettled)]
-                )
-                try connection.cancelConsumer(tag: Self.consumerTag)
-                giveBack(dispatcher.withdraw(), in: &machine)
+            // In this order: settling silences the bell, and what it rang for is looked at after.
+            settle(&machine, &memory)
+            try obey(on: connection, &machine, dispatcher)
+            if memory.oversized == nil || memory.nextService <= .now {
+                let arrived = try receive(from: connection, &memory, &machine, dispatcher)
+                if !arrived.isEmpty { detector.delivered(at: .now) }
+                dispatcher.submit(arrived)
+                memory.nextService = .now + longestSleep
             }
-            for completion in completions.drain() where !machine.settled(completion) {
-                // The broker has delivered it again since, and the database knows what is done.
-                logger.info(
-                    "consumer.stale-completion",
-                    metadata: ["delivery": "\(completion.id)"]
-                )
-            }
-            let arrived = try receive(from: connection, &assembler, &machine)
-            if !arrived.isEmpty { detector.delivered(at: .now) }
-            dispatcher.submit(arrived)
-            for frame in machine.frames() { try connection.send(frame) }
+            try send(machine.frames(), on: connection)
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }
-            let isFree = !drain.isRaised && machine.unsettled < Int(settings.prefetch)
+            let isFree = machine.isConsuming && machine.unsettled < Int(settings.prefetch)
             if isFree { try probe(&detector, on: connection) }
-            // Half a heartbeat: the library services heartbeats only inside its calls.
-            let heartbeat = connection.heartbeatSeconds
-            let limit: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
+            readiness.set(.stalled, detector.stalls > 1)
             bell.wait(
-                orReadable: connection.descriptor,
+                orReadable: memory.oversized == nil ? connection.descriptor : nil,
                 timeout: machine.longestSleep(
                     from: .now,
-                    atMost: isFree ? min(limit, detector.wait(from: .now)) : limit
+                    atMost: isFree ? min(longestSleep, detector.wait(from: .now)) : longestSleep
                 )
             )
         }
+    }
+
+    /// Does what was asked of the worker since the last turn.
+    private func obey(
+        on connection: borrowing Connection,
+        _ machine: inout ConsumerStateMachine,
+        _ dispatcher: Dispatcher
+    ) throws(AMQPError) {
+        let isDraining = drain.isRaised
+        let action =
+            isDraining
+            ? machine.drainRequested(at: .now) : machine.intake(isOpen: intake.isOpen)
+        switch action {
+        case .cancelConsumer:
+            logger.notice(
+                isDraining ? "consumer.draining" : "consumer.paused",
+                metadata: ["unsettled": .stringConvertible(machine.unsettled)]
+            )
+            try connection.cancelConsumer(tag: Self.consumerTag)
+            for delivery in dispatcher.withdraw() {
+                _ = machine.settled(Completion(id: delivery.id, settlement: .requeue))
+            }
+        case .resumeConsumer:
+            try startConsuming(on: connection)
+            logger.notice("consumer.resumed")
+        case .connect, .close, .stop, nil:
+            break
+        }
+    }
+
+    private func settle(_ machine: inout ConsumerStateMachine, _ memory: inout Memory) {
+        for completion in completions.drain() {
+            if completion.id == memory.oversized { memory.oversized = nil }
+            if machine.settled(completion) { continue }
+            // The broker has delivered it again since, and the database knows what is done.
+            logger.info("consumer.stale-completion", metadata: ["delivery": "\(completion.id)"])
+        }
+    }
+
+    private func send(
+        _ frames: [SettlementLedger.Frame],
+        on connection: borrowing Connection
+    ) throws(AMQPError) {
+        for frame in frames { try connection.send(frame) }
+        if !frames.isEmpty { Failpoint.ackSent.hit() }
     }
 
     /// Looks whether the queue has messages that this consumer is not given. It asks on the
@@ -171,13 +251,14 @@ package final class Consumer: Sendable {
         logger.debug("consumer.silent", metadata: ["ready": .stringConvertible(ready)])
     }
 
-    /// Takes every frame that is there.
+    /// Takes every frame that is there, or one while an oversized body is on its way.
     ///
     /// - Returns: the deliveries that became whole and are to be worked on.
     private func receive(
         from connection: borrowing Connection,
-        _ assembler: inout MessageAssembler,
-        _ machine: inout ConsumerStateMachine
+        _ memory: inout Memory,
+        _ machine: inout ConsumerStateMachine,
+        _ dispatcher: Dispatcher
     ) throws(AMQPError) -> [Delivery] {
         var arrived: [Delivery] = []
         while let frame = try connection.nextFrame() {
@@ -187,28 +268,32 @@ package final class Consumer: Sendable {
             case .consumerCancelled:
                 throw .consumerCancelled
             case .blocked(let reason):
+                memory.blockedAt = .now
                 logger.warning("consumer.blocked", metadata: ["reason": "\(reason)"])
             case .unblocked:
-                logger.notice("consumer.unblocked")
+                logger.logEnd("consumer.unblocked", of: memory.blockedAt.take())
             case .delivery, .returned, .header, .body, .confirm, .other:
                 guard
                     case .delivered(let tag, let redelivered, let message) =
-                        try assembler.take(frame),
+                        try memory.assembler.take(frame),
                     case .dispatch(let id) = machine.delivered(tag: tag)
-                else { continue }
-                arrived.append(
-                    Delivery(id: id, message: message, redelivered: redelivered, receivedAt: .now)
+                else { break }
+                let delivery = Delivery(
+                    id: id,
+                    message: message,
+                    redelivered: redelivered,
+                    receivedAt: .now
                 )
+                if message.body.count > settings.bodyLimit {
+                    memory.oversized = id
+                    dispatcher.refuse(delivery, because: .tooLarge(limit: settings.bodyLimit))
+                } else {
+                    arrived.append(delivery)
+                }
             }
+            if memory.oversized != nil { break }
         }
         return arrived
-    }
-
-    /// Gives back deliveries that have not begun, with the next frames.
-    private func giveBack(_ deliveries: [Delivery], in machine: inout ConsumerStateMachine) {
-        for delivery in deliveries {
-            _ = machine.settled(Completion(id: delivery.id, settlement: .requeue))
-        }
     }
 
     private func close(
@@ -224,9 +309,15 @@ package final class Consumer: Sendable {
         try connection.close()
     }
 
-    private func logStart(of session: UInt64, lostAt: ContinuousClock.Instant?) {
+    private func logStart(
+        of session: UInt64,
+        at attempt: Int,
+        lostAt: ContinuousClock.Instant?
+    ) {
+        let addresses = settings.endpoint.addresses
         var metadata: Logger.Metadata = [
             "queue": "\(settings.topology.names.main)", "session": .stringConvertible(session),
+            "host": "\(addresses[attempt % addresses.count])",
         ]
         if let lostAt {
             metadata["downtime_seconds"] = .stringConvertible(
@@ -249,5 +340,22 @@ package final class Consumer: Sendable {
             metadata["retry_in_seconds"] = .stringConvertible(delay / .seconds(1))
         }
         logger.log(level: level, "consumer.connection-lost", metadata: metadata)
+    }
+}
+
+extension Failure {
+    fileprivate static func tooLarge(limit: Int) -> Failure {
+        Failure(
+            code: "MESSAGE_TOO_LARGE",
+            reason: "the body is larger than MESSAGE_MAX_BYTES, \(limit); it was not looked at"
+        )
+    }
+}
+
+extension Logger {
+    /// Logs the end of something whose begin was logged.
+    func logEnd(_ event: Logger.Message, of begin: ContinuousClock.Instant?) {
+        let seconds = begin.map { $0.duration(to: .now) / .seconds(1) } ?? 0
+        notice(event, metadata: ["downtime_seconds": .stringConvertible(seconds)])
     }
 }

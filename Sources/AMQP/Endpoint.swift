@@ -1,7 +1,21 @@
 /// Where the broker is and who we are there.
 package struct Endpoint: Sendable, Equatable {
-    package var host: String
-    package var port: UInt16
+    package struct Address: Sendable, Equatable, CustomStringConvertible {
+        package var host: String
+        package var port: UInt16
+
+        package init(host: String, port: UInt16) {
+            self.host = host
+            self.port = port
+        }
+
+        package var description: String {
+            host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+
+    /// One node of the broker or several, at least one; tried in turn.
+    package var addresses: [Address]
     package var virtualHost: String
     package var username: String
     package var password: String
@@ -12,8 +26,7 @@ package struct Endpoint: Sendable, Equatable {
     package var productVersion: String
 
     package init(
-        host: String,
-        port: UInt16,
+        addresses: [Address],
         virtualHost: String,
         username: String,
         password: String,
@@ -21,8 +34,8 @@ package struct Endpoint: Sendable, Equatable {
         connectionName: String,
         productVersion: String
     ) {
-        self.host = host
-        self.port = port
+        precondition(!addresses.isEmpty)
+        self.addresses = addresses
         self.virtualHost = virtualHost
         self.username = username
         self.password = password

@@ -1,3 +1,4 @@
+import Failpoints
 import Foundation
 import Logging
 import WorkerRuntime
@@ -39,8 +40,11 @@ package final class Publisher: Sendable {
         requests = Mailbox(bell: bell)
     }
 
+    /// Stack of a thread on which connections are opened.
+    package static let stackBytes = Connection.stackBytes
+
     package func start() {
-        startThread(name: "amity-publisher", stackBytes: Connection.stackBytes) {
+        startThread(name: "amity-publisher", stackBytes: Self.stackBytes) {
             self.run()
             self.stopped.signal()
         }
@@ -74,6 +78,8 @@ package final class Publisher: Sendable {
 
     private func run() {
         var backoff = Backoff()
+        var attempt = 0
+        var lostAt: ContinuousClock.Instant?
         var window = PublishWindow(insists: insists)
         while !drain.isRaised {
             window.add(requests.drain())
@@ -82,17 +88,25 @@ package final class Publisher: Sendable {
                 continue
             }
             do throws(AMQPError) {
-                try publish(&window) { backoff.reset() }
+                defer { attempt += 1 }
+                try publish(&window, attempt: attempt) {
+                    backoff.reset()
+                    if lostAt != nil {
+                        logger.logEnd("publisher.connection-restored", of: lostAt.take())
+                    }
+                }
             } catch {
                 window.connectionLost()
                 let delay = backoff.next()
-                logger.error(
+                logger.log(
+                    level: lostAt == nil ? .error : .debug,
                     "publisher.connection-lost",
                     metadata: [
                         "error": "\(error)", "unconfirmed": .stringConvertible(window.count),
                         "retry_in_seconds": .stringConvertible(delay / .seconds(1)),
                     ]
                 )
+                lostAt = lostAt ?? .now
                 drain.wait(for: delay)
             }
         }
@@ -103,23 +117,35 @@ package final class Publisher: Sendable {
     /// One connection's worth of publishing; returns when told to stop.
     private func publish(
         _ window: inout PublishWindow,
+        attempt: Int,
         onProgress: () -> Void
     ) throws(AMQPError) {
-        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        let connection = try Connection(to: endpoint, attempt: attempt, timeout: .seconds(5))
         try connection.openChannel()
         try topology.ensure(on: connection, logger: logger)
         try connection.selectConfirms()
         var assembler = MessageAssembler()
+        var blockedAt: ContinuousClock.Instant?
         while !drain.isRaised {
-            while let request = window.next(at: .now) {
+            // To a broker that reads nothing more a publish could wait for ever.
+            while blockedAt == nil, let request = window.next(at: .now) {
                 try connection.publish(
                     request.message,
                     exchange: request.exchange,
                     routingKey: request.routingKey
                 )
+                Failpoint.retryPublished.hit()
             }
             while let frame = try connection.nextFrame() {
-                try take(frame, &assembler, &window, onProgress)
+                switch frame {
+                case .blocked(let reason):
+                    blockedAt = .now
+                    logger.warning("publisher.blocked", metadata: ["reason": "\(reason)"])
+                case .unblocked:
+                    logger.logEnd("publisher.unblocked", of: blockedAt.take())
+                case _:
+                    try take(frame, &assembler, &window, onProgress)
+                }
             }
             let heartbeat = connection.heartbeatSeconds
             let limit: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
@@ -140,14 +166,11 @@ package final class Publisher: Sendable {
         case .closed(let error):
             throw error
         case .confirm(let tag, let multiple, let isAck):
+            Failpoint.retryConfirmed.hit()
             let result: Result = isAck ? .confirmed : .refused
             mend(window.confirm(tag: tag, multiple: multiple, as: result, at: .now))
             onProgress()
-        case .blocked(let reason):
-            logger.warning("publisher.blocked", metadata: ["reason": "\(reason)"])
-        case .unblocked:
-            logger.notice("publisher.unblocked")
-        case .delivery, .returned, .header, .body, .consumerCancelled, .other:
+        case .delivery, .returned, .header, .body, .consumerCancelled, .blocked, .unblocked, .other:
             if case .returned(_, let message) = try assembler.take(frame) {
                 window.returned(message)
             }

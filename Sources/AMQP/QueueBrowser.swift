@@ -21,7 +21,7 @@ package struct QueueBrowser: ~Copyable {
 
     /// - Throws: `closedByBroker` with 404 when there is no such queue.
     package init(queue: String, at endpoint: Endpoint) throws(AMQPError) {
-        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        let connection = try Connection.toAny(of: endpoint)
         try connection.openChannel()
         let ready = try connection.declareQueue(queue, passive: true)
         try connection.consume(from: queue, tag: "amity-browser")

@@ -105,10 +105,19 @@ package struct Topology: Sendable {
 extension Topology {
     /// Makes what is missing on a connection of its own, for commands that do nothing else.
     package func ensure(at endpoint: Endpoint, logger: Logger) throws(AMQPError) {
-        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        let connection = try Connection.toAny(of: endpoint)
         try connection.openChannel()
         try ensure(on: connection, logger: logger)
         try reportDifferences(on: connection, logger: logger)
         try connection.close()
+    }
+
+    /// Messages ready in the queue, asked for on a connection of its own.
+    package func ready(at endpoint: Endpoint) throws(AMQPError) -> Int {
+        let connection = try Connection.toAny(of: endpoint)
+        try connection.openChannel()
+        let ready = try connection.declareQueue(names.main, passive: true)
+        try connection.close()
+        return ready
     }
 }

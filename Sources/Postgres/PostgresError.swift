@@ -43,6 +43,9 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         return PostgresError(sqlState: "", operation: operation, message: oneLine)
     }
 
+    /// Whether the database, not the message, is what has to be mended.
+    package var isOutage: Bool { kind == .unavailable || kind == .misconfigured }
+
     package var description: String {
         let state = sqlState.isEmpty ? "no answer" : "SQLSTATE \(sqlState)"
         return "\(operation): \(state)" + (message.map { ": \($0)" } ?? "")

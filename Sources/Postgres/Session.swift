@@ -1,4 +1,5 @@
 import CPostgres
+import Failpoints
 import Glibc
 
 /// One connection to PostgreSQL, always in pipeline mode. Noncopyable: whoever holds it owns it.
@@ -79,6 +80,7 @@ package struct Session: ~Copyable {
             expected.append((statement.name, false))
         }
         guard PQpipelineSync(connection) == 1 else { throw broken(during: "sync") }
+        if statements.last?.0.name == Statement.commit.name { Failpoint.commitSent.hit() }
         do throws(PostgresError) {
             return try answers(to: expected)
         } catch {

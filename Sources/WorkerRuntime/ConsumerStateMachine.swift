@@ -4,6 +4,8 @@
 ///         ▲ ╰─drain─▶ stopped    │
 ///         ╰────────lost──────────╯
 ///
+/// While it consumes, intake may be off: the session stays, and the broker is asked for nothing.
+///
 /// Pure: no socket, no lock; time and randomness are handed in. Each event answers with an action,
 /// which the channel thread performs.
 package struct ConsumerStateMachine: Sendable {
@@ -12,6 +14,8 @@ package struct ConsumerStateMachine: Sendable {
         case connect(after: Duration)
         /// Ask the broker for no more deliveries, and give back those that have not begun.
         case cancelConsumer
+        /// Ask the broker for deliveries again.
+        case resumeConsumer
         /// Say goodbye. `unfinished` deliveries are still running; the broker requeues them.
         case close(unfinished: Int)
         /// The thread's work is over.
@@ -21,13 +25,14 @@ package struct ConsumerStateMachine: Sendable {
     /// What to do with a delivery that has arrived.
     package enum Arrival: Sendable, Equatable {
         case dispatch(DeliveryID)
-        /// It came while draining; it goes back with the next frames, no attempt spent.
+        /// It came when none was asked for any more; it goes back with the next frames, no attempt
+        /// spent.
         case giveBack
     }
 
     private enum State: Sendable {
         case connecting
-        case consuming(SettlementLedger)
+        case consuming(SettlementLedger, isIntakeOpen: Bool)
         case draining(SettlementLedger, deadline: ContinuousClock.Instant)
         case stopped
     }
@@ -54,21 +59,36 @@ package struct ConsumerStateMachine: Sendable {
 
     private var ledger: SettlementLedger? {
         switch state {
-        case .consuming(let ledger), .draining(let ledger, _): ledger
+        case .consuming(let ledger, _), .draining(let ledger, _): ledger
         case .connecting, .stopped: nil
         }
     }
 
     // MARK: Events
 
-    /// A session is open and its consumer registered.
-    package mutating func opened() {
+    /// A session is open.
+    ///
+    /// - Parameter isIntakeOpen: whether its consumer is registered.
+    package mutating func opened(isIntakeOpen: Bool = true) {
         guard case .connecting = state else {
             preconditionFailure("a session opens only while connecting")
         }
         session += 1
         backoff.reset()
-        state = .consuming(SettlementLedger(session: session))
+        state = .consuming(SettlementLedger(session: session), isIntakeOpen: isIntakeOpen)
+    }
+
+    /// Intake was switched on or off, or is as it was.
+    package mutating func intake(isOpen: Bool) -> Action? {
+        guard case .consuming(let ledger, let wasOpen) = state, isOpen != wasOpen
+        else { return nil }
+        state = .consuming(ledger, isIntakeOpen: isOpen)
+        return isOpen ? .resumeConsumer : .cancelConsumer
+    }
+
+    /// Whether the broker is asked for deliveries.
+    package var isConsuming: Bool {
+        if case .consuming(_, let isIntakeOpen) = state { isIntakeOpen } else { false }
     }
 
     /// The session is gone, or could not be opened. What was unsettled in it is the broker's again.
@@ -86,10 +106,10 @@ package struct ConsumerStateMachine: Sendable {
     package mutating func delivered(tag: UInt64) -> Arrival {
         let id = DeliveryID(session: session, tag: tag)
         switch state {
-        case .consuming:
+        case .consuming(_, isIntakeOpen: true):
             withLedger { $0.delivered(tag: tag) }
             return .dispatch(id)
-        case .draining:
+        case .consuming, .draining:
             withLedger { ledger in
                 ledger.delivered(tag: tag)
                 _ = ledger.settle(Completion(id: id, settlement: .requeue))
@@ -118,7 +138,7 @@ package struct ConsumerStateMachine: Sendable {
         case .connecting:
             state = .stopped
             return .stop
-        case .consuming(let ledger):
+        case .consuming(let ledger, _):
             state = .draining(ledger, deadline: now + drainTimeout)
             return .cancelConsumer
         case .draining, .stopped:
@@ -146,9 +166,9 @@ package struct ConsumerStateMachine: Sendable {
 
     private mutating func withLedger<R>(_ body: (inout SettlementLedger) -> R) -> R? {
         switch state {
-        case .consuming(var ledger):
+        case .consuming(var ledger, let isIntakeOpen):
             state = .stopped  // So that the ledger is held once and changes in place.
-            defer { state = .consuming(ledger) }
+            defer { state = .consuming(ledger, isIntakeOpen: isIntakeOpen) }
             return body(&ledger)
         case .draining(var ledger, let deadline):
             state = .stopped

@@ -1,4 +1,4 @@
-import DequeModule
+import Failpoints
 import Foundation
 import Logging
 
@@ -8,19 +8,11 @@ import Logging
 /// share of them, up to the handler's batch limit. So batches grow under backlog and vanish at low
 /// load, and nothing ever lingers to wait for company.
 package final class Dispatcher: Sendable {
-    private struct Inbox {
-        /// Bounded by the prefetch count.
-        var deliveries: Deque<Delivery> = []
-        /// Operations queued or running, at most the pool's thread count.
-        var operations = 0
-        /// Those of them that have a batch in hand.
-        var busy = 0
-    }
-
-    private let inbox = Locked(Inbox())
+    private let inbox: Locked<Inbox>
     private let pool: ThreadPool
     private let handlers: HandlerRegistry
     private let policy: RetryPolicy
+    private let crashes: any CrashLedger
     private let completions: Mailbox<Completion>
     private let republisher: any Republisher
     private let drain: DrainSignal
@@ -30,14 +22,17 @@ package final class Dispatcher: Sendable {
         pool: ThreadPool,
         handlers: HandlerRegistry,
         policy: RetryPolicy,
+        crashes: any CrashLedger,
         completions: Mailbox<Completion>,
         republisher: any Republisher,
         drain: DrainSignal,
         logger: Logger
     ) {
+        inbox = Locked(Inbox(threads: pool.count))
         self.pool = pool
         self.handlers = handlers
         self.policy = policy
+        self.crashes = crashes
         self.completions = completions
         self.republisher = republisher
         self.drain = drain
@@ -47,90 +42,175 @@ package final class Dispatcher: Sendable {
     /// Takes deliveries in; never blocks. Called by the thread that owns the channel.
     package func submit(_ deliveries: [Delivery]) {
         if deliveries.isEmpty { return }
-        let starts = inbox.withLock { inbox in
-            inbox.deliveries.append(contentsOf: deliveries)
-            let starts = min(pool.count - inbox.operations, inbox.deliveries.count)
-            inbox.operations += starts
-            return starts
-        }
-        for _ in 0..<starts { pool.run { slot in self.work(on: slot) } }
+        startOperations(after: { $0.add(deliveries) })
     }
 
     /// Takes back whatever has not begun: at a drain, or when its session is lost.
     package func withdraw() -> [Delivery] {
-        inbox.withLock { inbox in
-            defer { inbox.deliveries.removeAll() }
-            return Array(inbox.deliveries)
-        }
+        inbox.withLock { $0.withdraw() }
     }
 
-    /// One operation: takes batches until the inbox is empty.
+    /// Dead-letters a delivery that is not to be looked at; never blocks.
+    package func refuse(_ delivery: Delivery, because failure: Failure) {
+        let disposition = disposition(of: delivery, after: failure, isPermanent: true)
+        republish(delivery, after: failure, disposition)
+    }
+
+    private func startOperations(after change: (inout Inbox) -> Void) {
+        let starts = inbox.withLock { inbox in
+            change(&inbox)
+            return inbox.operationsToStart()
+        }
+        for _ in 0..<starts { pool.run { slot in self.work(on: slot) } }
+    }
+
+    /// One operation: takes work until there is none for it.
     private func work(on slot: ThreadPool.Slot) {
         let context = HandlerContext(slot: slot, drain: drain)
-        while let (batch, handler) = nextBatch() {
-            let begin = ContinuousClock.now
-            let outcomes =
-                handler?.handle(batch, in: context)
-                ?? batch.map { _ in .deadLetter(.unknownType) }
-            precondition(outcomes.count == batch.count, "one outcome for each delivery")
-            finish(batch, with: outcomes)
-            logger.debug(
-                "batch.handled",
-                metadata: [
-                    "size": .stringConvertible(batch.count),
-                    "waited_seconds": .stringConvertible(
-                        batch[0].receivedAt.duration(to: begin) / .seconds(1)
-                    ),
-                    "seconds": .stringConvertible(begin.duration(to: .now) / .seconds(1)),
-                ]
-            )
-            inbox.withLock { $0.busy -= 1 }
-        }
-    }
-
-    private func nextBatch() -> ([Delivery], (any Handler)?)? {
-        inbox.withLock { inbox in
-            guard let first = inbox.deliveries.first else {
-                inbox.operations -= 1
-                return nil
+        while let work = inbox.withLock({ $0.next(handlers) }) {
+            switch work {
+            case .batch(let batch):
+                if batch[0].redelivered {
+                    runAgain(batch, in: context)
+                } else {
+                    run(batch, in: context)
+                }
+            case .alone(let suspect): runAlone(suspect, in: context)
             }
-            let type = first.message.properties.type
-            let handler = handlers[type]
-            // An even share for every thread that is free, this one included: a burst is worked
-            // on side by side, a backlog (no other thread free) in batches of the full limit.
-            let free = pool.count - inbox.busy
-            let share = (inbox.deliveries.count + free - 1) / free
-            let limit = min(share, handler?.batchLimit ?? 1)
-            let batch = inbox.deliveries.prefix(limit).prefix { $0.message.properties.type == type }
-            inbox.deliveries.removeFirst(batch.count)
-            inbox.busy += 1
-            return (Array(batch), handler)
+            // Others may have ended because nothing was to run beside this.
+            startOperations(after: { $0.finished() })
         }
     }
 
-    private func finish(_ batch: [Delivery], with outcomes: [Outcome]) {
+    private func run(_ batch: [Delivery], in context: HandlerContext) {
+        Failpoint.received.hit()
+        let begin = ContinuousClock.now
+        let handler = handlers[batch[0].message.properties.type]
+        let outcomes = handler.handle(batch, in: context)
+        precondition(outcomes.count == batch.count, "one outcome for each delivery")
+        finish(batch, with: outcomes, by: handler, in: context)
+        logger.debug(
+            "batch.handled",
+            metadata: [
+                "size": .stringConvertible(batch.count),
+                "waited_seconds": .stringConvertible(
+                    batch[0].receivedAt.duration(to: begin) / .seconds(1)
+                ),
+                "seconds": .stringConvertible(begin.duration(to: .now) / .seconds(1)),
+            ]
+        )
+    }
+}
+
+// MARK: - Crashes
+
+extension Dispatcher {
+    /// Runs what was delivered before, but for those of it that may have killed a worker.
+    private func runAgain(_ batch: [Delivery], in context: HandlerContext) {
+        let keys = batch.map { MessageKey($0.message) }
+        guard let records = crashes.take(keys, in: context) else { return interrupt(batch) }
+        Failpoint.attemptRecorded.hit()
+        var clear: [Delivery] = []
+        var suspects: [Inbox.Suspect] = []
+        for (delivery, record) in zip(batch, records) {
+            switch record {
+            case .clear: clear.append(delivery)
+            case .suspect(let crashes):
+                suspects.append(Inbox.Suspect(delivery: delivery, crashes: crashes))
+            }
+        }
+        if !suspects.isEmpty {
+            logger.warning(
+                "message.suspected",
+                metadata: ["messages": .stringConvertible(suspects.count)]
+            )
+            inbox.withLock { $0.add(suspects) }
+        }
+        if !clear.isEmpty { run(clear, in: context) }
+        crashes.release(in: context)
+    }
+
+    /// Runs a message that may kill the process, or puts it aside when it has done so too often.
+    private func runAlone(_ suspect: Inbox.Suspect, in context: HandlerContext) {
+        let delivery = suspect.delivery
+        let key = MessageKey(delivery.message)
+        let limit = policy.maxCrashes
+        // Writing down its end needs a look at it, and that may be what kills: one try, charged too.
+        let mayLook = suspect.crashes <= limit
+        if mayLook, !crashes.charge(key, in: context) { return interrupt([delivery]) }
+        Failpoint.attemptRecorded.hit()
+        if suspect.crashes < limit {
+            run([delivery], in: context)
+            return crashes.acquit(key, in: context)
+        }
+        let failure = Failure.crash(times: limit)
+        if mayLook {
+            let handler = handlers[delivery.message.properties.type]
+            finish([delivery], with: [.deadLetter(failure)], by: handler, in: context)
+        } else {
+            refuse(delivery, because: failure)
+        }
+    }
+
+    private func interrupt(_ batch: [Delivery]) {
+        completions.post(batch.map { Completion(id: $0.id, settlement: .requeue) })
+    }
+}
+
+// MARK: - Outcomes
+
+extension Dispatcher {
+    private func finish(
+        _ batch: [Delivery],
+        with outcomes: [Outcome],
+        by handler: any Handler,
+        in context: HandlerContext
+    ) {
         var settled: [Completion] = []
         settled.reserveCapacity(batch.count)
+        var failed: [(FailedDelivery, RetryPolicy.Disposition)] = []
         for (delivery, outcome) in zip(batch, outcomes) {
             switch outcome {
             case .done: settled.append(.init(id: delivery.id, settlement: .ack))
             case .interrupted: settled.append(.init(id: delivery.id, settlement: .requeue))
-            case .retry(let failure): republish(delivery, after: failure, isPermanent: false)
-            case .deadLetter(let failure): republish(delivery, after: failure, isPermanent: true)
+            case .retry(let failure), .deadLetter(let failure):
+                let isPermanent = outcome == .deadLetter(failure)
+                let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
+                let entry = FailedDelivery(
+                    delivery: delivery,
+                    failure: failure,
+                    retryAfter: next.retryAfter
+                )
+                failed.append((entry, next))
             }
         }
         completions.post(settled)
+        Failpoint.completionPosted.hit()
+        if failed.isEmpty { return }
+        handler.record(failed.map(\.0), in: context)
+        for (failed, next) in failed { republish(failed.delivery, after: failed.failure, next) }
     }
 
-    private func republish(_ delivery: Delivery, after failure: Failure, isPermanent: Bool) {
+    private func disposition(
+        of delivery: Delivery,
+        after failure: Failure,
+        isPermanent: Bool
+    ) -> RetryPolicy.Disposition {
         var random = SystemRandomNumberGenerator()
-        let disposition = policy.disposition(
+        return policy.disposition(
             of: delivery.message,
             after: failure,
             isPermanent: isPermanent,
             at: Date(),
             using: &random
         )
+    }
+
+    private func republish(
+        _ delivery: Delivery,
+        after failure: Failure,
+        _ disposition: RetryPolicy.Disposition
+    ) {
         var metadata: Logger.Metadata = [
             "queue": "\(disposition.queue)", "code": "\(failure.code)",
             "reason": "\(failure.reason)",
@@ -146,11 +226,4 @@ package final class Dispatcher: Sendable {
         )
         republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
     }
-}
-
-extension Failure {
-    static let unknownType = Failure(
-        code: "UNKNOWN_TYPE",
-        reason: "no handler for the message's type property; leave it unset for a conversation"
-    )
 }

@@ -10,6 +10,25 @@ package protocol Handler: Sendable {
     /// - Parameter deliveries: 1 to `batchLimit`, in order of arrival.
     /// - Returns: one outcome for each delivery, in the same order.
     func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome]
+
+    /// Writes down what failed, before its message moves on. Called on the thread that handled it,
+    /// and for a message that may no longer be handled at all. What cannot be written down is logged:
+    /// the message moves on all the same.
+    func record(_ failed: [FailedDelivery], in context: HandlerContext)
+}
+
+/// A delivery that failed, and where its message goes.
+package struct FailedDelivery: Sendable {
+    package var delivery: Delivery
+    package var failure: Failure
+    /// Seconds until it runs again; nil when it is dead.
+    package var retryAfter: Int?
+
+    package init(delivery: Delivery, failure: Failure, retryAfter: Int?) {
+        self.delivery = delivery
+        self.failure = failure
+        self.retryAfter = retryAfter
+    }
 }
 
 package struct HandlerContext: Sendable {
@@ -37,7 +56,22 @@ package struct HandlerRegistry: Sendable {
         self.byType = byType
     }
 
-    package subscript(type: String?) -> (any Handler)? {
-        type.map { byType[$0] } ?? fallback
+    package subscript(type: String?) -> any Handler {
+        type.map { byType[$0] ?? UnknownTypeHandler() } ?? fallback
     }
+}
+
+/// Takes messages of a type that nobody handles.
+private struct UnknownTypeHandler: Handler {
+    let batchLimit = 1
+
+    func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
+        let failure = Failure(
+            code: "UNKNOWN_TYPE",
+            reason: "no handler for the message's type property; leave it unset for a conversation"
+        )
+        return deliveries.map { _ in .deadLetter(failure) }
+    }
+
+    func record(_ failed: [FailedDelivery], in context: HandlerContext) {}
 }

@@ -9,7 +9,10 @@ package struct RetryPolicy: Sendable {
         package var message: Message
         /// 1-based count of runs, this one included.
         package var attempts: Int
-        package var isDead: Bool
+        /// Seconds until it runs again; nil when it is dead.
+        package var retryAfter: Int?
+
+        package var isDead: Bool { retryAfter == nil }
     }
 
     /// Headers of ours. They start afresh when a dead letter is replayed.
@@ -28,15 +31,24 @@ package struct RetryPolicy: Sendable {
     package let names: QueueNames
     /// Runs a message is given before it is dead, 1 or more.
     package let maxAttempts: Int
+    /// Times a message may kill its worker before it is quarantined, 1 or more.
+    package let maxCrashes: Int
     /// Seconds to wait after the 1st, 2nd, … failure, or the step after it; the last repeats.
     package let backoffSeconds: [Int]
     /// Who failed it, for the dead letter's reader.
     package let worker: String
 
-    package init(names: QueueNames, maxAttempts: Int, backoffSeconds: [Int], worker: String) {
-        precondition(maxAttempts >= 1 && !backoffSeconds.isEmpty)
+    package init(
+        names: QueueNames,
+        maxAttempts: Int,
+        maxCrashes: Int,
+        backoffSeconds: [Int],
+        worker: String
+    ) {
+        precondition(maxAttempts >= 1 && maxCrashes >= 1 && !backoffSeconds.isEmpty)
         self.names = names
         self.maxAttempts = maxAttempts
+        self.maxCrashes = maxCrashes
         self.backoffSeconds = backoffSeconds
         self.worker = worker
     }
@@ -59,7 +71,7 @@ package struct RetryPolicy: Sendable {
             queue: isDead ? names.dead : names.retry(seconds: step),
             message: annotated(message, attempts: attempts, failure: failure, at: now),
             attempts: attempts,
-            isDead: isDead
+            retryAfter: isDead ? nil : step
         )
     }
 
@@ -67,13 +79,16 @@ package struct RetryPolicy: Sendable {
     /// its replays, so with a fresh budget of attempts.
     package static func replayed(_ message: Message) -> Message {
         var message = message
-        let replays = count(Header.replays, of: message) + 1
+        let replays = replays(of: message) + 1
         message.properties.headers = message.properties.headers.filter { name, _ in
             !name.hasPrefix("amity-")
         }
         message.properties.headers[Header.replays] = .integer(Int64(replays))
         return message
     }
+
+    /// How often an operator has put the message back to work.
+    package static func replays(of message: Message) -> Int { count(Header.replays, of: message) }
 
     /// Runs recorded on the message so far. A forged header shortens or prolongs only its own
     /// message's life, and never beyond the limit.

@@ -6,6 +6,9 @@ package struct StallDetector: Sendable {
     private let timeout: Duration
     private var nextProbe: ContinuousClock.Instant
     private var isSuspicious = false
+    /// How often the consumer has been found stalled since it was last given something, or the queue
+    /// was last seen empty.
+    package private(set) var stalls = 0
 
     /// - Parameter timeout: the silence after which to look.
     package init(timeout: Duration, at now: ContinuousClock.Instant) {
@@ -14,6 +17,12 @@ package struct StallDetector: Sendable {
     }
 
     package mutating func delivered(at now: ContinuousClock.Instant) {
+        stalls = 0
+        restarted(at: now)
+    }
+
+    /// The consumer begins anew.
+    package mutating func restarted(at now: ContinuousClock.Instant) {
         isSuspicious = false
         nextProbe = now + timeout
     }
@@ -27,6 +36,7 @@ package struct StallDetector: Sendable {
     package mutating func probed(ready: Int, at now: ContinuousClock.Instant) -> Bool {
         let isStalled = ready > 0 && isSuspicious
         isSuspicious = ready > 0
+        if isStalled { stalls += 1 } else if ready == 0 { stalls = 0 }
         // The second look comes soon.
         nextProbe = now + (isSuspicious ? min(timeout, .seconds(1)) : timeout)
         return isStalled

@@ -31,7 +31,7 @@ private final class TemporaryFile {
 struct SettingsTests {
     @Test func theDefaultsAreTheDocumentedOnes() throws {
         let settings = try settings([:])
-        #expect(settings.endpoint.host == "localhost" && settings.endpoint.port == 5672)
+        #expect(settings.endpoint.addresses == [.init(host: "localhost", port: 5672)])
         #expect(settings.endpoint.virtualHost == "/")
         #expect(settings.topology.names.main == "conversation_events_processing")
         #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
@@ -117,7 +117,7 @@ struct SettingsTests {
         password: String
     ) throws {
         let endpoint = try settings(["RABBITMQ_URL": url, "RABBITMQ_HOST": "ignored"]).endpoint
-        #expect(endpoint.host == host && endpoint.port == port)
+        #expect(endpoint.addresses == [.init(host: host, port: port)])
         #expect(endpoint.virtualHost == vhost)
         #expect(endpoint.username == user && endpoint.password == password)
     }

@@ -44,6 +44,7 @@ extension Integration {
             let failed = """
                 status = 'FAILED' AND error_code = 'INVALID_LOG' AND attempt_count = 1
                 AND error_details LIKE 'conversation_log %' AND friendship_score_change IS NULL
+                AND next_attempt_at > '2999-12-31'
                 """
             #expect(try scene.count(failed) == bad.count)
             #expect(try scene.score() == 1)
@@ -118,6 +119,7 @@ extension Integration {
             #expect(try scene.count("status = 'PROCESSED' AND attempt_count = 1") == 20)
             let failed = "status = 'FAILED' AND error_code = 'UNEXPECTED_ERROR'"
             #expect(try scene.count("\(failed) AND attempt_count = 2") == 1)
+            #expect(try scene.count("\(failed) AND next_attempt_at > '2999-12-31'") == 1)
             #expect(try scene.score() == 20)
             withExtendedLifetime(worker) {}
         }
@@ -176,6 +178,29 @@ extension Integration {
             }
             #expect(worker.events("publisher.message-not-taken").count >= 1)
             #expect(try scene.deadLetters.take(1).map(\.body) == [Array("bad 2".utf8)])
+        }
+
+        /// Fault: bodies of any size, as many at once as the prefetch count, fill the memory.
+        @Test func aBodyOverTheLimitIsDeadLetteredUnreadAndUntouched() throws {
+            let scene = try Scene(settings: ["MESSAGE_MAX_BYTES": "100000"])
+            try scene.addConversation("good")
+            // Readable, so that only its size speaks against it.
+            let id = Array(#"{"conversation_id":"good","log":""#.utf8)
+            let bodies = (0..<5).map { number in
+                id + Array(repeating: UInt8(ascii: "a") + UInt8(number), count: 3 << 20)
+                    + Array(#""}"#.utf8)
+            }
+            try scene.publish(bodies)
+            let worker = try scene.startWorker()
+            let dead = try scene.deadLetters.take(bodies.count)
+            #expect(Set(dead.map(\.body)) == Set(bodies))
+            for message in dead {
+                #expect(message.header(RetryPolicy.Header.code) == "MESSAGE_TOO_LARGE")
+            }
+            #expect(try scene.count("status = 'PENDING'") == 1)
+            try scene.publish(ids: "good")
+            try eventually("the worker goes on") { try scene.count("status = 'PROCESSED'") == 1 }
+            #expect(worker.events("consumer.connection-lost").isEmpty)
         }
 
         @Test func aTypeNobodyHandlesIsDeadLettered() throws {

@@ -27,7 +27,7 @@ extension Integration {
                 first.output.split(separator: "\n").map(String.init) == [
                     "created table amity_migrations", "created table conversation_events",
                     "created table friendship_status",
-                    "created table agenda_agent_prompting",
+                    "created table agenda_agent_prompting", "applied crash attribution",
                 ]
             )
             #expect(first.error.isEmpty)
@@ -68,8 +68,11 @@ extension Integration {
                 """
             let before = try scene.sql(catalogue).string(0, 0)
             let result = try migrate(scene.name)
-            let added = ["created table amity_migrations"]
-            #expect(result.output.split(separator: "\n").map(String.init) == added + Self.left)
+            #expect(
+                result.output.split(separator: "\n").map(String.init)
+                    == ["created table amity_migrations"] + Self.left
+                    + ["applied crash attribution"]
+            )
             #expect(try scene.sql(catalogue).string(0, 0) == before)
         }
 

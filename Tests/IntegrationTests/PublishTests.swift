@@ -91,7 +91,7 @@ extension Integration {
         @Test func givesUpWhenNothingIsConfirmedAndNamesWhatIsMissing() throws {
             let scene = try Scene()
             var endpoint = scene.settings.endpoint
-            endpoint.port = 1
+            endpoint.addresses[0].port = 1
             let publisher = ConversationPublisher(
                 publisher: Publisher(
                     endpoint: endpoint,

@@ -42,7 +42,7 @@ extension Integration {
                 "^(\(scene.name)\\..*|amq\\.default)$",
                 "^\(scene.name)$"
             )
-            let address = "127.0.0.1:\(scene.settings.endpoint.port)/%2F"
+            let address = "127.0.0.1:\(scene.settings.endpoint.addresses[0].port)/%2F"
             let worker = try scene.startWorker([
                 "RABBITMQ_URL": "amqp://\(scene.name):password@\(address)"
             ])

@@ -25,7 +25,7 @@ struct ConsumerSimulationTests {
     /// The faults of the simulation do happen.
     @Test func everyKindOfEventHappens() {
         var seen: Set<Simulation.Event> = []
-        for seed in 0..<50 as Range<UInt64> {
+        for seed in 0..<200 as Range<UInt64> {
             var simulation = Simulation(seed: seed)
             #expect(simulation.run(steps: 500) == nil)
             seen.formUnion(simulation.seen)
@@ -38,7 +38,8 @@ struct ConsumerSimulationTests {
 private struct Simulation {
     enum Event: CaseIterable {
         case deliver, deliverAfterCancel, begin, finish, interrupt, settle, forgetStale, flush
-        case loseSession, loseWhileDraining, reconnect, drain, drainTimesOut, kill, restart
+        case loseSession, loseWhileDraining, reconnect, pause, deliverAfterPause, resume
+        case drain, drainTimesOut, kill, restart
     }
 
     private struct Running {
@@ -61,7 +62,9 @@ private struct Simulation {
     private var outstanding: [UInt64: Int] = [:]
     private var nextTag: UInt64 = 1
     private var hasSession = false
+    /// Draining.
     private var isCancelled = false
+    private var isPaused = false
     private var acked: Set<Int> = []
 
     // The worker, which may be killed and started again.
@@ -97,7 +100,7 @@ private struct Simulation {
     /// Faults end; whatever is left is worked off.
     private mutating func quiesce() -> String? {
         let healing: [Event] = [
-            .restart, .reconnect, .deliver, .begin, .finish, .settle, .forgetStale, .flush,
+            .restart, .reconnect, .resume, .deliver, .begin, .finish, .settle, .forgetStale, .flush,
         ]
         for _ in 0..<10_000 where acked.count < 2 * Self.conversations {
             for event in healing {
@@ -126,7 +129,11 @@ private struct Simulation {
 
     private mutating func perform(_ event: Event) -> String? {
         switch event {
-        case .deliver where hasSession && !isCancelled: return deliver(as: event)
+        case .deliver where hasSession && !isCancelled && !isPaused: return deliver(as: event)
+        case .deliverAfterPause where hasSession && !isCancelled && isPaused && pick(8) == 0:
+            return deliver(as: event)
+        case .pause where isUp && !isPaused && pick(4) == 0: return setIntake(open: false)
+        case .resume where isUp && isPaused: return setIntake(open: true)
         case .deliverAfterCancel where hasSession && isCancelled: return deliver(as: event)
         case .begin where !inbox.isEmpty: running.append(inbox.removeFirst())
         case .finish where !running.isEmpty: finish(ack: true)
@@ -145,7 +152,7 @@ private struct Simulation {
         case .loseWhileDraining where hasSession && isCancelled && pick(4) == 0:
             return loseSession()
         case .reconnect where isUp && !hasSession:
-            machine.opened()
+            machine.opened(isIntakeOpen: !isPaused)
             hasSession = true
             isCancelled = false
             nextTag = 1
@@ -157,6 +164,7 @@ private struct Simulation {
         case .restart where !isUp:
             process += 1
             isUp = true
+            isPaused = false
             machine = Self.machine(random)
         case _: return nil
         }
@@ -172,10 +180,10 @@ private struct Simulation {
         outstanding[tag] = message
         switch machine.delivered(tag: tag) {
         case .dispatch(let id):
-            if isCancelled { return "dispatched while draining" }
+            if isCancelled || isPaused { return "dispatched while not asked for" }
             inbox.append(Running(id: id, message: message, process: process))
         case .giveBack:
-            if !isCancelled { return "given back while consuming" }
+            if !isCancelled && !isPaused { return "given back while consuming" }
         }
         return nil
     }
@@ -237,11 +245,26 @@ private struct Simulation {
         return nil
     }
 
+    private mutating func setIntake(open: Bool) -> String? {
+        isPaused = !open
+        let action = machine.intake(isOpen: open)
+        if machine.intake(isOpen: open) != nil { return "a second switch acts" }
+        guard hasSession, !isCancelled else { return action == nil ? nil : "acts without need" }
+        seen.insert(open ? .resume : .pause)
+        if machine.isConsuming != open { return "consuming: \(machine.isConsuming)" }
+        if open { return action == .resumeConsumer ? nil : "no resume" }
+        return action == .cancelConsumer ? giveBack() : "no cancel"
+    }
+
     private mutating func drain() -> String? {
         seen.insert(.drain)
         guard machine.drainRequested(at: now) == .cancelConsumer else { return "no cancel" }
         if machine.drainRequested(at: now) != nil { return "a second request acts" }
         isCancelled = true
+        return giveBack()
+    }
+
+    private mutating func giveBack() -> String? {
         for waiting in inbox {
             if !machine.settled(Completion(id: waiting.id, settlement: .requeue)) {
                 return "cannot give back what has not begun"

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Logging
 import Synchronization
 import Testing
@@ -34,6 +35,7 @@ private final class RecordingRepublisher: Republisher {
 private final class ScriptedHandler: Handler {
     let batchLimit: Int
     let sizes = Locked<[Int]>([])
+    let recorded = Locked<[FailedDelivery]>([])
     private let body: @Sendable ([Delivery]) -> [Outcome]
 
     init(batchLimit: Int = 32, _ body: @escaping @Sendable ([Delivery]) -> [Outcome]) {
@@ -45,11 +47,42 @@ private final class ScriptedHandler: Handler {
         sizes.withLock { $0.append(deliveries.count) }
         return body(deliveries)
     }
+
+    func record(_ failed: [FailedDelivery], in context: HandlerContext) {
+        recorded.withLock { $0 += failed }
+    }
+}
+
+/// Knows what the test says, and remembers what it was told.
+private final class ScriptedLedger: CrashLedger {
+    enum Call: Equatable { case take(Int), release, charge(MessageKey), acquit(MessageKey) }
+
+    let calls = Locked<[Call]>([])
+    let known = Locked<[MessageKey: Int]>([:])
+
+    func take(_ keys: [MessageKey], in context: HandlerContext) -> [CrashRecord]? {
+        calls.withLock { $0.append(.take(keys.count)) }
+        return known.withLock { known in
+            keys.map { key in known[key].map { .suspect(crashes: $0) } ?? .clear }
+        }
+    }
+
+    func release(in context: HandlerContext) { calls.withLock { $0.append(.release) } }
+
+    func charge(_ key: MessageKey, in context: HandlerContext) -> Bool {
+        calls.withLock { $0.append(.charge(key)) }
+        return true
+    }
+
+    func acquit(_ key: MessageKey, in context: HandlerContext) {
+        calls.withLock { $0.append(.acquit(key)) }
+    }
 }
 
 private struct Bench {
     let bell = CountingBell()
     let republisher = RecordingRepublisher()
+    let crashes = ScriptedLedger()
     let completions: Mailbox<Completion>
     let pool: ThreadPool
     let dispatcher: Dispatcher
@@ -63,9 +96,11 @@ private struct Bench {
             policy: RetryPolicy(
                 names: QueueNames(main: "q"),
                 maxAttempts: 2,
+                maxCrashes: 3,
                 backoffSeconds: [1],
                 worker: "w"
             ),
+            crashes: crashes,
             completions: completions,
             republisher: republisher,
             drain: DrainSignal(),
@@ -79,13 +114,13 @@ private struct Bench {
     }
 }
 
-private func delivery(_ tag: UInt64, type: String? = nil) -> Delivery {
+private func delivery(_ tag: UInt64, type: String? = nil, again: Bool = false) -> Delivery {
     var properties = MessageProperties()
     properties.type = type
     return Delivery(
         id: DeliveryID(session: 1, tag: tag),
-        message: Message(properties: properties, body: []),
-        redelivered: false,
+        message: Message(properties: properties, body: [UInt8(tag)]),
+        redelivered: again,
         receivedAt: .now
     )
 }
@@ -113,6 +148,9 @@ struct DispatcherTests {
         let copies = bench.republisher.messages.withLock { $0 }
         #expect(copies.count { $0.queue == "q.retry.1" } == 25)
         #expect(copies.count { $0.queue == "q.dead" } == 25)
+        let recorded = handler.recorded.withLock { $0 }
+        #expect(recorded.count { $0.retryAfter == 1 } == 25)
+        #expect(recorded.count { $0.retryAfter == nil } == 25)
         #expect(Set(copies.map(\.original.tag)).count == 50)
     }
 
@@ -165,6 +203,115 @@ struct DispatcherTests {
         leave.signal()
         bench.finish()
         #expect(bench.completions.drain().map(\.id.tag) == [1])
+    }
+}
+
+struct CrashTests {
+    @Test func whatComesTheFirstTimeIsNotWrittenDown() {
+        let bench = Bench(threads: 1, handler: ScriptedHandler { $0.map { _ in .done } })
+        bench.dispatcher.submit([delivery(1), delivery(2)])
+        bench.finish()
+        #expect(bench.crashes.calls.withLock { $0.isEmpty })
+    }
+
+    @Test func whatComesAgainIsWrittenDownWhileItRuns() {
+        let bench = Bench(threads: 1, handler: ScriptedHandler { $0.map { _ in .done } })
+        bench.dispatcher.submit([
+            delivery(1, again: true), delivery(2, again: true), delivery(3),
+        ])
+        bench.finish()
+        #expect(bench.crashes.calls.withLock { $0 } == [.take(2), .release])
+        #expect(bench.completions.drain().count == 3)
+    }
+
+    /// Fault: a suspect that runs beside others takes them along, and its crash proves nothing.
+    @Test func aSuspectRunsWithNothingBesideIt() {
+        let running = Locked((now: 0, most: 0, besideSuspect: 0))
+        let handler = ScriptedHandler(batchLimit: 4) { deliveries in
+            running.withLock { running in
+                running.now += 1
+                running.most = max(running.most, running.now)
+            }
+            Thread.sleep(forTimeInterval: 0.002)
+            running.withLock { running in
+                if deliveries.contains(where: { $0.id.tag % 10 == 0 }) {
+                    running.besideSuspect += running.now - 1 + deliveries.count - 1
+                }
+                running.now -= 1
+            }
+            return deliveries.map { _ in .done }
+        }
+        let bench = Bench(threads: 4, handler: handler)
+        let suspects = stride(from: 10, through: 100, by: 10).map { delivery($0, again: true) }
+        let keys = suspects.map { MessageKey($0.message) }
+        bench.crashes.known.withLock { known in for key in keys { known[key] = 1 } }
+        for tag in 1...100 as ClosedRange<UInt64> {
+            bench.dispatcher.submit([delivery(tag, again: tag % 2 == 0)])
+        }
+        bench.finish()
+        #expect(bench.completions.drain().count == 100)
+        #expect(running.withLock { $0.besideSuspect } == 0)
+        #expect(running.withLock { $0.most } > 1, "nothing ran side by side at all")
+        let calls = bench.crashes.calls.withLock { $0 }
+        for key in keys {
+            let charge = calls.firstIndex(of: .charge(key))
+            let acquit = calls.firstIndex(of: .acquit(key))
+            #expect(charge != nil && acquit != nil && charge! < acquit!)
+        }
+    }
+
+    @Test(arguments: [(2, false, 1, 0), (3, true, 0, 1), (4, true, 0, 0)])
+    func onlyTooManyCrashesQuarantine(
+        crashes: Int,
+        isDead: Bool,
+        runs: Int,
+        records: Int
+    ) {
+        let handler = ScriptedHandler { $0.map { _ in .done } }
+        let bench = Bench(threads: 2, handler: handler)
+        let killer = delivery(7, again: true)
+        bench.crashes.known.withLock { $0[MessageKey(killer.message)] = crashes }
+        bench.dispatcher.submit([killer])
+        bench.finish()
+        #expect(bench.republisher.messages.withLock { $0.isEmpty } == !isDead)
+        #expect(handler.sizes.withLock { $0.count } == runs)
+        #expect(
+            handler.recorded.withLock { $0.map(\.failure.code) }
+                == Array(repeating: "WORKER_CRASHED", count: records)
+        )
+    }
+
+    @Test func suspectsThatWaitCanBeTakenBack() {
+        let entered = DispatchSemaphore(value: 0)
+        let leave = DispatchSemaphore(value: 0)
+        let handler = ScriptedHandler(batchLimit: 1) { deliveries in
+            entered.signal()
+            leave.wait()
+            return deliveries.map { _ in .done }
+        }
+        let bench = Bench(threads: 2, handler: handler)
+        let suspect = delivery(2, again: true)
+        bench.crashes.known.withLock { $0[MessageKey(suspect.message)] = 0 }
+        bench.dispatcher.submit([delivery(1)])
+        entered.wait()
+        bench.dispatcher.submit([suspect])
+        while bench.crashes.calls.withLock({ !$0.contains(.release) }) { usleep(1000) }
+        #expect(bench.dispatcher.withdraw().map(\.id.tag) == [2])
+        leave.signal()
+        bench.finish()
+        #expect(bench.completions.drain().map(\.id.tag) == [1])
+    }
+
+    @Test func aKeyTellsBodiesTypesAndReplaysApart() {
+        let message = delivery(1).message
+        let keys = [
+            MessageKey(message), MessageKey(delivery(2).message),
+            MessageKey(delivery(1, type: "typed").message),
+            MessageKey(RetryPolicy.replayed(message)),
+        ]
+        #expect(Set(keys).count == keys.count)
+        // Other processes must come to the same.
+        #expect(MessageKey(message).description == "d7bd257fec4dfcf2")
     }
 }
 

@@ -9,6 +9,7 @@ struct RetryPolicyTests {
     private let policy = RetryPolicy(
         names: QueueNames(main: "q"),
         maxAttempts: 4,
+        maxCrashes: 3,
         backoffSeconds: [1, 5],
         worker: "host:1"
     )

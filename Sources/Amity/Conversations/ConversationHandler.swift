@@ -1,3 +1,4 @@
+import Failpoints
 import FriendshipScoring
 import Logging
 import Postgres
@@ -15,17 +16,22 @@ package struct ConversationHandler: Handler {
     private let analyser: any Analyser
     private let weights: ScoreWeights
     private let taskTimeout: Duration
-    private let outage: OutageLog
+    private let outage: DatabaseOutage
+    private let holdLimit: Duration
     private let logger: Logger
 
-    /// - Parameter taskTimeout: how long one run tries before it gives its messages back. The time of
-    ///   an outage does not count.
+    /// - Parameters:
+    ///   - taskTimeout: how long one run tries before it gives its messages back. The time of an outage
+    ///     does not count.
+    ///   - holdLimit: how long it holds them in an outage before it gives them back.
     package init(
         store: ConversationStore,
         analyser: any Analyser,
         weights: ScoreWeights,
         batchLimit: Int,
         taskTimeout: Duration,
+        holdLimit: Duration,
+        outage: DatabaseOutage,
         logger: Logger
     ) {
         self.store = store
@@ -33,8 +39,9 @@ package struct ConversationHandler: Handler {
         self.weights = weights
         self.batchLimit = batchLimit
         self.taskTimeout = taskTimeout
+        self.holdLimit = holdLimit
+        self.outage = outage
         self.logger = logger
-        outage = OutageLog(logger: logger)
     }
 
     package func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
@@ -63,7 +70,8 @@ package struct ConversationHandler: Handler {
     private func settle(_ ids: [ExactText], in context: HandlerContext) -> [ExactText: Outcome] {
         var run = Run()
         var groups = ids.isEmpty ? [] : [ids]
-        var deadline = ContinuousClock.now + taskTimeout
+        let begin = ContinuousClock.now
+        var deadline = begin + taskTimeout
         var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
         while !groups.isEmpty {
             run.rounds += 1
@@ -71,6 +79,8 @@ package struct ConversationHandler: Handler {
             let before = groups.count
             groups = groups.flatMap { attempt($0, &run, on: context.slot) }
             if groups.isEmpty || context.drain.wait(for: pause.next()) { break }
+            // Long before the broker would take them back by closing the channel.
+            if run.isOutage && begin + holdLimit <= .now { break }
             if !run.isOutage && groups.count == before && deadline <= .now {
                 // Not even parted yet: what holds up the group may be one of it.
                 if groups.allSatisfy({ $0.count == 1 }) { break }
@@ -82,13 +92,14 @@ package struct ConversationHandler: Handler {
     }
 
     /// What one call of `settle` has found out so far.
-    private struct Run {
+    private struct Run: ~Copyable {
         var outcomes: [ExactText: Outcome] = [:]
         /// By the event's id: an analysis is paid for once, however often its transaction is redone.
         var scores: [Int: Result<ConversationScore, Failure>] = [:]
         var rounds = 0
         /// Whether the database was found away in this round.
         var isOutage = false
+        var hold: DatabaseOutage.Hold?
     }
 
     /// Tries a group in one transaction.
@@ -108,8 +119,8 @@ package struct ConversationHandler: Handler {
         } catch {
             switch error.kind {
             case .unavailable, .misconfigured:
-                // Held, not failed. Intake stops by itself at the prefetch count.
-                outage.began(error)
+                // Held, not failed.
+                outage.began(error, &run.hold)
                 run.isOutage = true
                 return [group]
             case .conflict where run.rounds < 3:
@@ -121,7 +132,7 @@ package struct ConversationHandler: Handler {
             case .timeout, .permanent, .unknown:
                 // One of them spoils the transaction: singly, so that it fails alone.
                 if group.count > 1 { return group.map { [$0] } }
-                run.outcomes[group[0]] = fail(group[0], error, on: slot)
+                run.outcomes[group[0]] = outcome(of: group[0], error)
                 return []
             }
         }
@@ -135,8 +146,8 @@ package struct ConversationHandler: Handler {
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
         let events = try store.load(ids, on: slot)
+        Failpoint.loaded.hit()
         var scored: [ScoredEvent] = []
-        var failed: [(event: ConversationEvent, failure: Failure)] = []
         for id in ids {
             guard let event = events[id] else {
                 // A producer may publish before its commit shows.
@@ -151,7 +162,7 @@ package struct ConversationHandler: Handler {
             run.scores[event.id] = result
             switch result {
             case .success(let score): scored.append(ScoredEvent(event: event, score: score))
-            case .failure(let failure): failed.append((event, failure))
+            case .failure(let failure): run.outcomes[id] = .deadLetter(failure.about(id.text))
             }
         }
         if !scored.isEmpty {
@@ -160,16 +171,10 @@ package struct ConversationHandler: Handler {
                 if fate != .unknown { run.outcomes[event.event.conversationID] = .done }
             }
         }
-        if !failed.isEmpty {
-            try store.recordFailures(failed.map { ($0.event.id, $0.failure) }, on: slot)
-            for (event, failure) in failed {
-                let id = event.conversationID
-                run.outcomes[id] = .deadLetter(failure.about(id.text))
-            }
-        }
     }
 
     private func score(_ event: ConversationEvent) -> Result<ConversationScore, Failure> {
+        Failpoint.scores(event.conversationID.text)
         do throws(ConversationLogError) {
             let conversation = FinishedConversation(
                 conversationID: event.conversationID.text,
@@ -190,27 +195,61 @@ package struct ConversationHandler: Handler {
     }
 
     /// The outcome of one conversation that the database refuses.
-    private func fail(
-        _ id: ExactText,
-        _ error: PostgresError,
-        on slot: ThreadPool.Slot
-    ) -> Outcome {
+    private func outcome(of id: ExactText, _ error: PostgresError) -> Outcome {
         let failure = Failure(
             code: error.kind == .timeout ? "TASK_TIMEOUT" : "UNEXPECTED_ERROR",
             reason: error.description,
             subject: id.text
         )
-        do throws(PostgresError) {
-            if let event = try store.load([id], on: slot)[id], !event.isSettled {
-                try store.recordFailures([(event.id, failure)], on: slot)
-            }
-        } catch {
-            logger.error(
-                "conversation.failure-not-recorded",
-                metadata: ["conversation": "\(id)", "error": "\(error)"]
-            )
-        }
         return error.kind == .permanent ? .deadLetter(failure) : .retry(failure)
+    }
+
+    package func record(_ failed: [FailedDelivery], in context: HandlerContext) {
+        // A message that names no conversation has no row to say so.
+        var groups = [
+            failed.compactMap { failed -> EventFailure? in
+                guard let id = Self.conversation(of: failed.delivery) else { return nil }
+                return EventFailure(
+                    conversationID: id,
+                    failure: failed.failure,
+                    retryAfter: failed.retryAfter
+                )
+            }
+        ].filter { !$0.isEmpty }
+        let deadline = ContinuousClock.now + taskTimeout
+        var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
+        var hold: DatabaseOutage.Hold?
+        while let group = groups.popLast() {
+            do throws(PostgresError) {
+                try store.record(group, on: context.slot)
+                outage.ended()
+            } catch {
+                if group.count > 1 && !error.isOutage {
+                    groups += group.map { [$0] }
+                    continue
+                }
+                if error.isOutage { outage.began(error, &hold) }
+                let mayWait = error.isOutage || error.kind == .conflict && deadline > .now
+                if mayWait, !context.drain.wait(for: pause.next()) {
+                    groups.append(group)
+                    continue
+                }
+                logger.error(
+                    "conversation.failure-not-recorded",
+                    metadata: [
+                        "conversation": "\(group[0].conversationID)", "error": "\(error)",
+                    ]
+                )
+            }
+        }
+    }
+
+    private static func conversation(of delivery: Delivery) -> ExactText? {
+        do {
+            return try ConversationReference(body: delivery.message.body).conversationID
+        } catch {
+            return nil
+        }
     }
 
     private func log(_ scored: ScoredEvent, _ level: FriendshipLevel) {

@@ -134,7 +134,8 @@ enum SQL {
         """
     )
 
-    /// Six hours is the contract's default for the next attempt.
+    /// $4 is seconds until the message runs again, NULL for never. A minute on top, so that what looks
+    /// for lost messages leaves it alone; and a dead one is due in a time that nobody waits for.
     static let recordFailures = Statement(
         "record_failures",
         """
@@ -143,10 +144,13 @@ enum SQL {
             attempt_count = stored.attempt_count + 1,
             error_code = new.code,
             error_details = new.reason,
-            next_attempt_at = now() + interval '6 hours',
+            next_attempt_at = coalesce(now() + make_interval(secs => new.delay + 60),
+                                       '3000-01-01T00:00:00Z'),
             updated_at = now()
-        FROM unnest($1::bigint[], $2::text[], $3::text[]) AS new (id, code, reason)
-        WHERE stored.id = new.id AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::int[])
+            AS new (conversation_id, code, reason, delay)
+        WHERE stored.conversation_id = new.conversation_id
+          AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
         """
     )
 }

@@ -1,3 +1,4 @@
+import Failpoints
 import Foundation
 import FriendshipScoring
 import Postgres
@@ -87,28 +88,39 @@ package struct ConversationStore: Sendable {
             let fates = events.map { event in
                 (event, claims[event.event.id].map { fold.apply(event.score, to: $0) } ?? .unknown)
             }
+            Failpoint.written.hit()
             // Nothing follows COMMIT: until its answer is here, nothing has happened.
             _ = try session.flight([
                 (SQL.updateUsers, fold.userParameters), (SQL.updateEvents, fold.eventParameters),
                 (.commit, []),
             ])
+            Failpoint.committed.hit()
             return fates
         }
     }
 
-    /// Marks events that cannot be scored; the message itself is dead-lettered or retried.
-    func recordFailures(
-        _ failures: [(event: Int, failure: Failure)],
+    /// Marks events whose message was dead-lettered or waits for a retry.
+    func record(
+        _ failures: [EventFailure],
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
         let parameters: [Parameter] = [
-            .integerArray(failures.map(\.event)), .textArray(failures.map(\.failure.code)),
-            .textArray(failures.map(\.failure.reason)),
+            .textArray(failures.map(\.conversationID.text)),
+            .textArray(failures.map(\.failure.code)), .textArray(failures.map(\.failure.reason)),
+            .textArray(failures.map { $0.retryAfter.map(String.init) }),
         ]
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
             _ = try session.flight([(SQL.recordFailures, parameters)])
         }
     }
+}
+
+/// What the event's row is to say of its failure.
+struct EventFailure: Sendable {
+    var conversationID: ExactText
+    var failure: Failure
+    /// Seconds until the message runs again; nil when it is dead.
+    var retryAfter: Int?
 }
 
 extension ConversationEvent {

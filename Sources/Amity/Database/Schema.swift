@@ -32,7 +32,37 @@ enum Schema {
         """
     )
 
-    static let steps: [Step] = []
+    static let steps = [
+        Step(
+            name: "crash attribution",
+            statements: [
+                // Unlogged: it must outlive a worker, not the database, and is written for every batch
+                // that comes again.
+                Statement(
+                    "create_amity_in_hand",
+                    """
+                    CREATE UNLOGGED TABLE amity_in_hand (
+                        process text NOT NULL,
+                        thread integer NOT NULL,
+                        keys text[] NOT NULL,
+                        taken_at timestamptz NOT NULL DEFAULT now(),
+                        PRIMARY KEY (process, thread)
+                    )
+                    """
+                ),
+                Statement(
+                    "create_amity_crashes",
+                    """
+                    CREATE TABLE amity_crashes (
+                        key text PRIMARY KEY,
+                        crashes integer NOT NULL,
+                        charged_at timestamptz NOT NULL DEFAULT now()
+                    )
+                    """
+                ),
+            ]
+        )
+    ]
 
     static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]
 

@@ -42,8 +42,9 @@ package final class ConversationPublisher: Sendable {
 
     /// Publishes one conversation; blocks while too many are unanswered.
     ///
+    /// - Parameter attempts: runs it has had before; the more, the fewer are left.
     /// - Returns: false when the broker has confirmed nothing for too long. It was not published.
-    package func publish(_ conversationID: String) -> Bool {
+    package func publish(_ conversationID: String, attempts: Int = 0) -> Bool {
         if state.withLock(\.hasGivenUp) { return false }
         guard window.wait(timeout: .now() + patience / .seconds(1)) == .success else {
             state.withLock { $0.hasGivenUp = true }
@@ -53,6 +54,9 @@ package final class ConversationPublisher: Sendable {
         properties.contentType = "application/json"
         properties.messageID = UUID().uuidString
         properties.timestamp = UInt64(Date().timeIntervalSince1970)
+        if attempts > 0 {
+            properties.headers[RetryPolicy.Header.attempts] = .integer(Int64(attempts))
+        }
         let body = json(
             Body(conversation_id: conversationID, enqueued_at: Self.enqueuedAt(Date()))
         )

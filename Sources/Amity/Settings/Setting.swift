@@ -58,8 +58,17 @@ extension Setting {
     package static let all: [Setting] = broker + database + work + score + output
 
     private static let broker: [Setting] = [
-        .init("RABBITMQ_URL", .secret, "amqp://user:password@host:port/vhost; wins over the parts"),
-        .init("RABBITMQ_HOST", .text, default: "localhost", "broker's host"),
+        .init(
+            "RABBITMQ_URL",
+            .secret,
+            "amqp://user:password@host:port/vhost, several with commas between; wins over the parts"
+        ),
+        .init(
+            "RABBITMQ_HOST",
+            .text,
+            default: "localhost",
+            "broker's host, or several as host or host:port with commas between, tried in turn"
+        ),
         .init("RABBITMQ_PORT", .integer(1...65535), default: "5672", "broker's port"),
         .init("RABBITMQ_USERNAME", .text, default: "guest", "user on the broker"),
         .init("RABBITMQ_PASSWORD", .secret, default: "guest", "that user's password"),
@@ -97,7 +106,12 @@ extension Setting {
             .secret,
             "postgresql://user:password@host:port/database?sslmode=…; wins over the parts"
         ),
-        .init("POSTGRES_HOST", .text, default: "localhost", "PostgreSQL's host"),
+        .init(
+            "POSTGRES_HOST",
+            .text,
+            default: "localhost",
+            "PostgreSQL's host, or several with commas between, tried in turn"
+        ),
         .init("POSTGRES_PORT", .integer(1...65535), default: "5432", "PostgreSQL's port"),
         .init("POSTGRES_USERNAME", .text, default: "postgres", "role to log in as"),
         .init("POSTGRES_PASSWORD", .secret, "that role's password"),
@@ -139,6 +153,20 @@ extension Setting {
             "runs a message is given before it is dead-lettered"
         ),
         .init(
+            "QUARANTINE_AFTER_CRASHES",
+            .integer(1...100),
+            unit: "crashes",
+            default: "3",
+            "times a message may kill the worker that runs it alone before it is dead-lettered"
+        ),
+        .init(
+            "MESSAGE_MAX_BYTES",
+            .integer(1024...536_870_912),
+            unit: "bytes",
+            default: "1048576",
+            "largest body that is looked at; a larger one is dead-lettered as it is"
+        ),
+        .init(
             "RETRY_BACKOFF_SECONDS",
             .integers(1...86400),
             unit: "s",
@@ -165,6 +193,20 @@ extension Setting {
             unit: "s",
             default: "30",
             "silence after which the worker asks whether the queue has messages it is not given"
+        ),
+        .init(
+            "SWEEP_AFTER_SECONDS",
+            .integer(0...86400),
+            unit: "s",
+            default: "600",
+            "age at which a conversation that nobody has scored is put on the queue again; 0 for never"
+        ),
+        .init(
+            "DEAD_LETTER_RETENTION_DAYS",
+            .integer(0...3650),
+            unit: "days",
+            default: "0",
+            "age at which dead letters are thrown away; 0 for never"
         ),
         .init(
             "DRAIN_TIMEOUT_SECONDS",

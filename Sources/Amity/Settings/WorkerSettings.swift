@@ -15,8 +15,16 @@ package struct WorkerSettings: Sendable {
     package var batchMax: Int
     package var prefetch: UInt16
     package var maxAttempts: Int
+    package var maxCrashes: Int
+    package var messageMaxBytes: Int
     package var taskTimeout: Duration
+    /// How long messages are held while the database is away, before they go back to the queue.
+    package var holdLimit: Duration
     package var stallTimeout: Duration
+    /// Zero for never.
+    package var sweepAfter: Duration
+    /// Zero for ever.
+    package var deadLetterRetentionDays: Int
     package var drainTimeout: Duration
     package var weights: ScoreWeights
     package var logLevel: Logger.Level
@@ -25,7 +33,7 @@ package struct WorkerSettings: Sendable {
     /// - Throws: `SettingsError` with every mistake there is.
     package init(_ values: SettingValues) throws(SettingsError) {
         var mistakes = values.mistakes
-        let endpoint = Self.endpoint(values, &mistakes)
+        let endpoint = Endpoint(values, &mistakes)
         let database = Self.database(values, &mistakes)
         let taskTimeout = values.integer("TASK_TIMEOUT_SECONDS")
         let consumerTimeout = values.integer("CONSUMER_TIMEOUT_SECONDS")
@@ -64,7 +72,12 @@ package struct WorkerSettings: Sendable {
             clamping: values.integer("PREFETCH_COUNT", default: concurrency * batchMax)
         )
         maxAttempts = values.integer("MAX_ATTEMPTS")
+        maxCrashes = values.integer("QUARANTINE_AFTER_CRASHES")
+        messageMaxBytes = values.integer("MESSAGE_MAX_BYTES")
         self.taskTimeout = .seconds(taskTimeout)
+        holdLimit = .seconds(consumerTimeout) / 2
+        sweepAfter = .seconds(values.integer("SWEEP_AFTER_SECONDS"))
+        deadLetterRetentionDays = values.integer("DEAD_LETTER_RETENTION_DAYS")
         stallTimeout = .seconds(values.integer("STALL_TIMEOUT_SECONDS"))
         drainTimeout = .seconds(values.integer("DRAIN_TIMEOUT_SECONDS"))
         weights = ScoreWeights(
@@ -76,45 +89,6 @@ package struct WorkerSettings: Sendable {
         )
         logLevel = Logger.Level(rawValue: values.text("LOG_LEVEL")?.lowercased() ?? "") ?? .info
         logFormat = LogFormat(rawValue: values.text("LOG_FORMAT")?.lowercased() ?? "") ?? .auto
-    }
-
-    private static func endpoint(
-        _ values: SettingValues,
-        _ mistakes: inout [String]
-    ) -> Endpoint? {
-        var endpoint = Endpoint(
-            host: values.text("RABBITMQ_HOST") ?? "",
-            port: UInt16(clamping: values.integer("RABBITMQ_PORT")),
-            virtualHost: values.text("RABBITMQ_VHOST") ?? "",
-            username: values.text("RABBITMQ_USERNAME") ?? "",
-            password: values.text("RABBITMQ_PASSWORD") ?? "",
-            heartbeatSeconds: values.integer("HEARTBEAT_SECONDS"),
-            connectionName: "amity",
-            productVersion: amityVersion
-        )
-        guard let url = values.text("RABBITMQ_URL") else { return endpoint }
-        guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
-            parts.scheme == "amqp", parts.query == nil, parts.fragment == nil,
-            let port = UInt16(exactly: parts.port ?? 5672), port > 0
-        else {
-            mistakes.append(
-                """
-                RABBITMQ_URL: its value is not accepted; use amqp://user:password@host:port/vhost, \
-                with special characters percent-encoded and no ?parameters (TLS, amqps://, is not \
-                supported yet)
-                """
-            )
-            return nil
-        }
-        // An IPv6 address stands in brackets in a URL, and nowhere else.
-        endpoint.host = host.trimmingCharacters(in: ["[", "]"])
-        endpoint.port = port
-        endpoint.username = parts.user ?? "guest"
-        endpoint.password = parts.password ?? "guest"
-        // "amqp://host" and "amqp://host/" both mean the default vhost; "/%2F" spells it out.
-        let path = parts.percentEncodedPath.dropFirst()
-        endpoint.virtualHost = path.isEmpty ? "/" : path.removingPercentEncoding ?? String(path)
-        return endpoint
     }
 
     private static let sslModes = [

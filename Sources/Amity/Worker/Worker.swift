@@ -20,6 +20,7 @@ package final class Worker: Service {
 
     package func run() async throws {
         let drain = DrainSignal()
+        let readiness = Readiness(logger: logger)
         let process = ProcessInfo.processInfo
         let name = "\(process.hostName):\(process.processIdentifier)"
         let consumer = Consumer(
@@ -27,10 +28,12 @@ package final class Worker: Service {
                 endpoint: settings.endpoint.named("amity worker \(name)"),
                 topology: settings.topology,
                 prefetch: settings.prefetch,
+                bodyLimit: settings.messageMaxBytes,
                 stallTimeout: settings.stallTimeout,
                 drainTimeout: settings.drainTimeout
             ),
             drain: drain,
+            readiness: readiness,
             logger: logger
         )
         let publisher = Publisher(
@@ -39,15 +42,18 @@ package final class Worker: Service {
             insists: true,
             logger: logger
         )
+        let database = Database(settings, intake: consumer.intake, readiness, drain, logger)
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
-            handlers: handlers,
+            handlers: handlers(on: database),
             policy: RetryPolicy(
                 names: settings.topology.names,
                 maxAttempts: settings.maxAttempts,
+                maxCrashes: settings.maxCrashes,
                 backoffSeconds: settings.topology.retrySeconds,
                 worker: name
             ),
+            crashes: database.crashes,
             completions: consumer.completions,
             republisher: ConfirmedRepublisher(
                 publisher: publisher,
@@ -56,23 +62,25 @@ package final class Worker: Service {
             drain: drain,
             logger: logger
         )
-        logger.notice(
-            "worker.started",
-            metadata: [
-                "version": "\(amityVersion)", "queue": "\(settings.topology.names.main)",
-                "threads": .stringConvertible(settings.concurrency),
-                "batch_max": .stringConvertible(settings.batchMax),
-                "prefetch": .stringConvertible(settings.prefetch),
-                "sessions_max": .stringConvertible(settings.databaseSessionsMax),
-            ]
-        )
+        logStart()
         publisher.start()
+        let upkeepStopped = DispatchSemaphore(value: 0)
+        database.upkeep.start { upkeepStopped.signal() }
+        let intakeSwitch = IntakeSwitch(
+            intake: consumer.intake,
+            readiness: readiness,
+            logger: logger
+        )
+        let switching = Task { await intakeSwitch.run() }
+        defer { switching.cancel() }
         let limit = settings.drainTimeout + .seconds(30)
         await withGracefulShutdownHandler {
             await withCheckedContinuation { stopped in
                 consumer.start(delivering: dispatcher) {
                     // Here, on a thread of our own, because it blocks.
                     publisher.stop()
+                    _ = upkeepStopped.wait(timeout: .now() + 5)
+                    database.crashes.close()
                     stopped.resume()
                 }
             }
@@ -84,22 +92,80 @@ package final class Worker: Service {
     }
 
     /// A kind of work is added here: its handler, under the AMQP type that its messages carry.
-    private var handlers: HandlerRegistry {
+    private func handlers(on database: Database) -> HandlerRegistry {
+        let conversations = ConversationHandler(
+            store: database.store,
+            analyser: NoAnalyser(),
+            weights: settings.weights,
+            batchLimit: settings.batchMax,
+            taskTimeout: settings.taskTimeout,
+            holdLimit: settings.holdLimit,
+            outage: database.outage,
+            logger: logger
+        )
+        return HandlerRegistry(untyped: conversations, byType: [:])
+    }
+
+    private func logStart() {
+        logger.notice(
+            "worker.started",
+            metadata: [
+                "version": "\(amityVersion)", "queue": "\(settings.topology.names.main)",
+                "threads": .stringConvertible(settings.concurrency),
+                "batch_max": .stringConvertible(settings.batchMax),
+                "prefetch": .stringConvertible(settings.prefetch),
+                "sessions_max": .stringConvertible(settings.databaseSessionsMax),
+            ]
+        )
+    }
+}
+
+/// What of a worker hangs on the database.
+private struct Database {
+    let store: ConversationStore
+    let outage: DatabaseOutage
+    let crashes: DatabaseCrashLedger
+    let upkeep: Upkeep
+
+    init(
+        _ settings: WorkerSettings,
+        intake: Intake,
+        _ readiness: Readiness,
+        _ drain: DrainSignal,
+        _ logger: Logger
+    ) {
         let sessions = SessionPool(
             target: settings.database,
             limit: settings.databaseSessionsMax,
             applicationName: "amity",
             statementTimeout: settings.taskTimeout
         )
-        let conversations = ConversationHandler(
-            store: ConversationStore(sessions: sessions),
-            analyser: NoAnalyser(),
-            weights: settings.weights,
-            batchLimit: settings.batchMax,
-            taskTimeout: settings.taskTimeout,
+        store = ConversationStore(sessions: sessions)
+        outage = DatabaseOutage(intake: intake, readiness: readiness, logger: logger)
+        crashes = DatabaseCrashLedger(
+            sessions: sessions,
+            outage: outage,
+            process: UUID().uuidString,
             logger: logger
         )
-        return HandlerRegistry(untyped: conversations, byType: [:])
+        let sweeper = Sweeper(
+            sessions: sessions,
+            endpoint: settings.endpoint,
+            topology: settings.topology,
+            after: settings.sweepAfter,
+            taskTimeout: settings.taskTimeout,
+            maxAttempts: settings.maxAttempts,
+            longQueue: Int(settings.prefetch),
+            logger: logger
+        )
+        upkeep = Upkeep(
+            store: store,
+            sweeper: sweeper,
+            outage: outage,
+            settings: settings,
+            drain: drain,
+            logger: logger
+        )
     }
 }
 

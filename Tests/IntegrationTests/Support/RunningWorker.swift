@@ -39,6 +39,8 @@ final class RunningWorker {
         try eventually("the worker consumes") { !events("consumer.started").isEmpty }
     }
 
+    var isRunning: Bool { process.isRunning }
+
     func signal(_ signal: Int32) {
         kill(process.processIdentifier, signal)
     }

@@ -168,6 +168,19 @@ final class Scene {
 
     /// Publishes bodies as they are and waits for the broker's confirms.
     func publish(_ bodies: [[UInt8]], _ properties: MessageProperties = .init()) throws {
+        try publish(bodies, properties, to: name)
+    }
+
+    /// Puts a letter into the dead-letter queue.
+    func bury(_ body: [UInt8], _ properties: MessageProperties) throws {
+        try publish([body], properties, to: deadLetters.name)
+    }
+
+    private func publish(
+        _ bodies: [[UInt8]],
+        _ properties: MessageProperties,
+        to queue: String
+    ) throws {
         let publisher = Publisher(
             endpoint: settings.endpoint,
             topology: settings.topology,
@@ -178,7 +191,7 @@ final class Scene {
         defer { publisher.stop() }
         let answered = DispatchSemaphore(value: 0)
         for body in bodies {
-            publisher.publish(Message(properties: properties, body: body), routingKey: name) {
+            publisher.publish(Message(properties: properties, body: body), routingKey: queue) {
                 #expect($0 == .confirmed)
                 answered.signal()
             }

@@ -1,0 +1,163 @@
+import Logging
+import Postgres
+import Synchronization
+import WorkerRuntime
+
+/// The crash ledger of all workers, in two tables of Amity's own. Keys are hashes: nothing of a message
+/// is in them.
+package final class DatabaseCrashLedger: CrashLedger {
+    private let sessions: SessionPool
+    private let outage: DatabaseOutage
+    /// Names this process among all that ever were.
+    private let process: String
+    private let isMissing = Atomic(false)
+    private let logger: Logger
+
+    package init(sessions: SessionPool, outage: DatabaseOutage, process: String, logger: Logger) {
+        self.sessions = sessions
+        self.outage = outage
+        self.process = process
+        self.logger = logger
+    }
+
+    package func take(_ keys: [MessageKey], in context: HandlerContext) -> [CrashRecord]? {
+        let texts = Parameter.textArray(keys.map(\.description))
+        let me = Parameter.text(process)
+        let answer = persistently(in: context) { session throws(PostgresError) in
+            let rows = try session.flight([
+                (Self.findSuspects, [texts, me]),
+                (Self.take, [me, .integer(context.slot), texts]),
+            ])[0]
+            var crashes: [String: Int] = [:]
+            for row in 0..<rows.count {
+                crashes[rows.string(row, 0) ?? ""] = rows.integer(row, 1)
+            }
+            return crashes
+        }
+        switch answer {
+        case .drained: return nil
+        case .off: return keys.map { _ in .clear }
+        case .done(let crashes):
+            return keys.map { key in
+                crashes[key.description].map { .suspect(crashes: $0) } ?? .clear
+            }
+        }
+    }
+
+    package func release(in context: HandlerContext) {
+        _ = persistently(in: context) { [process] session throws(PostgresError) in
+            _ = try session.flight([
+                (Self.release, [.text(process), .integer(context.slot)])
+            ])
+        }
+    }
+
+    package func charge(_ key: MessageKey, in context: HandlerContext) -> Bool {
+        let answer = persistently(in: context) { session throws(PostgresError) in
+            _ = try session.flight([(Self.charge, [.text(key.description)])])
+        }
+        if case .drained = answer { return false }
+        return true
+    }
+
+    package func acquit(_ key: MessageKey, in context: HandlerContext) {
+        _ = persistently(in: context) { session throws(PostgresError) in
+            _ = try session.flight([(Self.acquit, [.text(key.description)])])
+        }
+    }
+
+    /// Forgets this process, which ends in peace, and what is long past.
+    package func close() {
+        do throws(PostgresError) {
+            try sessions.withSession { [process] session throws(PostgresError) in
+                _ = try session.flight([(Self.releaseAll, [.text(process)])])
+            }
+        } catch {
+            // Its last messages run alone once, then.
+            logger.debug("crash-attribution.not-closed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Persistence
+
+    private enum Answer<Value> {
+        case done(Value)
+        /// The tables are not there, or not for us.
+        case off
+        case drained
+    }
+
+    /// Tries until it has an answer: a ledger that is skipped while the database is away would not
+    /// know who brought down the next worker.
+    private func persistently<Value: Sendable>(
+        in context: HandlerContext,
+        _ body: @Sendable (inout Session) throws(PostgresError) -> Value
+    ) -> Answer<Value> {
+        var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
+        var hold: DatabaseOutage.Hold?
+        while true {
+            do throws(PostgresError) {
+                let value = try sessions.withSession(preferring: context.slot, body)
+                outage.ended()
+                return .done(value)
+            } catch {
+                if error.kind == .unavailable {
+                    outage.began(error, &hold)
+                } else if error.kind != .conflict {
+                    return off(error)
+                }
+                if context.drain.wait(for: pause.next()) { return .drained }
+            }
+        }
+    }
+
+    private func off<Value>(_ error: PostgresError) -> Answer<Value> {
+        if !isMissing.exchange(true, ordering: .relaxed) {
+            logger.warning(
+                "crash-attribution.off",
+                metadata: ["error": "\(error)", "remedy": "amity migrate, deploy/grants.sql"]
+            )
+        }
+        return .off
+    }
+
+    // MARK: Statements
+
+    /// $1 keys, $2 this process: what another process has, or had when it died, in hand, and what has
+    /// killed before, with how often.
+    private static let findSuspects = Statement(
+        "find_suspects",
+        """
+        SELECT key, coalesce(crashes, 0)
+        FROM unnest($1::text[]) AS key LEFT JOIN amity_crashes USING (key)
+        WHERE crashes > 0
+           OR EXISTS (SELECT 1 FROM amity_in_hand WHERE process <> $2 AND key = ANY (keys))
+        """
+    )
+    private static let take = Statement(
+        "take_in_hand",
+        """
+        INSERT INTO amity_in_hand (process, thread, keys) VALUES ($1, $2, $3::text[])
+        ON CONFLICT (process, thread) DO UPDATE SET keys = excluded.keys, taken_at = now()
+        """
+    )
+    private static let release = Statement(
+        "release_from_hand",
+        "DELETE FROM amity_in_hand WHERE process = $1 AND thread = $2"
+    )
+    private static let releaseAll = Statement(
+        "release_all_from_hand",
+        "DELETE FROM amity_in_hand WHERE process = $1"
+    )
+    private static let charge = Statement(
+        "charge_crash",
+        """
+        INSERT INTO amity_crashes AS stored (key, crashes) VALUES ($1, 1)
+        ON CONFLICT (key) DO UPDATE SET crashes = stored.crashes + 1, charged_at = now()
+        """
+    )
+    private static let acquit = Statement(
+        "acquit_of_crash",
+        "UPDATE amity_crashes SET crashes = crashes - 1 WHERE key = $1"
+    )
+}

@@ -1,0 +1,107 @@
+import AMQP
+import Foundation
+import Logging
+import Postgres
+import WorkerRuntime
+
+/// What a worker does beside its messages, on a thread of its own: asks whether the database answers,
+/// sweeps what was lost, throws away dead letters that are too old.
+final class Upkeep: Sendable {
+    private let store: ConversationStore
+    private let sweeper: Sweeper
+    private let outage: DatabaseOutage
+    private let settings: WorkerSettings
+    private let drain: DrainSignal
+    private let logger: Logger
+
+    init(
+        store: ConversationStore,
+        sweeper: Sweeper,
+        outage: DatabaseOutage,
+        settings: WorkerSettings,
+        drain: DrainSignal,
+        logger: Logger
+    ) {
+        self.store = store
+        self.sweeper = sweeper
+        self.outage = outage
+        self.settings = settings
+        self.drain = drain
+        self.logger = logger
+    }
+
+    /// - Parameter onStopped: called on its thread after the drain has begun.
+    func start(onStopped: @escaping @Sendable () -> Void) {
+        startThread(name: "amity-upkeep", stackBytes: Publisher.stackBytes) {
+            self.run()
+            onStopped()
+        }
+    }
+
+    private func run() {
+        // Not all replicas at once.
+        var nextSweep = ContinuousClock.now + sweepInterval * Double.random(in: 0.1...1)
+        var nextExpiry = ContinuousClock.now
+        var pause: Duration = .zero
+        while !drain.wait(for: pause) {
+            let answers = probe()
+            pause = min(answers ? .seconds(5) : .seconds(1), sweepInterval)
+            if answers, settings.sweepAfter > .zero, nextSweep <= .now {
+                nextSweep = .now + sweepInterval
+                sweep()
+            }
+            if settings.deadLetterRetentionDays > 0, nextExpiry <= .now {
+                nextExpiry = .now + .seconds(3600)
+                expireDeadLetters()
+            }
+        }
+    }
+
+    private var sweepInterval: Duration {
+        max(.seconds(1), min(.seconds(60), settings.sweepAfter / 10))
+    }
+
+    /// Runs the first statement of every message, for no message.
+    private func probe() -> Bool {
+        do throws(PostgresError) {
+            _ = try store.load([], on: 0)
+            outage.ended()
+            return true
+        } catch {
+            if error.isOutage { outage.began(error) }
+            return false
+        }
+    }
+
+    private func sweep() {
+        do {
+            let swept = try sweeper.sweep(drain)
+            if swept > 0 {
+                logger.notice(
+                    "sweep.requeued",
+                    metadata: ["conversations": .stringConvertible(swept)]
+                )
+            }
+        } catch {
+            logger.warning("sweep.failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func expireDeadLetters() {
+        var filter = DeadLetterFilter()
+        let days = Double(settings.deadLetterRetentionDays)
+        filter.before = Date(timeIntervalSinceNow: -days * 86400)
+        do {
+            let office = DeadLetterOffice(settings: settings, logger: logger)
+            let purged = try office.purge(filter)
+            if purged > 0 {
+                logger.notice(
+                    "dead-letters.expired",
+                    metadata: ["letters": .stringConvertible(purged)]
+                )
+            }
+        } catch {
+            logger.warning("dead-letters.not-expired", metadata: ["error": "\(error)"])
+        }
+    }
+}

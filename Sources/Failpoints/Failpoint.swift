@@ -1,0 +1,50 @@
+#if DEBUG
+    import Glibc
+    import Synchronization
+#endif
+
+/// Places at which a test may have the process die, as `kill -9` would: what is only in memory is
+/// gone. Debug builds obey `AMITY_FAILPOINT=<name>:<n>`, to die the nth time that place is passed, and
+/// `AMITY_KILLER=<id>`, to die whenever that conversation is scored. Release builds have none of it.
+package enum Failpoint: String, CaseIterable, Sendable {
+    case received
+    case attemptRecorded = "attempt-recorded"
+    case loaded
+    case written
+    case commitSent = "commit-sent"
+    case committed
+    case completionPosted = "completion-posted"
+    case ackSent = "ack-sent"
+    case retryPublished = "retry-published"
+    case retryConfirmed = "retry-confirmed"
+
+    #if DEBUG
+        private static let variables = (
+            failpoint: getenv("AMITY_FAILPOINT").map { String(cString: $0) },
+            killer: getenv("AMITY_KILLER").map { String(cString: $0) }
+        )
+        private static let passed = Atomic(0)
+        /// The place, and how often it may be passed and survived.
+        private static let armed: (place: Failpoint, times: Int)? = {
+            guard let parts = variables.failpoint?.split(separator: ":"), parts.count == 2 else {
+                return nil
+            }
+            guard let place = Failpoint(rawValue: String(parts[0])), let times = Int(parts[1])
+            else { preconditionFailure("AMITY_FAILPOINT names no place and number") }
+            return (place, times)
+        }()
+
+        package func hit() {
+            guard let (place, times) = Self.armed, place == self else { return }
+            let count = Self.passed.add(1, ordering: .relaxed).newValue
+            if count >= times { kill(getpid(), SIGKILL) }
+        }
+
+        package static func scores(_ conversation: @autoclosure () -> String) {
+            if let killer = variables.killer, conversation() == killer { kill(getpid(), SIGKILL) }
+        }
+    #else
+        @inlinable package func hit() {}
+        @inlinable package static func scores(_ conversation: @autoclosure () -> String) {}
+    #endif
+}
