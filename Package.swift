@@ -78,10 +78,11 @@ let package = Package(
             resources: [.copy("golden")],
             swiftSettings: strict
         ),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
-                "WorkerRuntime",
+                "TestSupport", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -100,7 +101,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "Amity", "AmityCLI", "Failpoints", "Postgres", "WorkerRuntime",
+                "AMQP", "Amity", "AmityCLI", "Failpoints", "Postgres", "TestSupport",
+                "WorkerRuntime",
             ],
             resources: [.copy("schemas")],
             swiftSettings: strict

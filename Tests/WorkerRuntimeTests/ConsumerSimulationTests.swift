@@ -1,5 +1,6 @@
 import DequeModule
 import Foundation
+import TestSupport
 import Testing
 
 @testable import WorkerRuntime

@@ -203,6 +203,16 @@ final class Scene {
         try publish(ids.map { Array(#"{"conversation_id":"\#($0)"}"#.utf8) })
     }
 
+    /// Whether nothing is under way: the queue and its delay queues are empty. Looked at twice, for what
+    /// moves from one to the other in between.
+    func isQuiet() throws -> Bool {
+        try (0..<2).allSatisfy { _ in
+            try TestQueue.counts().allSatisfy { queue, messages in
+                messages == 0 || queue != name && !queue.hasPrefix("\(name).retry.")
+            }
+        }
+    }
+
     var queue: TestQueue { TestQueue(name: name, endpoint: settings.endpoint) }
     var deadLetters: TestQueue { TestQueue(name: "\(name).dead", endpoint: settings.endpoint) }
 }

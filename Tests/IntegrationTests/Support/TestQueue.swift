@@ -19,14 +19,24 @@ struct TestQueue {
     /// Whether nothing is in it, ready or delivered and not settled yet.
     func isDrained() throws -> Bool {
         if try ready() > 0 { return false }
-        return try Servers.rabbitmqctl(
+        return try Self.counts()[name] == 0
+    }
+
+    /// Messages in every queue of the broker, ready or delivered and not settled yet.
+    static func counts() throws -> [String: Int] {
+        let list = try Servers.rabbitmqctl(
             "--quiet",
             "list_queues",
             "--no-table-headers",
             "name",
             "messages"
         )
-        .split(separator: "\n").contains("\(name)\t0")
+        let pairs = list.split(separator: "\n").map { $0.split(separator: "\t") }
+        return Dictionary(
+            uniqueKeysWithValues: pairs.compactMap { pair in
+                pair.count == 2 ? (String(pair[0]), Int(pair[1]) ?? -1) : nil
+            }
+        )
     }
 
     /// Makes the queue as somebody else would have.
