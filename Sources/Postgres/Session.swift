@@ -5,6 +5,8 @@ import Glibc
 package struct Session: ~Copyable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
+    /// How long one answer may take: the server gives its statement up before.
+    private let patience: Duration
     /// Whether an answer is owing or the link is gone. Such a session is only good for closing.
     package private(set) var isBroken = false
 
@@ -29,6 +31,10 @@ package struct Session: ~Copyable {
         ("keepalives_count", "3"), ("tcp_user_timeout", "10000"), ("client_encoding", "UTF8"),
     ]
 
+    /// How much later than the server's own limit an answer may come. Chosen: the way of an answer,
+    /// and a server that is slow to notice.
+    private static let grace = Duration.seconds(5)
+
     /// Connects.
     ///
     /// - Parameters:
@@ -48,13 +54,16 @@ package struct Session: ~Copyable {
             withCStrings(keywords.map(\.1)) { values in PQconnectdbParams(names, values, 0) }
         }
         guard let opened else { throw .link("out of memory", during: "connect") }
-        guard PQstatus(opened) == CONNECTION_OK, PQenterPipelineMode(opened) == 1 else {
+        guard PQstatus(opened) == CONNECTION_OK, PQenterPipelineMode(opened) == 1,
+            PQsetnonblocking(opened, 1) == 0
+        else {
             defer { PQfinish(opened) }  // A failed init runs no deinit.
             throw .link(String(cString: PQerrorMessage(opened)), during: "connect")
         }
         // Notices may quote rows; libpq would print them to standard error.
         PQsetNoticeReceiver(opened, { _, _ in }, nil)
         connection = opened
+        patience = statementTimeout + Self.grace
     }
 
     deinit { PQfinish(connection) }
@@ -62,7 +71,9 @@ package struct Session: ~Copyable {
     /// Sends all statements in one go, then reads all answers: one round trip.
     ///
     /// A failed statement makes the server skip the rest. If that leaves a transaction open it is
-    /// rolled back here, and the session is as good as new; if the link is gone, `isBroken`.
+    /// rolled back here, and the session is as good as new; if the link is gone, `isBroken`. So it is
+    /// after an answer that took longer than any statement may: whatever is between us and the
+    /// server may go on accepting what we send, for ever.
     ///
     /// - Returns: one result for each statement, in order.
     package mutating func flight(
@@ -77,6 +88,8 @@ package struct Session: ~Copyable {
             }
             try sent(execute(statement, parameters), statement)
             expected.append((statement.name, false))
+            // Each answer comes when its statement is done, so that each has a time limit of its own.
+            try sent(PQsendFlushRequest(connection), statement)
         }
         guard PQpipelineSync(connection) == 1 else { throw broken(during: "sync") }
         do throws(PostgresError) {
@@ -113,7 +126,7 @@ package struct Session: ~Copyable {
         var rows: [Rows] = []
         var failure: PostgresError?
         for (operation, preparing) in expected {
-            guard let result = PQgetResult(connection) else { throw broken(during: operation) }
+            guard let result = try next(during: operation) else { throw broken(during: operation) }
             let status = PQresultStatus(result)
             switch status {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
@@ -127,12 +140,12 @@ package struct Session: ~Copyable {
                 PQclear(result)
             }
             // Each answer ends with a null; a link that breaks here shows at the sync.
-            while let extra = PQgetResult(connection) { PQclear(extra) }
+            while let extra = try next(during: operation) { PQclear(extra) }
             if PQstatus(connection) == CONNECTION_BAD {
                 throw failure ?? broken(during: operation)
             }
         }
-        guard let sync = PQgetResult(connection) else {
+        guard let sync = try next(during: "sync") else {
             isBroken = true
             throw failure ?? broken(during: "sync")
         }
@@ -140,6 +153,28 @@ package struct Session: ~Copyable {
         guard PQresultStatus(sync) == PGRES_PIPELINE_SYNC else { throw broken(during: "sync") }
         if let failure { throw failure }
         return rows
+    }
+
+    /// `PQgetResult`, which has no time limit, called once it need not wait.
+    private mutating func next(during operation: String) throws(PostgresError) -> OpaquePointer? {
+        let deadline = ContinuousClock.now + patience
+        while true {
+            let unsent = PQflush(connection) == 1
+            if PQisBusy(connection) == 0 { break }
+            let left = Int32(
+                clamping: Int64(ContinuousClock.now.duration(to: deadline) / .milliseconds(1))
+            )
+            if left <= 0 {
+                isBroken = true
+                throw .link("nothing in \(patience / .seconds(1)) s", during: operation)
+            }
+            let events = Int16(unsent ? POLLIN | POLLOUT : POLLIN)
+            var socket = pollfd(fd: PQsocket(connection), events: events, revents: 0)
+            _ = poll(&socket, 1, left)
+            // A link that is gone: the result says so.
+            if PQconsumeInput(connection) == 0 { break }
+        }
+        return PQgetResult(connection)
     }
 
     /// After an error the server still holds the transaction open, and its locks.
