@@ -19,14 +19,20 @@ struct TestQueue {
     /// Whether nothing is in it, ready or delivered and not settled yet.
     func isDrained() throws -> Bool {
         if try ready() > 0 { return false }
-        return try Servers.rabbitmqctl(
+        return try unsettled() == 0
+    }
+
+    /// Messages in it, ready or delivered and not settled yet; nil when there is no such queue.
+    func unsettled() throws -> Int? {
+        try Servers.rabbitmqctl(
             "--quiet",
             "list_queues",
             "--no-table-headers",
             "name",
             "messages"
         )
-        .split(separator: "\n").contains("\(name)\t0")
+        .split(separator: "\n").map { $0.split(separator: "\t") }
+        .first { $0[0] == name }.flatMap { Int($0[1]) }
     }
 
     /// Makes the queue as somebody else would have.
