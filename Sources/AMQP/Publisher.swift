@@ -153,7 +153,9 @@ package final class Publisher: Sendable {
             bell.wait(orReadable: connection.descriptor, timeout: min(limit, due ?? limit))
             window.add(requests.drain())
         }
-        try connection.close()
+        // A broker that has not confirmed may be one that reads nothing, for want of memory or disk:
+        // its answer to a goodbye would cost the drain ten seconds more.
+        if window.count == 0 { try connection.close() }
     }
 
     private func take(

@@ -6,6 +6,8 @@ import Glibc
 package struct Session: ~Copyable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
+    /// How long the answers to one flight may take in all.
+    private let patience: Duration
     /// Whether an answer is owing or the link is gone. Such a session is only good for closing.
     package private(set) var isBroken = false
 
@@ -30,6 +32,12 @@ package struct Session: ~Copyable {
         ("keepalives_count", "3"), ("tcp_user_timeout", "10000"), ("client_encoding", "UTF8"),
     ]
 
+    /// For a flight whose statements are given up one after the other, and a server that is slow to
+    /// notice. Chosen.
+    private static func patience(_ statementTimeout: Duration) -> Duration {
+        statementTimeout * 2 + .seconds(5)
+    }
+
     /// Connects.
     ///
     /// - Parameters:
@@ -49,13 +57,16 @@ package struct Session: ~Copyable {
             withCStrings(keywords.map(\.1)) { values in PQconnectdbParams(names, values, 0) }
         }
         guard let opened else { throw .link("out of memory", during: "connect") }
-        guard PQstatus(opened) == CONNECTION_OK, PQenterPipelineMode(opened) == 1 else {
+        guard PQstatus(opened) == CONNECTION_OK, PQenterPipelineMode(opened) == 1,
+            PQsetnonblocking(opened, 1) == 0
+        else {
             defer { PQfinish(opened) }  // A failed init runs no deinit.
             throw .link(String(cString: PQerrorMessage(opened)), during: "connect")
         }
         // Notices may quote rows; libpq would print them to standard error.
         PQsetNoticeReceiver(opened, { _, _ in }, nil)
         connection = opened
+        patience = Self.patience(statementTimeout)
     }
 
     deinit { PQfinish(connection) }
@@ -63,7 +74,9 @@ package struct Session: ~Copyable {
     /// Sends all statements in one go, then reads all answers: one round trip.
     ///
     /// A failed statement makes the server skip the rest. If that leaves a transaction open it is
-    /// rolled back here, and the session is as good as new; if the link is gone, `isBroken`.
+    /// rolled back here, and the session is as good as new; if the link is gone, `isBroken`. So it is
+    /// after an answer that took longer than any statement may: whatever is between us and the
+    /// server may go on accepting what we send, for ever.
     ///
     /// - Returns: one result for each statement, in order.
     package mutating func flight(
@@ -82,10 +95,12 @@ package struct Session: ~Copyable {
         guard PQpipelineSync(connection) == 1 else { throw broken(during: "sync") }
         if statements.last?.0.name == Statement.commit.name { Failpoint.commitSent.hit() }
         do throws(PostgresError) {
-            return try answers(to: expected)
+            return try answers(to: expected, by: .now + patience)
         } catch {
-            // "cached plan must not change result type": what is prepared here is outdated.
-            if error.sqlState == "0A000" { isBroken = true }
+            // "cached plan must not change result type": what is prepared here is outdated. And a
+            // server that is read-only or out of resources may stay so for its old sessions, while
+            // its address already leads to another.
+            if error.sqlState == "0A000" || error.kind == .unavailable { isBroken = true }
             if !isBroken { try recover() }
             throw error
         }
@@ -110,12 +125,15 @@ package struct Session: ~Copyable {
     }
 
     private mutating func answers(
-        to expected: [(operation: String, preparing: Bool)]
+        to expected: [(operation: String, preparing: Bool)],
+        by deadline: ContinuousClock.Instant
     ) throws(PostgresError) -> [Rows] {
         var rows: [Rows] = []
         var failure: PostgresError?
         for (operation, preparing) in expected {
-            guard let result = PQgetResult(connection) else { throw broken(during: operation) }
+            guard let result = try next(during: operation, by: deadline) else {
+                throw broken(during: operation)
+            }
             let status = PQresultStatus(result)
             switch status {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
@@ -129,12 +147,12 @@ package struct Session: ~Copyable {
                 PQclear(result)
             }
             // Each answer ends with a null; a link that breaks here shows at the sync.
-            while let extra = PQgetResult(connection) { PQclear(extra) }
+            while let extra = try next(during: operation, by: deadline) { PQclear(extra) }
             if PQstatus(connection) == CONNECTION_BAD {
                 throw failure ?? broken(during: operation)
             }
         }
-        guard let sync = PQgetResult(connection) else {
+        guard let sync = try next(during: "sync", by: deadline) else {
             isBroken = true
             throw failure ?? broken(during: "sync")
         }
@@ -142,6 +160,30 @@ package struct Session: ~Copyable {
         guard PQresultStatus(sync) == PGRES_PIPELINE_SYNC else { throw broken(during: "sync") }
         if let failure { throw failure }
         return rows
+    }
+
+    /// `PQgetResult`, which has no time limit, called once it need not wait.
+    private mutating func next(
+        during operation: String,
+        by deadline: ContinuousClock.Instant
+    ) throws(PostgresError) -> OpaquePointer? {
+        while true {
+            let unsent = PQflush(connection) == 1
+            if PQisBusy(connection) == 0 { break }
+            let left = Int32(
+                clamping: Int64(ContinuousClock.now.duration(to: deadline) / .milliseconds(1))
+            )
+            if left <= 0 {
+                isBroken = true
+                throw .link("nothing in \(patience / .seconds(1)) s", during: operation)
+            }
+            let events = Int16(unsent ? POLLIN | POLLOUT : POLLIN)
+            var socket = pollfd(fd: PQsocket(connection), events: events, revents: 0)
+            _ = poll(&socket, 1, left)
+            // A link that is gone: the result says so.
+            if PQconsumeInput(connection) == 0 { break }
+        }
+        return PQgetResult(connection)
     }
 
     /// After an error the server still holds the transaction open, and its locks.

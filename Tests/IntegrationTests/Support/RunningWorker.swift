@@ -5,9 +5,18 @@ import Testing
 final class RunningWorker {
     private let process = Process()
     private let logFile: TemporaryFile
+    /// Kept for as long as the worker needs it.
+    private let proxy: Proxy?
 
-    /// - Parameter log: where it logs instead of where the test can read it.
-    init(environment: [String: String], log: FileHandle? = nil) throws {
+    /// - Parameters:
+    ///   - proxy: through which it reaches a server.
+    ///   - log: where it logs instead of where the test can read it.
+    init(
+        environment: [String: String],
+        through proxy: Proxy? = nil,
+        log: FileHandle? = nil
+    ) throws {
+        self.proxy = proxy
         logFile = try TemporaryFile()
         process.executableURL = Command.amity
         process.arguments = ["worker"]
@@ -37,6 +46,16 @@ final class RunningWorker {
 
     func waitUntilConsuming() throws {
         try eventually("the worker consumes") { !events("consumer.started").isEmpty }
+    }
+
+    /// Waits for its session of that number, 1 for the first; not longer than is promised after a
+    /// fault of the broker.
+    func resumes(session: Int, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        try eventually(
+            "the worker consumes again",
+            within: .seconds(30),
+            sourceLocation: sourceLocation
+        ) { events("consumer.started").count >= session }
     }
 
     var isRunning: Bool { process.isRunning }

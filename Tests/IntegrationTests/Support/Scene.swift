@@ -24,6 +24,7 @@ final class Scene {
     let name: String
     let settings: WorkerSettings
     private let variables: [String: String]
+    private let owner: ConnectionTarget
     private var session: Session
     private var statements = 0
 
@@ -62,13 +63,14 @@ final class Scene {
         let variables = variables
         settings = try WorkerSettings(SettingValues { variables[$0] })
         session = try Session(to: owner, applicationName: "test")
+        self.owner = owner
         self.name = name
     }
 
     deinit {
         do {
             // A test that failed may have left its own transaction open, with locks.
-            _ = try session.flight([(.rollback, [])])
+            try reconnect()
             try Servers.psql(["-c", "DROP SCHEMA \(name) CASCADE", "-c", "DROP ROLE \(name)"])
         } catch {
             Issue.record(error, "the schema of a test could not be dropped")
@@ -96,6 +98,11 @@ final class Scene {
         return try session.flight([(Statement("test_\(statements)", text), parameters)])[0]
     }
 
+    /// Begins a new session, with none of the old one's locks: that one may have died with its server.
+    func reconnect() throws {
+        session = try Session(to: owner, applicationName: "test")
+    }
+
     func count(_ condition: String) throws -> Int {
         try sql("SELECT count(*) FROM conversation_events WHERE \(condition)").integer(0, 0) ?? -1
     }
@@ -107,15 +114,44 @@ final class Scene {
         try sql(statement)
     }
 
+    /// From now on every transaction that scores waits at the server, its COMMIT already sent, until
+    /// `release`: so the test decides what happens between a commit and its ack.
+    func holdCommits() throws {
+        try sql(
+            """
+            CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$
+            BEGIN
+                PERFORM pg_advisory_xact_lock_shared(hashtext(current_schema));
+                RETURN NEW;
+            END $$
+            """
+        )
+        try sql(
+            """
+            CREATE TRIGGER wait BEFORE UPDATE ON conversation_events
+            FOR EACH ROW EXECUTE FUNCTION wait()
+            """
+        )
+        try holdAgain()
+    }
+
+    /// The same once more, after `release`.
+    func holdAgain() throws { try sql("SELECT pg_advisory_lock(hashtext(current_schema))") }
+
+    func release() throws { try sql("SELECT pg_advisory_unlock(hashtext(current_schema))") }
+
     /// Whether a worker of this test waits for a lock.
-    func isSomebodyWaiting() throws -> Bool {
+    func isSomebodyWaiting() throws -> Bool { try waiting() > 0 }
+
+    /// How many sessions of workers of this test wait for a lock.
+    func waiting() throws -> Int {
         try sql(
             """
             SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
             WHERE NOT granted AND usename = $1
             """,
             .text(name)
-        ).count > 0
+        ).count
     }
 
     func addConversation(
@@ -140,6 +176,13 @@ final class Scene {
         )
     }
 
+    /// Conversations c0, c1, … of one turn each, of four users in turn.
+    func addConversations(_ count: Int) throws {
+        for number in 0..<count {
+            try addConversation("c\(number)", user: "user-\(number % 4)")
+        }
+    }
+
     static let oneTurn = #"[{"speaker":"pika","turn_id":1,"text":"Hi"},{"speaker":"user"}]"#
 
     func score(of user: String = "user") throws -> Double? {
@@ -150,6 +193,34 @@ final class Scene {
         return rows.count == 0 ? nil : rows.double(0, 0)
     }
 
+    /// Waits until as many conversations of one turn are done as there are, then looks for any that
+    /// was lost, counted twice, or blamed for a fault that was not its own.
+    ///
+    /// - Parameter limit: until the last is done.
+    func expectEachToCountOnce(
+        _ count: Int,
+        by workers: RunningWorker...,
+        within limit: Duration = .seconds(30),
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        try eventually("all are processed", within: limit, sourceLocation: sourceLocation) {
+            try self.count("status = 'PROCESSED'") == count
+        }
+        try eventually("every delivery is settled", sourceLocation: sourceLocation) {
+            try queue.isDrained()
+        }
+        let sum = try sql("SELECT sum(friendship_score)::bigint FROM friendship_status")
+        #expect(sum.integer(0, 0) == count, sourceLocation: sourceLocation)
+        #expect(try self.count("attempt_count = 1") == count, sourceLocation: sourceLocation)
+        #expect(try deadLetters.ready() == 0, sourceLocation: sourceLocation)
+        for worker in workers {
+            #expect(worker.isRunning, sourceLocation: sourceLocation)
+            for event in ["message.retry-scheduled", "message.dead-lettered"] {
+                #expect(worker.events(event).isEmpty, sourceLocation: sourceLocation)
+            }
+        }
+    }
+
     // MARK: Programs
 
     func amity(_ arguments: [String], input: String = "") throws -> Command.Result {
@@ -157,11 +228,18 @@ final class Scene {
     }
 
     /// Starts the daemon as a process of its own; it is gone with the test at the latest.
+    ///
+    /// - Parameter proxy: stands between it and the server whose port it has.
     func startWorker(
         _ extra: [String: String] = [:],
+        through proxy: Proxy? = nil,
         log: FileHandle? = nil
     ) throws -> RunningWorker {
-        try RunningWorker(environment: variables.merging(extra) { _, new in new }, log: log)
+        var environment = variables.merging(extra) { _, new in new }
+        for name in ["RABBITMQ_URL", "DATABASE_URL"] {
+            environment[name] = environment[name].map { proxy?.rerouted($0) ?? $0 }
+        }
+        return try RunningWorker(environment: environment, through: proxy, log: log)
     }
 
     // MARK: Broker
@@ -199,7 +277,9 @@ final class Scene {
         for _ in bodies { try #require(answered.wait(timeout: .now() + 30) == .success) }
     }
 
-    func publish(ids: String...) throws {
+    func publish(ids: String...) throws { try publish(ids: ids) }
+
+    func publish(ids: [String]) throws {
         try publish(ids.map { Array(#"{"conversation_id":"\#($0)"}"#.utf8) })
     }
 

@@ -30,8 +30,46 @@ enum Servers {
         return Dictionary(uniqueKeysWithValues: pairs)
     }
 
+    enum Server: String { case rabbitmq, postgres }
+    /// `stop` is what an administrator does, `kill` a crash.
+    enum Ending: String, CaseIterable { case stop, kill }
+
+    /// Runs `body` while a server is away. It is back when this returns, on its old port with its
+    /// old data, whatever `body` finds.
+    static func without(_ server: Server, _ ending: Ending, _ body: () throws -> Void) throws {
+        try control("\(ending.rawValue)-\(server.rawValue)")
+        let found = Result(catching: body)
+        try control("start-\(server.rawValue)")
+        try found.get()
+    }
+
+    private static func control(_ command: String) throws {
+        let done = try Command.run(
+            root.appending(path: "deploy/servers"),
+            [command, environment["AMITY_SERVERS_DIR"]!]
+        )
+        try #require(done.status == 0, "\(command): \(done.error)")
+    }
+
+    /// The port in one of the URLs.
+    static func port(_ url: String) throws -> UInt16 {
+        let components = try #require(environment[url].flatMap(URLComponents.init(string:)))
+        return UInt16(try #require(components.port))
+    }
+
+    /// How often PostgreSQL has logged a text: the proof that a fault of its own did happen.
+    static func postgresLogCount(_ text: String) throws -> Int {
+        let log = environment["AMITY_SERVERS_DIR"]! + "/log/postgres"
+        return try String(contentsOfFile: log, encoding: .utf8).ranges(of: text).count
+    }
+
     @discardableResult
     static func rabbitmqctl(_ arguments: String...) throws -> String {
+        try rabbitmqctl(arguments)
+    }
+
+    @discardableResult
+    static func rabbitmqctl(_ arguments: [String]) throws -> String {
         let done = try Command.run(
             root.appending(path: "deploy/servers"),
             ["ctl", environment["AMITY_SERVERS_DIR"]!] + arguments

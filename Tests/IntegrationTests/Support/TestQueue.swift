@@ -19,10 +19,13 @@ struct TestQueue {
     /// Whether nothing is in it, ready or delivered and not settled yet.
     func isDrained() throws -> Bool {
         if try ready() > 0 { return false }
-        return try Self.counts()[name] == 0
+        return try unsettled() == 0
     }
 
-    /// Messages in every queue of the broker, ready or delivered and not settled yet.
+    /// Messages in it, ready or delivered and not settled yet; nil when there is no such queue.
+    func unsettled() throws -> Int? { try Self.counts()[name] }
+
+    /// The same of every queue of the broker.
     static func counts() throws -> [String: Int] {
         let list = try Servers.rabbitmqctl(
             "--quiet",

@@ -1,0 +1,206 @@
+import Foundation
+import Testing
+import WorkerRuntime
+
+extension Integration {
+    /// The broker, and the network to it, at their worst. In each test commits are held back at the
+    /// database until the fault has happened: the effect is there, and its ack has nowhere to go.
+    struct BrokerFaults {
+        /// How a worker loses its session.
+        enum Loss: CaseIterable, Sendable {
+            case application, stop, crash, connections
+
+            /// - Parameter body: runs while it is lost, or right after.
+            func happen(_ body: () throws -> Void) throws {
+                switch self {
+                case .application:
+                    try Servers.rabbitmqctl("stop_app")
+                    let found = Result(catching: body)
+                    try Servers.rabbitmqctl("start_app")
+                    try found.get()
+                case .stop: try Servers.without(.rabbitmq, .stop, body)
+                case .crash: try Servers.without(.rabbitmq, .kill, body)
+                case .connections:
+                    try Servers.rabbitmqctl("close_all_connections", "test")
+                    try body()
+                }
+            }
+        }
+
+        /// Fault: the session ends between commits and their acks. Messages are lost with it, count
+        /// twice when they come back, or nobody consumes any more.
+        @Test(arguments: Loss.allCases)
+        func aLostBrokerCostsNoMessageAndNoPoint(loss: Loss) throws {
+            let scene = try Scene(settings: ["HEARTBEAT_SECONDS": "1"])
+            try scene.holdCommits()
+            try scene.addConversations(30)
+            try scene.publish(ids: (0..<20).map { "c\($0)" })
+            let worker = try scene.startWorker()
+            try eventually("commits wait") { try scene.isSomebodyWaiting() }
+            try loss.happen {
+                try eventually("the worker says so") {
+                    worker.events("consumer.connection-lost").first?["level"] as? String == "error"
+                }
+                try scene.release()
+                try eventually("what was held is committed") {
+                    try scene.count("status = 'PROCESSED'") > 0
+                }
+            }
+            try worker.resumes(session: 2)
+            try scene.publish(ids: (20..<30).map { "c\($0)" })
+            try scene.expectEachToCountOnce(30, by: worker)
+            #expect(!worker.events("consumer.stale-completion").isEmpty, "no ack came too late")
+        }
+
+        enum Partition: CaseIterable, Sendable {
+            case both, toBroker, toWorker
+
+            var directions: Set<Proxy.Direction> {
+                switch self {
+                case .both: [.toServer, .toClient]
+                case .toBroker: [.toServer]
+                case .toWorker: [.toClient]
+                }
+            }
+        }
+
+        /// Fault: the network loses everything, or everything one way, and no connection closes.
+        @Test(arguments: Partition.allCases)
+        func aPartitionIsNoticedWithinTwoHeartbeatsAndHeals(partition: Partition) throws {
+            let scene = try Scene(settings: ["HEARTBEAT_SECONDS": "1"])
+            let proxy = try Proxy(to: Servers.port("RABBITMQ_URL"))
+            try scene.holdCommits()
+            try scene.addConversations(30)
+            try scene.publish(ids: (0..<20).map { "c\($0)" })
+            let worker = try scene.startWorker(through: proxy)
+            try eventually("commits wait") { try scene.isSomebodyWaiting() }
+            proxy.stall(partition.directions)
+            // One more for the half a heartbeat after which each side looks, and for a slow machine.
+            try eventually("the worker says so", within: .seconds(2 + 2)) {
+                !worker.events("consumer.connection-lost").isEmpty
+            }
+            #expect(proxy.held > 0)
+            try scene.release()
+            try eventually("what was held is committed") {
+                try scene.count("status = 'PROCESSED'") > 0
+            }
+            proxy.heal()
+            try worker.resumes(session: 2)
+            try scene.publish(ids: (20..<30).map { "c\($0)" })
+            try scene.expectEachToCountOnce(30, by: worker)
+            #expect(!worker.events("consumer.stale-completion").isEmpty, "no ack came too late")
+        }
+
+        /// Fault: a slow link is taken for a dead one, its message delivered anew for ever.
+        @Test func aFrameThatTakesManyHeartbeatsToArriveIsWaitedFor() throws {
+            let scene = try Scene(settings: ["HEARTBEAT_SECONDS": "1"])
+            let proxy = try Proxy(to: Servers.port("RABBITMQ_URL"))
+            try scene.addConversation("c1")
+            let worker = try scene.startWorker(through: proxy)
+            try worker.waitUntilConsuming()
+            proxy.slowDown(toBytesPerSecond: 8000)
+            let begin = ContinuousClock.now
+            try scene.publish([bodyWithAnIgnoredMember("c1", ofBytes: 40_000)])
+            try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
+            #expect(begin.duration(to: .now) > .seconds(4), "the link was not slow")
+            #expect(worker.events("consumer.connection-lost").isEmpty)
+            #expect(worker.events("consumer.started").count == 1)
+        }
+
+        /// Fault: half a frame is taken for a whole one, or waited for on a connection that is gone.
+        @Test func aConnectionMayBeCutAtAnyByte() throws {
+            let scene = try Scene()
+            let proxy = try Proxy(to: Servers.port("RABBITMQ_URL"))
+            let worker = try scene.startWorker(through: proxy)
+            // In a method, a header, a body, at a frame's end, or further on; then in a handshake.
+            let inDeliveries = [1, 5, 8, 30, 61, 75, 90, 100, 127, 150, 191]
+            let inHandshakes = [1, 8, 300, 520, 560, 600]
+            for (number, bytes) in (inDeliveries + inHandshakes).enumerated() {
+                try worker.resumes(session: number + 1)
+                try scene.addConversation("c\(number)", user: "user-\(number % 4)")
+                proxy.cut(afterBytesToClient: bytes)
+                if number >= inDeliveries.count { proxy.dropAll() }
+                try scene.publish(ids: "c\(number)", "c\(number)", "c\(number)")
+                try eventually("the cut") { proxy.cuts == number + 1 }
+            }
+            try scene.expectEachToCountOnce(inDeliveries.count + inHandshakes.count, by: worker)
+        }
+
+        /// Fault: the broker drops the consumer of a deleted queue, and the worker waits for ever.
+        @Test func aDeletedQueueIsNoticedAndMadeAgain() throws {
+            let scene = try Scene()
+            let worker = try scene.startWorker()
+            try worker.waitUntilConsuming()
+            try Servers.rabbitmqctl("delete_queue", scene.name)
+            try worker.resumes(session: 2)
+            let loss = try #require(worker.events("consumer.connection-lost").first)
+            #expect((loss["error"] as? String)?.contains("the broker cancelled") == true)
+            try scene.addConversation("c1")
+            try scene.publish(ids: "c1")
+            try scene.expectEachToCountOnce(1, by: worker)
+        }
+
+        enum Alarm: CaseIterable, Sendable {
+            case memory, disk
+
+            func whileRaised(_ body: () throws -> Void) throws {
+                let (raise, lift) =
+                    switch self {
+                    case .memory:
+                        (
+                            ["set_vm_memory_high_watermark", "0"],
+                            ["set_vm_memory_high_watermark", "0.4"]
+                        )
+                    case .disk:
+                        (["set_disk_free_limit", "1000000GB"], ["set_disk_free_limit", "50MB"])
+                    }
+                try Servers.rabbitmqctl(raise)
+                let found = Result(catching: body)
+                try Servers.rabbitmqctl(lift)
+                try found.get()
+            }
+        }
+
+        /// Fault: a broker short of memory or disk reads nothing from a connection that publishes. If
+        /// acks went that way, or the drain waited for copies, nothing would move until it is over.
+        @Test(arguments: Alarm.allCases)
+        func acksAndADrainGoOnThroughAnAlarmAndCopiesWaitForItsEnd(alarm: Alarm) throws {
+            let scene = try Scene(settings: ["DRAIN_TIMEOUT_SECONDS": "2"])
+            try scene.holdCommits()
+            try scene.addConversation("good")
+            try scene.addConversation("bad", log: "{}")
+            try scene.publish(ids: "good", "bad")
+            let first = try scene.startWorker(["BATCH_MAX": "1"])
+            try eventually("both wait") { try scene.waiting() == 2 }
+            var second: RunningWorker?
+            try alarm.whileRaised {
+                try scene.release()
+                try eventually("the letter waits") {
+                    !first.events("publisher.blocked").isEmpty
+                }
+                try eventually("good is acked, bad is not") { try scene.queue.unsettled() == 1 }
+                #expect(try scene.count("status = 'PROCESSED'") == 1)
+                first.signal(SIGTERM)
+                let begin = ContinuousClock.now
+                #expect(try first.waitForExit() == 0)
+                #expect(begin.duration(to: .now) < .seconds(2 + 5), "the drain outlived its time")
+                #expect(try scene.queue.ready() == 1)
+                #expect(try scene.deadLetters.ready() == 0)
+                second = try scene.startWorker()
+                try eventually("a letter waits again") {
+                    second?.events("publisher.blocked").isEmpty == false
+                }
+            }
+            let letter = try scene.deadLetters.take(1)[0]
+            #expect(letter.header(RetryPolicy.Header.code) == "INVALID_LOG")
+            try eventually("every delivery is settled") { try scene.queue.isDrained() }
+            #expect(second?.events("publisher.connection-lost").isEmpty == true)
+        }
+    }
+}
+
+/// A legal message with a member that nobody reads.
+func bodyWithAnIgnoredMember(_ id: String, ofBytes count: Int) -> [UInt8] {
+    Array(#"{"ignored":""#.utf8) + [UInt8](repeating: UInt8(ascii: "x"), count: count)
+        + Array(#"","conversation_id":"\#(id)"}"#.utf8)
+}
