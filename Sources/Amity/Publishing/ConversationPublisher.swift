@@ -42,9 +42,13 @@ package final class ConversationPublisher: Sendable {
 
     /// Publishes one conversation; blocks while too many are unanswered.
     ///
-    /// - Parameter attempts: runs it has had before; the more, the fewer are left.
+    /// - Parameters:
+    ///   - attempts: runs it has had before; the more, the fewer are left.
+    ///   - isDated: whether the body says when it was enqueued. Two that do not are the same, so that
+    ///     one that kills its worker is known again.
     /// - Returns: false when the broker has confirmed nothing for too long. It was not published.
-    package func publish(_ conversationID: String, attempts: Int = 0) -> Bool {
+    package func publish(_ conversationID: String, attempts: Int = 0, isDated: Bool = true) -> Bool
+    {
         if state.withLock(\.hasGivenUp) { return false }
         guard window.wait(timeout: .now() + patience / .seconds(1)) == .success else {
             state.withLock { $0.hasGivenUp = true }
@@ -58,7 +62,10 @@ package final class ConversationPublisher: Sendable {
             properties.headers[RetryPolicy.Header.attempts] = .integer(Int64(attempts))
         }
         let body = json(
-            Body(conversation_id: conversationID, enqueued_at: Self.enqueuedAt(Date()))
+            Body(
+                conversation_id: conversationID,
+                enqueued_at: isDated ? Self.enqueuedAt(Date()) : nil
+            )
         )
         let number = state.withLock { state in
             state.published += 1
@@ -101,7 +108,7 @@ package final class ConversationPublisher: Sendable {
 
     private struct Body: Encodable {
         var conversation_id: String
-        var enqueued_at: String
+        var enqueued_at: String?
     }
 
     /// ISO 8601 in UTC without a zone, as the service's own publisher writes it.

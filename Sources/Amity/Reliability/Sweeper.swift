@@ -96,7 +96,9 @@ struct Sweeper {
         for one in lost {
             // Whatever its row has been through, it is given one more run.
             let attempts = min(one.attempts, maxAttempts - 1)
-            if !publisher.publish(one.conversationID, attempts: attempts) { refused += 1 }
+            if !publisher.publish(one.conversationID, attempts: attempts, isDated: false) {
+                refused += 1
+            }
         }
         return publisher.finish().count + refused
     }

@@ -5,18 +5,18 @@ import Testing
 final class RunningWorker {
     private let process = Process()
     private let logFile: TemporaryFile
-    /// Kept for as long as the worker needs it.
-    private let proxy: Proxy?
+    /// Kept for as long as the worker needs them.
+    private let proxies: [Proxy]
 
     /// - Parameters:
-    ///   - proxy: through which it reaches a server.
+    ///   - proxies: through which it reaches its servers.
     ///   - log: where it logs instead of where the test can read it.
     init(
         environment: [String: String],
-        through proxy: Proxy? = nil,
+        through proxies: [Proxy] = [],
         log: FileHandle? = nil
     ) throws {
-        self.proxy = proxy
+        self.proxies = proxies
         logFile = try TemporaryFile()
         process.executableURL = Command.amity
         process.arguments = ["worker"]

@@ -24,7 +24,8 @@ final class Scene {
     let name: String
     let settings: WorkerSettings
     private let variables: [String: String]
-    private let owner: ConnectionTarget
+    /// May do everything in the test's schema.
+    let owner: ConnectionTarget
     private var session: Session
     private var statements = 0
 
@@ -229,17 +230,17 @@ final class Scene {
 
     /// Starts the daemon as a process of its own; it is gone with the test at the latest.
     ///
-    /// - Parameter proxy: stands between it and the server whose port it has.
+    /// - Parameter proxies: stand between it and the servers whose ports they have.
     func startWorker(
         _ extra: [String: String] = [:],
-        through proxy: Proxy? = nil,
+        through proxies: Proxy...,
         log: FileHandle? = nil
     ) throws -> RunningWorker {
         var environment = variables.merging(extra) { _, new in new }
         for name in ["RABBITMQ_URL", "DATABASE_URL"] {
-            environment[name] = environment[name].map { proxy?.rerouted($0) ?? $0 }
+            for proxy in proxies { environment[name] = environment[name].map(proxy.rerouted) }
         }
-        return try RunningWorker(environment: environment, through: proxy, log: log)
+        return try RunningWorker(environment: environment, through: proxies, log: log)
     }
 
     // MARK: Broker

@@ -1,0 +1,113 @@
+import Foundation
+import Glibc
+import Postgres
+import TestSupport
+import Testing
+
+/// What may go wrong, each with the proof that it did. Each heals what it has broken.
+enum SoakFault: String, CaseIterable {
+    case workerKilled, workerStopped, workerPaused, intakeSwitched
+    case connectionsClosed, brokerStopped, brokerKilled, queueDeleted, memoryAlarm
+    case brokerLinkCut, brokerLinkStalled
+    case databaseStopped, databaseKilled, sessionsKilled, databaseReadOnly, tableAway, rowLocked
+    case databaseLinkCut, databaseLinkStalled
+
+    func happen(to soak: Soak) throws {
+        let (scene, worker) = (soak.scene, try soak.consumer())
+        switch self {
+        case .workerKilled:
+            worker.signal(SIGKILL)
+            _ = try worker.waitForExit()
+        case .workerStopped:
+            worker.signal(SIGTERM)
+            let end = try worker.waitForExit()
+            // The killer may have come first.
+            #expect(end == 0 || end == SIGKILL)
+        case .workerPaused: try pause(worker, soak)
+        case .intakeSwitched:
+            worker.signal(SIGUSR1)
+            try eventually("intake is off") {
+                !worker.events("intake.switched").isEmpty || !worker.isRunning
+            }
+            worker.signal(SIGUSR2)
+        case .connectionsClosed:
+            try soak.proving("consumer.connection-lost") {
+                try Servers.rabbitmqctl("close_all_connections", "soak")
+            }
+        case .brokerStopped, .brokerKilled:
+            try soak.proving("consumer.connection-lost") {
+                try Servers.without(.rabbitmq, self == .brokerStopped ? .stop : .kill) {
+                    soak.wait()
+                }
+            }
+        case .queueDeleted:
+            try soak.proving("consumer.connection-lost") {
+                try Servers.rabbitmqctl("delete_queue", scene.name)
+            }
+        case .memoryAlarm: try raiseAlarm(soak)
+        case .brokerLinkCut:
+            let cuts = soak.brokerLink.cuts
+            soak.brokerLink.cut(afterBytesToClient: 1 + soak.pick(2000))
+            try soak.eventually("a link was cut") { soak.brokerLink.cuts > cuts }
+        case .brokerLinkStalled: try stall(soak.brokerLink, soak)
+        case .databaseStopped, .databaseKilled:
+            let ending = self == .databaseStopped ? Servers.Ending.stop : .kill
+            try Servers.without(.postgres, ending) { soak.wait() }
+            try scene.reconnect()
+        case .sessionsKilled:
+            try soak.eventually("sessions were killed") { try scene.killSessions() > 0 }
+        case .databaseReadOnly:
+            try soak.proving("database.unavailable") {
+                try scene.alterRole("SET default_transaction_read_only = on")
+                _ = try scene.killSessions()
+            }
+            try scene.alterRole("RESET default_transaction_read_only")
+        case .tableAway:
+            try soak.proving("database.unavailable") {
+                try scene.sql("ALTER TABLE IF EXISTS friendship_status RENAME TO away")
+            }
+            try scene.sql("ALTER TABLE IF EXISTS away RENAME TO friendship_status")
+        case .rowLocked:
+            try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
+            try soak.eventually("somebody waits") { try scene.isSomebodyWaiting() }
+            soak.wait()
+            try scene.sql("COMMIT")
+        case .databaseLinkCut:
+            let cuts = soak.databaseLink.cuts
+            soak.databaseLink.cut(afterBytesToClient: 1 + soak.pick(2000))
+            try soak.eventually("a link was cut") { soak.databaseLink.cuts > cuts }
+        case .databaseLinkStalled: try stall(soak.databaseLink, soak)
+        }
+    }
+
+    /// For three heartbeats, with whatever it has in hand.
+    private func pause(_ worker: RunningWorker, _ soak: Soak) throws {
+        worker.signal(SIGSTOP)
+        Thread.sleep(forTimeInterval: 3 * Double(Soak.heartbeatSeconds))
+        worker.signal(SIGCONT)
+        try soak.eventually("it has lost its session") {
+            !worker.events("consumer.connection-lost").isEmpty || !worker.isRunning
+        }
+    }
+
+    private func raiseAlarm(_ soak: Soak) throws {
+        try Servers.rabbitmqctl("set_vm_memory_high_watermark", "0")
+        defer {
+            do {
+                try Servers.rabbitmqctl("set_vm_memory_high_watermark", "0.4")
+            } catch {
+                Issue.record(error, "the alarm stays")
+            }
+        }
+        let alarms = try Servers.rabbitmqctl("eval", "rabbit_alarm:get_alarms().")
+        #expect(alarms.contains("memory"))
+        soak.wait()
+    }
+
+    private func stall(_ link: Proxy, _ soak: Soak) throws {
+        link.stall(Bool.random(using: &soak.random) ? [.toServer] : [.toServer, .toClient])
+        defer { link.heal() }
+        try soak.eventually("something is held back") { link.held > 0 }
+        soak.wait()
+    }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+import WorkerRuntime
+
+extension Integration {
+    struct Soaking {
+        /// Three workers, a producer that never rests, a message that kills, and every fault there is,
+        /// in random order, for as long as it is told: a minute here, longer by `deploy/soak`.
+        @Test(.timeLimit(.minutes(60)))
+        func whateverHappensNothingIsLostAndNothingCountsTwice() throws {
+            let environment = ProcessInfo.processInfo.environment
+            let seed = environment["AMITY_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...9999)
+            let minutes = environment["AMITY_SOAK_MINUTES"].flatMap { Double($0) } ?? 1
+            print("soak: AMITY_SEED=\(seed), \(minutes) minutes")
+            let soak = try Soak(seed: seed)
+            let end = ContinuousClock.now + .seconds(60 * minutes)
+            var happened = 0
+            // Whole decks: each fault happens as often as any other.
+            do {
+                repeat {
+                    for fault in SoakFault.allCases.shuffled(using: &soak.random) {
+                        try soak.supervise()
+                        print("soak: \(fault)")
+                        try fault.happen(to: soak)
+                        happened += 1
+                    }
+                } while ContinuousClock.now < end
+                try soak.finish()
+            } catch {
+                soak.showLogs()
+                throw error
+            }
+            print("soak: \(happened) faults, \(soak.summary), seed \(seed)")
+        }
+    }
+}
+
+/// The stage, and what must hold in the end.
+final class Soak {
+    static let heartbeatSeconds = 1
+    private static let killer = "c100"
+
+    let scene: Scene
+    let brokerLink: Proxy
+    let databaseLink: Proxy
+    var random: SeededGenerator
+    private(set) var workers: [RunningWorker] = []
+    private let producer: Producer
+    private var deaths = 0
+    /// What dead workers have logged, in numbers.
+    private var past: [String: Int] = [:]
+    private(set) var summary = ""
+
+    init(seed: UInt64) throws {
+        random = SeededGenerator(seed: seed)
+        scene = try Scene(settings: [
+            "HEARTBEAT_SECONDS": "\(Self.heartbeatSeconds)", "SWEEP_AFTER_SECONDS": "10",
+            "TASK_TIMEOUT_SECONDS": "10", "STALL_TIMEOUT_SECONDS": "2", "PREFETCH_COUNT": "64",
+            "MESSAGE_CONCURRENCY_PER_WORKER": "4", "LOG_LEVEL": "info",
+            "AMITY_KILLER": Self.killer,
+        ])
+        brokerLink = try Proxy(to: try Servers.port("RABBITMQ_URL"))
+        databaseLink = try Proxy(to: try Servers.port("DATABASE_URL"))
+        producer = Producer(for: scene, seed: seed)
+        workers = try (0..<3).map(start)
+    }
+
+    /// The first reaches both servers through links that the test can break.
+    private func start(_ number: Int) throws -> RunningWorker {
+        number > 0
+            ? try scene.startWorker() : try scene.startWorker(through: brokerLink, databaseLink)
+    }
+
+    /// Starts those again that have died, as a supervisor would.
+    func supervise() throws {
+        for index in workers.indices where !workers[index].isRunning {
+            deaths += 1
+            for event in Self.noticed {
+                past[event, default: 0] += workers[index].events(event).count
+            }
+            workers[index] = try start(index)
+        }
+    }
+
+    func pick(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
+
+    /// A worker that is at work.
+    func consumer() throws -> RunningWorker {
+        let index = pick(workers.count)
+        try eventually("a worker consumes") {
+            !workers[index].events("consumer.started").isEmpty
+        }
+        return workers[index]
+    }
+
+    /// Lets a fault last for a while.
+    func wait() {
+        Thread.sleep(forTimeInterval: Double.random(in: 0.1...2, using: &random))
+    }
+
+    private static let noticed = ["consumer.connection-lost", "database.unavailable"]
+
+    /// How often workers have logged one of the events that prove a fault, the dead ones included.
+    private func count(_ event: String) -> Int {
+        workers.map { $0.events(event).count }.reduce(past[event, default: 0], +)
+    }
+
+    /// Proves that a worker notices what `fault` does. It may happen while all of them are dead, and
+    /// is then repeated.
+    func proving(_ event: String, _ fault: () throws -> Void) throws {
+        let before = count(event)
+        var patience = ContinuousClock.now
+        try eventually("a worker logs \(event)") {
+            if ContinuousClock.now >= patience {
+                try fault()
+                patience = .now + .seconds(10)
+            }
+            return count(event) > before
+        }
+    }
+
+    func eventually(_ what: Comment, _ condition: () throws -> Bool) throws {
+        try IntegrationTests.eventually(what, within: .seconds(40)) {
+            try supervise()
+            return try condition()
+        }
+    }
+
+    /// For whoever has to find out what happened.
+    func showLogs() {
+        for (number, worker) in workers.enumerated() {
+            print("soak: worker \(number)", worker.isRunning ? "runs" : "is dead")
+            let lines = worker.log.split(separator: "\n")
+            print(
+                lines.filter { !$0.contains("INVALID_MESSAGE") }.suffix(25).joined(separator: "\n")
+            )
+        }
+    }
+
+    /// The faults are over: everything must come to rest, and add up.
+    func finish() throws {
+        let produced = producer.stop()
+        let known = produced.conversations
+        try IntegrationTests.eventually("all is quiet", within: .seconds(120)) {
+            try supervise()
+            return try scene.count("status = 'PROCESSED'") == known - 1
+                && scene.count("error_code = 'WORKER_CRASHED' AND status = 'FAILED'") == 1
+                && scene.isQuiet()
+        }
+        for worker in workers { worker.signal(SIGTERM) }
+        for worker in workers { #expect(try worker.waitForExit() == 0) }
+        #expect(try scene.count("status = 'PROCESSED' AND attempt_count = 1") == known - 1)
+        let wrong = try scene.sql(
+            """
+            SELECT count(*) FROM friendship_status FULL JOIN (
+                SELECT user_id, sum(friendship_score_change) AS change FROM conversation_events
+                WHERE status = 'PROCESSED' GROUP BY user_id) AS events USING (user_id)
+            WHERE friendship_score IS DISTINCT FROM change
+            """
+        )
+        #expect(wrong.integer(0, 0) == 0, "users whose score is not the sum of its conversations")
+        let sum = try scene.sql("SELECT sum(friendship_score)::bigint FROM friendship_status")
+        #expect(sum.integer(0, 0) == known - 1)
+        try checkLetters(produced)
+        summary = "\(known) conversations, \(deaths) dead workers"
+    }
+
+    /// Only what deserves it is dead. A letter may be doubled by a crash; one may be lost only with a
+    /// queue that was deleted, for it stands in no table.
+    private func checkLetters(_ produced: Producer.Tally) throws {
+        let letters = try scene.deadLetters.take(try scene.deadLetters.ready())
+        let killer = Array(#"{"conversation_id":"\#(Self.killer)"}"#.utf8)
+        #expect(!letters.isEmpty)
+        for letter in letters {
+            let code = letter.header(RetryPolicy.Header.code)
+            switch code {
+            case "INVALID_MESSAGE": #expect(produced.bad.contains(letter.body))
+            case "WORKER_CRASHED": #expect(letter.body == killer || isSwept(letter.body))
+            default: Issue.record("a letter with \(code)")
+            }
+        }
+    }
+
+    /// The sweeper's own message about the killer.
+    private func isSwept(_ body: [UInt8]) -> Bool {
+        String(decoding: body, as: UTF8.self).contains(#""conversation_id":"\#(Self.killer)""#)
+    }
+}
