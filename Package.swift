@@ -27,7 +27,12 @@ let package = Package(
             pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
-        .target(name: "FriendshipScoring", swiftSettings: strict),
+        .target(name: "JSONReading", swiftSettings: strict),
+        .target(
+            name: "FriendshipScoring",
+            dependencies: ["JSONReading"],
+            swiftSettings: strict
+        ),
         .target(
             name: "WorkerRuntime",
             dependencies: [
@@ -49,7 +54,7 @@ let package = Package(
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "FriendshipScoring", "Postgres", "WorkerRuntime",
+                "AMQP", "FriendshipScoring", "JSONReading", "Postgres", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -63,6 +68,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "JSONReadingTests",
+            dependencies: ["JSONReading"],
             swiftSettings: strict
         ),
         .testTarget(
