@@ -110,3 +110,19 @@ let package = Package(
         ),
     ]
 )
+
+// The fuzzers need libFuzzer, so they exist only when `deploy/fuzz` says where it is.
+if let fuzzer = Context.environment["AMITY_FUZZER"] {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "amity-fuzz",
+            dependencies: [
+                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "FriendshipScoring", "WorkerRuntime",
+            ],
+            path: "Tests/Fuzz/Targets",
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags([fuzzer]), .linkedLibrary("stdc++")]
+        ),
+    ]
+}
