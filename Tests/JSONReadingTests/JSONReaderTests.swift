@@ -138,7 +138,8 @@ struct TextTests {
     }
 
     @Test(arguments: [
-        #""\ud800""#, #""\udc00""#, #""\ud83d\u0041""#, #""\ud83dx\ude00""#, #""\ude00\ud83d""#,
+        #""\ud800""#, #""\udc00""#, #""\ud83d\u0041""#, #""\ud83dx\ude00""#, #""\ud83d/ude00""#,
+        #""\ude00\ud83d""#,
         #""\ud83d\ud83d\ude00""#, #""\ud83d\nde00""#,
     ])
     func halfASurrogatePairIsNoText(json: String) throws {

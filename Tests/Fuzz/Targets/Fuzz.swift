@@ -1,6 +1,7 @@
 // What reads bytes of strangers, fed with bytes that libFuzzer makes up. `deploy/fuzz` runs it.
 
 import CFuzzer
+import Foundation
 
 /// `amity-fuzz TARGET [libFuzzer's own arguments]`
 @main
@@ -14,8 +15,8 @@ enum Fuzz {
 
     static func main() {
         guard target != nil else {
-            print(targets.keys.sorted().joined(separator: "\n"))
-            return
+            print("name a target: \(targets.keys.sorted().joined(separator: ", "))")
+            exit(64)
         }
         // libFuzzer shall not see the target's name, so it gets what is behind it.
         var count = CommandLine.argc - 1
