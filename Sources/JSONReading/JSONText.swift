@@ -23,8 +23,10 @@ package struct JSONText {
     package func equals(_ other: StaticString) throws(JSONReader.Malformed) -> Bool {
         let other = UnsafeRawBufferPointer(start: other.utf8Start, count: other.utf8CodeUnitCount)
         guard hasEscapes else {
-            return bytes.count == other.count && bytes.first == other.first
-                && bytes.elementsEqual(other)
+            guard bytes.count == other.count else { return false }
+            // A loop, for elementsEqual costs a fifth of all the time.
+            for index in 0..<other.count where bytes[index] != other[index] { return false }
+            return true
         }
         guard let string else { throw JSONReader.Malformed() }
         return string.utf8.elementsEqual(other)
