@@ -42,6 +42,27 @@ struct MessageAssemblerTests {
     }
 }
 
+struct FrameTests {
+    /// Fault: what is no basic properties is read as if it were, beyond its end.
+    @Test func aHeaderOfAnotherClassIsRefused() throws {
+        func header(ofClass number: Int32) throws -> Frame {
+            try withUnsafeTemporaryAllocation(of: amqp_basic_properties_t.self, capacity: 1) {
+                $0.initialize(repeating: .init())
+                var frame = amqp_frame_t()
+                frame.frame_type = UInt8(AMQP_FRAME_HEADER)
+                frame.payload.properties.class_id = UInt16(number)
+                frame.payload.properties.decoded = UnsafeMutableRawPointer($0.baseAddress)
+                return try Frame(copying: frame)
+            }
+        }
+        guard case .header = try header(ofClass: AMQP_BASIC_CLASS) else {
+            Issue.record("not a header")
+            return
+        }
+        #expect(throws: AMQPError.self) { try header(ofClass: AMQP_EXCHANGE_CLASS) }
+    }
+}
+
 struct PropertiesTests {
     private func roundTrip(
         _ properties: MessageProperties,
