@@ -5,7 +5,7 @@ import WorkerRuntime
 
 /// Frames in any order, two bytes each: what it is, and how large.
 func fuzzFrames(_ bytes: UnsafeRawBufferPointer) {
-    var checked = CheckedAssembler()
+    var checked = CheckedAssembler { _ in }
     for index in stride(from: 0, to: bytes.count - 1, by: 2) {
         let size = Int(bytes[index + 1])
         let frame: Frame =
@@ -29,7 +29,7 @@ func fuzzWire(_ bytes: UnsafeRawBufferPointer) {
     let input = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
     defer { input.deallocate() }
     input.copyMemory(from: bytes)
-    var checked = CheckedAssembler()
+    var checked = CheckedAssembler(use: fuzz)
     var offset = 0
     while offset < bytes.count {
         var frame = amqp_frame_t()
@@ -52,11 +52,16 @@ func fuzzWire(_ bytes: UnsafeRawBufferPointer) {
 
 /// An assembler next to the simplest account of what it should do.
 private struct CheckedAssembler: ~Copyable {
+    private let use: (Message) -> Void
     private var assembler = MessageAssembler()
     private var hasMethod = false
     /// Of the header there was; nil before it.
     private var size: Int?
     private var body: [UInt8] = []
+
+    init(use: @escaping (Message) -> Void) {
+        self.use = use
+    }
 
     /// - Returns: false when the frame was refused, as it should have been: the connection is over.
     mutating func take(_ frame: Frame) -> Bool {
@@ -76,7 +81,7 @@ private struct CheckedAssembler: ~Copyable {
         switch event {
         case .delivered(_, _, let message), .returned(_, let message):
             expect(message.body == body, "a body other than its frames'")
-            fuzz(message)
+            use(message)
         case nil: expect(false, "no message behind its last byte")
         }
         (hasMethod, size, body) = (false, nil, [])
