@@ -28,7 +28,12 @@ let package = Package(
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
         .target(name: "Failpoints", swiftSettings: strict),
-        .target(name: "FriendshipScoring", swiftSettings: strict),
+        .target(name: "JSONReading", swiftSettings: strict),
+        .target(
+            name: "FriendshipScoring",
+            dependencies: ["JSONReading"],
+            swiftSettings: strict
+        ),
         .target(
             name: "WorkerRuntime",
             dependencies: [
@@ -55,7 +60,8 @@ let package = Package(
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "Failpoints", "FriendshipScoring", "Postgres", "WorkerRuntime",
+                "AMQP", "Failpoints", "FriendshipScoring", "JSONReading", "Postgres",
+                "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -70,6 +76,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "JSONReadingTests",
+            dependencies: ["JSONReading"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -109,3 +120,19 @@ let package = Package(
         ),
     ]
 )
+
+// The fuzzers need libFuzzer, so they exist only when `deploy/fuzz` says where it is.
+if let fuzzer = Context.environment["AMITY_FUZZER"] {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "amity-fuzz",
+            dependencies: [
+                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "FriendshipScoring", "WorkerRuntime",
+            ],
+            path: "Tests/Fuzz/Targets",
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags([fuzzer]), .linkedLibrary("stdc++")]
+        ),
+    ]
+}

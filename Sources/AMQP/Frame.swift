@@ -26,6 +26,10 @@ enum Frame {
             guard let decoded = header.decoded, let size = Int(exactly: header.body_size) else {
                 throw .protocolViolation("a header frame without properties")
             }
+            // The library decodes those of other classes into smaller structures.
+            guard header.class_id == UInt16(AMQP_BASIC_CLASS) else {
+                throw .protocolViolation("a header frame of class \(header.class_id)")
+            }
             let properties = decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee
             self = .header(bodySize: size, MessageProperties(properties))
         case AMQP_FRAME_BODY:

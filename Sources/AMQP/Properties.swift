@@ -15,8 +15,9 @@ extension MessageProperties {
         messageID = string(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id)
         replyTo = string(AMQP_BASIC_REPLY_TO_FLAG, properties.reply_to)
         appID = string(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
-        // Not left out when it is not UTF-8: a message without a type is a conversation.
-        if has(AMQP_BASIC_TYPE_FLAG) { type = String(properties.type) }
+        // Not left out when it is not UTF-8: a message without a type is a conversation. Nor repaired,
+        // for then it might outgrow a short string, and a copy would be without.
+        if has(AMQP_BASIC_TYPE_FLAG) { type = String(exactly: properties.type) ?? "not UTF-8" }
         if has(AMQP_BASIC_TIMESTAMP_FLAG) { timestamp = properties.timestamp }
         if has(AMQP_BASIC_PRIORITY_FLAG) { priority = properties.priority }
         if has(AMQP_BASIC_HEADERS_FLAG) { headers = .init(properties.headers) }
@@ -24,8 +25,9 @@ extension MessageProperties {
 
     /// The same for publishing, always persistent. The result points into `arena`.
     ///
-    /// - Parameter limit: most bytes of the header frame. Headers beyond it are left out but for our
-    ///   own: what the library cannot encode would cost the connection and every message on it.
+    /// - Parameter limit: most bytes of all headers. If they have more, only our own go, the largest
+    ///   not even of these: what the library cannot encode would cost the connection and every message
+    ///   on it.
     func encoded(in arena: inout Arena, limit: Int) -> amqp_basic_properties_t {
         var encoded = amqp_basic_properties_t()
         encoded._flags = amqp_flags_t(AMQP_BASIC_DELIVERY_MODE_FLAG)
@@ -57,11 +59,23 @@ extension MessageProperties {
         }
         if !headers.isEmpty {
             encoded._flags |= amqp_flags_t(AMQP_BASIC_HEADERS_FLAG)
-            let isFit = headers.reduce(0) { $0 + $1.key.utf8.count + $1.value.size } <= limit
-            let kept = isFit ? headers : headers.filter { $0.key.hasPrefix("amity-") }
-            encoded.headers = arena.table(kept.map { ($0, .scalar($1)) })
+            encoded.headers = arena.table(fitting(limit).map { ($0, .scalar($1)) })
         }
         return encoded
+    }
+
+    private func fitting(_ limit: Int) -> [(String, HeaderValue)] {
+        func size(_ header: (key: String, value: HeaderValue)) -> Int {
+            header.key.utf8.count + header.value.size
+        }
+        if headers.reduce(0, { $0 + size($1) }) <= limit { return Array(headers) }
+        // Smallest first, so that the count of attempts is among them whatever a stranger wrote.
+        var room = limit
+        return headers.filter { $0.key.hasPrefix("amity-") }.sorted { size($0) < size($1) }
+            .prefix { header in
+                room -= size(header)
+                return room >= 0
+            }
     }
 }
 

@@ -110,10 +110,13 @@ package struct RetryPolicy: Sendable {
     ) -> Message {
         var message = message
         let timestamp = HeaderValue.string(now.formatted(.iso8601))
-        // What routes, expires or counts for the broker must not travel on with the copy.
+        // What routes, expires or counts for the broker must not travel on with the copy, nor what
+        // pretends to be ours: our headers go even when there is no room for others.
         var headers = message.properties.headers.filter { name, _ in
+            if name == Header.firstFailure || name == Header.replays { return true }
             let name = name.lowercased()
             return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
+                && !name.hasPrefix("amity-")
         }
         headers[Header.attempts] = .integer(Int64(attempts))
         headers[Header.code] = .string(failure.code)

@@ -42,6 +42,27 @@ struct MessageAssemblerTests {
     }
 }
 
+struct FrameTests {
+    /// Fault: what is no basic properties is read as if it were, beyond its end.
+    @Test func aHeaderOfAnotherClassIsRefused() throws {
+        func header(ofClass number: Int32) throws -> Frame {
+            try withUnsafeTemporaryAllocation(of: amqp_basic_properties_t.self, capacity: 1) {
+                $0.initialize(repeating: .init())
+                var frame = amqp_frame_t()
+                frame.frame_type = UInt8(AMQP_FRAME_HEADER)
+                frame.payload.properties.class_id = UInt16(number)
+                frame.payload.properties.decoded = UnsafeMutableRawPointer($0.baseAddress)
+                return try Frame(copying: frame)
+            }
+        }
+        guard case .header = try header(ofClass: AMQP_BASIC_CLASS) else {
+            Issue.record("not a header")
+            return
+        }
+        #expect(throws: AMQPError.self) { try header(ofClass: AMQP_EXCHANGE_CLASS) }
+    }
+}
+
 struct PropertiesTests {
     private func roundTrip(
         _ properties: MessageProperties,
@@ -80,6 +101,30 @@ struct PropertiesTests {
         let sent = roundTrip(properties, limit: 1000)
         #expect(sent.correlationID == nil)
         #expect(sent.headers == ["amity-attempts": .integer(1)])
+    }
+
+    /// Fault: a header of ours, forged to be larger than a frame, is sent as ours. The library fails,
+    /// the connection goes, and the message comes again: for ever.
+    @Test func aForgedHeaderOfOursIsLeftOutBeforeItOutgrowsTheFrame() {
+        var properties = MessageProperties()
+        properties.headers = [
+            "amity-attempts": .integer(1), "amity-error-reason": .string("none"),
+            "amity-first-failure-at": .bytes(Array(repeating: 0, count: 1000)),
+        ]
+        let sent = roundTrip(properties, limit: 1000)
+        #expect(Set(sent.headers.keys) == ["amity-attempts", "amity-error-reason"])
+    }
+
+    /// Fault: repaired, 255 bytes that are not UTF-8 become 765, too many for a copy; without a type
+    /// it is a conversation.
+    @Test func aTypeThatIsNotUTF8StaysAType() {
+        var arena = Arena()
+        var received = amqp_basic_properties_t()
+        received._flags = amqp_flags_t(AMQP_BASIC_TYPE_FLAG)
+        received.type = arena.bytes(Array(repeating: 0xFF, count: 255))
+        let properties = MessageProperties(received)
+        #expect(properties.type == "not UTF-8")
+        #expect(roundTrip(properties) == properties)
     }
 }
 

@@ -25,6 +25,17 @@ struct ConversationReferenceTests {
         (#"{"conversation_id": 7}"#, "conversation_id is not a string"),
         (#"{"conversation_id": ["a"]}"#, "conversation_id is not a string"),
         (#"{"conversation_id": ""}"#, "conversation_id is empty"),
+        (#"{"conversation_id": "\ud800"}"#, "the body is not readable JSON (or nested too deeply)"),
+        (#"{"conversation_id": 7} x"#, "the body is not readable JSON (or nested too deeply)"),
+        (#"{"conversation_id": 7, "conversation_id": "a"}"#, "conversation_id is not a string"),
+        (
+            #"{"conversation_id": "a", "extra": [1,]}"#,
+            "the body is not readable JSON (or nested too deeply)"
+        ),
+        (
+            #"{"conversation_id": "a", "\ud800": 1}"#,
+            "the body is not readable JSON (or nested too deeply)"
+        ),
         (#"{"conversation_id": "a\u0000b"}"#, "conversation_id holds a NUL character"),
     ])
     func refusesABadBodyWithItsReason(body: String, expected: String) {
@@ -34,8 +45,11 @@ struct ConversationReferenceTests {
     @Test func refusesInvalidUTF8() {
         let body = Array(#"{"conversation_id": ""#.utf8) + [0xFF] + Array(#""}"#.utf8)
         #expect(reason(body) == "the body is not UTF-8")
-        // JSON in UTF-16 is not what the contract says, either.
-        #expect(reason(Array("{}".utf16.flatMap { [UInt8($0 & 0xFF), 0] })) != nil)
+        let nested = Array(#"{"conversation_id": "a", "extra": ["#.utf8) + [0xFF] + Array("]}".utf8)
+        #expect(reason(nested) == "the body is not UTF-8")
+        // JSON in UTF-16 is not what the contract says, either, though its bytes may be UTF-8.
+        let utf16 = #"{"conversation_id": "a"}"#.utf16.flatMap { [UInt8($0 & 0xFF), 0] }
+        #expect(reason(utf16) == "the body is not readable JSON (or nested too deeply)")
     }
 
     @Test func theLongestIDIsCountedInCharactersAsTheColumnDoes() {
@@ -58,6 +72,8 @@ struct ConversationReferenceTests {
         #"{"conversation_id": "a", "user_id": 7, "bot_id": null, "enqueued_at": "never"}"#,
         #"{"conversation_log": [{"text": "\ud800"}], "conversation_id": "a"}"#,
         #" {"conversation_id" : "\u0061", "number": 1e999} "#,
+        #"{"conversation\u005fid": "a", "conversation_id": "b"}"#,
+        "\u{FEFF}{\"conversation_id\": \"a\"}",
     ])
     func ignoresTheOddestValuesOfOtherMembers(body: String) throws {
         #expect(try ConversationReference(body: Array(body.utf8)).conversationID == ExactText("a"))

@@ -23,6 +23,16 @@ struct ConversationLogTests {
         (#"[{"character": "USER", "content": 7}]"#, .contentNotText(index: 0)),
         (String(repeating: "[", count: 10_000), .unreadable),
         ("", .unreadable),
+        (#"{"a": 1} x"#, .unreadable),
+        (#"[7, {"\ud800": 1}, null]"#, .itemNotAnObject(index: 0)),
+        (#"[{"\ud800": 1}, 7]"#, .unreadable),
+        ("[7, 01]", .unreadable),
+        (#"[{"character": "USER", "content": 7}, 7]"#, .itemNotAnObject(index: 1)),
+        (
+            #"[{"character": "BOT", "content": "a"}, {"content": "\ud800"}]"#,
+            .contentNotText(index: 1)
+        ),
+        (#"[{"character": "USER", "content": {}}, {"content": ""},]"#, .unreadable),
     ])
     func refusesWhatIsNotALogWithoutQuotingIt(json: String, error: ConversationLogError) {
         #expect(throws: error) { try parsed(json) }
@@ -38,6 +48,36 @@ struct ConversationLogTests {
         )
         #expect(read.items.map(\.speaker) == [.pika, .other, .other, .other, .user])
         #expect(read.turnCount == 0)
+    }
+
+    @Test func namesAndTextsAreReadWithTheirEscapesUndone() throws {
+        let read = try parsed(
+            #"[{"speak\u0065r":"p\u0069ka","text":"\ud83d\ude00\n"},{"speaker":"user","text":"\ud83d"}]"#
+        )
+        #expect(
+            read.items == [.init(speaker: .pika, text: "😀\n"), .init(speaker: .user, text: "")]
+        )
+    }
+
+    /// As the database keeps no second member of a name, this is about nothing but certainty.
+    @Test func ofSeveralMembersWithOneNameTheFirstCounts() throws {
+        let read = try parsed(#"[{"speaker":"user","text":null,"speaker":"pika","text":"b"}]"#)
+        #expect(read.items == [.init(speaker: .user, text: "")])
+    }
+
+    /// Upper and lower case are Unicode's, not ASCII's: dotless and long letters are letters, too.
+    @Test func speakersAreToldWhateverTheirCase() throws {
+        let standard = try parsed(
+            #"[{"speaker":"uSeR"},{"speaker":"PI\u212aA"},{"speaker":"other"}]"#
+        )
+        #expect(standard.items.map(\.speaker) == [.user, .pika, .other])
+        let api = try parsed(
+            #"""
+            [{"character":"uſer","content":"a"},{"character":"user-robot","content":"b"},
+             {"character":7,"content":"c"},{"character":"user","content":"d"}]
+            """#
+        )
+        #expect(api.items.map(\.speaker) == [.user, .pika, .pika, .user])
     }
 
     /// The first item decides the shape; one that has all standard members is standard.

@@ -334,6 +334,8 @@ struct MailboxTests {
         let bell = CountingBell()
         let mailbox = Mailbox<Int>(bell: bell)
         bell.onSilence.withLock { $0 = { mailbox.post(2) } }
+        // It holds the mailbox, which holds the bell.
+        defer { bell.onSilence.withLock { $0 = nil } }
         mailbox.post(1)
         #expect(mailbox.drain() == [1, 2])
     }

@@ -98,6 +98,20 @@ struct RetryPolicyTests {
         message.properties.headers[Header.attempts] = forged
         #expect(disposition(message).queue == queue)
     }
+
+    /// Fault: headers that pass for ours outgrow a frame, and keep out those that are.
+    @Test func aStrangersHeaderUnderANameOfOursDoesNotTravelOn() {
+        var message = Message(body: [])
+        message.properties.headers = [
+            "amity-1": .bool(true), "Amity-2": .bool(true), Header.replays: .integer(2),
+            Header.firstFailure: .string("then"), "other": .bool(true),
+        ]
+        let headers = disposition(message).message.properties.headers
+        #expect(headers["amity-1"] == nil && headers["Amity-2"] == nil)
+        #expect(headers[Header.replays] == .integer(2))
+        #expect(headers[Header.firstFailure] == .string("then"))
+        #expect(headers["other"] == .bool(true))
+    }
 }
 
 struct BackoffTests {

@@ -1,4 +1,4 @@
-import Foundation
+import JSONReading
 import WorkerRuntime
 
 /// What a message says: which conversation to score. Other members are legal and ignored; the row
@@ -11,25 +11,18 @@ struct ConversationReference: Equatable {
 
     /// - Throws: a `Failure` with code INVALID_MESSAGE whose reason quotes nothing of the body.
     init(body: [UInt8]) throws(Failure) {
-        // The decoder would take UTF-16 and UTF-32, too, if it had to guess.
-        guard let text = String(validating: body, as: UTF8.self) else {
-            throw .invalidMessage("the body is not UTF-8")
-        }
-        let members: Members
-        do {
-            members = try JSONDecoder().decode(Members.self, from: Data(text.utf8))
-        } catch DecodingError.keyNotFound {
-            throw .invalidMessage("there is no conversation_id")
-        } catch DecodingError.valueNotFound(_, let context) where !context.codingPath.isEmpty {
-            throw .invalidMessage("conversation_id is null")
-        } catch DecodingError.typeMismatch(_, let context) where !context.codingPath.isEmpty {
-            throw .invalidMessage("conversation_id is not a string")
-        } catch DecodingError.typeMismatch, DecodingError.valueNotFound {
-            throw .invalidMessage("the body is not a JSON object")
+        let member: Member
+        do throws(JSONReader.Malformed) {
+            member = try Member.conversationID(in: body)
         } catch {
-            throw .invalidMessage("the body is not readable JSON (or nested too deeply)")
+            let isUTF8 = String(validating: body, as: UTF8.self) != nil
+            throw .invalidMessage(
+                isUTF8
+                    ? "the body is not readable JSON (or nested too deeply)"
+                    : "the body is not UTF-8"
+            )
         }
-        let id = members.conversation_id
+        guard case .text(let id) = member else { throw .invalidMessage(member.complaint) }
         if id.isEmpty { throw .invalidMessage("conversation_id is empty") }
         if id.unicodeScalars.count > Self.longestID {
             throw .invalidMessage("conversation_id is longer than \(Self.longestID) characters")
@@ -39,9 +32,55 @@ struct ConversationReference: Equatable {
         }
         conversationID = ExactText(id)
     }
+}
 
-    private struct Members: Decodable {
-        var conversation_id: String
+/// What a body has for a `conversation_id`.
+private enum Member {
+    case noObject, absent, null, otherType
+    case text(String)
+
+    static func conversationID(in body: [UInt8]) throws(JSONReader.Malformed) -> Member {
+        try JSONReader.read(body) { json throws(JSONReader.Malformed) in
+            guard json.nextKind() == .object else {
+                try json.skip()
+                return .noObject
+            }
+            var member = Member.absent
+            try json.enter()
+            while let key = try json.nextKey() {
+                // Of several members with one name the first counts.
+                if try key.equals("conversation_id"), case .absent = member {
+                    member = try readValue(&json)
+                } else {
+                    try json.skip()
+                }
+            }
+            return member
+        }
+    }
+
+    private static func readValue(_ json: inout JSONReader) throws(JSONReader.Malformed) -> Member {
+        switch json.nextKind() {
+        case .string:
+            guard let text = try json.readText().string else { throw JSONReader.Malformed() }
+            return .text(text)
+        case .null:
+            try json.skip()
+            return .null
+        case .array, .object, .other:
+            try json.skip()
+            return .otherType
+        }
+    }
+
+    /// What is wrong with anything but a text.
+    var complaint: String {
+        switch self {
+        case .noObject: "the body is not a JSON object"
+        case .absent: "there is no conversation_id"
+        case .null: "conversation_id is null"
+        case .otherType, .text: "conversation_id is not a string"
+        }
     }
 }
 

@@ -1,0 +1,151 @@
+import Foundation
+import JSONReading
+
+/// Reads the items of a log in one pass. Only what is kept becomes a String.
+struct LogReader {
+    private var items: [ConversationLog.Item] = []
+    /// Of the first item, which alone decides, as in the service whose tables these are.
+    private var isAPIShape: Bool?
+    /// The first complaint of its kind. Text that is no JSON goes before both, wherever it is.
+    private var notAnObject: Int?
+    private var notText: Int?
+
+    static func items(in text: Data) throws(ConversationLogError) -> [ConversationLog.Item] {
+        var log = LogReader()
+        var isList = true
+        do throws(JSONReader.Malformed) {
+            try JSONReader.read(text) { json throws(JSONReader.Malformed) in
+                isList = json.nextKind() == .array
+                if isList { try log.readList(&json) } else { try json.skip() }
+            }
+        } catch {
+            throw .unreadable
+        }
+        if !isList { throw .notAList }
+        if let index = log.notAnObject { throw .itemNotAnObject(index: index) }
+        if let index = log.notText { throw .contentNotText(index: index) }
+        return log.items
+    }
+
+    private mutating func readList(_ json: inout JSONReader) throws(JSONReader.Malformed) {
+        var index = 0
+        try json.enter()
+        while try json.nextElement() {
+            if notAnObject == nil, json.nextKind() == .object {
+                take(try StoredItem(&json), at: index)
+            } else {
+                notAnObject = notAnObject ?? index
+                try json.skip()
+            }
+            index += 1
+        }
+    }
+
+    private mutating func take(_ item: StoredItem, at index: Int) {
+        let isAPI = isAPIShape ?? item.isAPIShape
+        isAPIShape = isAPI
+        if !isAPI {
+            items.append(.init(speaker: item.standardSpeaker, text: item.text.string ?? ""))
+        } else if let content = item.content.string {
+            let text = content.strippedAsInPython
+            if !text.isEmpty { items.append(.init(speaker: item.apiSpeaker, text: text)) }
+        } else {
+            notText = notText ?? index
+        }
+    }
+}
+
+/// One item as stored, before its shape is known.
+private struct StoredItem {
+    enum Member {
+        case absent, null, otherType
+        case text(JSONText)
+
+        /// Of several members with one name the first counts.
+        mutating func read(_ json: inout JSONReader) throws(JSONReader.Malformed) {
+            guard case .absent = self else { return try json.skip() }
+            switch json.nextKind() {
+            case .string: self = .text(try json.readText())
+            case .null:
+                self = .null
+                try json.skip()
+            case .array, .object, .other:
+                self = .otherType
+                try json.skip()
+            }
+        }
+
+        var isAbsent: Bool { if case .absent = self { true } else { false } }
+
+        /// Empty where there is nothing; nil for what is no text.
+        var string: String? {
+            switch self {
+            case .absent, .null: ""
+            case .otherType: nil
+            case .text(let text): text.string
+            }
+        }
+    }
+
+    var speaker = Member.absent
+    var text = Member.absent
+    var hasTurnID = false
+    var character = Member.absent
+    var content = Member.absent
+
+    init(_ json: inout JSONReader) throws(JSONReader.Malformed) {
+        try json.enter()
+        while let key = try json.nextKey() {
+            if try key.equals("speaker") {
+                try speaker.read(&json)
+            } else if try key.equals("text") {
+                try text.read(&json)
+            } else if try key.equals("character") {
+                try character.read(&json)
+            } else if try key.equals("content") {
+                try content.read(&json)
+            } else {
+                if try key.equals("turn_id") { hasTurnID = true }
+                try json.skip()
+            }
+        }
+    }
+
+    var isAPIShape: Bool {
+        let isStandard = !speaker.isAbsent && hasTurnID && !text.isAbsent
+        return !character.isAbsent && !content.isAbsent && !isStandard
+    }
+
+    var standardSpeaker: Speaker {
+        switch speaker.string?.lowercased() {
+        case "pika": .pika
+        case "user": .user
+        case _: .other
+        }
+    }
+
+    var apiSpeaker: Speaker {
+        let name = (character.string ?? "").uppercased()
+        let isRobot = name.contains("BOT") || name.contains("PIKA")
+        return !isRobot && name.contains("USER") ? .user : .pika
+    }
+}
+
+extension String {
+    /// Without white space at its ends, by the rule of the service whose logs these are: its
+    /// language's `str.strip()`, which knows four separators more than Foundation (U+001C to U+001F)
+    /// and not the zero-width space.
+    fileprivate var strippedAsInPython: String {
+        let isSpace: (Unicode.Scalar) -> Bool = { scalar in
+            switch scalar.value {
+            case 0x09...0x0D, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029,
+                0x202F, 0x205F, 0x3000:
+                true
+            case _: false
+            }
+        }
+        let scalars = unicodeScalars.drop(while: isSpace)
+        guard let last = scalars.lastIndex(where: { !isSpace($0) }) else { return "" }
+        return String(scalars[...last])
+    }
+}
