@@ -58,6 +58,33 @@ extension Integration {
             #expect(!worker.events("consumer.stale-completion").isEmpty, "no ack came too late")
         }
 
+        /// Fault: a session's acks are sent in the next one, where their tags name other messages: c1 was
+        /// its second delivery, and the next one's second is c2, which would be acked unprocessed.
+        @Test func anAckOfALostSessionSettlesNothingInTheNext() throws {
+            let scene = try Scene()
+            try scene.addConversations(3)
+            let worker = try scene.startWorker()
+            try scene.publish(ids: "c0")
+            try eventually("c0 is acked") { try scene.queue.isDrained() }
+            try scene.holdCommits()
+            try scene.lock(
+                "SELECT 1 FROM conversation_events WHERE conversation_id = 'c2' FOR UPDATE"
+            )
+            try scene.publish(ids: "c1", "c2")
+            try eventually("both are in hand") { try scene.waiting() == 2 }
+            try Servers.rabbitmqctl("close_all_connections", "test")
+            try worker.resumes(session: 2)
+            try scene.release()
+            try eventually("the ack of c1 comes too late") {
+                worker.events("consumer.stale-completion").map { $0["delivery"] as? String } == [
+                    "1/2"
+                ]
+            }
+            try eventually("c1 is acked anew") { try scene.queue.unsettled() == 1 }
+            try scene.sql("COMMIT")
+            try scene.expectEachToCountOnce(3, by: worker)
+        }
+
         enum Partition: CaseIterable, Sendable {
             case both, toBroker, toWorker
 
