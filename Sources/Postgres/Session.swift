@@ -18,12 +18,15 @@ package struct Session: ~Copyable {
     /// would plan every statement anew each time, which takes longer than to run it. And they use
     /// indexes: a plan made while a table was empty must not read the whole of it later. The planner
     /// then thinks them dear, so compiling them (JIT), which takes longer still, is off.
+    ///
+    /// A wait for a lock ends well before its statement does: only then is it known for what it is.
     private static func guards(_ statementTimeout: Duration) -> String {
-        """
-        -c TimeZone=UTC -c lock_timeout=1s -c idle_in_transaction_session_timeout=2s \
-        -c statement_timeout=\(Int(statementTimeout / .milliseconds(1))) \
-        -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off
-        """
+        let milliseconds = Int(statementTimeout / .milliseconds(1))
+        return """
+            -c TimeZone=UTC -c lock_timeout=\(min(1000, milliseconds / 2)) \
+            -c idle_in_transaction_session_timeout=2s -c statement_timeout=\(milliseconds) \
+            -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off
+            """
     }
 
     /// How long the link may keep it waiting.

@@ -8,10 +8,10 @@ extension Integration {
     struct BrokerFaults {
         /// How a worker loses its session.
         enum Loss: CaseIterable, Sendable {
-            case application, stop, crash, connections
+            case application, stop, crash, connections, network
 
             /// - Parameter body: runs while it is lost, or right after.
-            func happen(_ body: () throws -> Void) throws {
+            func happen(to proxy: Proxy, _ body: () throws -> Void) throws {
                 switch self {
                 case .application:
                     try Servers.rabbitmqctl("stop_app")
@@ -23,6 +23,11 @@ extension Integration {
                 case .connections:
                     try Servers.rabbitmqctl("close_all_connections", "test")
                     try body()
+                case .network:
+                    proxy.refuse()
+                    proxy.dropAll()
+                    try body()
+                    proxy.heal()
                 }
             }
         }
@@ -32,12 +37,13 @@ extension Integration {
         @Test(arguments: Loss.allCases)
         func aLostBrokerCostsNoMessageAndNoPoint(loss: Loss) throws {
             let scene = try Scene(settings: ["HEARTBEAT_SECONDS": "1"])
+            let proxy = try Proxy(to: Servers.port("RABBITMQ_URL"))
             try scene.holdCommits()
             try scene.addConversations(30)
             try scene.publish(ids: (0..<20).map { "c\($0)" })
-            let worker = try scene.startWorker()
+            let worker = try scene.startWorker(through: proxy)
             try eventually("commits wait") { try scene.isSomebodyWaiting() }
-            try loss.happen {
+            try loss.happen(to: proxy) {
                 try eventually("the worker says so") {
                     worker.events("consumer.connection-lost").first?["level"] as? String == "error"
                 }
@@ -50,6 +56,33 @@ extension Integration {
             try scene.publish(ids: (20..<30).map { "c\($0)" })
             try scene.expectEachToCountOnce(30, by: worker)
             #expect(!worker.events("consumer.stale-completion").isEmpty, "no ack came too late")
+        }
+
+        /// Fault: a session's acks are sent in the next one, where their tags name other messages: c1 was
+        /// its second delivery, and the next one's second is c2, which would be acked unprocessed.
+        @Test func anAckOfALostSessionSettlesNothingInTheNext() throws {
+            let scene = try Scene()
+            try scene.addConversations(3)
+            let worker = try scene.startWorker()
+            try scene.publish(ids: "c0")
+            try eventually("c0 is acked") { try scene.queue.isDrained() }
+            try scene.holdCommits()
+            try scene.lock(
+                "SELECT 1 FROM conversation_events WHERE conversation_id = 'c2' FOR UPDATE"
+            )
+            try scene.publish(ids: "c1", "c2")
+            try eventually("both are in hand") { try scene.waiting() == 2 }
+            try Servers.rabbitmqctl("close_all_connections", "test")
+            try worker.resumes(session: 2)
+            try scene.release()
+            try eventually("the ack of c1 comes too late") {
+                worker.events("consumer.stale-completion").map { $0["delivery"] as? String } == [
+                    "1/2"
+                ]
+            }
+            try eventually("c1 is acked anew") { try scene.queue.unsettled() == 1 }
+            try scene.sql("COMMIT")
+            try scene.expectEachToCountOnce(3, by: worker)
         }
 
         enum Partition: CaseIterable, Sendable {
@@ -100,7 +133,7 @@ extension Integration {
             try worker.waitUntilConsuming()
             proxy.slowDown(toBytesPerSecond: 8000)
             let begin = ContinuousClock.now
-            try scene.publish([bodyWithAnIgnoredMember("c1", ofBytes: 40_000)])
+            try scene.publish([Scene.body("c1", ignoring: 40_000)])
             try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
             #expect(begin.duration(to: .now) > .seconds(4), "the link was not slow")
             #expect(worker.events("consumer.connection-lost").isEmpty)
@@ -196,11 +229,64 @@ extension Integration {
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
             #expect(second?.events("publisher.connection-lost").isEmpty == true)
         }
-    }
-}
 
-/// A legal message with a member that nobody reads.
-func bodyWithAnIgnoredMember(_ id: String, ofBytes count: Int) -> [UInt8] {
-    Array(#"{"ignored":""#.utf8) + [UInt8](repeating: UInt8(ascii: "x"), count: count)
-        + Array(#"","conversation_id":"\#(id)"}"#.utf8)
+        /// What the broker grants a consumer before it closes its channel with 406.
+        private func withConsumerTimeout(seconds: Int, _ body: () throws -> Void) throws {
+            func set(_ timeout: Int, lookingEvery tick: Int) throws {
+                try Servers.rabbitmqctl(
+                    "eval",
+                    """
+                    application:set_env(rabbit, consumer_timeout, \(timeout)),
+                    application:set_env(rabbit, channel_tick_interval, \(tick)).
+                    """
+                )
+            }
+            try set(seconds * 1000, lookingEvery: 200)
+            let found = Result(catching: body)
+            try set(1_800_000, lookingEvery: 60_000)
+            try found.get()
+        }
+
+        /// Fault: one conversation that waits for long costs the session of all others.
+        @Test func theTasksOwnTimeIsOverBeforeTheBrokersIs() throws {
+            let scene = try Scene(settings: [
+                "TASK_TIMEOUT_SECONDS": "1", "CONSUMER_TIMEOUT_SECONDS": "2",
+            ])
+            try scene.addConversation("c1")
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
+            try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
+            try withConsumerTimeout(seconds: 2) {
+                let worker = try scene.startWorker()
+                try worker.waitUntilConsuming()
+                let begin = ContinuousClock.now
+                try scene.publish(ids: "c1")
+                try eventually("it has gone round for longer than the broker would wait") {
+                    begin.duration(to: .now) > .seconds(4)
+                        && worker.events("batch.handled").count >= 3
+                }
+                try scene.sql("COMMIT")
+                try scene.expectEachToCountOnce(1, by: worker)
+                #expect(worker.events("consumer.connection-lost").isEmpty)
+            }
+        }
+
+        /// Fault: an outage of the database outlasts the broker's patience, and its 406 ends the worker
+        /// or the name of the reason is lost.
+        @Test func aConsumerTimeoutIsNamedAndTheWorkerGoesOn() throws {
+            let scene = try Scene()
+            try scene.addConversations(20)
+            try scene.sql("ALTER TABLE friendship_status RENAME TO away")
+            try withConsumerTimeout(seconds: 1) {
+                try scene.publish(ids: (0..<20).map { "c\($0)" })
+                let worker = try scene.startWorker()
+                try eventually("the broker loses patience") {
+                    let loss = worker.events("consumer.connection-lost").first
+                    return (loss?["error"] as? String)?.contains("406 PRECONDITION_FAILED") == true
+                }
+                try worker.resumes(session: 2)
+                try scene.sql("ALTER TABLE away RENAME TO friendship_status")
+                try scene.expectEachToCountOnce(20, by: worker)
+            }
+        }
+    }
 }

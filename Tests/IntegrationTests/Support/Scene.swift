@@ -294,6 +294,12 @@ final class Scene {
         }
     }
 
+    /// A legal message with a member that nobody reads.
+    static func body(_ id: String, ignoring count: Int) -> [UInt8] {
+        Array(#"{"ignored":""#.utf8) + [UInt8](repeating: UInt8(ascii: "x"), count: count)
+            + Array(#"","conversation_id":"\#(id)"}"#.utf8)
+    }
+
     var queue: TestQueue { TestQueue(name: name, endpoint: settings.endpoint) }
     var deadLetters: TestQueue { TestQueue(name: "\(name).dead", endpoint: settings.endpoint) }
 }
