@@ -9,22 +9,7 @@ extension Integration {
         func twentyThousandConversationsSurviveAKillEverySecond() throws {
             let conversations = 20_000
             let scene = try Scene()
-            let url = try #require(Servers.environment["DATABASE_URL"])
-            let published = try Command.run(
-                Command.amity,
-                [
-                    "publish", "--generate", "\(conversations)", "--users", "300", "--seed", "11",
-                    "--copies", "2", "--timeout", "300",
-                ],
-                environment: [
-                    "RABBITMQ_URL": Servers.environment["RABBITMQ_URL"] ?? "",
-                    "RABBITMQ_QUEUE_NAME": scene.name,
-                    "RABBITMQ_EXCHANGE_NAME": "\(scene.name)_exchange",
-                    "DATABASE_URL": "\(url)?options=-csearch_path%3D\(scene.name)",
-                ]
-            )
-            #expect(published.output == "published 40000, confirmed by the broker\n")
-
+            try publish(conversations, copies: 2, to: scene)
             var workers = try (0..<3).map { _ in try start(in: scene) }
             var kills = 0
             var nextKill = ContinuousClock.now + .seconds(1)
@@ -47,6 +32,125 @@ extension Integration {
             for worker in workers { #expect(try worker.waitForExit() == 0) }
             #expect(try scene.deadLetters.ready() == 0)
             try checkEveryRow(in: scene, conversations)
+        }
+
+        /// Whether the tests below are to take the time they are really about: `deploy/endurance`.
+        private static let isFull = ProcessInfo.processInfo.environment["AMITY_ENDURANCE"] == "full"
+
+        /// Fault: the database is gone for longer than anybody's patience, in the middle of work.
+        @Test(.timeLimit(.minutes(15)))
+        func aLongOutageOfTheDatabaseCostsNoAttemptAndNoLetter() throws {
+            let conversations = 5000
+            let outage: Duration = Self.isFull ? .seconds(120) : .seconds(15)
+            let scene = try Scene()
+            try publish(conversations, copies: 1, to: scene)
+            let workers = try (0..<2).map { _ in try start(in: scene) }
+            try eventually("they are in the middle of it") {
+                try scene.count("status = 'PROCESSED'") > 200
+            }
+            let end = ContinuousClock.now + outage
+            try Servers.without(.postgres, .kill) {
+                try eventually("it is over", within: outage * 2) { ContinuousClock.now >= end }
+            }
+            try scene.reconnect()
+            let before = try scene.count("status = 'PROCESSED'")
+            #expect(before < conversations, "nothing was left to do")
+            // Promised are 5 seconds; the rest is for a slow machine.
+            try eventually("they go on", within: .seconds(10)) {
+                try scene.count("status = 'PROCESSED'") > before
+            }
+            try eventually("all are processed", within: .seconds(120)) {
+                try scene.count("status = 'PROCESSED'") == conversations && scene.queue.isDrained()
+            }
+            #expect(try scene.count("attempt_count = 1") == conversations)
+            #expect(try scene.deadLetters.ready() == 0)
+            for worker in workers { #expect(worker.events("database.unavailable").count == 1) }
+        }
+
+        /// Fault: something is kept for each message, or for each connection, and the worker grows for
+        /// as long as it lives.
+        @Test(.timeLimit(.minutes(30)))
+        func memoryDescriptorsAndSessionsStayAsTheyAre() throws {
+            let conversations = Self.isFull ? 200_000 : 20_000
+            let reconnects = Self.isFull ? 200 : 20
+            let scene = try Scene()
+            try publish(conversations, copies: 1, to: scene)
+            let worker = try start(in: scene)
+            var samples: [Footprint] = []
+            for number in 1...reconnects {
+                try worker.resumes(session: number)
+                // So that there is work between any two.
+                let goal = conversations * number / (reconnects + 1)
+                try eventually("it works", within: .seconds(60)) {
+                    try scene.count("status = 'PROCESSED'") >= goal
+                }
+                samples.append(try Footprint(of: worker, in: scene))
+                try Servers.rabbitmqctl("close_all_connections", "endurance")
+                if number % 10 == 0 { _ = try scene.killSessions() }
+            }
+            try eventually("all are processed", within: .seconds(120)) {
+                try scene.count("status = 'PROCESSED'") == conversations && scene.queue.isDrained()
+            }
+            samples.append(try Footprint(of: worker, in: scene))
+            let settled = samples[reconnects / 4]
+            let (first, last) = (samples[0], samples[reconnects])
+            print(
+                "endurance: \(conversations) conversations, \(reconnects) reconnects:",
+                first,
+                settled,
+                last
+            )
+            for sample in samples[(reconnects / 4)...] {
+                #expect(sample.sessions <= 4)
+                #expect(sample.descriptors <= settled.descriptors + 4)
+                // What the allocator keeps varies; what grows with work would be more than this.
+                #expect(sample.kilobytes < settled.kilobytes * 5 / 4)
+            }
+            #expect(try scene.count("attempt_count = 1") == conversations)
+        }
+
+        private struct Footprint: CustomStringConvertible {
+            let kilobytes: Int
+            let descriptors: Int
+            let sessions: Int
+
+            init(of worker: RunningWorker, in scene: Scene) throws {
+                let process = "/proc/\(worker.processID)"
+                let pages = try String(contentsOfFile: "\(process)/statm", encoding: .utf8)
+                    .split(separator: " ")
+                kilobytes = try #require(Int(pages[1])) * 4
+                descriptors = try FileManager.default.contentsOfDirectory(atPath: "\(process)/fd")
+                    .count
+                sessions = try scene.sql(
+                    "SELECT 1 FROM pg_stat_activity WHERE usename = $1",
+                    .text(scene.name)
+                ).count
+            }
+
+            var description: String {
+                "\(kilobytes) KB, \(descriptors) descriptors, \(sessions) sessions;"
+            }
+        }
+
+        /// Puts generated conversations into the database and on the queue.
+        private func publish(_ conversations: Int, copies: Int, to scene: Scene) throws {
+            let url = try #require(Servers.environment["DATABASE_URL"])
+            let published = try Command.run(
+                Command.amity,
+                [
+                    "publish", "--generate", "\(conversations)", "--users", "300", "--seed", "11",
+                    "--copies", "\(copies)", "--timeout", "300",
+                ],
+                environment: [
+                    "RABBITMQ_URL": Servers.environment["RABBITMQ_URL"] ?? "",
+                    "RABBITMQ_QUEUE_NAME": scene.name,
+                    "RABBITMQ_EXCHANGE_NAME": "\(scene.name)_exchange",
+                    "DATABASE_URL": "\(url)?options=-csearch_path%3D\(scene.name)",
+                ]
+            )
+            #expect(
+                published.output == "published \(conversations * copies), confirmed by the broker\n"
+            )
         }
 
         private func start(in scene: Scene) throws -> RunningWorker {

@@ -66,15 +66,24 @@ package final class DatabaseCrashLedger: CrashLedger {
         }
     }
 
-    /// Forgets this process, which ends in peace, and what is long past.
+    /// Forgets this process, which ends in peace.
     package func close() {
+        forget([(Self.releaseAll, [.text(process)])])
+    }
+
+    /// Forgets what processes had in hand that have long been gone, and crashes of long ago.
+    package func forgetThePast() {
+        forget([(Self.forgetHands, []), (Self.forgetCrashes, [])])
+    }
+
+    private func forget(_ statements: [(Statement, [Parameter])]) {
         do throws(PostgresError) {
-            try sessions.withSession { [process] session throws(PostgresError) in
-                _ = try session.flight([(Self.releaseAll, [.text(process)])])
+            try sessions.withSession { session throws(PostgresError) in
+                _ = try session.flight(statements)
             }
         } catch {
-            // Its last messages run alone once, then.
-            logger.debug("crash-attribution.not-closed", metadata: ["error": "\(error)"])
+            // What is remembered too long makes suspects, which run alone once.
+            logger.debug("crash-attribution.not-forgotten", metadata: ["error": "\(error)"])
         }
     }
 
@@ -148,6 +157,18 @@ package final class DatabaseCrashLedger: CrashLedger {
     private static let releaseAll = Statement(
         "release_all_from_hand",
         "DELETE FROM amity_in_hand WHERE process = $1"
+    )
+    private static let forgetHands = Statement(
+        "forget_hands",
+        "DELETE FROM amity_in_hand WHERE taken_at < now() - interval '1 day'"
+    )
+    private static let forgetCrashes = Statement(
+        "forget_crashes",
+        """
+        DELETE FROM amity_crashes
+        WHERE charged_at < now() - CASE WHEN crashes > 0 THEN interval '30 days'
+                                        ELSE interval '1 hour' END
+        """
     )
     private static let charge = Statement(
         "charge_crash",

@@ -5,11 +5,12 @@ import Postgres
 import WorkerRuntime
 
 /// What a worker does beside its messages, on a thread of its own: asks whether the database answers,
-/// sweeps what was lost, throws away dead letters that are too old.
+/// sweeps what was lost, throws away what is too old.
 final class Upkeep: Sendable {
     private let store: ConversationStore
     private let sweeper: Sweeper
     private let outage: DatabaseOutage
+    private let crashes: DatabaseCrashLedger
     private let settings: WorkerSettings
     private let drain: DrainSignal
     private let logger: Logger
@@ -18,6 +19,7 @@ final class Upkeep: Sendable {
         store: ConversationStore,
         sweeper: Sweeper,
         outage: DatabaseOutage,
+        crashes: DatabaseCrashLedger,
         settings: WorkerSettings,
         drain: DrainSignal,
         logger: Logger
@@ -25,6 +27,7 @@ final class Upkeep: Sendable {
         self.store = store
         self.sweeper = sweeper
         self.outage = outage
+        self.crashes = crashes
         self.settings = settings
         self.drain = drain
         self.logger = logger
@@ -50,9 +53,10 @@ final class Upkeep: Sendable {
                 nextSweep = .now + sweepInterval
                 sweep()
             }
-            if settings.deadLetterRetentionDays > 0, nextExpiry <= .now {
+            if answers, nextExpiry <= .now {
                 nextExpiry = .now + .seconds(3600)
-                expireDeadLetters()
+                crashes.forgetThePast()
+                if settings.deadLetterRetentionDays > 0 { expireDeadLetters() }
             }
         }
     }

@@ -162,6 +162,7 @@ private struct Database {
             store: store,
             sweeper: sweeper,
             outage: outage,
+            crashes: crashes,
             settings: settings,
             drain: drain,
             logger: logger

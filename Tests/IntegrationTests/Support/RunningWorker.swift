@@ -58,6 +58,7 @@ final class RunningWorker {
         ) { events("consumer.started").count >= session }
     }
 
+    var processID: Int32 { process.processIdentifier }
     var isRunning: Bool { process.isRunning }
 
     func signal(_ signal: Int32) {
