@@ -12,19 +12,25 @@ private func score(turns: Int) -> ConversationScore {
     return ConversationScore(of: log, analysis: .none)
 }
 
-private func claim(
+private let agenda: [ExactText: ExactText] = [
+    ExactText("PHASE1_STRANGER"): ExactText("t1"),
+    ExactText("PHASE2_ACQUAINTANCE"): ExactText("t2"),
+]
+
+private func event(
     _ id: Int,
     user: String = "u",
-    agent: String? = nil,
-    bot: String = "b",
-    isSettled: Bool = false
-) -> EventClaim {
-    EventClaim(
+    topics: [ExactText: ExactText] = [:],
+    bot: String = "b"
+) -> ConversationEvent {
+    ConversationEvent(
         id: id,
+        conversationID: ExactText("c\(id)"),
         userID: ExactText(user),
+        botType: "TALK",
         botID: bot,
-        agentTag: agent.map(ExactText.init),
-        isSettled: isSettled
+        isSettled: false,
+        topics: topics
     )
 }
 
@@ -32,9 +38,6 @@ private func fold(
     _ users: [String: Double] = ["u": 0],
     topics: [String: TopicProgress] = [:]
 ) -> FriendshipFold {
-    var agenda = Agenda()
-    agenda.add(topic: "t1", agent: "agent", level: "PHASE1_STRANGER")
-    agenda.add(topic: "t2", agent: "agent", level: "PHASE2_ACQUAINTANCE")
     let friendships = users.map { name, score in
         let level = FriendshipLevel(score: score).rawValue
         return (ExactText(name), Friendship(score: score, level: level))
@@ -44,7 +47,6 @@ private func fold(
     }
     return FriendshipFold(
         users: Dictionary(uniqueKeysWithValues: friendships),
-        agenda: agenda,
         topics: Dictionary(uniqueKeysWithValues: stored),
         at: now
     )
@@ -52,11 +54,14 @@ private func fold(
 
 extension FriendshipFold {
     fileprivate func texts(_ index: Int) -> [String?] {
-        if case .textArray(let texts) = userParameters[index] { texts } else { [] }
+        let parameters = userUpdate.1
+        guard index < parameters.count, case .textArray(let texts) = parameters[index]
+        else { return [] }
+        return texts
     }
 
     fileprivate var scores: [String: Double] {
-        guard case .doubleArray(let scores) = userParameters[1] else { return [:] }
+        guard case .doubleArray(let scores) = userUpdate.1[1] else { return [:] }
         let names = texts(0).compactMap(\.self).map { Array($0.utf8).description }
         return Dictionary(uniqueKeysWithValues: zip(names, scores))
     }
@@ -82,8 +87,8 @@ struct FriendshipFoldTests {
     /// and every event would record the same level.
     @Test func eachEventBuildsOnTheOneBeforeIt() {
         var fold = fold(["u": 498])
-        let fates = (1...3).map { fold.apply(score(turns: 1), to: claim($0)) }
-        #expect(fates == [.applied(.stranger), .applied(.acquaintance), .applied(.acquaintance)])
+        let levels = (1...3).map { fold.apply(score(turns: 1), to: event($0)) }
+        #expect(levels == [.stranger, .acquaintance, .acquaintance])
         #expect(Array(fold.scores.values) == [501])
     }
 
@@ -96,12 +101,11 @@ struct FriendshipFoldTests {
             users: [
                 ExactText(composed): Friendship(score: 1000), ExactText(decomposed): Friendship(),
             ],
-            agenda: Agenda(),
             topics: [:],
             at: now
         )
-        _ = fold.apply(score(turns: 2), to: claim(1, user: composed))
-        _ = fold.apply(score(turns: 5), to: claim(2, user: decomposed))
+        _ = fold.apply(score(turns: 2), to: event(1, user: composed))
+        _ = fold.apply(score(turns: 5), to: event(2, user: decomposed))
         #expect(
             fold.scores == [
                 Array(composed.utf8).description: 1002, Array(decomposed.utf8).description: 5,
@@ -109,33 +113,33 @@ struct FriendshipFoldTests {
         )
     }
 
-    @Test func whatIsSettledOrHasNoUserChangesNothing() {
+    @Test func anEventWithoutItsUserChangesNothing() {
         var fold = fold()
-        #expect(fold.apply(score(turns: 1), to: claim(1, isSettled: true)) == .settled)
-        #expect(fold.apply(score(turns: 1), to: claim(2, user: "gone")) == .unknown)
-        #expect(fold.scores.isEmpty)
+        #expect(fold.apply(score(turns: 1), to: event(2, user: "gone")) == nil)
+        #expect(fold.isEmpty && fold.scores.isEmpty)
     }
 
     /// The agenda is asked for the level before the conversation, which the one before it may move.
     @Test func theLevelBeforeChoosesTheTopic() throws {
         var fold = fold(["u": 499])
-        _ = fold.apply(score(turns: 2), to: claim(1, agent: "agent"))
-        _ = fold.apply(score(turns: 3), to: claim(2, agent: "agent"))
+        _ = fold.apply(score(turns: 2), to: event(1, topics: agenda))
+        _ = fold.apply(score(turns: 3), to: event(2, topics: agenda))
         #expect(try members(fold.topics["t1"])["score"] as? Double == 2)
         #expect(try members(fold.topics["t2"])["score"] as? Double == 3)
     }
 
     @Test func noAgentOrNoAgendaMeansNoTopic() {
         var fold = fold()
-        _ = fold.apply(score(turns: 1), to: claim(1))
-        _ = fold.apply(score(turns: 1), to: claim(2, agent: "unknown"))
+        _ = fold.apply(score(turns: 1), to: event(1))
+        let later = [ExactText("PHASE3_FRIEND"): ExactText("t3")]
+        _ = fold.apply(score(turns: 1), to: event(2, topics: later))
         #expect(fold.topics.isEmpty)
     }
 
     @Test func aTopicGoesOnFromWhatIsStored() throws {
         var fold = fold(topics: ["t1": TopicProgress(score: 10.5, turns: 4)])
-        _ = fold.apply(score(turns: 2), to: claim(1, agent: "agent", bot: "b2"))
-        _ = fold.apply(score(turns: 1), to: claim(2, agent: "agent", bot: "b2"))
+        _ = fold.apply(score(turns: 2), to: event(1, topics: agenda, bot: "b2"))
+        _ = fold.apply(score(turns: 1), to: event(2, topics: agenda, bot: "b2"))
         let expected: NSDictionary = [
             "score": 13.5, "turns": 7, "friendship_level": "PHASE1_STRANGER",
             "last_date": "1970-01-01T00:00:00Z",

@@ -5,6 +5,10 @@ import FriendshipScoring
 /// Called on a thread of the pool with no transaction open and no session held, so it may take as
 /// long as it needs; once for each run of a message, however often its transaction is redone.
 package protocol Analyser: Sendable {
+    /// Whether it answers at once. Then conversations are read and scored in one go; otherwise they are
+    /// read first and locked only when it has answered.
+    var isImmediate: Bool { get }
+
     func analyse(_ conversation: FinishedConversation) -> Analysis
 }
 
@@ -20,6 +24,8 @@ package struct FinishedConversation: Sendable {
 /// Asks nobody: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is
 /// switched off.
 package struct NoAnalyser: Analyser {
+    package let isImmediate = true
+
     package init() {}
 
     package func analyse(_ conversation: FinishedConversation) -> Analysis { .none }

@@ -1,4 +1,5 @@
 import Failpoints
+import Foundation
 import FriendshipScoring
 import Logging
 import Postgres
@@ -6,7 +7,7 @@ import WorkerRuntime
 
 /// The path of one message through its thread, for a batch of any size:
 ///
-///     decode ─▶ load ─▶ analyse ─▶ score ─▶ persist ─▶ outcome
+///     decode ─▶ (load ─▶ analyse) ─▶ lock ─▶ score ─▶ persist ─▶ outcome
 ///
 /// It may run twice for the same conversation at any time: the row's own state, under its lock,
 /// decides whether the conversation still counts.
@@ -138,38 +139,42 @@ package struct ConversationHandler: Handler {
         }
     }
 
-    /// Records an outcome for each conversation whose fate is known. One that changed hands between
-    /// load and lock has none, and goes round again.
+    /// Records an outcome for each conversation whose fate is known. One that changed hands while it
+    /// was analysed has none, and goes round again.
     private func score(
         _ ids: [ExactText],
         _ run: inout Run,
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
-        let events = try store.load(ids, on: slot)
-        Failpoint.loaded.hit()
-        var scored: [ScoredEvent] = []
-        for id in ids {
-            guard let event = events[id] else {
-                // A producer may publish before its commit shows.
-                run.outcomes[id] = .retry(.conversationNotFound.about(id.text))
-                continue
-            }
-            if event.isSettled {
+        if !analyser.isImmediate { try analyse(ids, &run, on: slot) }
+        let fates = try store.settle(ids, readsLogs: analyser.isImmediate, on: slot) {
+            [self, scores = run.scores] event in
+            Failpoint.loaded.hit()
+            return analyser.isImmediate ? score(event) : scores[event.id]
+        }
+        for (id, fate) in fates {
+            switch fate {
+            case .applied(let change, let level, let user):
+                log(id, of: user, change, level)
                 run.outcomes[id] = .done
-                continue
-            }
-            let result = run.scores[event.id] ?? score(event)
-            run.scores[event.id] = result
-            switch result {
-            case .success(let score): scored.append(ScoredEvent(event: event, score: score))
-            case .failure(let failure): run.outcomes[id] = .deadLetter(failure.about(id.text))
+            case .settled: run.outcomes[id] = .done
+            case .failed(let failure): run.outcomes[id] = .deadLetter(failure.about(id.text))
+            // A producer may publish before its commit shows.
+            case .missing: run.outcomes[id] = .retry(.conversationNotFound.about(id.text))
+            case .changed: break
             }
         }
-        if !scored.isEmpty {
-            for (event, fate) in try store.persist(scored, on: slot) {
-                if case .applied(let level) = fate { log(event, level) }
-                if fate != .unknown { run.outcomes[event.event.conversationID] = .done }
-            }
+    }
+
+    /// Scores what it has not scored yet, with no transaction open and no session held.
+    private func analyse(
+        _ ids: [ExactText],
+        _ run: inout Run,
+        on slot: ThreadPool.Slot
+    ) throws(PostgresError) {
+        let events = try store.load(ids, on: slot)
+        for event in events.values where !event.isSettled && run.scores[event.id] == nil {
+            run.scores[event.id] = score(event)
         }
     }
 
@@ -178,9 +183,9 @@ package struct ConversationHandler: Handler {
         do throws(ConversationLogError) {
             let conversation = FinishedConversation(
                 conversationID: event.conversationID.text,
-                userID: event.userID,
+                userID: event.userID.text,
                 botType: event.botType,
-                log: try ConversationLog(json: event.logJSON)
+                log: try ConversationLog(json: event.logJSON ?? Data())
             )
             let analysis = analyser.analyse(conversation)
             let score = ConversationScore(
@@ -252,13 +257,17 @@ package struct ConversationHandler: Handler {
         }
     }
 
-    private func log(_ scored: ScoredEvent, _ level: FriendshipLevel) {
+    private func log(
+        _ id: ExactText,
+        of user: ExactText,
+        _ change: Double,
+        _ level: FriendshipLevel
+    ) {
         logger.debug(
             "conversation.scored",
             metadata: [
-                "conversation": "\(scored.event.conversationID)",
-                "user": "\(scored.event.userID)",
-                "change": .stringConvertible(scored.score.change), "level": "\(level.rawValue)",
+                "conversation": "\(id)", "user": "\(user)",
+                "change": .stringConvertible(change), "level": "\(level.rawValue)",
             ]
         )
     }

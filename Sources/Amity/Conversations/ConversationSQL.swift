@@ -4,25 +4,35 @@ import Postgres
 ///
 /// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get UTC.
 enum SQL {
+    /// What is read of an event. The lowest id decides where its agent has several topics at a level.
+    private static let event = """
+        id, conversation_id, user_id, bot_type, bot_id, status IN ('PROCESSED', 'SKIPPED'),
+        CASE WHEN agent_tag IS NOT NULL THEN (
+            SELECT jsonb_object_agg(friendship_level, topic_id ORDER BY agenda.id DESC)
+            FROM agenda_agent_prompting AS agenda WHERE agenda.agent_id = agent_tag) END
+        """
+
+    /// $1: ids of conversations.
     static let loadEvents = Statement(
         "load_events",
         """
-        SELECT id, conversation_id, user_id, bot_type, status IN ('PROCESSED', 'SKIPPED'),
-               conversation_log
+        SELECT \(event), CASE WHEN status NOT IN ('PROCESSED', 'SKIPPED') THEN conversation_log END
         FROM conversation_events
         WHERE conversation_id = ANY ($1::text[])
         """
     )
 
-    /// Whoever holds a row's lock decides it. The settled ones come along to be told from the gone.
+    /// $1: ids of conversations; $2: whether their logs are wanted. Whoever holds a row's lock decides
+    /// it. The settled ones come along to be told from the gone.
     static let claimEvents = Statement(
         "claim_events",
         """
-        SELECT id, user_id, bot_id, agent_tag, status IN ('PROCESSED', 'SKIPPED')
+        SELECT \(event),
+            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED') THEN conversation_log END
         FROM conversation_events
-        WHERE id = ANY ($1::bigint[])
+        WHERE conversation_id = ANY ($1::text[])
         ORDER BY id
-        FOR NO KEY UPDATE
+        FOR NO KEY UPDATE OF conversation_events
         """
     )
 
@@ -31,13 +41,13 @@ enum SQL {
         """
         INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
         SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER'
-        FROM conversation_events
-        WHERE id = ANY ($1::bigint[]) AND status NOT IN ('PROCESSED', 'SKIPPED')
+        FROM unnest($1::text[]) AS user_id
         ORDER BY user_id
         ON CONFLICT DO NOTHING
         """
     )
 
+    /// $1: ids of conversations, claimed by the statement before: a snapshot later than the lock.
     static let lockUsers = Statement(
         "lock_users",
         """
@@ -45,46 +55,43 @@ enum SQL {
         FROM friendship_status
         WHERE user_id IN (
             SELECT user_id FROM conversation_events
-            WHERE id = ANY ($1::bigint[]) AND status NOT IN ('PROCESSED', 'SKIPPED'))
+            WHERE conversation_id = ANY ($1::text[]) AND status NOT IN ('PROCESSED', 'SKIPPED'))
         ORDER BY user_id
         FOR NO KEY UPDATE OF friendship_status
         """
     )
 
-    /// The lowest id decides where an agent has several topics at a level.
-    static let readAgenda = Statement(
-        "read_agenda",
-        """
-        SELECT DISTINCT ON (agent_id, friendship_level) agent_id, friendship_level, topic_id
-        FROM agenda_agent_prompting
-        WHERE agent_id IN (SELECT agent_tag FROM conversation_events
-                           WHERE id = ANY ($1::bigint[]) AND agent_tag IS NOT NULL)
-        ORDER BY agent_id, friendship_level, id
-        """
-    )
-
-    /// The topics that this batch may move, and of them only what moves: whatever else others keep
-    /// in the column never leaves the database.
+    /// $1: users, locked; $2: topics that this batch may move. Of them only what moves: whatever else
+    /// others keep in the column never leaves the database.
     static let readTopics = Statement(
         "read_topics",
         """
-        SELECT user_id, topic.key, topic.value ->> 'score', topic.value ->> 'turns',
-               topic.value ->> 'friendship_level'
-        FROM friendship_status, jsonb_each(
-            CASE jsonb_typeof(topic_metrics) WHEN 'object' THEN topic_metrics ELSE '{}' END)
-            AS topic
-        WHERE user_id IN (SELECT user_id FROM conversation_events WHERE id = ANY ($1::bigint[]))
-          AND topic.key IN (
-            SELECT topic_id FROM agenda_agent_prompting
-            WHERE agent_id IN (SELECT agent_tag FROM conversation_events
-                               WHERE id = ANY ($1::bigint[]) AND agent_tag IS NOT NULL))
+        SELECT user_id, topic, topic_metrics -> topic ->> 'score',
+               topic_metrics -> topic ->> 'turns', topic_metrics -> topic ->> 'friendship_level'
+        FROM friendship_status, unnest($2::text[]) AS topic
+        WHERE user_id = ANY ($1::text[])
+          AND jsonb_typeof(topic_metrics) = 'object' AND topic_metrics ? topic
+        """
+    )
+
+    /// One element for each user.
+    static let updateUsers = Statement(
+        "update_users",
+        """
+        UPDATE friendship_status AS stored
+        SET friendship_score = new.score,
+            friendship_level = new.level,
+            last_interaction_date = now(),
+            updated_at = now()
+        FROM unnest($1::text[], $2::float8[], $3::text[]) AS new (user_id, score, level)
+        WHERE stored.user_id = new.user_id
         """
     )
 
     /// $1 to $3: one element for each user. $4 to $7: one for each topic of a user: the members that
     /// change, and the robots to add to `agents_used` where they are not in it yet.
-    static let updateUsers = Statement(
-        "update_users",
+    static let updateUsersAndTopics = Statement(
+        "update_users_and_topics",
         """
         UPDATE friendship_status AS stored
         SET friendship_score = new.score,
@@ -122,14 +129,18 @@ enum SQL {
             attempt_count = stored.attempt_count + 1,
             friendship_score_change = new.change,
             new_friendship_level = new.level,
-            score_calculation_details = new.details::jsonb,
+            score_calculation_details = jsonb_build_object(
+                'total_turns', new.turns, 'session_emotion', new.emotion,
+                'user_initiated_questions', new.questions, 'new_memories_count', new.memories,
+                'total_exchange_score', new.change),
             processed_at = now(),
             next_attempt_at = now(),
             error_code = NULL,
             error_details = NULL,
             updated_at = now()
-        FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::text[])
-            AS new (id, change, level, details)
+        FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::int[], $5::text[], $6::int[],
+                    $7::int[])
+            AS new (id, change, level, turns, emotion, questions, memories)
         WHERE stored.id = new.id
         """
     )

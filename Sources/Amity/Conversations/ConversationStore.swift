@@ -4,42 +4,29 @@ import FriendshipScoring
 import Postgres
 import WorkerRuntime
 
-/// A row of `conversation_events`, as far as its score needs it.
-struct ConversationEvent: Sendable {
-    var id: Int
-    var conversationID: ExactText
-    var userID: String
-    var botType: String
-    /// PROCESSED or SKIPPED: counted already, or somebody's decision that it shall not count.
-    var isSettled: Bool
-    var logJSON: Data
-}
-
-struct ScoredEvent: Sendable {
-    var event: ConversationEvent
-    var score: ConversationScore
-}
-
-/// What the transaction found out about an event.
+/// What the transaction found out about a conversation.
 enum EventFate: Sendable, Equatable {
-    /// It counted now. The user's level after it.
-    case applied(FriendshipLevel)
-    /// Somebody settled it since it was loaded.
+    /// It counted now.
+    case applied(change: Double, FriendshipLevel, user: ExactText)
+    /// Somebody had settled it before.
     case settled
-    /// Its row, or its user's, was gone when the locks were taken.
-    case unknown
+    /// It cannot be scored.
+    case failed(Failure)
+    /// There is no such row.
+    case missing
+    /// It changed since it was analysed: it goes round again.
+    case changed
 }
 
-/// Conversations and friendships in PostgreSQL, three round trips for a batch of any size:
+/// Conversations and friendships in PostgreSQL, two round trips for a batch of any size:
 ///
-/// - load, without locks: the events;
-/// - lock: BEGIN, claim the events, make missing users, lock the users, read the topics, each
-///   statement with a snapshot of its own, in an order that the server sorts, so that batches never
-///   deadlock;
+/// - lock: BEGIN, claim the events and read them, lock their users, each statement with a snapshot of
+///   its own, in an order that the server sorts, so that batches never deadlock;
 /// - write: users, events, COMMIT.
 ///
-/// Between lock and write the batch is folded in Swift, in order of arrival. What is folded was read
-/// under the locks; only the log was read before.
+/// Between them the batch is scored and folded in Swift, in order of arrival, which takes
+/// microseconds. Topics, where an agent leads to some, take a round trip more, and so do users that
+/// are new.
 package struct ConversationStore: Sendable {
     private let sessions: SessionPool
 
@@ -47,6 +34,8 @@ package struct ConversationStore: Sendable {
         self.sessions = sessions
     }
 
+    /// Reads events without a lock, for somebody who takes his time with them.
+    ///
     /// - Returns: the events there are.
     func load(
         _ ids: [ExactText],
@@ -54,49 +43,102 @@ package struct ConversationStore: Sendable {
     ) throws(PostgresError) -> [ExactText: ConversationEvent] {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
             let parameter = Parameter.textArray(ids.map(\.text))
-            let rows = try session.flight([(SQL.loadEvents, [parameter])])[0]
-            var events: [ExactText: ConversationEvent] = [:]
-            for row in 0..<rows.count {
-                let event = ConversationEvent(rows, row)
-                events[event.conversationID] = event
-            }
-            return events
+            return ConversationEvent.all(in: try session.flight([(SQL.loadEvents, [parameter])])[0])
         }
     }
 
-    /// Applies scored conversations in one transaction.
+    /// Scores conversations in one transaction.
     ///
-    /// - Parameter events: in order of arrival, each conversation once.
-    /// - Returns: the fate of each, in the same order.
-    func persist(
-        _ events: [ScoredEvent],
-        on slot: ThreadPool.Slot
-    ) throws(PostgresError) -> [(ScoredEvent, EventFate)] {
+    /// - Parameters:
+    ///   - ids: in order of arrival, each once.
+    ///   - readsLogs: whether `score` needs them.
+    ///   - score: called under the locks, for what is not settled; nil for an event that changed.
+    /// - Returns: the fate of each.
+    func settle(
+        _ ids: [ExactText],
+        readsLogs: Bool,
+        on slot: ThreadPool.Slot,
+        by score: @Sendable (ConversationEvent) -> Result<ConversationScore, Failure>?
+    ) throws(PostgresError) -> [ExactText: EventFate] {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            let ids = [Parameter.integerArray(events.map(\.event.id))]
-            let locked = try session.flight([
-                (.begin, []), (SQL.claimEvents, ids), (SQL.insertUsers, ids),
-                (SQL.lockUsers, ids), (SQL.readAgenda, ids), (SQL.readTopics, ids),
+            let texts = Parameter.textArray(ids.map(\.text))
+            let claim = [texts, .text(readsLogs ? "t" : "f")]
+            var locked = try session.flight([
+                (.begin, []), (SQL.claimEvents, claim), (SQL.lockUsers, [texts]),
             ])
-            let claims = EventClaim.all(in: locked[1])
+            let strangers = Self.strangers(in: locked)
+            if !strangers.isEmpty {
+                // In a transaction of its own: to wait for another's insert with locks in hand could
+                // end in a deadlock.
+                _ = try session.flight([
+                    (.rollback, []), (SQL.insertUsers, [.textArray(strangers)]),
+                ])
+                locked = try session.flight([
+                    (.begin, []), (SQL.claimEvents, claim), (SQL.lockUsers, [texts]),
+                ])
+            }
+            let events = ConversationEvent.all(in: locked[1])
             var fold = FriendshipFold(
-                users: FriendshipFold.users(in: locked[3]),
-                agenda: Agenda(locked[4]),
-                topics: FriendshipFold.topics(in: locked[5]),
+                users: FriendshipFold.users(in: locked[2]),
+                topics: try Self.topics(of: events.values, in: &session),
                 at: Date()
             )
-            let fates = events.map { event in
-                (event, claims[event.event.id].map { fold.apply(event.score, to: $0) } ?? .unknown)
-            }
-            Failpoint.written.hit()
-            // Nothing follows COMMIT: until its answer is here, nothing has happened.
-            _ = try session.flight([
-                (SQL.updateUsers, fold.userParameters), (SQL.updateEvents, fold.eventParameters),
-                (.commit, []),
-            ])
-            Failpoint.committed.hit()
+            var fates: [ExactText: EventFate] = [:]
+            for id in ids { fates[id] = Self.fate(of: events[id], in: &fold, by: score) }
+            try Self.write(fold, to: &session)
             return fates
         }
+    }
+
+    private static func fate(
+        of event: ConversationEvent?,
+        in fold: inout FriendshipFold,
+        by score: (ConversationEvent) -> Result<ConversationScore, Failure>?
+    ) -> EventFate {
+        guard let event else { return .missing }
+        if event.isSettled { return .settled }
+        switch score(event) {
+        case nil: return .changed
+        case .failure(let failure): return .failed(failure)
+        case .success(let score):
+            guard let level = fold.apply(score, to: event) else { return .changed }
+            return .applied(change: score.change, level, user: event.userID)
+        }
+    }
+
+    /// Users of unsettled events that have no row yet.
+    private static func strangers(in locked: [Rows]) -> [String] {
+        let events = ConversationEvent.all(in: locked[1]).values
+        let known = FriendshipFold.users(in: locked[2])
+        return Set(events.lazy.filter { !$0.isSettled }.map(\.userID))
+            .filter { known[$0] == nil }.map(\.text)
+    }
+
+    /// The topics that events may move, read under the users' locks.
+    private static func topics(
+        of events: some Collection<ConversationEvent>,
+        in session: inout Session
+    ) throws(PostgresError) -> [FriendshipFold.TopicKey: TopicProgress] {
+        let open = events.filter { !$0.isSettled && !$0.topics.isEmpty }
+        if open.isEmpty { return [:] }
+        let users = Set(open.map(\.userID)).map(\.text)
+        let topics = Set(open.flatMap(\.topics.values)).map(\.text)
+        let parameters: [Parameter] = [.textArray(users), .textArray(topics)]
+        return FriendshipFold.topics(in: try session.flight([(SQL.readTopics, parameters)])[0])
+    }
+
+    private static func write(
+        _ fold: FriendshipFold,
+        to session: inout Session
+    ) throws(PostgresError) {
+        if fold.isEmpty {
+            _ = try session.flight([(.rollback, [])])
+            return
+        }
+        Failpoint.written.hit()
+        // Nothing follows COMMIT: until its answer is here, nothing has happened.
+        _ = try session.flight([fold.userUpdate, fold.eventUpdate, (.commit, [])])
+        Failpoint.committed.hit()
     }
 
     /// Marks events whose message was dead-lettered or waits for a retry.
@@ -121,16 +163,4 @@ struct EventFailure: Sendable {
     var failure: Failure
     /// Seconds until the message runs again; nil when it is dead.
     var retryAfter: Int?
-}
-
-extension ConversationEvent {
-    /// Reads a row of `SQL.loadEvents`.
-    fileprivate init(_ rows: Rows, _ row: Int) {
-        id = rows.integer(row, 0) ?? 0
-        conversationID = ExactText(rows.string(row, 1) ?? "")
-        userID = rows.string(row, 2) ?? ""
-        botType = rows.string(row, 3) ?? ""
-        isSettled = rows.string(row, 4) == "t"
-        logJSON = rows.data(row, 5) ?? Data()
-    }
 }

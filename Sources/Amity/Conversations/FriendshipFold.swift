@@ -2,61 +2,6 @@ import Foundation
 import FriendshipScoring
 import Postgres
 
-/// An event under this transaction's lock: a row of `SQL.claimEvents`.
-struct EventClaim: Sendable {
-    var id: Int
-    var userID: ExactText
-    var botID: String
-    var agentTag: ExactText?
-    var isSettled: Bool
-
-    /// By id.
-    static func all(in rows: Rows) -> [Int: EventClaim] {
-        var claims: [Int: EventClaim] = [:]
-        for row in 0..<rows.count {
-            guard let id = rows.integer(row, 0) else { continue }
-            claims[id] = EventClaim(
-                id: id,
-                userID: ExactText(rows.string(row, 1) ?? ""),
-                botID: rows.string(row, 2) ?? "",
-                agentTag: rows.string(row, 3).map(ExactText.init),
-                isSettled: rows.string(row, 4) == "t"
-            )
-        }
-        return claims
-    }
-}
-
-/// Which topic an agent leads to, at each level of the user.
-struct Agenda: Sendable {
-    private struct Key: Hashable {
-        var agent: ExactText
-        var level: ExactText
-    }
-
-    private var topics: [Key: ExactText] = [:]
-
-    init() {}
-
-    /// Reads the rows of `SQL.readAgenda`.
-    init(_ rows: Rows) {
-        for row in 0..<rows.count {
-            guard let agent = rows.string(row, 0), let level = rows.string(row, 1),
-                let topic = rows.string(row, 2)
-            else { continue }
-            add(topic: topic, agent: agent, level: level)
-        }
-    }
-
-    mutating func add(topic: String, agent: String, level: String) {
-        topics[Key(agent: ExactText(agent), level: ExactText(level))] = ExactText(topic)
-    }
-
-    func topic(agent: ExactText, level: String) -> ExactText? {
-        topics[Key(agent: agent, level: ExactText(level))]
-    }
-}
-
 /// Applies conversations to locked users one after the other, each on what the one before it left.
 struct FriendshipFold {
     struct TopicKey: Hashable {
@@ -75,31 +20,29 @@ struct FriendshipFold {
     private let topics: [TopicKey: TopicProgress]
     private var moved: [TopicKey: MovedTopic] = [:]
     private var applied: [(id: Int, score: ConversationScore, level: FriendshipLevel)] = []
-    private let agenda: Agenda
     private let now: Date
 
     init(
         users: [ExactText: Friendship],
-        agenda: Agenda,
         topics: [TopicKey: TopicProgress],
         at now: Date
     ) {
         self.users = users
-        self.agenda = agenda
         self.topics = topics
         self.now = now
     }
 
-    mutating func apply(_ score: ConversationScore, to claim: EventClaim) -> EventFate {
-        if claim.isSettled { return .settled }
-        guard var friendship = users[claim.userID] else { return .unknown }
+    /// - Returns: the user's level after it; nil when the user is not among the locked.
+    mutating func apply(
+        _ score: ConversationScore,
+        to claim: ConversationEvent
+    ) -> FriendshipLevel? {
+        guard var friendship = users[claim.userID] else { return nil }
         let levelBefore = friendship.level
         let level = friendship.apply(change: score.change)
         users[claim.userID] = friendship
         touched.insert(claim.userID)
-        if let agent = claim.agentTag,
-            let topic = agenda.topic(agent: agent, level: levelBefore)
-        {
+        if let topic = claim.topics[ExactText(levelBefore)] {
             let key = TopicKey(user: claim.userID, topic: topic)
             var topic = moved[key] ?? MovedTopic(progress: topics[key] ?? TopicProgress())
             topic.progress.apply(score, userLevel: level)
@@ -107,28 +50,42 @@ struct FriendshipFold {
             moved[key] = topic
         }
         applied.append((claim.id, score, level))
-        return .applied(level)
+        return level
     }
 
-    /// For `SQL.updateUsers`.
-    var userParameters: [Parameter] {
+    /// Whether anything is to be written.
+    var isEmpty: Bool { applied.isEmpty }
+
+    /// What writes the users, and their topics where there are any.
+    var userUpdate: (Statement, [Parameter]) {
         let users = touched.map { ($0.text, self.users[$0] ?? Friendship()) }
-        let topics = Array(moved)
-        return [
+        let scores: [Parameter] = [
             .textArray(users.map(\.0)), .doubleArray(users.map(\.1.score)),
-            .textArray(users.map(\.1.level)), .textArray(topics.map(\.key.user.text)),
-            .textArray(topics.map(\.key.topic.text)),
+            .textArray(users.map(\.1.level)),
+        ]
+        if moved.isEmpty { return (SQL.updateUsers, scores) }
+        let topics = Array(moved)
+        let moves: [Parameter] = [
+            .textArray(topics.map(\.key.user.text)), .textArray(topics.map(\.key.topic.text)),
             .textArray(topics.map { json(TopicMembers($0.value.progress, at: now)) }),
             .textArray(topics.map { json($0.value.agents.map(\.text)) }),
         ]
+        return (SQL.updateUsersAndTopics, scores + moves)
     }
 
-    /// For `SQL.updateEvents`.
-    var eventParameters: [Parameter] {
-        [
-            .integerArray(applied.map(\.id)), .doubleArray(applied.map(\.score.change)),
-            .textArray(applied.map(\.level.rawValue)), .textArray(applied.map { json($0.score) }),
-        ]
+    /// What writes the events.
+    var eventUpdate: (Statement, [Parameter]) {
+        let scores = applied.map(\.score)
+        return (
+            SQL.updateEvents,
+            [
+                .integerArray(applied.map(\.id)), .doubleArray(scores.map(\.change)),
+                .textArray(applied.map(\.level.rawValue)),
+                .integerArray(scores.map(\.totalTurns)), .textArray(scores.map(\.sessionEmotion)),
+                .integerArray(scores.map(\.userInitiatedQuestions)),
+                .integerArray(scores.map(\.newMemoriesCount)),
+            ]
+        )
     }
 }
 

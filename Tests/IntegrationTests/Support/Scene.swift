@@ -309,7 +309,8 @@ let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 extension ConnectionTarget {
     fileprivate func searching(_ schema: String) -> ConnectionTarget {
         var keywords = keywords
-        keywords["options"] = "-csearch_path=\(schema)"
+        // A test's own statement may have to wait for the workers' locks.
+        keywords["options"] = "-csearch_path=\(schema) -clock_timeout=30s"
         return ConnectionTarget(keywords: keywords)
     }
 }
