@@ -6,7 +6,7 @@ extension Integration {
     /// is spent, nothing is dead-lettered, and work goes on by itself soon after the end.
     struct DatabaseFaults {
         /// Promised are 5 seconds; the rest is for a slow machine.
-        private let resumption = Duration.seconds(10)
+        private let resumption = Duration.seconds(15)
 
         /// Fault: a restart or a crash in the middle of transactions.
         @Test(arguments: Servers.Ending.allCases)

@@ -48,7 +48,9 @@ extension Integration {
             try scene.publish([Scene.body("c1", ignoring: 16 << 20), garbage])
             let worker = try scene.startWorker()
             let dead = try #require(try scene.deadLetters.take(1).first)
-            #expect(dead.body == garbage)
+            // Compared here: the difference of two such bodies would take the report for ever.
+            let isUntouched = dead.body == garbage
+            #expect(isUntouched)
             #expect(dead.header(RetryPolicy.Header.code) == "INVALID_MESSAGE")
             try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
