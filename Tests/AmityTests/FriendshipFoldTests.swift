@@ -12,15 +12,10 @@ private func score(turns: Int) -> ConversationScore {
     return ConversationScore(of: log, analysis: .none)
 }
 
-private let agenda: [ExactText: ExactText] = [
-    ExactText("PHASE1_STRANGER"): ExactText("t1"),
-    ExactText("PHASE2_ACQUAINTANCE"): ExactText("t2"),
-]
-
 private func event(
     _ id: Int,
     user: String = "u",
-    topics: [ExactText: ExactText] = [:],
+    agent: String? = nil,
     bot: String = "b"
 ) -> ConversationEvent {
     ConversationEvent(
@@ -29,8 +24,8 @@ private func event(
         userID: ExactText(user),
         botType: "TALK",
         botID: bot,
-        isSettled: false,
-        topics: topics
+        agent: agent.map(ExactText.init),
+        isSettled: false
     )
 }
 
@@ -38,6 +33,9 @@ private func fold(
     _ users: [String: Double] = ["u": 0],
     topics: [String: TopicProgress] = [:]
 ) -> FriendshipFold {
+    var agenda = Agenda()
+    agenda.add(topic: "t1", agent: "agent", level: "PHASE1_STRANGER")
+    agenda.add(topic: "t2", agent: "agent", level: "PHASE2_ACQUAINTANCE")
     let friendships = users.map { name, score in
         let level = FriendshipLevel(score: score).rawValue
         return (ExactText(name), Friendship(score: score, level: level))
@@ -47,6 +45,7 @@ private func fold(
     }
     return FriendshipFold(
         users: Dictionary(uniqueKeysWithValues: friendships),
+        agenda: agenda,
         topics: Dictionary(uniqueKeysWithValues: stored),
         at: now
     )
@@ -101,7 +100,6 @@ struct FriendshipFoldTests {
             users: [
                 ExactText(composed): Friendship(score: 1000), ExactText(decomposed): Friendship(),
             ],
-            topics: [:],
             at: now
         )
         _ = fold.apply(score(turns: 2), to: event(1, user: composed))
@@ -122,8 +120,8 @@ struct FriendshipFoldTests {
     /// The agenda is asked for the level before the conversation, which the one before it may move.
     @Test func theLevelBeforeChoosesTheTopic() throws {
         var fold = fold(["u": 499])
-        _ = fold.apply(score(turns: 2), to: event(1, topics: agenda))
-        _ = fold.apply(score(turns: 3), to: event(2, topics: agenda))
+        _ = fold.apply(score(turns: 2), to: event(1, agent: "agent"))
+        _ = fold.apply(score(turns: 3), to: event(2, agent: "agent"))
         #expect(try members(fold.topics["t1"])["score"] as? Double == 2)
         #expect(try members(fold.topics["t2"])["score"] as? Double == 3)
     }
@@ -131,15 +129,14 @@ struct FriendshipFoldTests {
     @Test func noAgentOrNoAgendaMeansNoTopic() {
         var fold = fold()
         _ = fold.apply(score(turns: 1), to: event(1))
-        let later = [ExactText("PHASE3_FRIEND"): ExactText("t3")]
-        _ = fold.apply(score(turns: 1), to: event(2, topics: later))
+        _ = fold.apply(score(turns: 1), to: event(2, agent: "unknown"))
         #expect(fold.topics.isEmpty)
     }
 
     @Test func aTopicGoesOnFromWhatIsStored() throws {
         var fold = fold(topics: ["t1": TopicProgress(score: 10.5, turns: 4)])
-        _ = fold.apply(score(turns: 2), to: event(1, topics: agenda, bot: "b2"))
-        _ = fold.apply(score(turns: 1), to: event(2, topics: agenda, bot: "b2"))
+        _ = fold.apply(score(turns: 2), to: event(1, agent: "agent", bot: "b2"))
+        _ = fold.apply(score(turns: 1), to: event(2, agent: "agent", bot: "b2"))
         let expected: NSDictionary = [
             "score": 13.5, "turns": 7, "friendship_level": "PHASE1_STRANGER",
             "last_date": "1970-01-01T00:00:00Z",

@@ -1,5 +1,4 @@
 import Foundation
-import JSONReading
 import Postgres
 
 /// A row of `conversation_events`, as far as its score needs it.
@@ -9,10 +8,9 @@ struct ConversationEvent: Sendable {
     var userID: ExactText
     var botType: String
     var botID: String
+    var agent: ExactText?
     /// PROCESSED or SKIPPED: counted already, or somebody's decision that it shall not count.
     var isSettled: Bool
-    /// The topic that the event's agent leads to, by the user's level.
-    var topics: [ExactText: ExactText] = [:]
     /// nil when it is settled or was not asked for.
     var logJSON: Data?
 }
@@ -34,26 +32,8 @@ extension ConversationEvent {
         userID = ExactText(rows.string(row, 2) ?? "")
         botType = rows.string(row, 3) ?? ""
         botID = rows.string(row, 4) ?? ""
-        isSettled = rows.string(row, 5) == "t"
-        topics = rows.data(row, 6).map(Self.topics) ?? [:]
+        agent = rows.string(row, 5).map(ExactText.init)
+        isSettled = rows.string(row, 6) == "t"
         logJSON = rows.data(row, 7)
-    }
-
-    /// Reads an object of texts, made by the server.
-    private static func topics(_ json: Data) -> [ExactText: ExactText] {
-        do throws(JSONReader.Malformed) {
-            return try JSONReader.read(json) { json throws(JSONReader.Malformed) in
-                var topics: [ExactText: ExactText] = [:]
-                try json.enter()
-                while let level = try json.nextKey() {
-                    guard let topic = try json.readText().string, let level = level.string
-                    else { throw JSONReader.Malformed() }
-                    topics[ExactText(level)] = ExactText(topic)
-                }
-                return topics
-            }
-        } catch {
-            preconditionFailure("the server aggregates texts into JSON")
-        }
     }
 }

@@ -1,15 +1,16 @@
 import Postgres
 
-/// The statements of the hot path. Tables are not qualified: the session's search_path finds them.
+/// The statements of the hot path. A row is always found by `= ANY` of an array, also where a join would
+/// do: a plan is made once, perhaps while a table is empty, and a join planned then would later read all
+/// of it, by whichever index.
+///
+/// Tables are not qualified: the session's search_path finds them.
 ///
 /// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get UTC.
 enum SQL {
-    /// What is read of an event. The lowest id decides where its agent has several topics at a level.
     private static let event = """
-        id, conversation_id, user_id, bot_type, bot_id, status IN ('PROCESSED', 'SKIPPED'),
-        CASE WHEN agent_tag IS NOT NULL THEN (
-            SELECT jsonb_object_agg(friendship_level, topic_id ORDER BY agenda.id DESC)
-            FROM agenda_agent_prompting AS agenda WHERE agenda.agent_id = agent_tag) END
+        id, conversation_id, user_id, bot_type, bot_id, agent_tag,
+        status IN ('PROCESSED', 'SKIPPED')
         """
 
     /// $1: ids of conversations.
@@ -32,7 +33,7 @@ enum SQL {
         FROM conversation_events
         WHERE conversation_id = ANY ($1::text[])
         ORDER BY id
-        FOR NO KEY UPDATE OF conversation_events
+        FOR NO KEY UPDATE
         """
     )
 
@@ -53,22 +54,35 @@ enum SQL {
         """
         SELECT user_id, friendship_score, friendship_level
         FROM friendship_status
-        WHERE user_id IN (
+        WHERE user_id = ANY (ARRAY(
             SELECT user_id FROM conversation_events
-            WHERE conversation_id = ANY ($1::text[]) AND status NOT IN ('PROCESSED', 'SKIPPED'))
+            WHERE conversation_id = ANY ($1::text[]) AND status NOT IN ('PROCESSED', 'SKIPPED')))
         ORDER BY user_id
-        FOR NO KEY UPDATE OF friendship_status
+        FOR NO KEY UPDATE
         """
     )
 
-    /// $1: users, locked; $2: topics that this batch may move. Of them only what moves: whatever else
-    /// others keep in the column never leaves the database.
+    /// $1: agents. The lowest id decides where an agent has several topics at a level.
+    static let readAgenda = Statement(
+        "read_agenda",
+        """
+        SELECT DISTINCT ON (agent_id, friendship_level) agent_id, friendship_level, topic_id
+        FROM agenda_agent_prompting
+        WHERE agent_id = ANY ($1::text[])
+        ORDER BY agent_id, friendship_level, id
+        """
+    )
+
+    /// $1: users, locked; $2: agents. The topics that a batch may move, and of them only what moves:
+    /// whatever else others keep in the column never leaves the database.
     static let readTopics = Statement(
         "read_topics",
         """
         SELECT user_id, topic, topic_metrics -> topic ->> 'score',
                topic_metrics -> topic ->> 'turns', topic_metrics -> topic ->> 'friendship_level'
-        FROM friendship_status, unnest($2::text[]) AS topic
+        FROM friendship_status,
+            (SELECT DISTINCT topic_id AS topic FROM agenda_agent_prompting
+             WHERE agent_id = ANY ($2::text[])) AS candidates
         WHERE user_id = ANY ($1::text[])
           AND jsonb_typeof(topic_metrics) = 'object' AND topic_metrics ? topic
         """
@@ -84,7 +98,7 @@ enum SQL {
             last_interaction_date = now(),
             updated_at = now()
         FROM unnest($1::text[], $2::float8[], $3::text[]) AS new (user_id, score, level)
-        WHERE stored.user_id = new.user_id
+        WHERE stored.user_id = ANY ($1::text[]) AND stored.user_id = new.user_id
         """
     )
 
@@ -117,7 +131,7 @@ enum SQL {
             last_interaction_date = now(),
             updated_at = now()
         FROM unnest($1::text[], $2::float8[], $3::text[]) AS new (user_id, score, level)
-        WHERE stored.user_id = new.user_id
+        WHERE stored.user_id = ANY ($1::text[]) AND stored.user_id = new.user_id
         """
     )
 
@@ -141,7 +155,7 @@ enum SQL {
         FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::int[], $5::text[], $6::int[],
                     $7::int[])
             AS new (id, change, level, turns, emotion, questions, memories)
-        WHERE stored.id = new.id
+        WHERE stored.id = ANY ($1::bigint[]) AND stored.id = new.id
         """
     )
 
@@ -160,7 +174,8 @@ enum SQL {
             updated_at = now()
         FROM unnest($1::text[], $2::text[], $3::text[], $4::int[])
             AS new (conversation_id, code, reason, delay)
-        WHERE stored.conversation_id = new.conversation_id
+        WHERE stored.conversation_id = ANY ($1::text[])
+          AND stored.conversation_id = new.conversation_id
           AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
         """
     )

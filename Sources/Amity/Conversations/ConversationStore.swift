@@ -25,8 +25,8 @@ enum EventFate: Sendable, Equatable {
 /// - write: users, events, COMMIT.
 ///
 /// Between them the batch is scored and folded in Swift, in order of arrival, which takes
-/// microseconds. Topics, where an agent leads to some, take a round trip more, and so do users that
-/// are new.
+/// microseconds. Conversations that have an agent, and so may move a topic, take a round trip more; so
+/// do users that are new.
 package struct ConversationStore: Sendable {
     private let sessions: SessionPool
 
@@ -78,10 +78,10 @@ package struct ConversationStore: Sendable {
                 ])
             }
             let events = ConversationEvent.all(in: locked[1])
-            var fold = FriendshipFold(
-                users: FriendshipFold.users(in: locked[2]),
-                topics: try Self.topics(of: events.values, in: &session),
-                at: Date()
+            var fold = try Self.fold(
+                FriendshipFold.users(in: locked[2]),
+                moving: events.values,
+                in: &session
             )
             var fates: [ExactText: EventFate] = [:]
             for id in ids { fates[id] = Self.fate(of: events[id], in: &fold, by: score) }
@@ -114,17 +114,25 @@ package struct ConversationStore: Sendable {
             .filter { known[$0] == nil }.map(\.text)
     }
 
-    /// The topics that events may move, read under the users' locks.
-    private static func topics(
-        of events: some Collection<ConversationEvent>,
+    /// Reads the topics that events may move, under the users' locks.
+    private static func fold(
+        _ users: [ExactText: Friendship],
+        moving events: some Collection<ConversationEvent>,
         in session: inout Session
-    ) throws(PostgresError) -> [FriendshipFold.TopicKey: TopicProgress] {
-        let open = events.filter { !$0.isSettled && !$0.topics.isEmpty }
-        if open.isEmpty { return [:] }
-        let users = Set(open.map(\.userID)).map(\.text)
-        let topics = Set(open.flatMap(\.topics.values)).map(\.text)
-        let parameters: [Parameter] = [.textArray(users), .textArray(topics)]
-        return FriendshipFold.topics(in: try session.flight([(SQL.readTopics, parameters)])[0])
+    ) throws(PostgresError) -> FriendshipFold {
+        let open = events.filter { !$0.isSettled && $0.agent != nil }
+        if open.isEmpty { return FriendshipFold(users: users, at: Date()) }
+        let agents = Parameter.textArray(Set(open.compactMap(\.agent)).map(\.text))
+        let movers = Parameter.textArray(Set(open.map(\.userID)).map(\.text))
+        let read = try session.flight([
+            (SQL.readAgenda, [agents]), (SQL.readTopics, [movers, agents]),
+        ])
+        return FriendshipFold(
+            users: users,
+            agenda: Agenda(read[0]),
+            topics: FriendshipFold.topics(in: read[1]),
+            at: Date()
+        )
     }
 
     private static func write(

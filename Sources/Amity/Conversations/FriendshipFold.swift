@@ -2,6 +2,36 @@ import Foundation
 import FriendshipScoring
 import Postgres
 
+/// Which topic an agent leads to, at each level of the user.
+struct Agenda: Sendable {
+    private struct Key: Hashable {
+        var agent: ExactText
+        var level: ExactText
+    }
+
+    private var topics: [Key: ExactText] = [:]
+
+    init() {}
+
+    /// Reads the rows of `SQL.readAgenda`.
+    init(_ rows: Rows) {
+        for row in 0..<rows.count {
+            guard let agent = rows.string(row, 0), let level = rows.string(row, 1),
+                let topic = rows.string(row, 2)
+            else { continue }
+            add(topic: topic, agent: agent, level: level)
+        }
+    }
+
+    mutating func add(topic: String, agent: String, level: String) {
+        topics[Key(agent: ExactText(agent), level: ExactText(level))] = ExactText(topic)
+    }
+
+    func topic(agent: ExactText, level: String) -> ExactText? {
+        topics[Key(agent: agent, level: ExactText(level))]
+    }
+}
+
 /// Applies conversations to locked users one after the other, each on what the one before it left.
 struct FriendshipFold {
     struct TopicKey: Hashable {
@@ -20,14 +50,17 @@ struct FriendshipFold {
     private let topics: [TopicKey: TopicProgress]
     private var moved: [TopicKey: MovedTopic] = [:]
     private var applied: [(id: Int, score: ConversationScore, level: FriendshipLevel)] = []
+    private let agenda: Agenda
     private let now: Date
 
     init(
         users: [ExactText: Friendship],
-        topics: [TopicKey: TopicProgress],
+        agenda: Agenda = .init(),
+        topics: [TopicKey: TopicProgress] = [:],
         at now: Date
     ) {
         self.users = users
+        self.agenda = agenda
         self.topics = topics
         self.now = now
     }
@@ -42,7 +75,7 @@ struct FriendshipFold {
         let level = friendship.apply(change: score.change)
         users[claim.userID] = friendship
         touched.insert(claim.userID)
-        if let topic = claim.topics[ExactText(levelBefore)] {
+        if let agent = claim.agent, let topic = agenda.topic(agent: agent, level: levelBefore) {
             let key = TopicKey(user: claim.userID, topic: topic)
             var topic = moved[key] ?? MovedTopic(progress: topics[key] ?? TopicProgress())
             topic.progress.apply(score, userLevel: level)
