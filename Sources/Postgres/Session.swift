@@ -19,13 +19,17 @@ package struct Session: ~Copyable {
     /// indexes: a plan made while a table was empty must not read the whole of it later. The planner
     /// then thinks them dear, so compiling them (JIT), which takes longer still, is off.
     ///
+    /// The server looks after us as we do after it: the locks of a host that has vanished are free within
+    /// seconds.
+    ///
     /// A wait for a lock ends well before its statement does: only then is it known for what it is.
     private static func guards(_ statementTimeout: Duration) -> String {
         let milliseconds = Int(statementTimeout / .milliseconds(1))
         return """
             -c TimeZone=UTC -c lock_timeout=\(min(1000, milliseconds / 2)) \
             -c idle_in_transaction_session_timeout=2s -c statement_timeout=\(milliseconds) \
-            -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off
+            -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off \
+            -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3
             """
     }
 

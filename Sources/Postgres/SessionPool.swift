@@ -3,11 +3,19 @@ import Synchronization
 
 /// At most `limit` sessions, lent to the threads that need one for the moment.
 ///
-/// With as many sessions as threads each thread always gets its own. A session is opened when it is
-/// first lent, and replaced after any doubt.
+/// With as many sessions as threads each thread gets its own where that is open and free, or else one
+/// that another thread has left open: so there are never more than have been needed at once. A session is
+/// replaced after any doubt.
 package final class SessionPool: Sendable {
+    private struct Place {
+        var isFree = true
+        var isOpen = false
+        /// When its session was last given back.
+        var usedAt = ContinuousClock.now
+    }
+
     private let slots: [Slot]
-    private let free: Mutex<[Int]>
+    private let places: Mutex<[Place]>
     private let available: DispatchSemaphore
     private let target: ConnectionTarget
     private let applicationName: String
@@ -24,27 +32,59 @@ package final class SessionPool: Sendable {
         self.applicationName = applicationName
         self.statementTimeout = statementTimeout
         slots = (0..<limit).map { _ in Slot() }
-        free = Mutex((0..<limit).reversed())
+        places = Mutex(Array(repeating: Place(), count: limit))
         available = DispatchSemaphore(value: limit)
     }
 
     /// Lends a session to the calling thread, which may have to wait for one.
     ///
-    /// - Parameter preferred: the slot to use when it is free, so that a thread keeps its own.
+    /// - Parameter preferred: the place to use when its session is open and free.
     package func withSession<R: Sendable>(
         preferring preferred: Int = 0,
         _ body: @Sendable (inout Session) throws(PostgresError) -> R
     ) throws(PostgresError) -> R {
         available.wait()
-        let index = free.withLock { free in
-            let position = free.firstIndex(of: preferred % slots.count) ?? free.count - 1
-            return free.remove(at: position)
+        let index = take(preferring: preferred % slots.count)
+        var isOpen = false
+        defer { giveBack(index, isOpen: isOpen) }
+        return try slots[index].lend(open: open, isOpenAfter: &isOpen, body)
+    }
+
+    /// Closes sessions that nobody has needed for so long.
+    package func close(idleFor limit: Duration) {
+        while available.wait(timeout: .now()) == .success {
+            let index = places.withLock { places in
+                let index = places.firstIndex {
+                    $0.isFree && $0.isOpen && $0.usedAt + limit < .now
+                }
+                if let index { places[index].isFree = false }
+                return index
+            }
+            guard let index else {
+                available.signal()
+                return
+            }
+            slots[index].close()
+            giveBack(index, isOpen: false)
         }
-        defer {
-            free.withLock { $0.append(index) }
-            available.signal()
+    }
+
+    private func take(preferring preferred: Int) -> Int {
+        places.withLock { places in
+            let index =
+                places[preferred].isFree && places[preferred].isOpen
+                ? preferred
+                : places.firstIndex { $0.isFree && $0.isOpen }
+                    ?? (places[preferred].isFree
+                    ? preferred : places.firstIndex { $0.isFree })!
+            places[index].isFree = false
+            return index
         }
-        return try slots[index].lend(open: open, body)
+    }
+
+    private func giveBack(_ index: Int, isOpen: Bool) {
+        places.withLock { $0[index] = Place(isFree: true, isOpen: isOpen, usedAt: .now) }
+        available.signal()
     }
 
     private func open() throws(PostgresError) -> Session {
@@ -64,12 +104,20 @@ private final class Slot: Sendable {
 
     func lend<R: Sendable>(
         open: () throws(PostgresError) -> Session,
+        isOpenAfter isOpen: inout Bool,
         _ body: @Sendable (inout Session) throws(PostgresError) -> R
     ) throws(PostgresError) -> R {
         try session.withLock { held throws(PostgresError) in
             if held == nil { held = try open() }
-            defer { if held?.isBroken ?? false { held = nil } }
+            defer {
+                if held?.isBroken ?? false { held = nil }
+                isOpen = held != nil
+            }
             return try body(&held!)
         }
+    }
+
+    func close() {
+        session.withLock { $0 = nil }
     }
 }

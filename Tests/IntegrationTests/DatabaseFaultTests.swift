@@ -49,10 +49,10 @@ extension Integration {
         /// live, so they would be used, in vain, for ever.
         @Test func aReadOnlyDatabaseIsWaitedOutOnNewSessions() throws {
             let scene = try Scene()
-            let worker = try scene.startWorker()
             try scene.addConversations(10)
             let refused = try Servers.postgresLogCount("in a read-only transaction")
             try scene.alterRole("SET default_transaction_read_only = on")
+            let worker = try scene.startWorker()
             try scene.publish(ids: (0..<10).map { "c\($0)" })
             try eventually("the worker says so") { worker.outages == 1 }
             #expect(worker.log.contains("SQLSTATE 25006"))
@@ -176,7 +176,7 @@ extension Integration {
         /// no limit of TCP's and none of the server's applies. The thread waits for ever. And if it was
         /// at COMMIT, a worker that guesses what became of it loses the effect or counts it twice.
         @Test(arguments: [
-            ("load_events", Proxy.Direction.toClient), ("commit", .toServer), ("commit", .toClient),
+            ("claim_events", Proxy.Direction.toClient), ("commit", .toServer), ("commit", .toClient),
         ])
         func aLinkThatFallsSilentIsGivenUpAndTheRowDecides(
             statement: String,

@@ -167,5 +167,29 @@ extension Integration {
                 _ = try session.flight([(Statement("one", "SELECT 1"), [])])
             }
         }
+
+        /// Fault: a worker that had one busy moment keeps a session for each thread for ever.
+        @Test func noMoreSessionsAreOpenThanWereNeededAtOnceAndIdleOnesAreClosed() throws {
+            let pool = SessionPool(
+                target: target,
+                limit: 8,
+                applicationName: "test-\(UInt32.random(in: 0 ... .max))",
+                statementTimeout: .seconds(10)
+            )
+            func process(preferring thread: Int) throws -> Int {
+                try pool.withSession(preferring: thread) { session throws(PostgresError) in
+                    let pid = Statement("pid", "SELECT pg_backend_pid()")
+                    return try session.flight([(pid, [])])[0].integer(0, 0) ?? 0
+                }
+            }
+            let first = try process(preferring: 0)
+            #expect(
+                try (1..<8).map { try process(preferring: $0) } == Array(repeating: first, count: 7)
+            )
+            pool.close(idleFor: .seconds(60))
+            #expect(try process(preferring: 0) == first, "it was closed too early")
+            pool.close(idleFor: .zero)
+            #expect(try process(preferring: 0) != first)
+        }
     }
 }

@@ -47,6 +47,24 @@ package struct ConversationStore: Sendable {
         }
     }
 
+    /// Does what is done for conversations, for none: opens a session, prepares its statements, and finds
+    /// out whether the database is there and lets us write.
+    func rehearse(on slot: ThreadPool.Slot) throws(PostgresError) {
+        try sessions.withSession(preferring: slot) { session throws(PostgresError) in
+            let none = Parameter.textArray([])
+            let fold = FriendshipFold(users: [:], at: Date())
+            _ = try session.flight([
+                (.begin, []), (SQL.claimEvents, [none, .text("f")]), (SQL.lockUsers, [none]),
+                fold.userUpdate, fold.eventUpdate, (.rollback, []),
+            ])
+        }
+    }
+
+    /// Closes sessions that have idled for a minute.
+    func closeIdleSessions() {
+        sessions.close(idleFor: .seconds(60))
+    }
+
     /// Scores conversations in one transaction.
     ///
     /// - Parameters:

@@ -72,6 +72,12 @@ package final class DatabaseOutage: Sendable {
         )
     }
 
+    /// Somebody who holds no message has had an answer. Where others hold some, only they know whether
+    /// it is over: a full disk answers, too.
+    package func seenToAnswer() {
+        if state.withLock({ $0.holders == 0 }) { ended() }
+    }
+
     /// With the last one that lets go, messages come again, to be tried: otherwise nobody would notice
     /// the end.
     private func letGo() {

@@ -41,13 +41,29 @@ final class Upkeep: Sendable {
         }
     }
 
+    /// Opens the first sessions side by side: each takes some milliseconds.
+    private func warmUp() {
+        // Chosen: what a quiet queue needs. The rest are opened when they are.
+        for slot in 0..<min(4, settings.databaseSessionsMax) {
+            startThread(name: "amity-warm-up", stackBytes: 512 << 10) { [self] in
+                do throws(PostgresError) {
+                    try store.rehearse(on: slot)
+                } catch {
+                    if error.isOutage { outage.began(error) }
+                }
+            }
+        }
+    }
+
     private func run() {
+        warmUp()
         // Not all replicas at once.
         var nextSweep = ContinuousClock.now + sweepInterval * Double.random(in: 0.1...1)
         var nextExpiry = ContinuousClock.now
         var pause: Duration = .zero
         while !drain.wait(for: pause) {
             let answers = probe()
+            store.closeIdleSessions()
             pause = min(answers ? .seconds(5) : .seconds(1), sweepInterval)
             if answers, settings.sweepAfter > .zero, nextSweep <= .now {
                 nextSweep = .now + sweepInterval
@@ -65,11 +81,11 @@ final class Upkeep: Sendable {
         max(.seconds(1), min(.seconds(60), settings.sweepAfter / 10))
     }
 
-    /// Runs the first statement of every message, for no message.
+    /// Runs the statements of every message, for no message.
     private func probe() -> Bool {
         do throws(PostgresError) {
-            _ = try store.load([], on: 0)
-            outage.ended()
+            try store.rehearse(on: 0)
+            outage.seenToAnswer()
             return true
         } catch {
             if error.isOutage { outage.began(error) }
