@@ -32,22 +32,39 @@ package enum Parameter: Sendable {
         case .text(let text): text
         case .integer(let integer): String(integer)
         case .double(let double): double.description
-        case .textArray(let texts): Self.array(texts.map { $0.map(Self.quoted) ?? "NULL" })
-        case .integerArray(let integers): Self.array(integers.map(String.init))
-        case .doubleArray(let doubles): Self.array(doubles.map(\.description))
+        case .textArray(let texts):
+            Self.array(texts) { text, array in
+                if let text { Self.append(quoted: text, to: &array) } else { array += "NULL" }
+            }
+        case .integerArray(let integers): Self.array(integers) { $1 += String($0) }
+        case .doubleArray(let doubles): Self.array(doubles) { $1 += $0.description }
         }
     }
 
-    private static func array(_ elements: [String]) -> String {
-        "{" + elements.joined(separator: ",") + "}"
+    private static func array<Element>(
+        _ elements: [Element],
+        appending: (Element, inout String) -> Void
+    ) -> String {
+        var array = "{"
+        for (index, element) in elements.enumerated() {
+            if index > 0 { array += "," }
+            appending(element, &array)
+        }
+        array += "}"
+        return array
     }
 
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for character in text.unicodeScalars {
-            if character == "\"" || character == "\\" { quoted.append("\\") }
-            quoted.unicodeScalars.append(character)
+    private static func append(quoted text: String, to array: inout String) {
+        array += "\""
+        // Most texts need no escape and are copied whole.
+        if text.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+            for character in text.unicodeScalars {
+                if character == "\"" || character == "\\" { array += "\\" }
+                array.unicodeScalars.append(character)
+            }
+        } else {
+            array += text
         }
-        return quoted + "\""
+        array += "\""
     }
 }

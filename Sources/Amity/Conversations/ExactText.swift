@@ -9,12 +9,22 @@ package struct ExactText: Hashable, Sendable, CustomStringConvertible {
     }
 
     package static func == (lhs: Self, rhs: Self) -> Bool {
-        lhs.text.utf8.elementsEqual(rhs.text.utf8)
+        lhs.withBytes { left in
+            rhs.withBytes { right in
+                left.count == right.count && left.elementsEqual(right)
+            }
+        }
     }
 
     package func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
+        withBytes { hasher.combine(bytes: $0) }
         hasher.combine(0xFF as UInt8)  // No UTF-8 holds it, so the end is unambiguous.
+    }
+
+    /// A string's bytes lie together, unless it comes from another world.
+    private func withBytes<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
+        text.utf8.withContiguousStorageIfAvailable { body(UnsafeRawBufferPointer($0)) }
+            ?? Array(text.utf8).withUnsafeBytes(body)
     }
 
     package var description: String { text }

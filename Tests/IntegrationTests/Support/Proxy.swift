@@ -160,6 +160,8 @@ private final class Network: @unchecked Sendable {
         condition.withLock {
             while faults.stalled.contains(direction), !link.isHungUp { condition.wait() }
             shutdown(sink, Int32(SHUT_WR))
+            link.openDirections -= 1
+            if link.openDirections == 0 { links.removeAll { $0 === link } }
         }
     }
 
@@ -210,6 +212,7 @@ private final class Link: @unchecked Sendable {
     private let client: Int32
     private let server: Int32
     private(set) var isHungUp = false
+    var openDirections = Proxy.Direction.allCases.count
     var lossy: Proxy.Direction?
     /// The end of what the client has sent, for a pattern that comes in two pieces.
     private var tail: [UInt8] = []
