@@ -9,7 +9,7 @@ import WorkerRuntime
 struct Connection: ~Copyable {
     private let handle: amqp_connection_state_t
     private let owner = pthread_self()
-    private let watch: Watchdog.Watch
+    let watch: Watchdog.Watch
     /// Seconds, as negotiated; bounds how long the owner may stay away from the library.
     let heartbeatSeconds: Int
 

@@ -82,6 +82,7 @@ package final class Consumer: Sendable {
         var machine = ConsumerStateMachine(drainTimeout: settings.drainTimeout)
         var detector = StallDetector(timeout: settings.stallTimeout, at: .now)
         var lostAt: ContinuousClock.Instant?
+        var oversized: DeliveryID?
         var attempt = 0
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
@@ -99,7 +100,7 @@ package final class Consumer: Sendable {
                 logStart(of: machine.session, at: attempt, lostAt: lostAt)
                 lostAt = nil
                 readiness.set(.notConsuming, false)
-                try consume(on: connection, &machine, &detector, dispatcher)
+                try consume(on: connection, &machine, &detector, &oversized, dispatcher)
                 action = .stop
             } catch {
                 readiness.set(.notConsuming, true)
@@ -148,18 +149,20 @@ package final class Consumer: Sendable {
     private struct Memory: ~Copyable {
         var assembler = MessageAssembler()
         var blockedAt: ContinuousClock.Instant?
-        /// A delivery over the size limit on its way to the dead letters. Until it has gone nothing
-        /// more is read, so that there is never more than one.
-        var oversized: DeliveryID?
-        /// When the library must have been called again while nothing is read.
-        var nextService = ContinuousClock.now
+        /// Deliveries over the size limit that came while another one was on its way. Their bodies are
+        /// not kept: they go back, to come again, when that one has gone.
+        var waiting: [DeliveryID] = []
     }
 
     /// The loop of one session: settle, receive, dispatch, sleep. Returns when the drain is over.
+    ///
+    /// - Parameter oversized: the delivery over the size limit, of this session or an earlier one, that
+    ///   is on its way to the dead letters. There is never more than one.
     private func consume(
         on connection: borrowing Connection,
         _ machine: inout ConsumerStateMachine,
         _ detector: inout StallDetector,
+        _ oversized: inout DeliveryID?,
         _ dispatcher: Dispatcher
     ) throws(AMQPError) {
         var memory = Memory()
@@ -168,23 +171,29 @@ package final class Consumer: Sendable {
         let longestSleep: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
         while true {
             // In this order: settling silences the bell, and what it rang for is looked at after.
-            settle(&machine, &memory)
+            settle(&machine, &oversized, &memory)
             try obey(on: connection, &machine, dispatcher)
-            if memory.oversized == nil || memory.nextService <= .now {
-                let arrived = try receive(from: connection, &memory, &machine, dispatcher)
-                if !arrived.isEmpty { detector.delivered(at: .now) }
-                dispatcher.submit(arrived)
-                memory.nextService = .now + longestSleep
-            }
+            let arrived = try receive(
+                from: connection,
+                &memory,
+                &machine,
+                &detector,
+                &oversized,
+                dispatcher
+            )
+            dispatcher.submit(arrived)
             try send(machine.frames(), on: connection)
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }
-            let isFree = machine.isConsuming && machine.unsettled < Int(settings.prefetch)
+            // A body that trickles in is no silence, and the answer to a question would queue behind it.
+            let isFree =
+                machine.isConsuming && machine.unsettled < Int(settings.prefetch)
+                && !memory.assembler.isInMessage
             if isFree { try probe(&detector, on: connection) }
             readiness.set(.stalled, detector.stalls > 1)
             bell.wait(
-                orReadable: memory.oversized == nil ? connection.descriptor : nil,
+                orReadable: connection.descriptor,
                 timeout: machine.longestSleep(
                     from: .now,
                     atMost: isFree ? min(longestSleep, detector.wait(from: .now)) : longestSleep
@@ -221,9 +230,19 @@ package final class Consumer: Sendable {
         }
     }
 
-    private func settle(_ machine: inout ConsumerStateMachine, _ memory: inout Memory) {
+    private func settle(
+        _ machine: inout ConsumerStateMachine,
+        _ oversized: inout DeliveryID?,
+        _ memory: inout Memory
+    ) {
         for completion in completions.drain() {
-            if completion.id == memory.oversized { memory.oversized = nil }
+            if completion.id == oversized {
+                oversized = nil
+                for id in memory.waiting {
+                    _ = machine.settled(Completion(id: id, settlement: .requeue))
+                }
+                memory.waiting = []
+            }
             if machine.settled(completion) { continue }
             // The broker has delivered it again since, and the database knows what is done.
             logger.info("consumer.stale-completion", metadata: ["delivery": "\(completion.id)"])
@@ -251,13 +270,15 @@ package final class Consumer: Sendable {
         logger.debug("consumer.silent", metadata: ["ready": .stringConvertible(ready)])
     }
 
-    /// Takes every frame that is there, or one while an oversized body is on its way.
+    /// Takes every frame that is there.
     ///
     /// - Returns: the deliveries that became whole and are to be worked on.
     private func receive(
         from connection: borrowing Connection,
         _ memory: inout Memory,
         _ machine: inout ConsumerStateMachine,
+        _ detector: inout StallDetector,
+        _ oversized: inout DeliveryID?,
         _ dispatcher: Dispatcher
     ) throws(AMQPError) -> [Delivery] {
         var arrived: [Delivery] = []
@@ -278,20 +299,22 @@ package final class Consumer: Sendable {
                         try memory.assembler.take(frame),
                     case .dispatch(let id) = machine.delivered(tag: tag)
                 else { break }
+                detector.delivered(at: .now)
                 let delivery = Delivery(
                     id: id,
                     message: message,
                     redelivered: redelivered,
                     receivedAt: .now
                 )
-                if message.body.count > settings.bodyLimit {
-                    memory.oversized = id
+                if message.body.count <= settings.bodyLimit {
+                    arrived.append(delivery)
+                } else if oversized == nil {
+                    oversized = id
                     dispatcher.refuse(delivery, because: .tooLarge(limit: settings.bodyLimit))
                 } else {
-                    arrived.append(delivery)
+                    memory.waiting.append(id)
                 }
             }
-            if memory.oversized != nil { break }
         }
         return arrived
     }

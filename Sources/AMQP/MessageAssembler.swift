@@ -20,6 +20,9 @@ struct MessageAssembler: ~Copyable {
     private var body: [UInt8] = []
     private var bodySize = 0
 
+    /// Whether a message has begun and is not whole.
+    var isInMessage: Bool { method != nil }
+
     /// - Returns: a message, when this frame was its last.
     mutating func take(_ frame: Frame) throws(AMQPError) -> Event? {
         switch frame {

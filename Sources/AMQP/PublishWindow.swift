@@ -37,8 +37,11 @@ struct PublishWindow: ~Copyable {
 
     var count: Int { waiting.count + delayed.count + sent.count { !$0.isSettled } }
 
-    /// When there is something to put on the wire, as far as is known now; nil for never.
-    var nextDue: ContinuousClock.Instant? { delayed.map(\.due).min() }
+    /// When there is something to put on the wire, as far as is known now; nil for never, or when there
+    /// is no room until a confirm comes.
+    var nextDue: ContinuousClock.Instant? {
+        sent.count < Self.limit ? delayed.map(\.due).min() : nil
+    }
 
     mutating func add(_ requests: [PublishRequest]) {
         waiting.append(contentsOf: requests)

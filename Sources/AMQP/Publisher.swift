@@ -30,6 +30,8 @@ package final class Publisher: Sendable {
     private let requests: Mailbox<PublishRequest>
     private let drain = DrainSignal()
     private let stopped = DispatchSemaphore(value: 0)
+    /// Of the connection there is.
+    private let watch = Locked<Watchdog.Watch?>(nil)
     private let logger: Logger
 
     package init(endpoint: Endpoint, topology: Topology, insists: Bool, logger: Logger) {
@@ -73,6 +75,9 @@ package final class Publisher: Sendable {
     package func stop() {
         drain.raise()
         bell.ring()
+        if stopped.wait(timeout: .now() + 2) == .success { return }
+        // It is in a call to a broker that takes nothing.
+        if let watch = watch.withLock({ $0 }) { Watchdog.shared.fire(watch) }
         stopped.wait()
     }
 
@@ -124,6 +129,8 @@ package final class Publisher: Sendable {
         try connection.openChannel()
         try topology.ensure(on: connection, logger: logger)
         try connection.selectConfirms()
+        watch.withLock { $0 = connection.watch }
+        defer { watch.withLock { $0 = nil } }
         var assembler = MessageAssembler()
         var blockedAt: ContinuousClock.Instant?
         while !drain.isRaised {
@@ -149,7 +156,9 @@ package final class Publisher: Sendable {
             }
             let heartbeat = connection.heartbeatSeconds
             let limit: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
-            let due = window.nextDue.map { ContinuousClock.now.duration(to: $0) }
+            let due =
+                blockedAt == nil
+                ? window.nextDue.map { ContinuousClock.now.duration(to: $0) } : nil
             bell.wait(orReadable: connection.descriptor, timeout: min(limit, due ?? limit))
             window.add(requests.drain())
         }

@@ -35,9 +35,11 @@ package struct QueueBrowser: ~Copyable {
     package mutating func next(
         within patience: Duration = .seconds(2)
     ) throws(AMQPError) -> Entry? {
-        let deadline = ContinuousClock.now + patience
+        var deadline = ContinuousClock.now + patience
         while left > 0 {
             while let frame = try connection.nextFrame() {
+                // A large one may take longer as a whole.
+                deadline = .now + patience
                 if case .closed(let error) = frame { throw error }
                 if case .consumerCancelled = frame { throw .consumerCancelled }
                 if case .delivered(let tag, _, let message) = try assembler.take(frame) {
@@ -46,12 +48,16 @@ package struct QueueBrowser: ~Copyable {
                 }
             }
             let rest = ContinuousClock.now.duration(to: deadline)
-            // Somebody else took the rest.
+            // Somebody else has the rest.
             if rest <= .zero { return nil }
             bell.wait(orReadable: connection.descriptor, timeout: rest)
         }
         return nil
     }
+
+    /// Messages that were ready when the browser was opened and have not come: after the last, those
+    /// that somebody else holds.
+    package var unseen: Int { left }
 
     /// Takes a message out of the queue for good.
     package func remove(_ entry: Entry) throws(AMQPError) {

@@ -35,6 +35,10 @@ final class Watchdog: Sendable {
         fileprivate func look() {
             let deadline = deadline.load(ordering: .relaxed)
             guard deadline != 0, deadline < Watchdog.now else { return }
+            fire()
+        }
+
+        fileprivate func fire() {
             fired.store(true, ordering: .releasing)
             shutdown(descriptor, Int32(SHUT_RDWR))
         }
@@ -62,6 +66,12 @@ final class Watchdog: Sendable {
         let watch = Watch(descriptor: descriptor, limit: limit)
         watches.withLock { $0[ObjectIdentifier(watch)] = watch }
         return watch
+    }
+
+    /// Has the call that is under way, and every one after it, fail; does nothing when the connection
+    /// is gone.
+    func fire(_ watch: Watch) {
+        watches.withLock { if $0[ObjectIdentifier(watch)] != nil { watch.fire() } }
     }
 
     /// To be called before the descriptor is closed.

@@ -46,6 +46,13 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
     /// Whether the database, not the message, is what has to be mended.
     package var isOutage: Bool { kind == .unavailable || kind == .misconfigured }
 
+    /// Whether a table is not there, or not for this role.
+    package var isMissingOrForbidden: Bool { sqlState == "42P01" || sqlState == "42501" }
+
+    /// Whether the session's prepared statements are outdated ("cached plan must not change result
+    /// type"), or gone because a pooler has changed the server under it.
+    var outdatesSession: Bool { sqlState == "0A000" || sqlState == "26000" }
+
     package var description: String {
         let state = sqlState.isEmpty ? "no answer" : "SQLSTATE \(sqlState)"
         return "\(operation): \(state)" + (message.map { ": \($0)" } ?? "")
@@ -54,12 +61,12 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
     private static func kind(of sqlState: String) -> Kind {
         switch sqlState {
         case "": .unavailable
-        // serialization failure, deadlock, lock not available, and a cached plan outdated by a
-        // change of the table (the session is replaced).
-        case "40001", "40P01", "55P03", "0A000": .conflict
+        // serialization failure, completion unknown, deadlock, lock not available, and prepared
+        // statements that are outdated or gone (the session is replaced).
+        case "40001", "40003", "40P01", "55P03", "0A000", "26000": .conflict
         case "57014": .timeout
-        // read-only transaction, idle-in-transaction timeout.
-        case "25006", "25P03": .unavailable
+        // read-only transaction, idle-in-transaction timeout, transaction timeout.
+        case "25006", "25P03", "25P04": .unavailable
         // Database or role unknown, password refused.
         case "3D000", "28000", "28P01": .misconfigured
         case _:

@@ -104,10 +104,9 @@ package struct Session: ~Copyable {
         do throws(PostgresError) {
             return try answers(to: expected, by: .now + patience)
         } catch {
-            // "cached plan must not change result type": what is prepared here is outdated. And a
-            // server that is read-only or out of resources may stay so for its old sessions, while
+            // A server that is read-only or out of resources may stay so for its old sessions, while
             // its address already leads to another.
-            if error.sqlState == "0A000" || error.kind == .unavailable { isBroken = true }
+            if error.outdatesSession || error.kind == .unavailable { isBroken = true }
             if !isBroken { try recover() }
             throw error
         }

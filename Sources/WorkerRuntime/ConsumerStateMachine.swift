@@ -74,7 +74,6 @@ package struct ConsumerStateMachine: Sendable {
             preconditionFailure("a session opens only while connecting")
         }
         session += 1
-        backoff.reset()
         state = .consuming(SettlementLedger(session: session), isIntakeOpen: isIntakeOpen)
     }
 
@@ -105,6 +104,8 @@ package struct ConsumerStateMachine: Sendable {
 
     package mutating func delivered(tag: UInt64) -> Arrival {
         let id = DeliveryID(session: session, tag: tag)
+        // Not when the session opened: one that is lost at once, over and over, must not be hurried.
+        backoff.reset()
         switch state {
         case .consuming(_, isIntakeOpen: true):
             withLedger { $0.delivered(tag: tag) }

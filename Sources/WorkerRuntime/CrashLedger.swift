@@ -23,11 +23,15 @@ package protocol CrashLedger: Sendable {
 
     /// Charges a suspect with the crash that its run may become.
     ///
+    /// - Parameter crashes: its count, this one included.
     /// - Returns: false when a drain came first.
-    func charge(_ key: MessageKey, in context: HandlerContext) -> Bool
+    func charge(_ key: MessageKey, crashes: Int, in context: HandlerContext) -> Bool
 
-    /// Takes the charge back: it survived.
-    func acquit(_ key: MessageKey, in context: HandlerContext)
+    /// Takes the charge back: it survived. Tries for a moment also while the worker drains.
+    ///
+    /// - Parameter crashes: its count without this run.
+    /// - Returns: false when the charge stands, because the database is away.
+    func acquit(_ key: MessageKey, crashes: Int, in context: HandlerContext) -> Bool
 }
 
 /// What is known of a message that is delivered again.
@@ -50,7 +54,7 @@ package struct MessageKey: Hashable, Sendable, CustomStringConvertible {
         func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
         for byte in (message.properties.type ?? "").utf8 { add(byte) }
         add(0)
-        for byte in "\(RetryPolicy.replays(of: message))".utf8 { add(byte) }
+        for byte in RetryPolicy.lives(of: message).utf8 { add(byte) }
         add(0)
         for byte in message.body { add(byte) }
         self.hash = hash

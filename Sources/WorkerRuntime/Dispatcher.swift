@@ -124,7 +124,8 @@ extension Dispatcher {
                 "message.suspected",
                 metadata: ["messages": .stringConvertible(suspects.count)]
             )
-            inbox.withLock { $0.add(suspects) }
+            let taken = inbox.withLock { $0.add(suspects) }
+            if !taken { interrupt(suspects.map(\.delivery)) }
         }
         if !clear.isEmpty { run(clear, in: context) }
         crashes.release(in: context)
@@ -132,25 +133,36 @@ extension Dispatcher {
 
     /// Runs a message that may kill the process, or puts it aside when it has done so too often.
     private func runAlone(_ suspect: Inbox.Suspect, in context: HandlerContext) {
-        let delivery = suspect.delivery
+        let (delivery, crashes) = (suspect.delivery, suspect.crashes)
         let key = MessageKey(delivery.message)
         let limit = policy.maxCrashes
-        // Writing down its end needs a look at it, and that may be what kills: one try, charged too.
-        let mayLook = suspect.crashes <= limit
-        if mayLook, !crashes.charge(key, in: context) { return interrupt([delivery]) }
-        Failpoint.attemptRecorded.hit()
-        if suspect.crashes < limit {
-            run([delivery], in: context)
-            return crashes.acquit(key, in: context)
+        // Writing down its end needs a look at it, and that may be what kills: some tries, charged too.
+        guard crashes < limit + Self.looksAfterQuarantine else {
+            return refuse(delivery, because: .crash(times: limit))
         }
-        let failure = Failure.crash(times: limit)
-        if mayLook {
-            let handler = handlers[delivery.message.properties.type]
-            finish([delivery], with: [.deadLetter(failure)], by: handler, in: context)
+        guard self.crashes.charge(key, crashes: crashes + 1, in: context) else {
+            return interrupt([delivery])
+        }
+        Failpoint.attemptRecorded.hit()
+        let handler = handlers[delivery.message.properties.type]
+        if crashes >= limit {
+            let end = Outcome.deadLetter(.crash(times: limit))
+            return finish([delivery], with: [end], by: handler, in: context)
+        }
+        let outcomes = handler.handle([delivery], in: context)
+        // Done, it is of no interest any more; else it has as many crashes as before.
+        let isDone = outcomes == [.done]
+        let isClear = self.crashes.acquit(key, crashes: isDone ? 0 : crashes, in: context)
+        if !isClear, outcomes == [.interrupted] {
+            let copy = RetryPolicy.acquitted(delivery.message)
+            republisher.republish(copy, to: policy.names.main, replacing: delivery.id)
         } else {
-            refuse(delivery, because: failure)
+            finish([delivery], with: outcomes, by: handler, in: context)
         }
     }
+
+    /// Chosen: one for each of the ways in which the database may refuse to be told.
+    private static let looksAfterQuarantine = 3
 
     private func interrupt(_ batch: [Delivery]) {
         completions.post(batch.map { Completion(id: $0.id, settlement: .requeue) })

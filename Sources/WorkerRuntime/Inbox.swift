@@ -24,21 +24,28 @@ struct Inbox {
     /// Those of them that have work in hand.
     private var busy = 0
     private var isAlone = false
+    /// Whether all was taken back, and nothing has come since.
+    private var isWithdrawn = false
 
     init(threads: Int) {
         self.threads = threads
     }
 
     mutating func add(_ arrived: [Delivery]) {
+        isWithdrawn = false
         deliveries.append(contentsOf: arrived)
     }
 
-    mutating func add(_ found: [Suspect]) {
+    /// - Returns: false when everything has been taken back meanwhile: so are they.
+    mutating func add(_ found: [Suspect]) -> Bool {
+        if isWithdrawn { return false }
         suspects.append(contentsOf: found)
+        return true
     }
 
     /// Takes back whatever has not begun.
     mutating func withdraw() -> [Delivery] {
+        isWithdrawn = true
         defer {
             deliveries.removeAll()
             suspects.removeAll()

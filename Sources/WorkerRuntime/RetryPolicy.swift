@@ -26,6 +26,8 @@ package struct RetryPolicy: Sendable {
         package static let queue = "amity-queue"
         /// How often an operator has put the message back to work.
         package static let replays = "amity-replays"
+        /// How often it was cleared of a crash by other means than the database.
+        package static let acquittals = "amity-acquittals"
     }
 
     package let names: QueueNames
@@ -89,6 +91,20 @@ package struct RetryPolicy: Sendable {
 
     /// How often an operator has put the message back to work.
     package static func replays(of message: Message) -> Int { count(Header.replays, of: message) }
+
+    /// Tells the lives of a message apart: each has a record of crashes of its own.
+    static func lives(of message: Message) -> String {
+        "\(replays(of: message)) \(count(Header.acquittals, of: message))"
+    }
+
+    /// The message as it goes back to its queue when a charge against it could not be taken back: under
+    /// another key, so that nobody holds it against it.
+    static func acquitted(_ message: Message) -> Message {
+        var message = message
+        let acquittals = count(Header.acquittals, of: message) + 1
+        message.properties.headers[Header.acquittals] = .integer(Int64(acquittals))
+        return message
+    }
 
     /// Runs recorded on the message so far. A forged header shortens or prolongs only its own
     /// message's life, and never beyond the limit.

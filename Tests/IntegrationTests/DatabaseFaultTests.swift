@@ -16,7 +16,7 @@ extension Integration {
             try scene.addConversations(40)
             try scene.publish(ids: (0..<20).map { "c\($0)" })
             let worker = try scene.startWorker()
-            try eventually("commits wait") { try scene.isSomebodyWaiting() }
+            try eventually("commits wait") { try scene.isCommitWaiting() }
             try Servers.without(.postgres, ending) {
                 try eventually("the worker says so") { worker.outages == 1 }
                 try scene.publish(ids: (20..<40).map { "c\($0)" })
@@ -34,7 +34,7 @@ extension Integration {
             let worker = try scene.startWorker()
             for round in 0..<5 {
                 try scene.publish(ids: (0..<40).map { "c\(round * 40 + $0)" })
-                try eventually("commits wait") { try scene.isSomebodyWaiting() }
+                try eventually("commits wait") { try scene.isCommitWaiting() }
                 #expect(try scene.killSessions() > 0)
                 try scene.release()
                 try eventually("half of them are done") {
@@ -71,7 +71,7 @@ extension Integration {
             let worker = try scene.startWorker([
                 "MESSAGE_CONCURRENCY_PER_WORKER": "4", "BATCH_MAX": "2",
             ])
-            try eventually("one commit waits") { try scene.isSomebodyWaiting() }
+            try eventually("one commit waits") { try scene.isCommitWaiting() }
             try eventually("the worker says so") {
                 worker.log.contains("too many connections for role")
             }
@@ -176,7 +176,8 @@ extension Integration {
         /// no limit of TCP's and none of the server's applies. The thread waits for ever. And if it was
         /// at COMMIT, a worker that guesses what became of it loses the effect or counts it twice.
         @Test(arguments: [
-            ("claim_events", Proxy.Direction.toClient), ("commit", .toServer), ("commit", .toClient),
+            ("claim_events", Proxy.Direction.toClient), ("commit", .toServer),
+            ("commit", .toClient),
         ])
         func aLinkThatFallsSilentIsGivenUpAndTheRowDecides(
             statement: String,
@@ -202,6 +203,27 @@ extension Integration {
             }
             try scene.expectEachToCountOnce(5, by: worker, within: resumption)
         }
+    }
+}
+
+extension Integration.DatabaseFaults {
+    /// Fault: a worker that says goodbye to a database that does not answer never leaves, and whoever
+    /// supervises it kills it.
+    @Test func aDrainDoesNotWaitForADatabaseThatHasFallenSilent() throws {
+        let scene = try Scene(settings: ["DRAIN_TIMEOUT_SECONDS": "2"])
+        let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+        let worker = try scene.startWorker(through: proxy)
+        try eventually("it is ready") { !worker.events("worker.ready").isEmpty }
+        proxy.stall([.toServer, .toClient])
+        try scene.addConversations(3)
+        try scene.publish(ids: "c0", "c1", "c2")
+        try eventually("something is held back") { proxy.held > 0 }
+        worker.signal(SIGTERM)
+        let begin = ContinuousClock.now
+        #expect(try worker.waitForExit() == 0)
+        #expect(begin.duration(to: .now) < .seconds(15))
+        proxy.heal()
+        try eventually("they are back in the queue") { try scene.queue.ready() == 3 }
     }
 }
 

@@ -98,6 +98,9 @@ extension Integration {
             try eventually("what it cannot begin is back") { try scene.queue.ready() >= 16 }
             let reasons = worker.events("worker.not-ready").last?["reasons"]
             #expect("\(reasons ?? "")".contains("the database is away"))
+            // The worker asks the database every second whether it is back.
+            let later = ContinuousClock.now + .seconds(7)
+            try eventually("it lasts") { ContinuousClock.now > later }
             try scene.sql("ALTER TABLE away RENAME TO friendship_status")
             try eventually("all are processed") { try scene.count("status = 'PROCESSED'") == 20 }
             #expect(try scene.count("attempt_count = 1") == 20)

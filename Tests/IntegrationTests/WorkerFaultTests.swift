@@ -14,7 +14,7 @@ extension Integration {
             try scene.addConversations(20)
             try scene.publish(ids: (0..<20).map { "c\($0)" })
             let worker = try scene.startWorker()
-            try eventually("commits wait") { try scene.isSomebodyWaiting() }
+            try eventually("commits wait") { try scene.isCommitWaiting() }
             worker.signal(SIGSTOP)
             try eventually("the broker has given it up") { try scene.queue.ready() == 20 }
             try scene.release()

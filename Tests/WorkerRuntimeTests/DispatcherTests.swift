@@ -59,6 +59,7 @@ private final class ScriptedLedger: CrashLedger {
 
     let calls = Locked<[Call]>([])
     let known = Locked<[MessageKey: Int]>([:])
+    let cannotAcquit = Locked(false)
 
     func take(_ keys: [MessageKey], in context: HandlerContext) -> [CrashRecord]? {
         calls.withLock { $0.append(.take(keys.count)) }
@@ -69,13 +70,17 @@ private final class ScriptedLedger: CrashLedger {
 
     func release(in context: HandlerContext) { calls.withLock { $0.append(.release) } }
 
-    func charge(_ key: MessageKey, in context: HandlerContext) -> Bool {
+    func charge(_ key: MessageKey, crashes: Int, in context: HandlerContext) -> Bool {
         calls.withLock { $0.append(.charge(key)) }
+        known.withLock { $0[key] = crashes }
         return true
     }
 
-    func acquit(_ key: MessageKey, in context: HandlerContext) {
+    func acquit(_ key: MessageKey, crashes: Int, in context: HandlerContext) -> Bool {
         calls.withLock { $0.append(.acquit(key)) }
+        if cannotAcquit.withLock({ $0 }) { return false }
+        known.withLock { $0[key] = crashes }
+        return true
     }
 }
 
@@ -260,7 +265,30 @@ struct CrashTests {
         }
     }
 
-    @Test(arguments: [(2, false, 1, 0), (3, true, 0, 1), (4, true, 0, 0)])
+    /// Fault: a drain takes a suspect's thread away while the database is, and its charge stands: after
+    /// three deploys it is a killer that never killed.
+    @Test func aChargeThatCannotBeTakenBackIsNotHeldAgainstAnInterruptedMessage() {
+        let bench = Bench(threads: 1, handler: ScriptedHandler { $0.map { _ in .interrupted } })
+        let suspect = delivery(7, again: true)
+        let key = MessageKey(suspect.message)
+        bench.crashes.known.withLock { $0[key] = 1 }
+        bench.dispatcher.submit([suspect])
+        bench.finish()
+        #expect(bench.crashes.known.withLock { $0[key] } == 1)
+        #expect(bench.completions.drain().map(\.settlement) == [.requeue])
+
+        let drained = Bench(threads: 1, handler: ScriptedHandler { $0.map { _ in .interrupted } })
+        drained.crashes.known.withLock { $0[key] = 1 }
+        drained.crashes.cannotAcquit.withLock { $0 = true }
+        drained.dispatcher.submit([suspect])
+        drained.finish()
+        #expect(drained.completions.drain().isEmpty)
+        let copies = drained.republisher.messages.withLock { $0 }
+        #expect(copies.map(\.queue) == ["q"])
+        #expect(MessageKey(RetryPolicy.acquitted(suspect.message)) != key)
+    }
+
+    @Test(arguments: [(2, false, 1, 0), (3, true, 0, 1), (6, true, 0, 0)])
     func onlyTooManyCrashesQuarantine(
         crashes: Int,
         isDead: Bool,
@@ -311,7 +339,7 @@ struct CrashTests {
         ]
         #expect(Set(keys).count == keys.count)
         // Other processes must come to the same.
-        #expect(MessageKey(message).description == "d7bd257fec4dfcf2")
+        #expect(MessageKey(message).description == "1790ffac76cbbd2a")
     }
 }
 

@@ -78,10 +78,12 @@ package struct ConversationHandler: Handler {
             run.rounds += 1
             run.isOutage = false
             let before = groups.count
-            groups = groups.flatMap { attempt($0, &run, on: context.slot) }
+            groups = groups.flatMap { group in
+                // A group that has parted may take its time limit for each of its members.
+                mayGoOn(since: begin, context) ? attempt(group, &run, on: context.slot) : [group]
+            }
             if groups.isEmpty || context.drain.wait(for: pause.next()) { break }
-            // Long before the broker would take them back by closing the channel.
-            if run.isOutage && begin + holdLimit <= .now { break }
+            if !mayGoOn(since: begin, context) { break }
             if !run.isOutage && groups.count == before && deadline <= .now {
                 // Not even parted yet: what holds up the group may be one of it.
                 if groups.allSatisfy({ $0.count == 1 }) { break }
@@ -90,6 +92,14 @@ package struct ConversationHandler: Handler {
             if run.isOutage || groups.count != before { deadline = .now + taskTimeout }
         }
         return run.outcomes
+    }
+
+    /// Messages go back long before the broker would take them back by closing the channel.
+    private func mayGoOn(
+        since begin: ContinuousClock.Instant,
+        _ context: HandlerContext
+    ) -> Bool {
+        !context.drain.isRaised && .now < begin + holdLimit
     }
 
     /// What one call of `settle` has found out so far.
@@ -221,7 +231,7 @@ package struct ConversationHandler: Handler {
                 )
             }
         ].filter { !$0.isEmpty }
-        let deadline = ContinuousClock.now + taskTimeout
+        let begin = ContinuousClock.now
         var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
         var hold: DatabaseOutage.Hold?
         while let group = groups.popLast() {
@@ -234,8 +244,9 @@ package struct ConversationHandler: Handler {
                     continue
                 }
                 if error.isOutage { outage.began(error, &hold) }
-                let mayWait = error.isOutage || error.kind == .conflict && deadline > .now
-                if mayWait, !context.drain.wait(for: pause.next()) {
+                let limit = error.isOutage ? holdLimit : taskTimeout
+                let mayPass = error.isOutage || error.kind == .conflict
+                if mayPass, .now < begin + limit, !context.drain.wait(for: pause.next()) {
                     groups.append(group)
                     continue
                 }

@@ -40,9 +40,9 @@ package struct DeadLetterOffice {
         while let entry = try browser.next() {
             let letter = DeadLetter(entry.message)
             guard filter.matches(letter) else { continue }
-            if try !visit(letter, entry.message) { break }
+            if try !visit(letter, entry.message) { return try browser.close() }
         }
-        try browser.close()
+        try finish(&browser, done: 0)
     }
 
     package func count(_ filter: DeadLetterFilter) throws -> Int {
@@ -65,9 +65,15 @@ package struct DeadLetterOffice {
             try browser.remove(entry)
             purged += 1
         }
-        // Closing waits for the broker, which by then has read every ack before it.
-        try browser.close()
+        try finish(&browser, done: purged)
         return purged
+    }
+
+    /// Closing waits for the broker, which by then has read every ack before it.
+    private func finish(_ browser: inout QueueBrowser, done: Int) throws {
+        let unseen = browser.unseen
+        try browser.close()
+        if unseen > 0 { throw DeadLetterError.unseen(unseen, done: done) }
     }
 
     /// Puts the letters that match back on the queue they died in, with a fresh budget of attempts.
@@ -106,7 +112,7 @@ package struct DeadLetterOffice {
             try browser.remove(entry)
             retried += 1
         }
-        try browser.close()
+        if retried < limit { try finish(&browser, done: retried) } else { try browser.close() }
         return retried
     }
 
@@ -127,10 +133,18 @@ package struct DeadLetterOffice {
 }
 
 package enum DeadLetterError: Error, CustomStringConvertible {
+    /// Letters that another consumer of the queue holds.
+    case unseen(Int, done: Int)
     case notRetried(afterRetrying: Int, Publisher.Result)
 
     package var description: String {
         switch self {
+        case .unseen(let unseen, let done):
+            """
+            \(unseen) letters could not be looked at, because another consumer of the dead-letter queue \
+            holds them (a second command, a worker that throws away old ones); \(done) were dealt with. \
+            Try again
+            """
         case .notRetried(let count, let result):
             """
             the broker did not confirm a letter (\(result)); it stays in the dead-letter queue, as do \

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Postgres
 import Synchronization
@@ -10,10 +11,21 @@ package final class DatabaseCrashLedger: CrashLedger {
     private let outage: DatabaseOutage
     /// Names this process among all that ever were.
     private let process: String
+    /// How long messages are held while the database is away.
+    private let holdLimit: Duration
+    /// What runs alone at the moment.
+    private let charged = Locked<[MessageKey: Int]>([:])
     private let isMissing = Atomic(false)
     private let logger: Logger
 
-    package init(sessions: SessionPool, outage: DatabaseOutage, process: String, logger: Logger) {
+    package init(
+        sessions: SessionPool,
+        outage: DatabaseOutage,
+        process: String,
+        holdLimit: Duration,
+        logger: Logger
+    ) {
+        self.holdLimit = holdLimit
         self.sessions = sessions
         self.outage = outage
         self.process = process
@@ -52,23 +64,46 @@ package final class DatabaseCrashLedger: CrashLedger {
         }
     }
 
-    package func charge(_ key: MessageKey, in context: HandlerContext) -> Bool {
+    package func charge(_ key: MessageKey, crashes: Int, in context: HandlerContext) -> Bool {
+        charged.withLock { $0[key] = crashes - 1 }
         let answer = persistently(in: context) { session throws(PostgresError) in
-            _ = try session.flight([(Self.charge, [.text(key.description)])])
+            _ = try session.flight([(Self.charge, Self.count(key, crashes))])
         }
         if case .drained = answer { return false }
         return true
     }
 
-    package func acquit(_ key: MessageKey, in context: HandlerContext) {
-        _ = persistently(in: context) { session throws(PostgresError) in
-            _ = try session.flight([(Self.acquit, [.text(key.description)])])
-        }
+    package func acquit(_ key: MessageKey, crashes: Int, in context: HandlerContext) -> Bool {
+        charged.withLock { $0[key] = crashes }
+        let deadline = ContinuousClock.now + .seconds(2)
+        repeat {
+            do throws(PostgresError) {
+                try sessions.withSession(preferring: context.slot) {
+                    session throws(PostgresError) in
+                    _ = try session.flight([(Self.charge, Self.count(key, crashes))])
+                }
+                charged.withLock { $0[key] = nil }
+                return true
+            } catch {
+                // Without its table nothing was charged.
+                if error.isMissingOrForbidden { return true }
+                Thread.sleep(forTimeInterval: 0.1)
+            }
+        } while ContinuousClock.now < deadline
+        return false
     }
 
-    /// Forgets this process, which ends in peace.
+    private static func count(_ key: MessageKey, _ crashes: Int) -> [Parameter] {
+        [.text(key.description), .integer(crashes)]
+    }
+
+    /// Forgets this process, which ends in peace, also where a message is still running alone.
     package func close() {
-        forget([(Self.releaseAll, [.text(process)])])
+        let charged = charged.withLock { $0 }
+        forget(
+            [(Self.releaseAll, [.text(process)])]
+                + charged.map { (Self.charge, Self.count($0, $1)) }
+        )
     }
 
     /// Forgets what processes had in hand that have long been gone, and crashes of long ago.
@@ -93,29 +128,30 @@ package final class DatabaseCrashLedger: CrashLedger {
         case done(Value)
         /// The tables are not there, or not for us.
         case off
+        /// The messages are to be given back.
         case drained
     }
 
-    /// Tries until it has an answer: a ledger that is skipped while the database is away would not
-    /// know who brought down the next worker.
+    /// Tries until it has an answer, for as long as messages may be held: a ledger that is skipped while
+    /// the database is away would not know who brought down the next worker.
     private func persistently<Value: Sendable>(
         in context: HandlerContext,
         _ body: @Sendable (inout Session) throws(PostgresError) -> Value
     ) -> Answer<Value> {
+        let deadline = ContinuousClock.now + holdLimit
         var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
         var hold: DatabaseOutage.Hold?
         while true {
             do throws(PostgresError) {
-                let value = try sessions.withSession(preferring: context.slot, body)
-                outage.ended()
-                return .done(value)
+                return .done(try sessions.withSession(preferring: context.slot, body))
             } catch {
-                if error.kind == .unavailable {
+                if error.isMissingOrForbidden { return off(error) }
+                if error.isOutage {
                     outage.began(error, &hold)
                 } else if error.kind != .conflict {
                     return off(error)
                 }
-                if context.drain.wait(for: pause.next()) { return .drained }
+                if context.drain.wait(for: pause.next()) || deadline <= .now { return .drained }
             }
         }
     }
@@ -170,15 +206,12 @@ package final class DatabaseCrashLedger: CrashLedger {
                                         ELSE interval '1 hour' END
         """
     )
+    /// $2: the count as it is to be, so that it may be said twice.
     private static let charge = Statement(
         "charge_crash",
         """
-        INSERT INTO amity_crashes AS stored (key, crashes) VALUES ($1, 1)
-        ON CONFLICT (key) DO UPDATE SET crashes = stored.crashes + 1, charged_at = now()
+        INSERT INTO amity_crashes AS stored (key, crashes) VALUES ($1, $2)
+        ON CONFLICT (key) DO UPDATE SET crashes = excluded.crashes, charged_at = now()
         """
-    )
-    private static let acquit = Statement(
-        "acquit_of_crash",
-        "UPDATE amity_crashes SET crashes = crashes - 1 WHERE key = $1"
     )
 }

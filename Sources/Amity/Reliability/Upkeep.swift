@@ -33,12 +33,9 @@ final class Upkeep: Sendable {
         self.logger = logger
     }
 
-    /// - Parameter onStopped: called on its thread after the drain has begun.
-    func start(onStopped: @escaping @Sendable () -> Void) {
-        startThread(name: "amity-upkeep", stackBytes: Publisher.stackBytes) {
-            self.run()
-            onStopped()
-        }
+    /// Starts its thread, which ends with the drain, or with the process.
+    func start() {
+        startThread(name: "amity-upkeep", stackBytes: Publisher.stackBytes) { self.run() }
     }
 
     /// Opens the first sessions side by side: each takes some milliseconds.
@@ -59,7 +56,7 @@ final class Upkeep: Sendable {
         warmUp()
         // Not all replicas at once.
         var nextSweep = ContinuousClock.now + sweepInterval * Double.random(in: 0.1...1)
-        var nextExpiry = ContinuousClock.now
+        var nextExpiry = ContinuousClock.now + .seconds(Double.random(in: 0...10))
         var pause: Duration = .zero
         while !drain.wait(for: pause) {
             let answers = probe()

@@ -64,8 +64,7 @@ package final class Worker: Service {
         )
         logStart()
         publisher.start()
-        let upkeepStopped = DispatchSemaphore(value: 0)
-        database.upkeep.start { upkeepStopped.signal() }
+        database.upkeep.start()
         let intakeSwitch = IntakeSwitch(
             intake: consumer.intake,
             readiness: readiness,
@@ -79,8 +78,13 @@ package final class Worker: Service {
                 consumer.start(delivering: dispatcher) {
                     // Here, on a thread of our own, because it blocks.
                     publisher.stop()
-                    _ = upkeepStopped.wait(timeout: .now() + 5)
-                    database.crashes.close()
+                    let closed = DispatchSemaphore(value: 0)
+                    startThread(name: "amity-farewell", stackBytes: 512 << 10) {
+                        database.crashes.close()
+                        closed.signal()
+                    }
+                    // A database that does not answer shall not keep anybody from leaving.
+                    _ = closed.wait(timeout: .now() + 2)
                     stopped.resume()
                 }
             }
@@ -146,6 +150,7 @@ private struct Database {
             sessions: sessions,
             outage: outage,
             process: UUID().uuidString,
+            holdLimit: settings.holdLimit,
             logger: logger
         )
         let sweeper = Sweeper(

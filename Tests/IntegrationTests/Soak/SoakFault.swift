@@ -25,9 +25,10 @@ enum SoakFault: String, CaseIterable {
             #expect(end == 0 || end == SIGKILL)
         case .workerPaused: try pause(worker, soak)
         case .intakeSwitched:
+            let switches = worker.events("intake.switched").count
             worker.signal(SIGUSR1)
-            try eventually("intake is off") {
-                !worker.events("intake.switched").isEmpty || !worker.isRunning
+            try soak.eventually("intake is off") {
+                worker.events("intake.switched").count > switches || !worker.isRunning
             }
             worker.signal(SIGUSR2)
         case .connectionsClosed:
@@ -57,12 +58,14 @@ enum SoakFault: String, CaseIterable {
         case .sessionsKilled:
             try soak.eventually("sessions were killed") { try scene.killSessions() > 0 }
         case .databaseReadOnly:
+            try soak.waitForTheEndOfOutages()
             try soak.proving("database.unavailable") {
                 try scene.alterRole("SET default_transaction_read_only = on")
                 _ = try scene.killSessions()
             }
             try scene.alterRole("RESET default_transaction_read_only")
         case .tableAway:
+            try soak.waitForTheEndOfOutages()
             try soak.proving("database.unavailable") {
                 try scene.sql("ALTER TABLE IF EXISTS friendship_status RENAME TO away")
             }
@@ -82,11 +85,12 @@ enum SoakFault: String, CaseIterable {
 
     /// For three heartbeats, with whatever it has in hand.
     private func pause(_ worker: RunningWorker, _ soak: Soak) throws {
+        let losses = worker.events("consumer.connection-lost").count
         worker.signal(SIGSTOP)
         Thread.sleep(forTimeInterval: 3 * Double(Soak.heartbeatSeconds))
         worker.signal(SIGCONT)
         try soak.eventually("it has lost its session") {
-            !worker.events("consumer.connection-lost").isEmpty || !worker.isRunning
+            worker.events("consumer.connection-lost").count > losses || !worker.isRunning
         }
     }
 

@@ -86,6 +86,15 @@ final class Soak {
 
     func pick(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
 
+    /// An outage that goes on is not logged again.
+    func waitForTheEndOfOutages() throws {
+        try eventually("the database is back for all") {
+            workers.allSatisfy {
+                $0.events("database.unavailable").count == $0.events("database.available").count
+            }
+        }
+    }
+
     /// A worker that is at work.
     func consumer() throws -> RunningWorker {
         let index = pick(workers.count)

@@ -144,6 +144,17 @@ final class Scene {
     /// Whether a worker of this test waits for a lock.
     func isSomebodyWaiting() throws -> Bool { try waiting() > 0 }
 
+    /// Whether a commit waits for `release`.
+    func isCommitWaiting() throws -> Bool {
+        try sql(
+            """
+            SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE NOT granted AND usename = $1 AND locktype = 'advisory'
+            """,
+            .text(name)
+        ).count > 0
+    }
+
     /// How many sessions of workers of this test wait for a lock.
     func waiting() throws -> Int {
         try sql(
