@@ -178,7 +178,7 @@ extension Setting {
             .integer(1...86400),
             unit: "s",
             default: "30",
-            "time a message is given before its attempt counts as failed"
+            "time a statement is given before the attempt counts as failed"
         ),
         .init(
             "CONSUMER_TIMEOUT_SECONDS",
