@@ -28,7 +28,7 @@ package final class Dispatcher: Sendable {
         drain: DrainSignal,
         logger: Logger
     ) {
-        inbox = Locked(Inbox(threads: pool.count))
+        inbox = Locked(Inbox(limit: pool.count))
         self.pool = pool
         self.handlers = handlers
         self.policy = policy
@@ -50,6 +50,17 @@ package final class Dispatcher: Sendable {
         inbox.withLock { $0.withdraw() }
     }
 
+    /// What has been done since the last `begin`.
+    var tally: Inbox.Tally { inbox.withLock { $0.tally } }
+
+    /// Begins to count anew, with at most `limit` busy threads from now on; never blocks.
+    ///
+    /// - Parameter limit: 1 or more, and no more than the pool has threads.
+    func begin(limit: Int) {
+        precondition((1...pool.count).contains(limit))
+        startOperations(after: { $0.begin(limit: limit) })
+    }
+
     /// Dead-letters a delivery that is not to be looked at; never blocks.
     package func refuse(_ delivery: Delivery, because failure: Failure) {
         let disposition = disposition(of: delivery, after: failure, isPermanent: true)
@@ -68,8 +79,9 @@ package final class Dispatcher: Sendable {
     private func work(on slot: ThreadPool.Slot) {
         let context = HandlerContext(slot: slot, drain: drain)
         while let work = inbox.withLock({ $0.next(handlers) }) {
+            let begin = ContinuousClock.now
             switch work {
-            case .batch(let batch):
+            case .batch(let batch, round: _):
                 if batch[0].redelivered {
                     runAgain(batch, in: context)
                 } else {
@@ -78,7 +90,8 @@ package final class Dispatcher: Sendable {
             case .alone(let suspect): runAlone(suspect, in: context)
             }
             // Others may have ended because nothing was to run beside this.
-            startOperations(after: { $0.finished() })
+            let duration = begin.duration(to: .now)
+            startOperations(after: { $0.finished(work, in: duration) })
         }
     }
 

@@ -4,8 +4,9 @@ import DequeModule
 struct Inbox {
     /// What a free thread is to do.
     enum Work {
-        /// Deliveries of one type: all of them for the first time, or all of them again.
-        case batch([Delivery])
+        /// Deliveries of one type: all of them for the first time, or all of them again. With the
+        /// round that they count for, if they say something about the limit.
+        case batch([Delivery], round: Int?)
         /// One that may kill the process: nothing runs beside it.
         case alone(Suspect)
     }
@@ -15,11 +16,25 @@ struct Inbox {
         var crashes: Int
     }
 
-    private let threads: Int
+    /// Work of one round that has been done.
+    struct Tally: Equatable {
+        var pieces = 0
+        var messages = 0
+        /// Time that threads spent on it.
+        var busy: Duration = .zero
+    }
+
+    /// Most operations that have work in hand. Those above a limit that sank end when they are done.
+    private(set) var limit: Int
+    /// Goes up with every change of the limit: what was begun under another one does not count.
+    private var round = 0
+    /// Of the work that was taken while more waited than there were threads for: only that says what
+    /// the limit is good for.
+    private(set) var tally = Tally()
     /// Together with `suspects` bounded by the prefetch count.
     private var deliveries: Deque<Delivery> = []
     private var suspects: Deque<Suspect> = []
-    /// Operations queued or running, at most one for each thread.
+    /// Operations queued or running.
     private var operations = 0
     /// Those of them that have work in hand.
     private var busy = 0
@@ -27,8 +42,15 @@ struct Inbox {
     /// Whether all was taken back, and nothing has come since.
     private var isWithdrawn = false
 
-    init(threads: Int) {
-        self.threads = threads
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// Begins to count anew. Operations for what may now run besides are the caller's to start.
+    mutating func begin(limit: Int) {
+        if limit != self.limit { round += 1 }
+        self.limit = limit
+        tally = Tally()
     }
 
     mutating func add(_ arrived: [Delivery]) {
@@ -56,13 +78,15 @@ struct Inbox {
     /// - Returns: how many operations to start for what waits.
     mutating func operationsToStart() -> Int {
         if isAlone { return 0 }
-        let starts = min(threads - operations, deliveries.count + suspects.count)
+        let starts = max(0, min(limit - operations, deliveries.count + suspects.count))
         operations += starts
         return starts
     }
 
     /// What the calling operation is to do next; nil when it is over.
     mutating func next(_ handlers: HandlerRegistry) -> Work? {
+        // The limit has sunk. Those that stay will look for work themselves.
+        if operations > limit { return end() }
         // A suspect waits for the threads that are busy, and they take nothing new: the last one of
         // them runs it.
         if isAlone || (!suspects.isEmpty && busy > 0) { return end() }
@@ -75,20 +99,29 @@ struct Inbox {
         let type = first.message.properties.type
         // An even share for every thread that is free, this one included: a burst is worked on side
         // by side, a backlog (no other thread free) in batches of the full limit.
-        let free = threads - busy
+        let free = limit - busy
         let share = (deliveries.count + free - 1) / free
-        let batch = deliveries.prefix(min(share, handlers[type].batchLimit)).prefix {
-            $0.message.properties.type == type && $0.redelivered == first.redelivered
-        }
+        let batchLimit = handlers[type].batchLimit
+        let batch = Array(
+            deliveries.prefix(min(share, batchLimit)).prefix {
+                $0.message.properties.type == type && $0.redelivered == first.redelivered
+            }
+        )
         deliveries.removeFirst(batch.count)
         busy += 1
-        return .batch(Array(batch))
+        // More than the threads that are still free can take up, and no batch cut short by sharing.
+        let isBacklog = deliveries.count > limit - busy && batch.count == batchLimit
+        return .batch(batch, round: isBacklog ? round : nil)
     }
 
     /// The calling operation has done what `next` gave it.
-    mutating func finished() {
+    mutating func finished(_ work: Work, in duration: Duration) {
         busy -= 1
         isAlone = false
+        guard case .batch(let batch, round: round) = work else { return }
+        tally.pieces += 1
+        tally.messages += batch.count
+        tally.busy += duration
     }
 
     private mutating func end() -> Work? {

@@ -36,7 +36,8 @@ struct SettingsTests {
         #expect(settings.topology.names.main == "conversation_events_processing")
         #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
         #expect(settings.concurrency == 10 && settings.batchMax == 32)
-        #expect(settings.prefetch == 320)
+        #expect(settings.prefetch(batchLimit: 32) == 320)
+        #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
         #expect(settings.database.keywords["password"] == nil)
@@ -45,7 +46,30 @@ struct SettingsTests {
     @Test func whatFollowsFromOtherSettingsFollows() throws {
         let many = try settings(["MESSAGE_CONCURRENCY_PER_WORKER": "480", "BATCH_MAX": "1000"])
         #expect(many.databaseSessionsMax == 32)
-        #expect(many.prefetch == 65535)
+        #expect(many.prefetch(batchLimit: 1000) == 65535)
+        #expect(many.prefetch(batchLimit: 1) == 480)
+    }
+
+    @Test func concurrencyCanBeFoundUpToAMaximum() throws {
+        let preset = try settings(["MESSAGE_CONCURRENCY_PER_WORKER": "Auto"])
+        #expect(preset.isConcurrencyAutomatic && preset.concurrency == 64)
+        #expect(preset.databaseSessionsMax == 32)
+        #expect(preset.prefetch(batchLimit: 32) == 4096)
+        let few = try settings([
+            "MESSAGE_CONCURRENCY_PER_WORKER": "auto", "MESSAGE_CONCURRENCY_MAX": "3",
+            "PREFETCH_COUNT": "50",
+        ])
+        #expect(few.concurrency == 3 && few.databaseSessionsMax == 3)
+        #expect(few.prefetch(batchLimit: 32) == 50)
+        let fixed = try settings([
+            "MESSAGE_CONCURRENCY_PER_WORKER": "5", "MESSAGE_CONCURRENCY_MAX": "3",
+        ])
+        #expect(!fixed.isConcurrencyAutomatic && fixed.concurrency == 5)
+        #expect(
+            mistakes(["MESSAGE_CONCURRENCY_MAX": "1001"]) == [
+                "MESSAGE_CONCURRENCY_MAX: '1001' is not accepted; use 1 to 1000 threads"
+            ]
+        )
     }
 
     /// Fault: an operator mends one mistake a deploy because only the first is shown.
@@ -66,7 +90,8 @@ struct SettingsTests {
         #expect(found.contains("RABBITMQ_PORT: '0' is not accepted; use 1 to 65535"))
         #expect(
             found.contains(
-                "MESSAGE_CONCURRENCY_PER_WORKER: 'many' is not accepted; use 1 to 1000 threads"
+                "MESSAGE_CONCURRENCY_PER_WORKER: 'many' is not accepted; use auto or "
+                    + "1 to 1000 threads"
             )
         )
     }

@@ -7,7 +7,7 @@ import Testing
 @testable import WorkerRuntime
 
 /// Counts rings, so that a test sees whether a wake-up was lost or wasted.
-private final class CountingBell: Bell {
+final class CountingBell: Bell {
     let rings = Atomic(0)
     let posted = DispatchSemaphore(value: 0)
     /// What happens at the moment the reader silences the bell.
@@ -23,7 +23,7 @@ private final class CountingBell: Bell {
     }
 }
 
-private final class RecordingRepublisher: Republisher {
+final class RecordingRepublisher: Republisher {
     let messages = Locked<[(queue: String, original: DeliveryID)]>([])
 
     func republish(_ message: Message, to queue: String, replacing original: DeliveryID) {
@@ -54,7 +54,7 @@ private final class ScriptedHandler: Handler {
 }
 
 /// Knows what the test says, and remembers what it was told.
-private final class ScriptedLedger: CrashLedger {
+final class ScriptedLedger: CrashLedger {
     enum Call: Equatable { case take(Int), release, charge(MessageKey), acquit(MessageKey) }
 
     let calls = Locked<[Call]>([])
@@ -84,7 +84,10 @@ private final class ScriptedLedger: CrashLedger {
     }
 }
 
-private struct Bench {
+let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+/// A dispatcher with its pool, and what stands in for the rest of a worker.
+struct Bench {
     let bell = CountingBell()
     let republisher = RecordingRepublisher()
     let crashes = ScriptedLedger()
@@ -109,7 +112,7 @@ private struct Bench {
             completions: completions,
             republisher: republisher,
             drain: DrainSignal(),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            logger: quiet
         )
     }
 

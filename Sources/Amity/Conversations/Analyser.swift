@@ -12,6 +12,12 @@ package protocol Analyser: Sendable {
     func analyse(_ conversation: FinishedConversation) -> Analysis
 }
 
+extension Analyser {
+    /// Who waits for an analysis waits for one: threads wait side by side, and a batch would wait for the
+    /// sum of its members'.
+    func batchLimit(_ wanted: Int) -> Int { isImmediate ? wanted : 1 }
+}
+
 /// What an analyser is told.
 package struct FinishedConversation: Sendable {
     package var conversationID: String

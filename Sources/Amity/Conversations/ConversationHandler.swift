@@ -22,6 +22,7 @@ package struct ConversationHandler: Handler {
     private let logger: Logger
 
     /// - Parameters:
+    ///   - batchLimit: for an analyser that answers at once.
     ///   - taskTimeout: how long one run tries before it gives its messages back. The time of an outage
     ///     does not count.
     ///   - holdLimit: how long it holds them in an outage before it gives them back.
@@ -38,7 +39,7 @@ package struct ConversationHandler: Handler {
         self.store = store
         self.analyser = analyser
         self.weights = weights
-        self.batchLimit = batchLimit
+        self.batchLimit = analyser.batchLimit(batchLimit)
         self.taskTimeout = taskTimeout
         self.holdLimit = holdLimit
         self.outage = outage

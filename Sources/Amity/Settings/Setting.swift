@@ -6,6 +6,8 @@ package struct Setting: Sendable {
         /// Never shown, and read from the file that `<NAME>_FILE` names where that is set.
         case secret
         case integer(ClosedRange<Int>)
+        /// The same, or `auto`.
+        case integerOrAuto(ClosedRange<Int>)
         case number(ClosedRange<Double>)
         /// Comma-separated; at least one.
         case integers(ClosedRange<Int>)
@@ -25,6 +27,7 @@ package struct Setting: Sendable {
         switch kind {
         case .text, .secret: "text"
         case .integer(let range): "\(range.lowerBound) to \(range.upperBound)"
+        case .integerOrAuto(let range): "auto or \(range.lowerBound) to \(range.upperBound)"
         case .number(let range):
             "\(Self.short(range.lowerBound)) to \(Self.short(range.upperBound))"
         case .integers(let range): "list of \(range.lowerBound) to \(range.upperBound)"
@@ -127,10 +130,17 @@ extension Setting {
     private static let work: [Setting] = [
         .init(
             "MESSAGE_CONCURRENCY_PER_WORKER",
-            .integer(1...1000),
+            .integerOrAuto(1...1000),
             unit: "threads",
             default: "10",
-            "N: handlers that run at once in one worker"
+            "N: handlers that run at once in one worker; with auto it finds out what is best"
+        ),
+        .init(
+            "MESSAGE_CONCURRENCY_MAX",
+            .integer(1...1000),
+            unit: "threads",
+            default: "64",
+            "N at most, where it is auto; work that waits long wants hundreds"
         ),
         .init(
             "BATCH_MAX",
@@ -143,7 +153,7 @@ extension Setting {
             "PREFETCH_COUNT",
             .integer(1...65535),
             unit: "messages",
-            "most unsettled deliveries in one worker; default: N × B"
+            "most unsettled deliveries in one worker; default: N × B, with auto twice the most it can be"
         ),
         .init(
             "MAX_ATTEMPTS",

@@ -63,6 +63,9 @@ package struct SettingValues {
         text(name).flatMap { Int($0) } ?? fallback
     }
 
+    /// nil for `auto`, and where there is neither a value nor a default.
+    func optionalInteger(_ name: String) -> Int? { text(name).flatMap { Int($0) } }
+
     func integers(_ name: String) -> [Int] {
         (text(name) ?? "").split(separator: ",").compactMap { Int($0.trimmed) }
     }
@@ -81,6 +84,8 @@ extension Setting {
         switch kind {
         case .text, .secret: accepted = !text.contains("\0")
         case .integer(let range): accepted = Int(text).map(range.contains) ?? false
+        case .integerOrAuto(let range):
+            accepted = text.lowercased() == "auto" || Int(text).map(range.contains) ?? false
         case .number(let range): accepted = Double(text).map(range.contains) ?? false
         case .integers(let range):
             let parts = text.split(separator: ",", omittingEmptySubsequences: false)

@@ -11,9 +11,12 @@ package struct WorkerSettings: Sendable {
     package var topology: Topology
     package var database: ConnectionTarget
     package var databaseSessionsMax: Int
+    /// Threads, busy all of them or, if it is automatic, as many as it takes.
     package var concurrency: Int
+    package var isConcurrencyAutomatic: Bool
     package var batchMax: Int
-    package var prefetch: UInt16
+    /// nil where it follows from the others.
+    private var prefetchCount: Int?
     package var maxAttempts: Int
     package var maxCrashes: Int
     package var messageMaxBytes: Int
@@ -52,8 +55,6 @@ package struct WorkerSettings: Sendable {
         if longest.utf8.count > 255 {
             mistakes.append("RABBITMQ_QUEUE_NAME: with its suffixes it is longer than 255 bytes")
         }
-        let concurrency = values.integer("MESSAGE_CONCURRENCY_PER_WORKER")
-        let batchMax = values.integer("BATCH_MAX")
         guard mistakes.isEmpty, let endpoint, let database else {
             throw SettingsError(mistakes: mistakes)
         }
@@ -65,12 +66,12 @@ package struct WorkerSettings: Sendable {
             routingKey: values.text("RABBITMQ_ROUTING_KEY") ?? "",
             retrySeconds: backoff
         )
-        self.concurrency = concurrency
-        self.batchMax = batchMax
+        let fixed = values.optionalInteger("MESSAGE_CONCURRENCY_PER_WORKER")
+        isConcurrencyAutomatic = fixed == nil
+        concurrency = fixed ?? values.integer("MESSAGE_CONCURRENCY_MAX")
+        batchMax = values.integer("BATCH_MAX")
         databaseSessionsMax = values.integer("DATABASE_SESSIONS_MAX", default: min(concurrency, 32))
-        prefetch = UInt16(
-            clamping: values.integer("PREFETCH_COUNT", default: concurrency * batchMax)
-        )
+        prefetchCount = values.optionalInteger("PREFETCH_COUNT")
         maxAttempts = values.integer("MAX_ATTEMPTS")
         maxCrashes = values.integer("QUARANTINE_AFTER_CRASHES")
         messageMaxBytes = values.integer("MESSAGE_MAX_BYTES")
@@ -89,6 +90,15 @@ package struct WorkerSettings: Sendable {
         )
         logLevel = Logger.Level(rawValue: values.text("LOG_LEVEL")?.lowercased() ?? "") ?? .info
         logFormat = LogFormat(rawValue: values.text("LOG_FORMAT")?.lowercased() ?? "") ?? .auto
+    }
+
+    /// Most unsettled deliveries.
+    ///
+    /// - Parameter batchLimit: most messages that a thread takes at once.
+    package func prefetch(batchLimit: Int) -> UInt16 {
+        // Who looks for the best number of threads must see that more waits than they have in hand.
+        let preset = concurrency * batchLimit * (isConcurrencyAutomatic ? 2 : 1)
+        return UInt16(clamping: prefetchCount ?? preset)
     }
 
     private static let sslModes = [

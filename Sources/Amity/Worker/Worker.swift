@@ -11,7 +11,11 @@ import WorkerRuntime
 /// The daemon: puts the rooms together, runs until it is told to stop, drains.
 package final class Worker: Service {
     private let settings: WorkerSettings
+    private let analyser: any Analyser = NoAnalyser()
     private let logger: Logger
+
+    private var batchLimit: Int { analyser.batchLimit(settings.batchMax) }
+    private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
 
     package init(settings: WorkerSettings, logger: Logger) {
         self.settings = settings
@@ -27,7 +31,7 @@ package final class Worker: Service {
             settings: .init(
                 endpoint: settings.endpoint.named("amity worker \(name)"),
                 topology: settings.topology,
-                prefetch: settings.prefetch,
+                prefetch: prefetch,
                 bodyLimit: settings.messageMaxBytes,
                 stallTimeout: settings.stallTimeout,
                 drainTimeout: settings.drainTimeout
@@ -42,7 +46,14 @@ package final class Worker: Service {
             insists: true,
             logger: logger
         )
-        let database = Database(settings, intake: consumer.intake, readiness, drain, logger)
+        let database = Database(
+            settings,
+            longQueue: Int(prefetch),
+            intake: consumer.intake,
+            readiness,
+            drain,
+            logger
+        )
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
             handlers: handlers(on: database),
@@ -63,6 +74,7 @@ package final class Worker: Service {
             logger: logger
         )
         logStart()
+        if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
         publisher.start()
         database.upkeep.start()
         let intakeSwitch = IntakeSwitch(
@@ -99,7 +111,7 @@ package final class Worker: Service {
     private func handlers(on database: Database) -> HandlerRegistry {
         let conversations = ConversationHandler(
             store: database.store,
-            analyser: NoAnalyser(),
+            analyser: analyser,
             weights: settings.weights,
             batchLimit: settings.batchMax,
             taskTimeout: settings.taskTimeout,
@@ -110,14 +122,24 @@ package final class Worker: Service {
         return HandlerRegistry(untyped: conversations, byType: [:])
     }
 
+    private func findConcurrency(of dispatcher: Dispatcher, until drain: DrainSignal) {
+        AutomaticConcurrency(
+            of: dispatcher,
+            most: settings.concurrency,
+            drain: drain,
+            logger: logger
+        ).start()
+    }
+
     private func logStart() {
         logger.notice(
             "worker.started",
             metadata: [
                 "version": "\(amityVersion)", "queue": "\(settings.topology.names.main)",
                 "threads": .stringConvertible(settings.concurrency),
-                "batch_max": .stringConvertible(settings.batchMax),
-                "prefetch": .stringConvertible(settings.prefetch),
+                "is_automatic": .stringConvertible(settings.isConcurrencyAutomatic),
+                "batch_max": .stringConvertible(batchLimit),
+                "prefetch": .stringConvertible(prefetch),
                 "sessions_max": .stringConvertible(settings.databaseSessionsMax),
             ]
         )
@@ -133,6 +155,7 @@ private struct Database {
 
     init(
         _ settings: WorkerSettings,
+        longQueue: Int,
         intake: Intake,
         _ readiness: Readiness,
         _ drain: DrainSignal,
@@ -160,7 +183,7 @@ private struct Database {
             after: settings.sweepAfter,
             taskTimeout: settings.taskTimeout,
             maxAttempts: settings.maxAttempts,
-            longQueue: Int(settings.prefetch),
+            longQueue: longQueue,
             logger: logger
         )
         upkeep = Upkeep(

@@ -1,0 +1,96 @@
+import Logging
+
+/// Lets a controller set the number of busy threads: measures windows for it, on a thread of its own,
+/// and does what it says.
+package final class AutomaticConcurrency: Sendable {
+    private let dispatcher: Dispatcher
+    private let most: Int
+    private let shortestWindow: Duration
+    private let drain: DrainSignal
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - most: the largest limit, no more than the dispatcher's pool has threads.
+    ///   - shortestWindow: chosen: a commit that is slow for once is lost in a second's work.
+    package init(
+        of dispatcher: Dispatcher,
+        most: Int,
+        shortestWindow: Duration = .seconds(1),
+        drain: DrainSignal,
+        logger: Logger
+    ) {
+        self.dispatcher = dispatcher
+        self.most = most
+        self.shortestWindow = shortestWindow
+        self.drain = drain
+        self.logger = logger
+    }
+
+    /// Sets the first limit, and goes on until the drain.
+    package func start() {
+        let controller = ConcurrencyController(most: most)
+        dispatcher.begin(limit: controller.limit)
+        startThread(name: "amity-auto", stackBytes: 256 << 10) { self.run(controller) }
+    }
+
+    private func run(_ first: ConcurrencyController) {
+        var controller = first
+        var load = MachineLoad()
+        _ = load.processorShare()
+        var begin = ContinuousClock.now
+        var summary = Summary(limit: controller.limit, at: begin)
+        while !drain.wait(for: shortestWindow / 4) {
+            let tally = dispatcher.tally
+            let isFull =
+                tally.pieces >= controller.samplesWanted && begin + shortestWindow <= .now
+            // Memory is watched without a backlog, too.
+            if !isFull && .now < begin + shortestWindow * 5 { continue }
+            let limit = controller.limit
+            controller.observe(
+                LoadWindow(
+                    messages: isFull ? tally.messages : 0,
+                    busy: isFull ? tally.busy : .zero,
+                    processorShare: load.processorShare(),
+                    memoryShare: load.memoryShare()
+                )
+            )
+            begin = .now
+            // What has been counted so far goes on counting if nothing changed.
+            if isFull || controller.limit != limit { dispatcher.begin(limit: controller.limit) }
+            if controller.limit != limit {
+                logger.debug(
+                    "concurrency.changed",
+                    metadata: [
+                        "from": .stringConvertible(limit),
+                        "to": .stringConvertible(controller.limit),
+                    ]
+                )
+            }
+            summary.note(controller.base, at: begin, logger)
+        }
+    }
+
+    /// One line a minute at most, and only when something changed.
+    private struct Summary {
+        private var limit: Int
+        private var at: ContinuousClock.Instant
+
+        init(limit: Int, at: ContinuousClock.Instant) {
+            self.limit = limit
+            self.at = at
+        }
+
+        mutating func note(_ limit: Int, at now: ContinuousClock.Instant, _ logger: Logger) {
+            if limit == self.limit || now < at + .seconds(60) { return }
+            logger.info(
+                "concurrency.found",
+                metadata: [
+                    "threads": .stringConvertible(limit),
+                    "before": .stringConvertible(self.limit),
+                ]
+            )
+            self.limit = limit
+            at = now
+        }
+    }
+}
