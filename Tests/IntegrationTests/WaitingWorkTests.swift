@@ -23,8 +23,8 @@ private struct NoCrashes: CrashLedger {
         keys.map { _ in .clear }
     }
     func release(in context: HandlerContext) {}
-    func charge(_ key: MessageKey, in context: HandlerContext) -> Bool { true }
-    func acquit(_ key: MessageKey, in context: HandlerContext) {}
+    func charge(_ key: MessageKey, crashes: Int, in context: HandlerContext) -> Bool { true }
+    func acquit(_ key: MessageKey, crashes: Int, in context: HandlerContext) -> Bool { true }
 }
 
 /// Nothing here is to be retried.

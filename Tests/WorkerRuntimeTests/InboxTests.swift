@@ -70,7 +70,7 @@ struct InboxTests {
         var starts = inbox.operationsToStart()
         #expect(starts == 3)
         let works = try (0..<3).map { _ in try inbox.take(handlers) }
-        inbox.add([Inbox.Suspect(delivery: deliveries(1)[0], crashes: 1)])
+        _ = inbox.add([Inbox.Suspect(delivery: deliveries(1)[0], crashes: 1)])
         inbox.begin(limit: 1)
         for work in works.dropLast() {
             inbox.finished(work, in: .zero)

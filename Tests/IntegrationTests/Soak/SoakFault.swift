@@ -83,11 +83,12 @@ enum SoakFault: String, CaseIterable {
         }
     }
 
-    /// For three heartbeats, with whatever it has in hand.
+    /// For so long that the broker surely gives it up (it waits for two heartbeats, and looks only now and
+    /// then), with whatever it has in hand.
     private func pause(_ worker: RunningWorker, _ soak: Soak) throws {
         let losses = worker.events("consumer.connection-lost").count
         worker.signal(SIGSTOP)
-        Thread.sleep(forTimeInterval: 3 * Double(Soak.heartbeatSeconds))
+        Thread.sleep(forTimeInterval: 6 * Double(Soak.heartbeatSeconds))
         worker.signal(SIGCONT)
         try soak.eventually("it has lost its session") {
             worker.events("consumer.connection-lost").count > losses || !worker.isRunning
