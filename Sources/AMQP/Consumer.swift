@@ -83,6 +83,7 @@ package final class Consumer: Sendable {
         var detector = StallDetector(timeout: settings.stallTimeout, at: .now)
         var lostAt: ContinuousClock.Instant?
         var attempt = 0
+        let times = SettlementTimes()
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
             if drain.wait(for: delay) {
@@ -99,7 +100,9 @@ package final class Consumer: Sendable {
                 logStart(of: machine.session, at: attempt, lostAt: lostAt)
                 lostAt = nil
                 readiness.set(.notConsuming, false)
-                try consume(on: connection, &machine, &detector, dispatcher)
+                times.sessionOpened()
+                var memory = Memory(times: times)
+                try consume(on: connection, &memory, &machine, &detector, dispatcher)
                 action = .stop
             } catch {
                 readiness.set(.notConsuming, true)
@@ -119,7 +122,7 @@ package final class Consumer: Sendable {
             }
         }
         readiness.set(.notConsuming, true)
-        logger.notice("consumer.stopped")
+        logger.notice("consumer.stopped", metadata: times.summary)
     }
 
     /// Opens a session on the next of the endpoint's hosts.
@@ -153,23 +156,28 @@ package final class Consumer: Sendable {
         var oversized: DeliveryID?
         /// When the library must have been called again while nothing is read.
         var nextService = ContinuousClock.now
+        let times: SettlementTimes
+
+        init(times: SettlementTimes) {
+            self.times = times
+        }
     }
 
     /// The loop of one session: settle, receive, dispatch, sleep. Returns when the drain is over.
     private func consume(
         on connection: borrowing Connection,
+        _ memory: inout Memory,
         _ machine: inout ConsumerStateMachine,
         _ detector: inout StallDetector,
         _ dispatcher: Dispatcher
     ) throws(AMQPError) {
-        var memory = Memory()
         // Half a heartbeat: the library services heartbeats only inside its calls.
         let heartbeat = connection.heartbeatSeconds
         let longestSleep: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
         while true {
             // In this order: settling silences the bell, and what it rang for is looked at after.
             settle(&machine, &memory)
-            try obey(on: connection, &machine, dispatcher)
+            try obey(on: connection, memory, &machine, dispatcher)
             if memory.oversized == nil || memory.nextService <= .now {
                 let arrived = try receive(from: connection, &memory, &machine, dispatcher)
                 if !arrived.isEmpty { detector.delivered(at: .now) }
@@ -177,6 +185,7 @@ package final class Consumer: Sendable {
                 memory.nextService = .now + longestSleep
             }
             try send(machine.frames(), on: connection)
+            memory.times.sent(at: .now)
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }
@@ -196,6 +205,7 @@ package final class Consumer: Sendable {
     /// Does what was asked of the worker since the last turn.
     private func obey(
         on connection: borrowing Connection,
+        _ memory: borrowing Memory,
         _ machine: inout ConsumerStateMachine,
         _ dispatcher: Dispatcher
     ) throws(AMQPError) {
@@ -211,7 +221,9 @@ package final class Consumer: Sendable {
             )
             try connection.cancelConsumer(tag: Self.consumerTag)
             for delivery in dispatcher.withdraw() {
-                _ = machine.settled(Completion(id: delivery.id, settlement: .requeue))
+                let completion = Completion(id: delivery.id, settlement: .requeue)
+                _ = machine.settled(completion)
+                memory.times.settled(completion)
             }
         case .resumeConsumer:
             try startConsuming(on: connection)
@@ -224,7 +236,10 @@ package final class Consumer: Sendable {
     private func settle(_ machine: inout ConsumerStateMachine, _ memory: inout Memory) {
         for completion in completions.drain() {
             if completion.id == memory.oversized { memory.oversized = nil }
-            if machine.settled(completion) { continue }
+            if machine.settled(completion) {
+                memory.times.settled(completion)
+                continue
+            }
             // The broker has delivered it again since, and the database knows what is done.
             logger.info("consumer.stale-completion", metadata: ["delivery": "\(completion.id)"])
         }
@@ -284,6 +299,7 @@ package final class Consumer: Sendable {
                     redelivered: redelivered,
                     receivedAt: .now
                 )
+                memory.times.arrived(delivery)
                 if message.body.count > settings.bodyLimit {
                     memory.oversized = id
                     dispatcher.refuse(delivery, because: .tooLarge(limit: settings.bodyLimit))
