@@ -5,6 +5,10 @@ import FriendshipScoring
 /// Called on a thread of the pool with no transaction open and no session held, so it may take as
 /// long as it needs; once for each run of a message, however often its transaction is redone.
 package protocol Analyser: Sendable {
+    /// Whether it waits for somebody. Then deliveries wait side by side, each on its own thread:
+    /// in a batch they would wait for each other.
+    var waits: Bool { get }
+
     func analyse(_ conversation: FinishedConversation) -> Analysis
 }
 
@@ -20,6 +24,8 @@ package struct FinishedConversation: Sendable {
 /// Asks nobody: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is
 /// switched off.
 package struct NoAnalyser: Analyser {
+    package let waits = false
+
     package init() {}
 
     package func analyse(_ conversation: FinishedConversation) -> Analysis { .none }

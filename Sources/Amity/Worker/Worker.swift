@@ -11,10 +11,12 @@ import WorkerRuntime
 /// The daemon: puts the rooms together, runs until it is told to stop, drains.
 package final class Worker: Service {
     private let settings: WorkerSettings
+    private let analyser: any Analyser
     private let logger: Logger
 
-    package init(settings: WorkerSettings, logger: Logger) {
+    package init(settings: WorkerSettings, analyser: any Analyser, logger: Logger) {
         self.settings = settings
+        self.analyser = analyser
         self.logger = logger
     }
 
@@ -95,9 +97,9 @@ package final class Worker: Service {
     private func handlers(on database: Database) -> HandlerRegistry {
         let conversations = ConversationHandler(
             store: database.store,
-            analyser: NoAnalyser(),
+            analyser: analyser,
             weights: settings.weights,
-            batchLimit: settings.batchMax,
+            batchLimit: analyser.waits ? 1 : settings.batchMax,
             taskTimeout: settings.taskTimeout,
             holdLimit: settings.holdLimit,
             outage: database.outage,
