@@ -70,10 +70,18 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(
+            name: "Benchmark",
+            dependencies: [
+                "AMQP", "Amity", "Postgres",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "Amity", "WorkerRuntime",
+                "AMQP", "Amity", "Benchmark", "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -108,7 +116,12 @@ let package = Package(
         ),
         .testTarget(
             name: "AmityTests",
-            dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
+            dependencies: ["AMQP", "Amity", "Postgres", "WorkerRuntime"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "BenchmarkTests",
+            dependencies: ["Benchmark"],
             swiftSettings: strict
         ),
         .testTarget(
