@@ -73,7 +73,7 @@ let package = Package(
         .target(
             name: "Benchmark",
             dependencies: [
-                "AMQP", "Amity", "Postgres",
+                "AMQP", "Amity", "FriendshipScoring", "Postgres",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -116,7 +116,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AmityTests",
-            dependencies: ["AMQP", "Amity", "Postgres", "WorkerRuntime"],
+            dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
             swiftSettings: strict
         ),
         .testTarget(
