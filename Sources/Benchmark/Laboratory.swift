@@ -60,7 +60,7 @@ extension Double {
 
     func shown(_ digits: Int) -> String {
         formatted(
-            .number.precision(.fractionLength(digits)).locale(Locale(identifier: "en_US_POSIX"))
+            .number.precision(.fractionLength(digits)).locale(Locale(identifier: "en_US"))
                 .grouping(.automatic)
         )
     }

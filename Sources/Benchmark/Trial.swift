@@ -21,17 +21,10 @@ struct Trial {
         try stage.publish(count)
         let before = try serverSeconds()
         let workers = try startWorkers()
-        // Each has its own log; who began first is seen in the end.
         let isDone = try waitUntilDone(workers, limit: limit ?? Self.patience(for: count))
         let end = Date()
+        if limit == nil, !isDone { throw try notFinished(count, workers) }
         let processed = isDone ? count : try stage.processed()
-        if limit == nil, !isDone {
-            throw BenchmarkError.notFinished(
-                processed: processed,
-                of: count,
-                log: workers[0].logTail
-            )
-        }
         let begins = try workers.map { try $0.wait(for: "consumer.started").time }
         let seconds = end.timeIntervalSince(begins.min() ?? end)
         var sample = try used(by: workers, for: processed, in: seconds, since: before)
@@ -50,12 +43,7 @@ struct Trial {
         for worker in workers { _ = try worker.wait(for: "consumer.started") }
         let published = try stage.publish(count, perSecond: rate)
         guard try waitUntilDone(workers, limit: Self.patience(for: count)) else {
-            let processed = try stage.processed()
-            throw BenchmarkError.notFinished(
-                processed: processed,
-                of: count,
-                log: workers[0].logTail
-            )
+            throw try notFinished(count, workers)
         }
         var sample: Sample = [:]
         (sample[.calmAckP50], sample[.calmAckP99]) = try stop(workers)
@@ -113,6 +101,10 @@ struct Trial {
             try Interruption.sleep(for: .milliseconds(10))
         }
         return true
+    }
+
+    private func notFinished(_ count: Int, _ workers: [WorkerProcess]) throws -> BenchmarkError {
+        .notFinished(processed: try stage.processed(), of: count, log: workers[0].logTail)
     }
 
     /// Chosen: a minute for what may go wrong, and the pace of the slowest peer.

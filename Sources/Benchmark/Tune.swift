@@ -31,16 +31,17 @@ package struct Tune {
     /// What a run takes beside its own seconds: filling, starting, stopping. Measured, rounded up.
     private static let secondsAround = 4.0
 
-    /// Most minutes that it takes.
+    /// Most minutes that it takes. A run that is cut off still finishes what its threads have begun.
     package var minutes: Double {
-        Double(configurations.count * repeats) * (secondsPerRun + Self.secondsAround) / 60
+        let seconds = secondsPerRun + Self.secondsAround + (analyserSeconds ?? 0)
+        return Double(configurations.count * repeats) * seconds / 60
     }
 
     package func run() throws -> TuneReport {
         say(
             """
             \(configurations.count * repeats) runs of at most \(secondsPerRun.shown) seconds: at most \
-            \(minutes.rounded(.up).shown) minutes
+            \(minutes.shown(1)) minutes
             """
         )
         return try Laboratory.run(conversations: conversations, users: users) { laboratory in

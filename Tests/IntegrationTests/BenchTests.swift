@@ -72,7 +72,7 @@ extension Integration {
                 "--threads", "2,20", "--analyser-seconds", "0.2", "--json", "--svg", picture.path,
             ])
             #expect(result.status == 0, "\(result.error)")
-            #expect(result.error.contains("2 runs of at most 10 seconds: at most 1 minutes"))
+            #expect(result.error.contains("2 runs of at most 10 seconds: at most 0.5 minutes"))
             let report = try object(result.output)
             // Twenty that wait side by side do more than two.
             #expect(
