@@ -11,6 +11,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [.executable(name: "amity", targets: ["AmityCLI"])],
     dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
@@ -48,6 +49,7 @@ let package = Package(
             dependencies: [
                 "CRabbitMQ", "Failpoints", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -68,10 +70,18 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(
+            name: "Benchmark",
+            dependencies: [
+                "AMQP", "Amity", "FriendshipScoring", "Postgres",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "Amity", "WorkerRuntime",
+                "AMQP", "Amity", "Benchmark", "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -107,6 +117,11 @@ let package = Package(
         .testTarget(
             name: "AmityTests",
             dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "BenchmarkTests",
+            dependencies: ["Benchmark"],
             swiftSettings: strict
         ),
         .testTarget(

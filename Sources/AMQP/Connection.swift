@@ -256,6 +256,23 @@ extension Connection {
         try checkReply("bind queue \(queue) to exchange \(exchange)")
     }
 
+    /// Deletes a queue with all that is in it; one that does not exist is as good as deleted.
+    func deleteQueue(_ name: String) throws(AMQPError) {
+        begin()
+        defer { end() }
+        var arena = Arena()
+        amqp_queue_delete(handle, Self.channel, arena.bytes(name), 0, 0)
+        try checkReply("delete queue \(name)")
+    }
+
+    func deleteExchange(_ name: String) throws(AMQPError) {
+        begin()
+        defer { end() }
+        var arena = Arena()
+        amqp_exchange_delete(handle, Self.channel, arena.bytes(name), 0)
+        try checkReply("delete exchange \(name)")
+    }
+
     /// Says goodbye. Whatever is unsettled goes back to its queue.
     func close() throws(AMQPError) {
         begin()

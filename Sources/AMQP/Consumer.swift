@@ -84,6 +84,7 @@ package final class Consumer: Sendable {
         var lostAt: ContinuousClock.Instant?
         var oversized: DeliveryID?
         var attempt = 0
+        let times = SettlementTimes()
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
             if drain.wait(for: delay) {
@@ -100,7 +101,16 @@ package final class Consumer: Sendable {
                 logStart(of: machine.session, at: attempt, lostAt: lostAt)
                 lostAt = nil
                 readiness.set(.notConsuming, false)
-                try consume(on: connection, &machine, &detector, &oversized, dispatcher)
+                times.sessionOpened()
+                var memory = Memory(times: times)
+                try consume(
+                    on: connection,
+                    &memory,
+                    &machine,
+                    &detector,
+                    &oversized,
+                    dispatcher
+                )
                 action = .stop
             } catch {
                 readiness.set(.notConsuming, true)
@@ -120,7 +130,7 @@ package final class Consumer: Sendable {
             }
         }
         readiness.set(.notConsuming, true)
-        logger.notice("consumer.stopped")
+        logger.notice("consumer.stopped", metadata: times.summary)
     }
 
     /// Opens a session on the next of the endpoint's hosts.
@@ -152,6 +162,11 @@ package final class Consumer: Sendable {
         /// Deliveries over the size limit that came while another one was on its way. Their bodies are
         /// not kept: they go back, to come again, when that one has gone.
         var waiting: [DeliveryID] = []
+        let times: SettlementTimes
+
+        init(times: SettlementTimes) {
+            self.times = times
+        }
     }
 
     /// The loop of one session: settle, receive, dispatch, sleep. Returns when the drain is over.
@@ -160,19 +175,19 @@ package final class Consumer: Sendable {
     ///   is on its way to the dead letters. There is never more than one.
     private func consume(
         on connection: borrowing Connection,
+        _ memory: inout Memory,
         _ machine: inout ConsumerStateMachine,
         _ detector: inout StallDetector,
         _ oversized: inout DeliveryID?,
         _ dispatcher: Dispatcher
     ) throws(AMQPError) {
-        var memory = Memory()
         // Half a heartbeat: the library services heartbeats only inside its calls.
         let heartbeat = connection.heartbeatSeconds
         let longestSleep: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
         while true {
             // In this order: settling silences the bell, and what it rang for is looked at after.
             settle(&machine, &oversized, &memory)
-            try obey(on: connection, &machine, dispatcher)
+            try obey(on: connection, memory, &machine, dispatcher)
             let arrived = try receive(
                 from: connection,
                 &memory,
@@ -183,6 +198,7 @@ package final class Consumer: Sendable {
             )
             dispatcher.submit(arrived)
             try send(machine.frames(), on: connection)
+            memory.times.sent(at: .now)
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }
@@ -205,6 +221,7 @@ package final class Consumer: Sendable {
     /// Does what was asked of the worker since the last turn.
     private func obey(
         on connection: borrowing Connection,
+        _ memory: borrowing Memory,
         _ machine: inout ConsumerStateMachine,
         _ dispatcher: Dispatcher
     ) throws(AMQPError) {
@@ -220,7 +237,9 @@ package final class Consumer: Sendable {
             )
             try connection.cancelConsumer(tag: Self.consumerTag)
             for delivery in dispatcher.withdraw() {
-                _ = machine.settled(Completion(id: delivery.id, settlement: .requeue))
+                let completion = Completion(id: delivery.id, settlement: .requeue)
+                _ = machine.settled(completion)
+                memory.times.settled(completion)
             }
         case .resumeConsumer:
             try startConsuming(on: connection)
@@ -243,7 +262,10 @@ package final class Consumer: Sendable {
                 }
                 memory.waiting = []
             }
-            if machine.settled(completion) { continue }
+            if machine.settled(completion) {
+                memory.times.settled(completion)
+                continue
+            }
             // The broker has delivered it again since, and the database knows what is done.
             logger.info("consumer.stale-completion", metadata: ["delivery": "\(completion.id)"])
         }
@@ -306,6 +328,7 @@ package final class Consumer: Sendable {
                     redelivered: redelivered,
                     receivedAt: .now
                 )
+                memory.times.arrived(delivery)
                 if message.body.count <= settings.bodyLimit {
                     arrived.append(delivery)
                 } else if oversized == nil {

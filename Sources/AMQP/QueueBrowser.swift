@@ -64,6 +64,11 @@ package struct QueueBrowser: ~Copyable {
         try connection.send(.ack(tag: entry.tag, multiple: false))
     }
 
+    /// Takes it and every message before it out of the queue for good.
+    package func remove(upTo entry: Entry) throws(AMQPError) {
+        try connection.send(.ack(tag: entry.tag, multiple: true))
+    }
+
     package func close() throws(AMQPError) {
         try connection.close()
     }

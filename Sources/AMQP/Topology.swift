@@ -112,6 +112,15 @@ extension Topology {
         try connection.close()
     }
 
+    /// Deletes all of it with every message in it: for a topology that was made for a trial.
+    package func delete(at endpoint: Endpoint) throws(AMQPError) {
+        let connection = try Connection.toAny(of: endpoint)
+        try connection.openChannel()
+        for (name, _) in queues { try connection.deleteQueue(name) }
+        try connection.deleteExchange(exchange)
+        try connection.close()
+    }
+
     /// Messages ready in the queue, asked for on a connection of its own.
     package func ready(at endpoint: Endpoint) throws(AMQPError) -> Int {
         let connection = try Connection.toAny(of: endpoint)

@@ -12,6 +12,7 @@ struct AmityCommand: AsyncParsableCommand {
         version: amityVersion,
         subcommands: [
             WorkerCommand.self, Migrate.self, Publish.self, DeadLetters.self, ShowSettings.self,
+            BenchCommand.self, TuneCommand.self, BenchWorker.self,
         ]
     )
 }

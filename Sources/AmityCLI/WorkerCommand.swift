@@ -10,19 +10,21 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: SettingsText.help
     )
 
-    func run() async throws {
-        let settings = try start()
-        let logger = Logger(label: "amity")
-        let group = ServiceGroupConfiguration(
-            services: [
-                .init(
-                    service: Worker(settings: settings, logger: logger),
-                    successTerminationBehavior: .gracefullyShutdownGroup
-                )
-            ],
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
-        )
-        try await ServiceGroup(configuration: group).run()
-    }
+    func run() async throws { try await runWorker(analyser: NoAnalyser()) }
+}
+
+func runWorker(analyser: any Analyser) async throws {
+    let settings = try start()
+    let logger = Logger(label: "amity")
+    let group = ServiceGroupConfiguration(
+        services: [
+            .init(
+                service: Worker(settings: settings, analyser: analyser, logger: logger),
+                successTerminationBehavior: .gracefullyShutdownGroup
+            )
+        ],
+        gracefulShutdownSignals: [.sigterm, .sigint],
+        logger: logger
+    )
+    try await ServiceGroup(configuration: group).run()
 }

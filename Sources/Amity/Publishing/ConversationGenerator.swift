@@ -7,15 +7,20 @@ import Postgres
 package struct ConversationGenerator {
     private let seed: UInt64
     private let userCount: Int
+    private let exchanges: Int?
     private var random: SplitMix64
 
     /// Conversations inserted in one statement. Chosen: about a megabyte.
     private static let chunk = 500
 
-    /// - Parameter userCount: 1 or more; conversations are spread over them at random.
-    package init(seed: UInt64, userCount: Int) {
+    /// - Parameters:
+    ///   - userCount: 1 or more; conversations are spread over them at random.
+    ///   - exchanges: how many each conversation has, one question with one answer each; by default
+    ///     1 to 20, where the child says nothing now and then, or two things in a row.
+    package init(seed: UInt64, userCount: Int, exchanges: Int? = nil) {
         self.seed = seed
         self.userCount = userCount
+        self.exchanges = exchanges
         random = SplitMix64(state: seed)
     }
 
@@ -71,18 +76,21 @@ package struct ConversationGenerator {
     private static let epoch = Date(timeIntervalSince1970: 1_767_225_600)
 
     private mutating func talk(about topic: Phrases.Topic) -> [(isRobot: Bool, text: String)] {
-        let exchanges = 1 + random.below(20)
+        let count = exchanges ?? 1 + random.below(20)
         var talk: [(isRobot: Bool, text: String)] = []
-        for _ in 0..<exchanges {
+        for _ in 0..<count {
             let language = topic.languages[random.below(topic.languages.count)]
             talk.append((true, language.robot[random.below(language.robot.count)]))
-            // Now and then the child says nothing, or two things in a row.
-            let answers = random.below(8) == 0 ? 0 : random.below(6) == 0 ? 2 : 1
-            for _ in 0..<answers {
+            for _ in 0..<answers() {
                 talk.append((false, language.child[random.below(language.child.count)]))
             }
         }
         return talk
+    }
+
+    private mutating func answers() -> Int {
+        if exchanges != nil { return 1 }
+        return random.below(8) == 0 ? 0 : random.below(6) == 0 ? 2 : 1
     }
 
     /// Half the logs are standard from the start. The rest came in API shape, and most of those

@@ -11,14 +11,15 @@ import WorkerRuntime
 /// The daemon: puts the rooms together, runs until it is told to stop, drains.
 package final class Worker: Service {
     private let settings: WorkerSettings
-    private let analyser: any Analyser = NoAnalyser()
+    private let analyser: any Analyser
     private let logger: Logger
 
     private var batchLimit: Int { analyser.batchLimit(settings.batchMax) }
     private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
 
-    package init(settings: WorkerSettings, logger: Logger) {
+    package init(settings: WorkerSettings, analyser: any Analyser, logger: Logger) {
         self.settings = settings
+        self.analyser = analyser
         self.logger = logger
     }
 

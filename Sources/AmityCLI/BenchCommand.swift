@@ -1,0 +1,84 @@
+import Amity
+import ArgumentParser
+import Benchmark
+import Foundation
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure workers next to what the database and the broker allow.",
+        discussion: """
+            Fills a queue, lets workers empty it, and says how fast, at what cost and with what delay, \
+            next to pgbench doing the same work. Starts private servers with deploy/servers; or uses \
+            those that RABBITMQ_URL and DATABASE_URL name in the environment, in a schema and a queue \
+            of its own that are gone afterwards.
+            """
+    )
+
+    @Option(help: "Conversations in a run, of twenty items each.")
+    var conversations = 20_000
+
+    @Option(help: "Spread them over this many users.")
+    var users = 1000
+
+    @Option(help: "MESSAGE_CONCURRENCY_PER_WORKER to try, with commas between.")
+    var threads = CountList([10])
+
+    @Option(help: "BATCH_MAX to try.")
+    var batch = CountList([1, 32, 128])
+
+    @Option(help: "Numbers of workers to try.")
+    var replicas = CountList([1])
+
+    @Option(help: "Measure everything this many times, in turn; medians count.")
+    var `repeat` = 3
+
+    @Flag(help: "JSON instead of a table.")
+    var json = false
+
+    func validate() throws {
+        try validateAmounts(conversations: conversations, users: users, repeats: `repeat`)
+    }
+
+    func run() throws {
+        let bench = Bench(
+            conversations: conversations,
+            users: users,
+            repeats: `repeat`,
+            configurations: Configuration.all(
+                replicas: replicas.values,
+                threads: threads.values,
+                batches: batch.values
+            )
+        )
+        let report = try measuring { try bench.run() }
+        print(json ? try report.json : report.text)
+    }
+}
+
+extension CountList: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+
+    public var defaultValueDescription: String {
+        values.map(String.init).joined(separator: ",")
+    }
+}
+
+func validateAmounts(conversations: Int, users: Int, repeats: Int) throws {
+    if conversations < 1 { throw ValidationError("--conversations takes 1 or more") }
+    if users < 1 { throw ValidationError("--users takes 1 or more") }
+    if repeats < 1 { throw ValidationError("--repeat takes 1 or more") }
+}
+
+/// Cleans up when it is interrupted, and says in one line what went wrong.
+func measuring<R>(_ body: () throws -> R) throws -> R {
+    Interruption.watch()
+    do {
+        return try body()
+    } catch let error as Interrupted {
+        throw ExitCode(128 + error.signal)
+    } catch {
+        complain("\(error)")
+        throw ExitStatus.unavailable
+    }
+}

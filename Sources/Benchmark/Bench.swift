@@ -1,0 +1,93 @@
+import Foundation
+
+/// `amity bench`: how fast the worker is next to what the database and the broker allow.
+package struct Bench {
+    package var conversations: Int
+    package var users: Int
+    package var repeats: Int
+    package var configurations: [Configuration]
+
+    package init(
+        conversations: Int,
+        users: Int,
+        repeats: Int,
+        configurations: [Configuration]
+    ) {
+        self.conversations = conversations
+        self.users = users
+        self.repeats = repeats
+        self.configurations = configurations
+    }
+
+    /// What is measured, one after the other in every round: noise that comes and goes hits all alike.
+    private enum Subject: Hashable {
+        case reference(Reference)
+        case start
+        case workers(Configuration)
+
+        var name: String {
+            switch self {
+            case .reference(let reference): reference.name
+            case .start: "start and idling"
+            case .workers(let configuration): configuration.name
+            }
+        }
+    }
+
+    package func run() throws -> BenchReport {
+        let subjects =
+            Reference.allCases.map(Subject.reference) + [.start]
+            + configurations.map(Subject.workers)
+        return try Laboratory.run(conversations: conversations, users: users) { laboratory in
+            var series: [Subject: Series] = [:]
+            for round in 1...repeats {
+                for subject in subjects {
+                    let sample = try measure(subject, in: laboratory)
+                    series[subject, default: Series()].add(sample)
+                    let rate = sample[.conversationsPerSecond].map { ", \($0.shown) per second" }
+                    say("round \(round) of \(repeats): \(subject.name)\(rate ?? "")")
+                }
+            }
+            return BenchReport(
+                conversations: conversations,
+                users: users,
+                repeats: repeats,
+                references: Reference.allCases.map {
+                    .init(name: $0.name, series[.reference($0)] ?? Series())
+                },
+                start: .init(
+                    name: "N = \(Self.startThreads), one conversation",
+                    series[.start] ?? Series()
+                ),
+                configurations: configurations.map {
+                    .init($0, series[.workers($0)] ?? Series())
+                }
+            )
+        }
+    }
+
+    /// The worker's default.
+    private static let startThreads = 10
+
+    private func measure(_ subject: Subject, in laboratory: Laboratory) throws -> Sample {
+        switch subject {
+        case .reference(let reference):
+            return try reference.run(
+                on: laboratory.stage,
+                conversations: conversations,
+                in: laboratory.folder
+            )
+        case .start:
+            let configuration = Configuration(replicas: 1, threads: Self.startThreads, batch: 32)
+            return try laboratory.trial(configuration).start()
+        case .workers(let configuration):
+            let trial = laboratory.trial(configuration)
+            let full = try trial.saturated(conversations)
+            let rate = full[.conversationsPerSecond] ?? 1
+            // A tenth of the work at a tenth of the rate takes as long again.
+            let few = min(conversations, max(conversations / 10, 100))
+            let calm = try trial.calm(few, perSecond: rate / 10)
+            return full.merging(calm) { full, _ in full }
+        }
+    }
+}

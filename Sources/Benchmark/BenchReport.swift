@@ -1,0 +1,65 @@
+import Foundation
+
+/// What a benchmark found, as JSON or as a table.
+package struct BenchReport: Encodable {
+    var conversations: Int
+    var users: Int
+    var repeats: Int
+    var cores = ProcessInfo.processInfo.activeProcessorCount
+    var references: [Entry]
+    var start: Entry
+    var configurations: [Entry]
+
+    package var json: String {
+        get throws { try jsonText(self) }
+    }
+
+    package var text: String {
+        """
+        \(conversations) conversations of \(users) users, \(cores) cores; medians of \(repeats), with \
+        the least and the most
+
+        \(table([Self.heads] + (references + configurations).map(row)))
+
+        \(start.name): \(start.cell(.startMilliseconds)) ms from exec to the first ack, then idling at \
+        \(start.cell(.idleCPUPercent, digits: 2)) % of a core, \
+        \(start.cell(.peakResidentMegabytes, digits: 1)) MB
+
+        \(Self.legend)\(missing)
+        """
+    }
+
+    private static let heads = [
+        "", "conversations/s", "ratio", "CPU s/1000", "peak MB", "ack ms p50/p99",
+        "calm: ack ms", "calm: commit ms",
+    ]
+
+    private func row(_ entry: Entry) -> [String] {
+        [
+            entry.name, entry.range(.conversationsPerSecond), ratio(entry),
+            entry.cell(.workerCPUSecondsPerThousand, digits: 4),
+            entry.cell(.peakResidentMegabytes, digits: 1), entry.cell(.ackP50, .ackP99),
+            entry.cell(.calmAckP50, .calmAckP99), entry.cell(.calmCommitP50, .calmCommitP99),
+        ]
+    }
+
+    private func ratio(_ entry: Entry) -> String {
+        guard let rate = entry.series[.conversationsPerSecond]?.median,
+            let reference = references.first?.series[.conversationsPerSecond]?.median
+        else { return "-" }
+        return (rate / reference).shown(2)
+    }
+
+    private static let legend = """
+        conversations/s  from the first worker's begin of consumption to the last commit
+        ratio            to the first line
+        CPU              of all workers, from exec to the last commit
+        peak MB          of the largest worker
+        ack              from when a delivery had arrived until its ack was sent, by the slowest worker
+        calm             at a tenth of the rate above; commit: from publish to commit
+        """
+
+    private var missing: String {
+        Pgbench.program == nil ? "\npgbench is missing: apt-get install postgresql" : ""
+    }
+}

@@ -1,0 +1,55 @@
+/// How workers are run.
+package struct Configuration: Hashable, Sendable {
+    package var replicas: Int
+    package var threads: Int
+    package var batch: Int
+
+    package init(replicas: Int, threads: Int, batch: Int) {
+        self.replicas = replicas
+        self.threads = threads
+        self.batch = batch
+    }
+
+    /// Every combination, the smallest first.
+    package static func all(replicas: [Int], threads: [Int], batches: [Int]) -> [Configuration] {
+        let all = replicas.flatMap { replicas in
+            threads.flatMap { threads in
+                batches.map { Configuration(replicas: replicas, threads: threads, batch: $0) }
+            }
+        }
+        return Set(all).sorted()
+    }
+
+    /// The worker's own default, N × B within what AMQP can say.
+    package var prefetch: Int { min(threads * batch, 65_535) }
+
+    var totalThreads: Int { replicas * threads }
+
+    var name: String {
+        "N = \(threads), B = \(batch)" + (replicas == 1 ? "" : ", \(replicas) replicas")
+    }
+}
+
+extension Configuration: Comparable {
+    /// By what they cost: a replica has memory of its own, a thread a session, a larger batch only
+    /// longer transactions.
+    package static func < (one: Configuration, other: Configuration) -> Bool {
+        (one.replicas, one.threads, one.batch) < (other.replicas, other.threads, other.batch)
+    }
+}
+
+/// A list as it stands on a command line, such as `1,32,128`.
+package struct CountList: Sendable {
+    package let values: [Int]
+
+    /// Thousand is the most that the settings take.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        values = parts.compactMap(\.self)
+        if values.count < parts.count || !values.allSatisfy((1...1000).contains) { return nil }
+    }
+
+    package init(_ values: [Int]) {
+        self.values = values
+    }
+}

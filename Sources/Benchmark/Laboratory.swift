@@ -1,0 +1,67 @@
+import Amity
+import Foundation
+
+/// Where measurements happen: a folder, servers, and on them a stage. All of it is gone afterwards.
+struct Laboratory {
+    let folder: URL
+    let servers: Servers
+    let stage: Stage
+
+    static func run<R>(
+        conversations: Int,
+        users: Int,
+        _ body: (Laboratory) throws -> R
+    ) throws -> R {
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "amity-bench-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        defer { remove(folder) }
+        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+        let servers = try Servers(environment: environment, folder: folder)
+        defer { cleaningUp { try servers.stop(in: folder) } }
+        say("making up \(conversations) conversations of \(users) users")
+        let stage = try Stage(on: servers, conversations: conversations, users: users)
+        defer { cleaningUp { try stage.tearDown() } }
+        return try body(Laboratory(folder: folder, servers: servers, stage: stage))
+    }
+
+    func trial(_ configuration: Configuration, analyserSeconds: Double? = nil) -> Trial {
+        Trial(
+            stage: stage,
+            servers: servers,
+            folder: folder,
+            configuration: configuration,
+            analyserSeconds: analyserSeconds
+        )
+    }
+
+    private static func remove(_ folder: URL) {
+        cleaningUp { try FileManager.default.removeItem(at: folder) }
+    }
+}
+
+/// What cannot be cleaned up is said, and hides neither a result nor an earlier error.
+func cleaningUp(_ body: () throws -> Void) {
+    do {
+        try body()
+    } catch {
+        say("not cleaned up: \(error)")
+    }
+}
+
+/// Progress, for whoever waits.
+func say(_ text: String) {
+    writeToStandardError("\(text)\n")
+}
+
+extension Double {
+    /// Rounded, with the thousands set apart.
+    var shown: String { shown(0) }
+
+    func shown(_ digits: Int) -> String {
+        formatted(
+            .number.precision(.fractionLength(digits)).locale(Locale(identifier: "en_US"))
+                .grouping(.automatic)
+        )
+    }
+}

@@ -1,0 +1,177 @@
+import AMQP
+import Foundation
+import Postgres
+
+/// What the database and the broker can do without us: the measure of all the rest.
+enum Reference: CaseIterable, Sendable {
+    /// pgbench, one transaction of five statements for each conversation.
+    case single
+    /// pgbench, one transaction for many conversations.
+    case batched
+    /// Messages taken and acked, and nothing else.
+    case consume
+
+    var name: String {
+        switch self {
+        case .single: "pgbench, one transaction each, 10 clients"
+        case .batched: "pgbench, batches of 200, 2 clients"
+        case .consume: "consume and ack only"
+        }
+    }
+
+    /// - Returns: nothing measured where pgbench is missing.
+    func run(on stage: Stage, conversations count: Int, in folder: URL) throws -> Sample {
+        try stage.reset(to: count)
+        let rate: Double?
+        switch self {
+        case .single:
+            rate = try Pgbench(clients: 10, batch: 1).run(
+                on: stage,
+                conversations: count,
+                in: folder
+            )
+        case .batched:
+            // Whole batches for each of the two, where there are few conversations.
+            let batch = min(200, max(1, count / 2))
+            rate = try Pgbench(clients: 2, batch: batch)
+                .run(on: stage, conversations: count, in: folder)
+        case .consume:
+            try stage.publish(count)
+            rate = try consume(from: stage, count)
+        }
+        return rate.map { [.conversationsPerSecond: $0] } ?? [:]
+    }
+
+    /// Acks as the worker does under backlog: many with one frame.
+    private func consume(from stage: Stage, _ count: Int) throws -> Double {
+        let settings = stage.settings
+        let begin = ContinuousClock.now
+        var browser = try QueueBrowser(
+            queue: settings.topology.names.main,
+            at: settings.endpoint.named("amity bench")
+        )
+        var taken = 0
+        while let entry = try browser.next(within: .seconds(10)) {
+            taken += 1
+            if taken % 100 == 0 || taken == count { try browser.remove(upTo: entry) }
+        }
+        let seconds = begin.duration(to: .now) / .seconds(1)
+        try browser.close()
+        return Double(taken) / seconds
+    }
+}
+
+/// PostgreSQL's own benchmark, with the statements that scoring cannot do without: prepared, on
+/// sessions set as the worker's are, reading the logs, committed durably.
+struct Pgbench {
+    let clients: Int
+    let batch: Int
+
+    /// Debian keeps it with the server of its version, off the PATH.
+    static let program: URL? = {
+        let versions = (9...99).reversed().map { "/usr/lib/postgresql/\($0)/bin" }
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        return (versions + path.split(separator: ":").map(String.init)).map { "\($0)/pgbench" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+            .map { URL(fileURLWithPath: $0) }
+    }()
+
+    /// - Returns: conversations per second; nil without pgbench.
+    func run(on stage: Stage, conversations count: Int, in folder: URL) throws -> Double? {
+        guard let program = Self.program else { return nil }
+        let script = folder.appending(path: "pgbench-\(batch).sql")
+        try Data((batch == 1 ? Self.single : Self.batched).utf8).write(to: script)
+        let transactions = max(1, count / (clients * batch))
+        let output = try Child.run(
+            program,
+            [
+                "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=1",
+                "--transactions=\(transactions)", "--file=\(script.path)",
+                "--define=clients=\(clients)", "--define=batch=\(batch)", "--define=turn=0",
+            ],
+            environment: Self.environment(stage.settings.database),
+            in: folder
+        )
+        // A transaction that finds nothing to do is quick.
+        let (done, expected) = (try stage.processed(), transactions * clients * batch)
+        guard done == expected else {
+            throw BenchmarkError.notFinished(processed: done, of: expected, log: output)
+        }
+        return Self.transactionsPerSecond(output).map { $0 * Double(batch) }
+    }
+
+    static func transactionsPerSecond(_ output: String) -> Double? {
+        output.firstMatch(of: /tps = ([0-9.]+)/).flatMap { Double($0.1) }
+    }
+
+    /// Not on the command line, where everybody could read the password.
+    private static func environment(_ target: ConnectionTarget) -> [String: String] {
+        let names = [
+            "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD",
+            "dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
+        ]
+        var environment: [String: String] = [:]
+        for (keyword, name) in names { environment[name] = target.keywords[keyword] }
+        environment["PGOPTIONS"] = """
+            \(target.keywords["options"] ?? "") -c plan_cache_mode=force_generic_plan \
+            -c enable_seqscan=off -c jit=off
+            """
+        return environment
+    }
+
+    private static let single = """
+        \\set turn :turn + 1
+        \\set id (:turn - 1) * :clients + :client_id + 1
+        BEGIN;
+        SELECT user_id, conversation_log FROM conversation_events
+            WHERE id = :id AND status NOT IN ('PROCESSED', 'SKIPPED') FOR NO KEY UPDATE \\gset
+        INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
+            VALUES (:user_id, 0, 'PHASE1_STRANGER') ON CONFLICT DO NOTHING;
+        SELECT friendship_score, friendship_level, topic_metrics FROM friendship_status
+            WHERE user_id = :user_id FOR NO KEY UPDATE;
+        UPDATE friendship_status SET friendship_score = friendship_score + 10,
+            friendship_level = 'PHASE1_STRANGER',
+            topic_metrics = topic_metrics || '{"topic-animals": {"score": 10, "turns": 1}}',
+            last_interaction_date = now(), updated_at = now()
+            WHERE user_id = :user_id;
+        UPDATE conversation_events SET status = 'PROCESSED', attempt_count = attempt_count + 1,
+            friendship_score_change = 10, new_friendship_level = 'PHASE1_STRANGER',
+            score_calculation_details = '{"turns": 10, "change": 10}', processed_at = now(),
+            next_attempt_at = now(), error_code = NULL, error_details = NULL, updated_at = now()
+            WHERE id = :id;
+        COMMIT;
+
+        """
+
+    private static let batched = """
+        \\set turn :turn + 1
+        \\set first ((:turn - 1) * :clients + :client_id) * :batch + 1
+        \\set last :first + :batch - 1
+        SELECT id, conversation_id, user_id, bot_type, conversation_log FROM conversation_events
+            WHERE id BETWEEN :first AND :last;
+        BEGIN;
+        SELECT array_agg(id)::text AS ids, array_agg(user_id)::text AS users
+            FROM (SELECT id, user_id FROM conversation_events
+                WHERE id BETWEEN :first AND :last AND status NOT IN ('PROCESSED', 'SKIPPED')
+                ORDER BY id FOR NO KEY UPDATE) AS claimed \\gset
+        INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
+            SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER' FROM unnest(:users::text[]) AS user_id
+            ORDER BY user_id ON CONFLICT DO NOTHING;
+        SELECT user_id, friendship_score, friendship_level, topic_metrics FROM friendship_status
+            WHERE user_id = ANY (:users::text[]) ORDER BY user_id FOR NO KEY UPDATE;
+        UPDATE friendship_status AS stored SET friendship_score = friendship_score + new.change,
+            friendship_level = 'PHASE1_STRANGER',
+            topic_metrics = topic_metrics || '{"topic-animals": {"score": 10, "turns": 1}}',
+            last_interaction_date = now(), updated_at = now()
+            FROM (SELECT user_id, 10 * count(*) AS change FROM unnest(:users::text[]) AS user_id
+                GROUP BY user_id) AS new WHERE stored.user_id = new.user_id;
+        UPDATE conversation_events AS stored SET status = 'PROCESSED',
+            attempt_count = attempt_count + 1, friendship_score_change = 10,
+            new_friendship_level = 'PHASE1_STRANGER',
+            score_calculation_details = '{"turns": 10, "change": 10}', processed_at = now(),
+            next_attempt_at = now(), error_code = NULL, error_details = NULL, updated_at = now()
+            FROM unnest(:ids::bigint[]) AS new (id) WHERE stored.id = new.id;
+        COMMIT;
+
+        """
+}

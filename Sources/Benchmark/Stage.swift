@@ -1,0 +1,223 @@
+import AMQP
+import Amity
+import Foundation
+import Logging
+import Postgres
+
+/// A schema and a queue of our own, filled anew before every run with the same conversations, so that
+/// every run finds the same work.
+final class Stage {
+    let settings: WorkerSettings
+    private var ids: [String] = []
+    private let name: String
+    private let servers: Servers
+    private var session: Session
+
+    /// - Parameter count: how many conversations there are at most in a run.
+    init(on servers: Servers, conversations count: Int, users: Int) throws {
+        let name = "amity_bench_" + UUID().uuidString.prefix(8).lowercased()
+        let variables = Self.variables(servers, name)
+        settings = try WorkerSettings(SettingValues { variables[$0] })
+        session = try Session(
+            to: settings.database,
+            applicationName: "amity bench",
+            statementTimeout: .seconds(600)
+        )
+        self.name = name
+        self.servers = servers
+        do {
+            _ = try session.flight([(Statement("create", "CREATE SCHEMA \(name)"), [])])
+            _ = try Migrator(target: settings.database).run()
+            ids = try Self.makeUp(count, users: users, in: settings.database)
+            _ = try session.flight([(Self.keep, []), (Self.indexKept, [])])
+        } catch {
+            cleaningUp { try tearDown() }
+            throw error
+        }
+    }
+
+    /// Twenty items each, ten exchanges of one question and one answer.
+    private static func makeUp(
+        _ count: Int,
+        users: Int,
+        in database: ConnectionTarget
+    ) throws -> [String] {
+        var ids: [String] = []
+        var generator = ConversationGenerator(seed: 1, userCount: users, exchanges: 10)
+        try generator.insert(count, into: database) {
+            try Interruption.check()
+            ids += $0
+        }
+        return ids
+    }
+
+    /// What a user would set for a worker.
+    var variables: [String: String] { Self.variables(servers, name) }
+
+    private static func variables(_ servers: Servers, _ name: String) -> [String: String] {
+        let mark = servers.databaseURL.contains("?") ? "&" : "?"
+        return [
+            "RABBITMQ_URL": servers.rabbitmqURL,
+            "RABBITMQ_QUEUE_NAME": name,
+            "RABBITMQ_EXCHANGE_NAME": "\(name)_exchange",
+            "DATABASE_URL": "\(servers.databaseURL)\(mark)options=-csearch_path%3D\(name)",
+            "LOG_LEVEL": "notice",
+            "LOG_FORMAT": "json",
+        ]
+    }
+
+    /// Leaves nothing behind.
+    func tearDown() throws {
+        let drop = Statement("drop", "DROP SCHEMA IF EXISTS \(name) CASCADE")
+        session = try Session(to: settings.database, applicationName: "amity bench")
+        _ = try session.flight([(drop, [])])
+        try settings.topology.delete(at: settings.endpoint)
+    }
+
+    // MARK: Before a run
+
+    /// Puts the first `count` conversations back to where nobody has scored them, with an empty queue.
+    func reset(to count: Int) throws {
+        try settings.topology.delete(at: settings.endpoint)
+        try settings.topology.ensure(at: settings.endpoint, logger: quietLogger)
+        _ = try session.flight([(Self.empty, []), (Self.refill, [.integer(count)])])
+        // Not left to chance: it would begin on its own in the middle of a run.
+        _ = try session.flight([(Self.vacuum, [])])
+    }
+
+    /// Puts the first `count` conversations on the queue.
+    func publish(_ count: Int) throws {
+        try publishing { publisher in
+            for id in ids.prefix(count) {
+                try Interruption.check()
+                if !publisher.publish(id) { break }
+            }
+        }
+    }
+
+    /// The same at an even pace.
+    ///
+    /// - Returns: when each was published.
+    func publish(_ count: Int, perSecond rate: Double) throws -> [String: Date] {
+        let begin = ContinuousClock.now
+        var times: [String: Date] = [:]
+        try publishing { publisher in
+            for (number, id) in ids.prefix(count).enumerated() {
+                let due = begin + .seconds(Double(number) / rate)
+                let pause = ContinuousClock.now.duration(to: due)
+                if pause > .zero { try Interruption.sleep(for: pause) }
+                times[id] = Date()
+                if !publisher.publish(id) { break }
+            }
+        }
+        return times
+    }
+
+    private func publishing(_ body: (ConversationPublisher) throws -> Void) throws {
+        let publisher = ConversationPublisher(
+            publisher: Publisher(
+                endpoint: settings.endpoint,
+                topology: settings.topology,
+                insists: false,
+                logger: quietLogger
+            ),
+            exchange: "",
+            routingKey: settings.topology.names.main,
+            patience: .seconds(60)
+        )
+        let handedOver = Result { try body(publisher) }
+        let missing = publisher.finish()
+        try handedOver.get()
+        if !missing.isEmpty { throw BenchmarkError.notConfirmed(missing.count) }
+    }
+
+    // MARK: After a run
+
+    /// Whether every conversation is scored. Cheap enough to be asked all the time: the index that it
+    /// uses holds only what is not.
+    func isDone() throws -> Bool {
+        try session.flight([(Self.anyLeft, [])])[0].count == 0
+    }
+
+    func processed() throws -> Int {
+        try session.flight([(Self.processed, [])])[0].integer(0, 0) ?? 0
+    }
+
+    /// Between the begin of the first transaction and of the last.
+    func secondsBetweenCommits() throws -> Double? {
+        try session.flight([(Self.betweenCommits, [])])[0].double(0, 0)
+    }
+
+    /// When the database committed each conversation; nil where it does not keep book
+    /// (track_commit_timestamp), as private servers do.
+    func commits() throws -> [String: Date]? {
+        let keeps = try session.flight([(Self.keepsCommitTimes, [])])[0].string(0, 0)
+        if keeps != "on" { return nil }
+        let rows = try session.flight([(Self.commitTimes, [])])[0]
+        var times: [String: Date] = [:]
+        for row in 0..<rows.count {
+            guard let id = rows.string(row, 0), let seconds = rows.double(row, 1) else { continue }
+            times[id] = Date(timeIntervalSince1970: seconds)
+        }
+        return times
+    }
+}
+
+// MARK: - Statements
+
+extension Stage {
+    private static let columns = """
+        conversation_id, user_id, bot_type, bot_id, bot_name, agent_tag, start_time, end_time,
+        conversation_log, raw_conversation_log
+        """
+    private static let keep = Statement(
+        "keep",
+        "CREATE TABLE kept AS SELECT id AS number, \(columns) FROM conversation_events"
+    )
+    private static let indexKept = Statement("index_kept", "CREATE INDEX ON kept (number)")
+    private static let empty = Statement(
+        "empty",
+        "TRUNCATE conversation_events, friendship_status RESTART IDENTITY"
+    )
+    /// Ids are 1 to $1 again, in order.
+    private static let refill = Statement(
+        "refill",
+        """
+        INSERT INTO conversation_events (\(columns))
+        SELECT \(columns) FROM kept WHERE number <= $1::int ORDER BY number
+        """
+    )
+    private static let vacuum = Statement(
+        "vacuum",
+        "VACUUM (ANALYZE) conversation_events, friendship_status"
+    )
+    private static let anyLeft = Statement(
+        "any_left",
+        """
+        SELECT 1 FROM conversation_events
+        WHERE status IN ('PENDING', 'PROCESSING', 'FAILED') LIMIT 1
+        """
+    )
+    private static let processed = Statement(
+        "processed",
+        "SELECT count(*) FROM conversation_events WHERE status = 'PROCESSED'"
+    )
+    private static let betweenCommits = Statement(
+        "between_commits",
+        "SELECT extract(epoch FROM max(processed_at) - min(processed_at)) FROM conversation_events"
+    )
+    private static let keepsCommitTimes = Statement(
+        "keeps_commit_times",
+        "SELECT current_setting('track_commit_timestamp')"
+    )
+    private static let commitTimes = Statement(
+        "commit_times",
+        """
+        SELECT conversation_id, extract(epoch FROM pg_xact_commit_timestamp(xmin))
+        FROM conversation_events WHERE status = 'PROCESSED'
+        """
+    )
+}
+
+/// Connections come and go here by the dozen, and what matters is thrown.
+let quietLogger = Logger(label: "amity", factory: { _ in SwiftLogNoOpLogHandler() })

@@ -1,0 +1,18 @@
+import Amity
+import Foundation
+import FriendshipScoring
+
+/// Stands in for an analyser that asks somebody far away: it waits, and has nothing to say.
+package struct WaitingAnalyser: Analyser {
+    package let isImmediate = false
+    private let seconds: Double
+
+    package init(seconds: Double) {
+        self.seconds = seconds
+    }
+
+    package func analyse(_ conversation: FinishedConversation) -> Analysis {
+        Thread.sleep(forTimeInterval: seconds)
+        return .none
+    }
+}
