@@ -31,10 +31,11 @@ extension Integration {
             if place == .attemptRecorded { try leaveSomethingInHand(scene) }
             for life in 0..<Self.lives {
                 unknown.formUnion(try addWork(to: scene, life))
+                let isSingle = Bool.random(using: &random)
+                let times = passes(place, inLife: life, isSingle)
                 let worker = try scene.startWorker([
-                    "AMITY_FAILPOINT":
-                        "\(place.rawValue):\(Int.random(in: passes(place), using: &random))",
-                    "BATCH_MAX": Bool.random(using: &random) ? "1" : "8",
+                    "AMITY_FAILPOINT": "\(place.rawValue):\(Int.random(in: times, using: &random))",
+                    "BATCH_MAX": isSingle ? "1" : "8",
                 ])
                 try #require(try worker.waitForExit() == SIGKILL, seed)
             }
@@ -55,9 +56,16 @@ extension Integration {
             #expect(Set(letters.map { String(decoding: $0.body, as: UTF8.self) }) == unknown, seed)
         }
 
-        /// Every life passes each place as often as this.
-        private func passes(_ place: Failpoint) -> ClosedRange<Int> {
-            place == .attemptRecorded ? 1...2 : 1...4
+        /// Every life passes each place at least as often as the upper bound: twenty new conversations
+        /// make three batches of eight.
+        private func passes(
+            _ place: Failpoint,
+            inLife life: Int,
+            _ isSingle: Bool
+        ) -> ClosedRange<Int> {
+            // What the life before left is taken once, and is a suspect if that was recorded.
+            if place == .attemptRecorded { return 1...(life == 0 ? 1 : 2) }
+            return 1...(isSingle ? 4 : 2)
         }
 
         /// Twenty conversations, each published twice, and four that are not there.

@@ -71,7 +71,8 @@ enum SoakFault: String, CaseIterable {
             }
             try scene.sql("ALTER TABLE IF EXISTS away RENAME TO friendship_status")
         case .rowLocked:
-            try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
+            // In the workers' order: a deadlock could choose this one.
+            try scene.lock("SELECT 1 FROM friendship_status ORDER BY user_id FOR UPDATE")
             try soak.eventually("somebody waits") { try scene.isSomebodyWaiting() }
             soak.wait()
             try scene.sql("COMMIT")
@@ -83,15 +84,19 @@ enum SoakFault: String, CaseIterable {
         }
     }
 
-    /// For so long that the broker surely gives it up (it waits for two heartbeats, and looks only now and
-    /// then), with whatever it has in hand.
+    /// For longer than the broker waits, with whatever it has in hand. A busy broker may overlook it the
+    /// first time.
     private func pause(_ worker: RunningWorker, _ soak: Soak) throws {
         let losses = worker.events("consumer.connection-lost").count
-        worker.signal(SIGSTOP)
-        Thread.sleep(forTimeInterval: 6 * Double(Soak.heartbeatSeconds))
-        worker.signal(SIGCONT)
+        var patience = ContinuousClock.now
         try soak.eventually("it has lost its session") {
-            worker.events("consumer.connection-lost").count > losses || !worker.isRunning
+            if ContinuousClock.now >= patience {
+                worker.signal(SIGSTOP)
+                Thread.sleep(forTimeInterval: 4 * Double(Soak.heartbeatSeconds))
+                worker.signal(SIGCONT)
+                patience = .now + .seconds(5)
+            }
+            return worker.events("consumer.connection-lost").count > losses || !worker.isRunning
         }
     }
 
