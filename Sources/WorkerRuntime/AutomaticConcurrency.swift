@@ -45,7 +45,7 @@ package final class AutomaticConcurrency: Sendable {
                 tally.pieces >= controller.samplesWanted && begin + shortestWindow <= .now
             // Memory is watched without a backlog, too.
             if !isFull && .now < begin + shortestWindow * 5 { continue }
-            let limit = controller.limit
+            let before = controller.limit
             controller.observe(
                 LoadWindow(
                     messages: isFull ? tally.messages : 0,
@@ -55,19 +55,21 @@ package final class AutomaticConcurrency: Sendable {
                 )
             )
             begin = .now
-            // What has been counted so far goes on counting if nothing changed.
-            if isFull || controller.limit != limit { dispatcher.begin(limit: controller.limit) }
-            if controller.limit != limit {
-                logger.debug(
-                    "concurrency.changed",
-                    metadata: [
-                        "from": .stringConvertible(limit),
-                        "to": .stringConvertible(controller.limit),
-                    ]
-                )
-            }
+            // A window that is not full yet goes on counting if nothing changed.
+            if isFull || controller.limit != before { dispatcher.begin(limit: controller.limit) }
+            logChange(from: before, to: controller.limit)
             summary.note(controller.base, at: begin, logger)
         }
+    }
+
+    private func logChange(from before: Int, to limit: Int) {
+        if limit == before { return }
+        logger.debug(
+            "concurrency.changed",
+            metadata: [
+                "from": .stringConvertible(before), "to": .stringConvertible(limit),
+            ]
+        )
     }
 
     /// One line a minute at most, and only when something changed.

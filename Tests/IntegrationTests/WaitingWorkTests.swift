@@ -158,6 +158,20 @@ extension Integration {
             #expect(sum.integer(0, 0) == conversations)
         }
 
+        @Test func theDaemonFindsItsNumberOfThreads() throws {
+            let scene = try Scene(settings: [
+                "MESSAGE_CONCURRENCY_PER_WORKER": "auto", "BATCH_MAX": "1", "LOG_LEVEL": "debug",
+            ])
+            let count = 4000
+            try scene.addWaitingConversations(count)
+            let worker = try scene.startWorker()
+            try worker.waitUntilConsuming()
+            try scene.publish(ids: (0..<count).map { "c\($0)" })
+            try scene.expectEachToCountOnce(count, by: worker)
+            let first = try #require(worker.events("concurrency.changed").first)
+            #expect(first["from"] as? Int == 4 && first["to"] as? Int == 16)
+        }
+
         private static func residentMegabytes() -> Int {
             let fields = FileManager.default.contents(atPath: "/proc/self/statm")
                 .map { String(decoding: $0, as: UTF8.self) }?.split(separator: " ")

@@ -131,8 +131,17 @@ struct ConcurrencyControllerTests {
         second.most = 480
         var simulation = Simulation(first)
         _ = simulation.run(first, windows: 60)
-        _ = simulation.run(second, windows: 60)
+        _ = simulation.run(second, windows: 30)
         #expect(simulation.run(second, windows: 40) >= 0.9, "\(simulation.limits)")
+    }
+
+    /// Fault: analyses begin to take five seconds, and it goes on resting, or creeps.
+    @Test func anotherLoadIsNoticedAtRest() {
+        var simulation = Simulation(.waiting)
+        _ = simulation.run(.computing, windows: 60)
+        #expect((3...5).contains(simulation.controller.base))
+        _ = simulation.run(.waiting, windows: 8)
+        #expect(simulation.controller.base == 480)
     }
 
     /// A window of work that takes five seconds lasts five to ten.

@@ -82,6 +82,7 @@ struct InboxTests {
             Issue.record("the suspect did not run")
             return
         }
+        inbox.add(deliveries(2))
         inbox.begin(limit: 3)
         starts = inbox.operationsToStart()
         #expect(starts == 0)
