@@ -80,27 +80,21 @@ package struct ConversationStore: Sendable {
     ) throws(PostgresError) -> [ExactText: EventFate] {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
             let texts = Parameter.textArray(ids.map(\.text))
-            let claim = [texts, .text(readsLogs ? "t" : "f")]
-            var locked = try session.flight([
-                (.begin, []), (SQL.claimEvents, claim), (SQL.lockUsers, [texts]),
-            ])
-            let strangers = Self.strangers(in: locked)
+            let claim: [(Statement, [Parameter])] = [
+                (.begin, []), (SQL.claimEvents, [texts, .text(readsLogs ? "t" : "f")]),
+                (SQL.lockUsers, [texts]),
+            ]
+            var locked = Locks(try session.flight(claim))
+            let strangers = locked.strangers
             if !strangers.isEmpty {
                 // In a transaction of its own: to wait for another's insert with locks in hand could
                 // end in a deadlock.
-                _ = try session.flight([
-                    (.rollback, []), (SQL.insertUsers, [.textArray(strangers)]),
-                ])
-                locked = try session.flight([
-                    (.begin, []), (SQL.claimEvents, claim), (SQL.lockUsers, [texts]),
-                ])
+                let users = Parameter.textArray(strangers)
+                _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
+                locked = Locks(try session.flight(claim))
             }
-            let events = ConversationEvent.all(in: locked[1])
-            var fold = try Self.fold(
-                FriendshipFold.users(in: locked[2]),
-                moving: events.values,
-                in: &session
-            )
+            let events = locked.events
+            var fold = try Self.fold(locked.users, moving: events.values, in: &session)
             var fates: [ExactText: EventFate] = [:]
             for id in ids { fates[id] = Self.fate(of: events[id], in: &fold, by: score) }
             try Self.write(fold, to: &session)
@@ -124,12 +118,22 @@ package struct ConversationStore: Sendable {
         }
     }
 
-    /// Users of unsettled events that have no row yet.
-    private static func strangers(in locked: [Rows]) -> [String] {
-        let events = ConversationEvent.all(in: locked[1]).values
-        let known = FriendshipFold.users(in: locked[2])
-        return Set(events.lazy.filter { !$0.isSettled }.map(\.userID))
-            .filter { known[$0] == nil }.map(\.text)
+    /// What this transaction holds locked.
+    private struct Locks {
+        let events: [ExactText: ConversationEvent]
+        let users: [ExactText: Friendship]
+
+        /// - Parameter answers: to BEGIN, `SQL.claimEvents` and `SQL.lockUsers`.
+        init(_ answers: [Rows]) {
+            events = ConversationEvent.all(in: answers[1])
+            users = FriendshipFold.users(in: answers[2])
+        }
+
+        /// Users of unsettled events that have no row yet.
+        var strangers: [String] {
+            let missing = events.values.lazy.filter { !$0.isSettled && users[$0.userID] == nil }
+            return Set(missing.map(\.userID)).map(\.text)
+        }
     }
 
     /// Reads the topics that events may move, under the users' locks.
