@@ -18,6 +18,7 @@ func fuzz(_ message: Message) {
     let policy = RetryPolicy(
         names: QueueNames(main: "q"),
         maxAttempts: 3,
+        maxCrashes: 3,
         backoffSeconds: [1, 5],
         worker: "worker"
     )
