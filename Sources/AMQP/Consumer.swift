@@ -82,6 +82,7 @@ package final class Consumer: Sendable {
         var machine = ConsumerStateMachine(drainTimeout: settings.drainTimeout)
         var detector = StallDetector(timeout: settings.stallTimeout, at: .now)
         var lostAt: ContinuousClock.Instant?
+        var openedAt: ContinuousClock.Instant?
         var oversized: DeliveryID?
         var attempt = 0
         let times = SettlementTimes()
@@ -100,6 +101,7 @@ package final class Consumer: Sendable {
                 detector.restarted(at: .now)
                 logStart(of: machine.session, at: attempt, lostAt: lostAt)
                 lostAt = nil
+                openedAt = .now
                 readiness.set(.notConsuming, false)
                 times.sessionOpened()
                 var memory = Memory(times: times)
@@ -118,7 +120,9 @@ package final class Consumer: Sendable {
                 readiness.set(.stalled, detector.stalls > 1)
                 // What has not begun is the broker's again, and would only be done twice.
                 _ = dispatcher.withdraw()
-                action = machine.sessionLost()
+                action = machine.sessionLost(
+                    after: openedAt.take().map { $0.duration(to: .now) } ?? .zero
+                )
                 // Named once on entry; what follows until the exit is for who looks closer.
                 logLoss(
                     of: machine.session,

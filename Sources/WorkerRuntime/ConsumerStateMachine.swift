@@ -37,6 +37,10 @@ package struct ConsumerStateMachine: Sendable {
         case stopped
     }
 
+    /// A session that lives so long, or is given anything, was a good one. One that is lost at once, over
+    /// and over, must not be hurried. Chosen.
+    private static let proof = Duration.seconds(1)
+
     private var state = State.connecting
     private var backoff: Backoff
     private var random: any RandomNumberGenerator & Sendable
@@ -91,7 +95,10 @@ package struct ConsumerStateMachine: Sendable {
     }
 
     /// The session is gone, or could not be opened. What was unsettled in it is the broker's again.
-    package mutating func sessionLost() -> Action {
+    ///
+    /// - Parameter lifetime: how long it was open.
+    package mutating func sessionLost(after lifetime: Duration = .zero) -> Action {
+        if lifetime >= Self.proof { backoff.reset() }
         switch state {
         case .connecting, .consuming:
             state = .connecting
@@ -104,7 +111,6 @@ package struct ConsumerStateMachine: Sendable {
 
     package mutating func delivered(tag: UInt64) -> Arrival {
         let id = DeliveryID(session: session, tag: tag)
-        // Not when the session opened: one that is lost at once, over and over, must not be hurried.
         backoff.reset()
         switch state {
         case .consuming(_, isIntakeOpen: true):

@@ -23,6 +23,23 @@ struct ConsumerSimulationTests {
         #expect(chosen != nil || events >= 1_000_000)
     }
 
+    /// Fault: a message that breaks every session it comes to has a worker open twenty of them a second.
+    @Test func aSessionThatIsLostAtOnceIsNotHurriedAndOneThatHasLivedIs() {
+        var machine = ConsumerStateMachine(
+            drainTimeout: .seconds(20),
+            random: SeededGenerator(seed: 1)
+        )
+        func loseAnother(after lifetime: Duration) -> Duration {
+            machine.opened()
+            guard case .connect(let delay) = machine.sessionLost(after: lifetime)
+            else { return .zero }
+            return delay
+        }
+        let delays = (0..<10).map { _ in loseAnother(after: .milliseconds(10)) }
+        #expect(delays[9] >= .seconds(5))
+        #expect(loseAnother(after: .seconds(2)) <= .milliseconds(100))
+    }
+
     /// The faults of the simulation do happen.
     @Test func everyKindOfEventHappens() {
         var seen: Set<Simulation.Event> = []
