@@ -85,6 +85,9 @@ extension Integration {
                     try scene.count("status = 'PROCESSED'") >= goal
                 }
                 samples.append(try Footprint(of: worker, in: scene))
+                // One that is lost sooner than this is not hurried after.
+                let lived = ContinuousClock.now + .seconds(1)
+                try eventually("the session has lived") { ContinuousClock.now > lived }
                 try Servers.rabbitmqctl("close_all_connections", "endurance")
                 if number % 10 == 0 { _ = try scene.killSessions() }
             }
