@@ -25,8 +25,9 @@ package final class Worker: Service {
 
     package func run() async throws {
         let drain = DrainSignal()
-        let readiness = Readiness(logger: logger)
         let process = ProcessInfo.processInfo
+        let manager = ServiceManager(process.environment, logger: logger)
+        let readiness = Readiness(logger: logger) { manager?.changed(to: $0) }
         let name = "\(process.hostName):\(process.processIdentifier)"
         let consumer = Consumer(
             settings: .init(
@@ -76,6 +77,8 @@ package final class Worker: Service {
         )
         logStart()
         if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
+        manager?.start(watching: [consumer.pulse, database.upkeep.pulse])
+        defer { manager?.end() }
         publisher.start()
         database.upkeep.start()
         let intakeSwitch = IntakeSwitch(
@@ -103,6 +106,7 @@ package final class Worker: Service {
             }
         } onGracefulShutdown: { [logger] in
             ShutdownGuard.arm(limit: limit, logger: logger)
+            manager?.stopping(within: limit)
             consumer.requestDrain()
         }
         logger.notice("worker.stopped")
