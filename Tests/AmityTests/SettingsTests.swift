@@ -36,7 +36,7 @@ struct SettingsTests {
         #expect(settings.topology.names.main == "conversation_events_processing")
         #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
         #expect(settings.concurrency == 10 && settings.batchMax == 32)
-        #expect(settings.prefetch(batchLimit: 32) == 320)
+        #expect(settings.prefetch(batchLimit: 32) == 16 * 32)
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
