@@ -131,7 +131,10 @@ let package = Package(
         ),
         .testTarget(
             name: "AmityTests",
-            dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
+            dependencies: [
+                "AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime",
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(
