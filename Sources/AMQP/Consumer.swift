@@ -42,6 +42,7 @@ package final class Consumer: Sendable {
     private let drain: DrainSignal
     private let readiness: Readiness
     private let bell = EventBell()
+    private let counts: WorkerCounts
     private let logger: Logger
     /// Where settlements are posted, from any thread.
     package let completions: Mailbox<Completion>
@@ -50,10 +51,17 @@ package final class Consumer: Sendable {
     /// The channel thread's.
     package let pulse = Pulse(name: "channel")
 
-    package init(settings: Settings, drain: DrainSignal, readiness: Readiness, logger: Logger) {
+    package init(
+        settings: Settings,
+        drain: DrainSignal,
+        readiness: Readiness,
+        counts: WorkerCounts = WorkerCounts(),
+        logger: Logger
+    ) {
         self.settings = settings
         self.drain = drain
         self.readiness = readiness
+        self.counts = counts
         self.logger = logger
         completions = Mailbox(bell: bell)
         intake = Intake(bell: bell)
@@ -107,6 +115,7 @@ package final class Consumer: Sendable {
                 openedAt = .now
                 readiness.set(.notConsuming, false)
                 times.sessionOpened()
+                counts.sessionOpened()
                 var memory = Memory(times: times)
                 try consume(
                     on: connection,
@@ -119,6 +128,7 @@ package final class Consumer: Sendable {
                 action = .stop
             } catch {
                 readiness.set(.notConsuming, true)
+                counts.sessionLost()
                 // Once is repaired; again is for somebody to look at.
                 readiness.set(.stalled, detector.stalls > 1)
                 // What has not begun is the broker's again, and would only be done twice.
@@ -138,6 +148,7 @@ package final class Consumer: Sendable {
         }
         pulse.end()
         readiness.set(.notConsuming, true)
+        counts.sessionLost()
         logger.notice("consumer.stopped", metadata: times.summary)
     }
 
@@ -212,7 +223,11 @@ package final class Consumer: Sendable {
             )
             dispatcher.submit(arrived)
             try send(machine.frames(), on: connection)
-            memory.times.sent(at: .now)
+            counts.turned(
+                hasArrivals: !arrived.isEmpty,
+                acked: memory.times.sent(at: .now),
+                inFlight: machine.unsettled
+            )
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }
