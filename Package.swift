@@ -56,7 +56,8 @@ let package = Package(
         .target(
             name: "WorkerRuntime",
             dependencies: [
-                "Failpoints",
+                "Failpoints", "Metering",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -65,7 +66,8 @@ let package = Package(
         .target(
             name: "AMQP",
             dependencies: [
-                "CRabbitMQ", "Failpoints", "WorkerRuntime",
+                "CRabbitMQ", "Failpoints", "Metering", "WorkerRuntime",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -74,14 +76,18 @@ let package = Package(
         ),
         .target(
             name: "Postgres",
-            dependencies: ["CPostgres", "Failpoints"],
+            dependencies: [
+                "CPostgres", "Failpoints", "Metering",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
             swiftSettings: strict
         ),
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "Failpoints", "FriendshipScoring", "JSONReading", "Postgres",
+                "AMQP", "Failpoints", "FriendshipScoring", "JSONReading", "Metering", "Postgres",
                 "WorkerRuntime",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -124,7 +130,7 @@ let package = Package(
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
-                "TestSupport", "WorkerRuntime",
+                "PrometheusMetrics", "TestSupport", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -144,7 +150,9 @@ let package = Package(
         ),
         .testTarget(
             name: "AmityTests",
-            dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
+            dependencies: [
+                "AMQP", "Amity", "FriendshipScoring", "Metering", "Postgres", "WorkerRuntime",
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -41,6 +41,9 @@ package final class Consumer: Sendable {
     private let settings: Settings
     private let drain: DrainSignal
     private let readiness: Readiness
+    private let pulse: Pulse
+    private let metrics: WorkerMetrics
+    private let reconnects: Reconnects
     private let bell = EventBell()
     private let logger: Logger
     /// Where settlements are posted, from any thread.
@@ -48,11 +51,23 @@ package final class Consumer: Sendable {
     /// Whether messages are taken at all, for anybody to close and open.
     package let intake: Intake
 
-    package init(settings: Settings, drain: DrainSignal, readiness: Readiness, logger: Logger) {
+    /// - Parameter pulse: beats with every turn of the loop, and every attempt to connect.
+    package init(
+        settings: Settings,
+        drain: DrainSignal,
+        readiness: Readiness,
+        pulse: Pulse = Pulse(),
+        metrics: WorkerMetrics = WorkerMetrics(),
+        logger: Logger
+    ) {
         self.settings = settings
         self.drain = drain
         self.readiness = readiness
+        self.pulse = pulse
+        self.metrics = metrics
         self.logger = logger
+        reconnects = Reconnects(of: "consumer", in: metrics.factory)
+        metrics.prefetch.record(Int(settings.prefetch))
         completions = Mailbox(bell: bell)
         intake = Intake(bell: bell)
     }
@@ -85,9 +100,10 @@ package final class Consumer: Sendable {
         var openedAt: ContinuousClock.Instant?
         var oversized: DeliveryID?
         var attempt = 0
-        let times = SettlementTimes()
+        let times = SettlementTimes(metrics: metrics)
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
+            pulse.beat()
             if drain.wait(for: delay) {
                 action = machine.drainRequested(at: .now) ?? .stop
                 continue
@@ -116,6 +132,8 @@ package final class Consumer: Sendable {
                 action = .stop
             } catch {
                 readiness.set(.notConsuming, true)
+                reconnects.count(error)
+                metrics.inFlight.record(0)
                 // Once is repaired; again is for somebody to look at.
                 readiness.set(.stalled, detector.stalls > 1)
                 // What has not begun is the broker's again, and would only be done twice.
@@ -189,6 +207,7 @@ package final class Consumer: Sendable {
         let heartbeat = connection.heartbeatSeconds
         let longestSleep: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
         while true {
+            pulse.beat()
             // In this order: settling silences the bell, and what it rang for is looked at after.
             settle(&machine, &oversized, &memory)
             try obey(on: connection, memory, &machine, dispatcher)
@@ -203,6 +222,7 @@ package final class Consumer: Sendable {
             dispatcher.submit(arrived)
             try send(machine.frames(), on: connection)
             memory.times.sent(at: .now)
+            metrics.inFlight.record(machine.unsettled)
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }
@@ -292,7 +312,10 @@ package final class Consumer: Sendable {
     ) throws(AMQPError) {
         guard detector.isProbeDue(at: .now) else { return }
         let ready = try connection.declareQueue(settings.topology.names.main, passive: true)
-        if detector.probed(ready: ready, at: .now) { throw .stalled(ready: ready) }
+        if detector.probed(ready: ready, at: .now) {
+            metrics.stalls.increment()
+            throw .stalled(ready: ready)
+        }
         logger.debug("consumer.silent", metadata: ["ready": .stringConvertible(ready)])
     }
 
@@ -308,6 +331,8 @@ package final class Consumer: Sendable {
         _ dispatcher: Dispatcher
     ) throws(AMQPError) -> [Delivery] {
         var arrived: [Delivery] = []
+        var count = 0
+        defer { metrics.took(count) }
         while let frame = try connection.nextFrame() {
             switch frame {
             case .closed(let error):
@@ -326,6 +351,7 @@ package final class Consumer: Sendable {
                     case .dispatch(let id) = machine.delivered(tag: tag)
                 else { break }
                 detector.delivered(at: .now)
+                count += 1
                 let delivery = Delivery(
                     id: id,
                     message: message,

@@ -12,6 +12,14 @@ import WorkerRuntime
 package final class Worker: Service {
     private let settings: WorkerSettings
     private let analyser: any Analyser
+    /// Whether it does what it is there for.
+    package let readiness: Readiness
+    /// Of the channel thread.
+    package let pulse = Pulse()
+    private let metrics = WorkerMetrics()
+    private let process = ProcessStatistics()
+    /// What to look at for the metrics, once there is something.
+    private let parts = Locked<(@Sendable () -> Void)?>(nil)
     private let logger: Logger
 
     private var batchLimit: Int { analyser.batchLimit(settings.batchMax) }
@@ -21,13 +29,19 @@ package final class Worker: Service {
         self.settings = settings
         self.analyser = analyser
         self.logger = logger
+        readiness = Readiness(logger: logger)
+    }
+
+    /// Brings up to date those metrics that are looked at when somebody asks.
+    package func refreshMetrics() {
+        process.look()
+        parts.withLock { $0 }?()
     }
 
     package func run() async throws {
         let drain = DrainSignal()
-        let readiness = Readiness(logger: logger)
-        let process = ProcessInfo.processInfo
-        let name = "\(process.hostName):\(process.processIdentifier)"
+        let host = ProcessInfo.processInfo
+        let name = "\(host.hostName):\(host.processIdentifier)"
         let consumer = Consumer(
             settings: .init(
                 endpoint: settings.endpoint.named("amity worker \(name)"),
@@ -39,6 +53,8 @@ package final class Worker: Service {
             ),
             drain: drain,
             readiness: readiness,
+            pulse: pulse,
+            metrics: metrics,
             logger: logger
         )
         let publisher = Publisher(
@@ -72,8 +88,14 @@ package final class Worker: Service {
                 completions: consumer.completions
             ),
             drain: drain,
+            metrics: metrics,
             logger: logger
         )
+        parts.withLock { parts in
+            parts = { [metrics, readiness] in
+                metrics.look(at: dispatcher, consumer.completions, readiness)
+            }
+        }
         logStart()
         if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
         publisher.start()
@@ -118,6 +140,7 @@ package final class Worker: Service {
             taskTimeout: settings.taskTimeout,
             holdLimit: settings.holdLimit,
             outage: database.outage,
+            metrics: metrics,
             logger: logger
         )
         return HandlerRegistry(untyped: conversations, byType: [:])
