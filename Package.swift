@@ -95,6 +95,19 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "AmityHTTP",
+            dependencies: [
+                "Amity", "Metering", "PrometheusMetrics", "WorkerRuntime",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "Benchmark",
             dependencies: [
                 "AMQP", "Amity", "FriendshipScoring", "Postgres",
@@ -105,13 +118,13 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "Amity", "Benchmark", "WorkerRuntime",
+                "AMQP", "Amity", "AmityHTTP", "Benchmark", "Metering", "PrometheusMetrics",
+                "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: strict
         ),
@@ -140,6 +153,17 @@ let package = Package(
             name: "PrometheusMetricsTests",
             dependencies: [
                 "PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AmityHTTPTests",
+            dependencies: [
+                "Amity", "AmityHTTP", "Metering", "PrometheusMetrics", "TestSupport",
+                "WorkerRuntime",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
         ),

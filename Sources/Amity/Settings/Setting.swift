@@ -58,7 +58,7 @@ extension Setting {
     }
 
     /// Every setting there is. Names that the Python worker has are its own.
-    package static let all: [Setting] = broker + database + work + score + output
+    package static let all: [Setting] = broker + database + work + score + http + output
 
     private static let broker: [Setting] = [
         .init(
@@ -264,6 +264,26 @@ extension Setting {
             unit: "points",
             default: "-15",
             "when it was boring"
+        ),
+    ]
+
+    private static let http: [Setting] = [
+        .init(
+            "HTTP_HOST",
+            .text,
+            default: "127.0.0.1",
+            "address on which health and metrics are served; one that others reach needs HTTP_TOKEN"
+        ),
+        .init(
+            "HTTP_PORT",
+            .integer(0...65535),
+            default: "8080",
+            "its port; another for each worker of a host, 0 for no server"
+        ),
+        .init(
+            "HTTP_TOKEN",
+            .secret,
+            "bearer token of 16 or more characters, asked for by everything but the health"
         ),
     ]
 

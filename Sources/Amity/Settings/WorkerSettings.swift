@@ -30,6 +30,8 @@ package struct WorkerSettings: Sendable {
     package var deadLetterRetentionDays: Int
     package var drainTimeout: Duration
     package var weights: ScoreWeights
+    /// nil for no server.
+    package var http: HTTPSettings?
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
 
@@ -38,6 +40,7 @@ package struct WorkerSettings: Sendable {
         var mistakes = values.mistakes
         let endpoint = Endpoint(values, &mistakes)
         let database = Self.database(values, &mistakes)
+        http = HTTPSettings(values, &mistakes)
         let taskTimeout = values.integer("TASK_TIMEOUT_SECONDS")
         let consumerTimeout = values.integer("CONSUMER_TIMEOUT_SECONDS")
         if taskTimeout >= consumerTimeout {
