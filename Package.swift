@@ -48,6 +48,7 @@ let package = Package(
             dependencies: [
                 "Failpoints",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -72,7 +73,10 @@ let package = Package(
             dependencies: [
                 "AMQP", "Failpoints", "FriendshipScoring", "JSONReading", "Postgres",
                 "WorkerRuntime",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -127,7 +131,10 @@ let package = Package(
         ),
         .testTarget(
             name: "AmityTests",
-            dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
+            dependencies: [
+                "AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime",
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -205,6 +205,19 @@ extension Connection {
         passive: Bool,
         arguments: [(String, HeaderValue)] = []
     ) throws(AMQPError) -> Int {
+        try declare(name, passive: passive, arguments: arguments).ready
+    }
+
+    /// Looks at a queue without touching it; 404 when there is none.
+    func depth(of queue: String) throws(AMQPError) -> QueueDepth {
+        try declare(queue, passive: true, arguments: [])
+    }
+
+    private func declare(
+        _ name: String,
+        passive: Bool,
+        arguments: [(String, HeaderValue)]
+    ) throws(AMQPError) -> QueueDepth {
         begin()
         defer { end() }
         var arena = Arena()
@@ -218,9 +231,14 @@ extension Connection {
             0,
             arena.table(arguments.map { ($0, .scalar($1)) })
         )
-        let ready = ok.map { Int($0.pointee.message_count) }
+        let depth = ok.map {
+            QueueDepth(
+                ready: Int($0.pointee.message_count),
+                consumers: Int($0.pointee.consumer_count)
+            )
+        }
         try checkReply("declare queue \(name)")
-        return ready ?? 0
+        return depth ?? QueueDepth(ready: 0, consumers: 0)
     }
 
     func declareDirectExchange(_ name: String, passive: Bool) throws(AMQPError) {

@@ -42,16 +42,24 @@ package final class Consumer: Sendable {
     private let drain: DrainSignal
     private let readiness: Readiness
     private let bell = EventBell()
+    private let counts: WorkerCounts
     private let logger: Logger
     /// Where settlements are posted, from any thread.
     package let completions: Mailbox<Completion>
     /// Whether messages are taken at all, for anybody to close and open.
     package let intake: Intake
 
-    package init(settings: Settings, drain: DrainSignal, readiness: Readiness, logger: Logger) {
+    package init(
+        settings: Settings,
+        drain: DrainSignal,
+        readiness: Readiness,
+        counts: WorkerCounts = WorkerCounts(),
+        logger: Logger
+    ) {
         self.settings = settings
         self.drain = drain
         self.readiness = readiness
+        self.counts = counts
         self.logger = logger
         completions = Mailbox(bell: bell)
         intake = Intake(bell: bell)
@@ -104,6 +112,7 @@ package final class Consumer: Sendable {
                 openedAt = .now
                 readiness.set(.notConsuming, false)
                 times.sessionOpened()
+                counts.sessionOpened()
                 var memory = Memory(times: times)
                 try consume(
                     on: connection,
@@ -116,6 +125,7 @@ package final class Consumer: Sendable {
                 action = .stop
             } catch {
                 readiness.set(.notConsuming, true)
+                counts.sessionLost()
                 // Once is repaired; again is for somebody to look at.
                 readiness.set(.stalled, detector.stalls > 1)
                 // What has not begun is the broker's again, and would only be done twice.
@@ -134,6 +144,7 @@ package final class Consumer: Sendable {
             }
         }
         readiness.set(.notConsuming, true)
+        counts.sessionLost()
         logger.notice("consumer.stopped", metadata: times.summary)
     }
 
@@ -202,7 +213,11 @@ package final class Consumer: Sendable {
             )
             dispatcher.submit(arrived)
             try send(machine.frames(), on: connection)
-            memory.times.sent(at: .now)
+            counts.turned(
+                hasArrivals: !arrived.isEmpty,
+                acked: memory.times.sent(at: .now),
+                inFlight: machine.unsettled
+            )
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }

@@ -32,11 +32,15 @@ final class SettlementTimes {
     }
 
     /// The frames of all decisions so far are sent.
-    func sent(at now: ContinuousClock.Instant) {
-        for arrival in acked {
-            histogram.record(UInt64(max(0, arrival.duration(to: now) / .microseconds(1))))
-        }
+    ///
+    /// - Returns: how long each of those took that are acked by them.
+    @discardableResult
+    func sent(at now: ContinuousClock.Instant) -> [Duration] {
+        if acked.isEmpty { return [] }
+        let times = acked.map { $0.duration(to: now) }
+        for time in times { histogram.record(UInt64(max(0, time / .microseconds(1)))) }
         acked.removeAll(keepingCapacity: true)
+        return times
     }
 
     /// Over the life of the process.

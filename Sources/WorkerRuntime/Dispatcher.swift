@@ -16,6 +16,7 @@ package final class Dispatcher: Sendable {
     private let completions: Mailbox<Completion>
     private let republisher: any Republisher
     private let drain: DrainSignal
+    private let counts: WorkerCounts
     private let logger: Logger
 
     package init(
@@ -26,6 +27,7 @@ package final class Dispatcher: Sendable {
         completions: Mailbox<Completion>,
         republisher: any Republisher,
         drain: DrainSignal,
+        counts: WorkerCounts = WorkerCounts(),
         logger: Logger
     ) {
         inbox = Locked(Inbox(limit: pool.count))
@@ -36,6 +38,7 @@ package final class Dispatcher: Sendable {
         self.completions = completions
         self.republisher = republisher
         self.drain = drain
+        self.counts = counts
         self.logger = logger
     }
 
@@ -80,6 +83,7 @@ package final class Dispatcher: Sendable {
         let context = HandlerContext(slot: slot, drain: drain)
         while let work = inbox.withLock({ $0.next(handlers) }) {
             let begin = ContinuousClock.now
+            counts.threadBegan()
             switch work {
             case .batch(let batch, round: _):
                 if batch[0].redelivered {
@@ -90,6 +94,7 @@ package final class Dispatcher: Sendable {
             case .alone(let suspect): runAlone(suspect, in: context)
             }
             // Others may have ended because nothing was to run beside this.
+            counts.threadEnded()
             let duration = begin.duration(to: .now)
             startOperations(after: { $0.finished(work, in: duration) })
         }
@@ -167,6 +172,7 @@ extension Dispatcher {
         let isDone = outcomes == [.done]
         let isClear = self.crashes.acquit(key, crashes: isDone ? 0 : crashes, in: context)
         if !isClear, outcomes == [.interrupted] {
+            counts.settled(done: 0, interrupted: 1)
             let copy = RetryPolicy.acquitted(delivery.message)
             republisher.republish(copy, to: policy.names.main, replacing: delivery.id)
         } else {
@@ -178,6 +184,7 @@ extension Dispatcher {
     private static let looksAfterQuarantine = 3
 
     private func interrupt(_ batch: [Delivery]) {
+        counts.settled(done: 0, interrupted: batch.count)
         completions.post(batch.map { Completion(id: $0.id, settlement: .requeue) })
     }
 }
@@ -194,10 +201,13 @@ extension Dispatcher {
         var settled: [Completion] = []
         settled.reserveCapacity(batch.count)
         var failed: [(FailedDelivery, RetryPolicy.Disposition)] = []
+        var interrupted = 0
         for (delivery, outcome) in zip(batch, outcomes) {
             switch outcome {
             case .done: settled.append(.init(id: delivery.id, settlement: .ack))
-            case .interrupted: settled.append(.init(id: delivery.id, settlement: .requeue))
+            case .interrupted:
+                interrupted += 1
+                settled.append(.init(id: delivery.id, settlement: .requeue))
             case .retry(let failure), .deadLetter(let failure):
                 let isPermanent = outcome == .deadLetter(failure)
                 let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
@@ -209,6 +219,7 @@ extension Dispatcher {
                 failed.append((entry, next))
             }
         }
+        counts.settled(done: settled.count - interrupted, interrupted: interrupted)
         completions.post(settled)
         Failpoint.completionPosted.hit()
         if failed.isEmpty { return }
@@ -236,6 +247,7 @@ extension Dispatcher {
         after failure: Failure,
         _ disposition: RetryPolicy.Disposition
     ) {
+        counts.failed(failure, attempts: disposition.attempts, isDead: disposition.isDead)
         var metadata: Logger.Metadata = [
             "queue": "\(disposition.queue)", "code": "\(failure.code)",
             "reason": "\(failure.reason)",

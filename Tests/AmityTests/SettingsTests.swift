@@ -40,6 +40,8 @@ struct SettingsTests {
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
+        #expect(settings.http.host == "127.0.0.1" && settings.http.port == 8080)
+        #expect(settings.monitoring.management == nil)
         #expect(settings.database.keywords["password"] == nil)
     }
 
@@ -151,10 +153,17 @@ struct SettingsTests {
         ["RABBITMQ_URL": "amqp://h:99999/"], ["RABBITMQ_URL": "amqp://h/?heartbeat=5"],
         ["RABBITMQ_URL": "amqps://h/"], ["DATABASE_URL": "postgresql://h/d?sslmode=bogus"],
         ["RABBITMQ_QUEUE_NAME": String(repeating: "q", count: 250)],
-        ["TASK_TIMEOUT_SECONDS": "1800"],
+        ["TASK_TIMEOUT_SECONDS": "1800"], ["RABBITMQ_MANAGEMENT_URL": "amqp://h"],
     ])
     func refusesWhatWouldFailLaterOrBeIgnored(variables: [String: String]) {
         #expect(mistakes(variables).count == 1)
+    }
+
+    @Test func readsAManagementURL() throws {
+        let url = "https://u:p%2Fw@h:15671/under/"
+        let management = try settings(["RABBITMQ_MANAGEMENT_URL": url]).monitoring.management
+        #expect(management?.url == "https://h:15671/under")
+        #expect(management?.username == "u" && management?.password == "p/w")
     }
 
     /// Teams bring the URL their Python service used, driver and all.

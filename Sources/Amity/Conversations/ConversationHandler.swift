@@ -19,6 +19,7 @@ package struct ConversationHandler: Handler {
     private let taskTimeout: Duration
     private let outage: DatabaseOutage
     private let holdLimit: Duration
+    private let counts: WorkerCounts
     private let logger: Logger
 
     /// - Parameters:
@@ -34,6 +35,7 @@ package struct ConversationHandler: Handler {
         taskTimeout: Duration,
         holdLimit: Duration,
         outage: DatabaseOutage,
+        counts: WorkerCounts = WorkerCounts(),
         logger: Logger
     ) {
         self.store = store
@@ -43,6 +45,7 @@ package struct ConversationHandler: Handler {
         self.taskTimeout = taskTimeout
         self.holdLimit = holdLimit
         self.outage = outage
+        self.counts = counts
         self.logger = logger
     }
 
@@ -163,6 +166,7 @@ package struct ConversationHandler: Handler {
             Failpoint.loaded.hit()
             return analyser.isImmediate ? score(event) : scores[event.id]
         }
+        counts.foundDuplicates(fates.values.count { $0 == .settled })
         for (id, fate) in fates {
             switch fate {
             case .applied(let change, let level, let user):

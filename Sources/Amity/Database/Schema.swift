@@ -61,7 +61,8 @@ enum Schema {
                     """
                 ),
             ]
-        )
+        ),
+        monitoring,
     ]
 
     static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

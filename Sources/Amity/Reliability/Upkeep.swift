@@ -2,6 +2,7 @@ import AMQP
 import Foundation
 import Logging
 import Postgres
+import Synchronization
 import WorkerRuntime
 
 /// What a worker does beside its messages, on a thread of its own: asks whether the database answers,
@@ -13,6 +14,8 @@ final class Upkeep: Sendable {
     private let crashes: DatabaseCrashLedger
     private let settings: WorkerSettings
     private let drain: DrainSignal
+    /// Set by anybody, taken by the thread.
+    private let isSweepWanted = Atomic(false)
     private let logger: Logger
 
     init(
@@ -38,6 +41,9 @@ final class Upkeep: Sendable {
         startThread(name: "amity-upkeep", stackBytes: Publisher.stackBytes) { self.run() }
     }
 
+    /// A worker has died: what it may have left in PROCESSING is looked for with the next turn.
+    func sweepSoon() { isSweepWanted.store(true, ordering: .relaxed) }
+
     /// Opens the first sessions side by side: each takes some milliseconds.
     private func warmUp() {
         // Chosen: what a quiet queue needs. The rest are opened when they are.
@@ -62,6 +68,7 @@ final class Upkeep: Sendable {
             let answers = probe()
             store.closeIdleSessions()
             pause = min(answers ? .seconds(5) : .seconds(1), sweepInterval)
+            if isSweepWanted.exchange(false, ordering: .relaxed) { nextSweep = .now }
             if answers, settings.sweepAfter > .zero, nextSweep <= .now {
                 nextSweep = .now + sweepInterval
                 sweep()

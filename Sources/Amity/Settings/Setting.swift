@@ -58,7 +58,8 @@ extension Setting {
     }
 
     /// Every setting there is. Names that the Python worker has are its own.
-    package static let all: [Setting] = broker + database + work + score + output
+    package static let all: [Setting] =
+        broker + database + work + score + http + monitoring + output
 
     private static let broker: [Setting] = [
         .init(
@@ -264,6 +265,57 @@ extension Setting {
             unit: "points",
             default: "-15",
             "when it was boring"
+        ),
+    ]
+
+    private static let http: [Setting] = [
+        .init(
+            "HTTP_HOST",
+            .text,
+            default: "127.0.0.1",
+            "address on which a worker answers HTTP"
+        ),
+        .init(
+            "HTTP_PORT",
+            .integer(0...65535),
+            default: "8080",
+            "port on which a worker answers HTTP; 0 for none"
+        ),
+    ]
+
+    private static let monitoring: [Setting] = [
+        .init(
+            "MONITOR_INTERVAL_SECONDS",
+            .integer(1...60),
+            unit: "s",
+            default: "10",
+            "time between two looks at the queue, by one worker for all"
+        ),
+        .init(
+            "ALERT_QUEUE_DEPTH",
+            .integer(0...1_000_000_000),
+            unit: "messages",
+            default: "10000",
+            "messages in the queue from which on there is an alert; 0 for never"
+        ),
+        .init(
+            "ALERT_OLDEST_AGE_SECONDS",
+            .integer(0...31_536_000),
+            unit: "s",
+            default: "900",
+            "age of the oldest pending conversation from which on there is an alert; 0 for never"
+        ),
+        .init(
+            "ALERT_DEAD_LETTERS",
+            .integer(0...1_000_000_000),
+            unit: "messages",
+            default: "1",
+            "dead letters from which on there is an alert; 0 for never"
+        ),
+        .init(
+            "RABBITMQ_MANAGEMENT_URL",
+            .secret,
+            "http://user:password@host:15672, for what AMQP cannot tell; not needed for anything"
         ),
     ]
 

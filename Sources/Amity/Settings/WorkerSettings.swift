@@ -30,6 +30,8 @@ package struct WorkerSettings: Sendable {
     package var deadLetterRetentionDays: Int
     package var drainTimeout: Duration
     package var weights: ScoreWeights
+    package var http: HTTPSettings
+    package var monitoring: MonitoringSettings
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
 
@@ -48,6 +50,7 @@ package struct WorkerSettings: Sendable {
                 """
             )
         }
+        let monitoring = MonitoringSettings(values, &mistakes)
         let backoff = values.integers("RETRY_BACKOFF_SECONDS")
         let names = QueueNames(main: values.text("RABBITMQ_QUEUE_NAME") ?? "")
         // AMQP gives a name one byte for its length.
@@ -55,7 +58,7 @@ package struct WorkerSettings: Sendable {
         if longest.utf8.count > 255 {
             mistakes.append("RABBITMQ_QUEUE_NAME: with its suffixes it is longer than 255 bytes")
         }
-        guard mistakes.isEmpty, let endpoint, let database else {
+        guard mistakes.isEmpty, let endpoint, let database, let monitoring else {
             throw SettingsError(mistakes: mistakes)
         }
         self.endpoint = endpoint
@@ -88,6 +91,8 @@ package struct WorkerSettings: Sendable {
             interesting: values.number("SCORE_EMOTION_INTERESTING"),
             boring: values.number("SCORE_EMOTION_BORING")
         )
+        http = HTTPSettings(values)
+        self.monitoring = monitoring
         logLevel = Logger.Level(rawValue: values.text("LOG_LEVEL")?.lowercased() ?? "") ?? .info
         logFormat = LogFormat(rawValue: values.text("LOG_FORMAT")?.lowercased() ?? "") ?? .auto
     }

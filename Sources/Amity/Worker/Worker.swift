@@ -26,6 +26,7 @@ package final class Worker: Service {
     package func run() async throws {
         let drain = DrainSignal()
         let readiness = Readiness(logger: logger)
+        let counts = WorkerCounts()
         let process = ProcessInfo.processInfo
         let name = "\(process.hostName):\(process.processIdentifier)"
         let consumer = Consumer(
@@ -39,6 +40,7 @@ package final class Worker: Service {
             ),
             drain: drain,
             readiness: readiness,
+            counts: counts,
             logger: logger
         )
         let publisher = Publisher(
@@ -57,7 +59,7 @@ package final class Worker: Service {
         )
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
-            handlers: handlers(on: database),
+            handlers: handlers(on: database, counts),
             policy: RetryPolicy(
                 names: settings.topology.names,
                 maxAttempts: settings.maxAttempts,
@@ -72,12 +74,15 @@ package final class Worker: Service {
                 completions: consumer.completions
             ),
             drain: drain,
+            counts: counts,
             logger: logger
         )
+        let monitoring = try monitoring(on: database, counts, readiness, drain)
         logStart()
         if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
         publisher.start()
         database.upkeep.start()
+        monitoring.start()
         let intakeSwitch = IntakeSwitch(
             intake: consumer.intake,
             readiness: readiness,
@@ -94,6 +99,7 @@ package final class Worker: Service {
                     let closed = DispatchSemaphore(value: 0)
                     startThread(name: "amity-farewell", stackBytes: 512 << 10) {
                         database.crashes.close()
+                        monitoring.close()
                         closed.signal()
                     }
                     // A database that does not answer shall not keep anybody from leaving.
@@ -109,7 +115,7 @@ package final class Worker: Service {
     }
 
     /// A kind of work is added here: its handler, under the AMQP type that its messages carry.
-    private func handlers(on database: Database) -> HandlerRegistry {
+    private func handlers(on database: Database, _ counts: WorkerCounts) -> HandlerRegistry {
         let conversations = ConversationHandler(
             store: database.store,
             analyser: analyser,
@@ -118,9 +124,40 @@ package final class Worker: Service {
             taskTimeout: settings.taskTimeout,
             holdLimit: settings.holdLimit,
             outage: database.outage,
+            counts: counts,
             logger: logger
         )
         return HandlerRegistry(untyped: conversations, byType: [:])
+    }
+
+    private func monitoring(
+        on database: Database,
+        _ counts: WorkerCounts,
+        _ readiness: Readiness,
+        _ drain: DrainSignal
+    ) throws -> Monitoring {
+        Monitoring(
+            registry: try WorkerRegistry(
+                .init(
+                    bootID: database.process,
+                    queue: settings.topology.names.main,
+                    settings: .init(settings, batchLimit: batchLimit)
+                ),
+                sessions: database.sessions,
+                counts: counts,
+                readiness: readiness,
+                drain: drain,
+                logger: logger,
+                onLoss: database.upkeep.sweepSoon
+            ),
+            monitor: QueueMonitor(
+                bootID: database.process,
+                settings: settings,
+                sessions: database.sessions,
+                drain: drain,
+                logger: logger
+            )
+        )
     }
 
     private func findConcurrency(of dispatcher: Dispatcher, until drain: DrainSignal) {
@@ -147,8 +184,27 @@ package final class Worker: Service {
     }
 }
 
+/// What tells others of this worker and of its queue.
+private struct Monitoring {
+    let registry: WorkerRegistry
+    let monitor: QueueMonitor
+
+    func start() {
+        registry.start()
+        monitor.start()
+    }
+
+    func close() {
+        registry.close()
+        monitor.close()
+    }
+}
+
 /// What of a worker hangs on the database.
 private struct Database {
+    /// Names this process among all that ever were.
+    let process = UUID().uuidString
+    let sessions: SessionPool
     let store: ConversationStore
     let outage: DatabaseOutage
     let crashes: DatabaseCrashLedger
@@ -162,7 +218,7 @@ private struct Database {
         _ drain: DrainSignal,
         _ logger: Logger
     ) {
-        let sessions = SessionPool(
+        sessions = SessionPool(
             target: settings.database,
             limit: settings.databaseSessionsMax,
             applicationName: "amity",
@@ -173,7 +229,7 @@ private struct Database {
         crashes = DatabaseCrashLedger(
             sessions: sessions,
             outage: outage,
-            process: UUID().uuidString,
+            process: process,
             holdLimit: settings.holdLimit,
             logger: logger
         )

@@ -23,7 +23,7 @@ final class Scene {
 
     let name: String
     let settings: WorkerSettings
-    private let variables: [String: String]
+    let variables: [String: String]
     /// May do everything in the test's schema.
     let owner: ConnectionTarget
     private var session: Session
@@ -235,8 +235,16 @@ final class Scene {
 
     // MARK: Programs
 
-    func amity(_ arguments: [String], input: String = "") throws -> Command.Result {
-        try Command.run(Command.amity, arguments, environment: variables, input: input)
+    /// Runs a command to its end.
+    ///
+    /// - Parameter extra: settings that win over the scene's own.
+    func amity(
+        _ arguments: [String],
+        _ extra: [String: String] = [:],
+        input: String = ""
+    ) throws -> Command.Result {
+        let environment = variables.merging(extra) { _, new in new }
+        return try Command.run(Command.amity, arguments, environment: environment, input: input)
     }
 
     /// Starts the daemon as a process of its own; it is gone with the test at the latest.
