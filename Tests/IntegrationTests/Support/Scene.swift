@@ -235,8 +235,19 @@ final class Scene {
 
     // MARK: Programs
 
-    func amity(_ arguments: [String], input: String = "") throws -> Command.Result {
-        try Command.run(Command.amity, arguments, environment: variables, input: input)
+    func amity(
+        _ arguments: [String],
+        _ extra: [String: String] = [:],
+        input: String = ""
+    ) throws -> Command.Result {
+        let environment = variables.merging(extra) { _, new in new }
+        return try Command.run(Command.amity, arguments, environment: environment, input: input)
+    }
+
+    /// For commands of the owner's.
+    func asOwner() throws -> [String: String] {
+        let url = try #require(Servers.environment["DATABASE_URL"])
+        return ["DATABASE_URL": "\(url)?options=-csearch_path%3D\(name)"]
     }
 
     /// Starts the daemon as a process of its own; it is gone with the test at the latest.
