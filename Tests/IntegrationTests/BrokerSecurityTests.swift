@@ -160,18 +160,7 @@ extension Integration {
         /// Fault: an old broker, or somebody in between, talks the worker into a version that is broken.
         /// OpenSSL's own configuration is made to allow it here: Debian's forbids it, others may not.
         @Test func anOldVersionIsRefused() throws {
-            let lax = try TemporaryFile(
-                """
-                openssl_conf = all
-                [all]
-                ssl_conf = ssl
-                [ssl]
-                system_default = defaults
-                [defaults]
-                MinProtocol = TLSv1
-                CipherString = DEFAULT@SECLEVEL=0
-                """
-            )
+            let lax = try TemporaryFile(PrivateAuthority.laxConfiguration)
             let old = try SecureListener(identity, "{versions, ['tlsv1.1']}")
             let client = try Command.run(
                 URL(fileURLWithPath: "/usr/bin/env"),

@@ -10,6 +10,18 @@ final class PrivateAuthority {
         let key: String
     }
 
+    /// Of OpenSSL, for a system that allows what Debian's forbids.
+    static let laxConfiguration = """
+        openssl_conf = all
+        [all]
+        ssl_conf = ssl
+        [ssl]
+        system_default = defaults
+        [defaults]
+        MinProtocol = TLSv1
+        CipherString = DEFAULT@SECLEVEL=0
+        """
+
     private let folder: URL
     private let name: String
     /// What to trust.
