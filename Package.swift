@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Dependencies point one way, from the command line down to the two C libraries. A target sees
+// Dependencies point one way, from the command line down to the C libraries. A target sees
 // only what its room may touch: what scores cannot open a socket, what talks AMQP cannot see SQL.
 
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
@@ -32,6 +32,11 @@ let package = Package(
             providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]
         ),
         .systemLibrary(
+            name: "COpenSSL",
+            pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]
+        ),
+        .systemLibrary(
             name: "CPostgres",
             pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
@@ -56,7 +61,7 @@ let package = Package(
         .target(
             name: "AMQP",
             dependencies: [
-                "CRabbitMQ", "Failpoints", "WorkerRuntime",
+                "COpenSSL", "CRabbitMQ", "Failpoints", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),

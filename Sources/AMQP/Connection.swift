@@ -36,7 +36,7 @@ struct Connection: ~Copyable {
             throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
         }
         do throws(AMQPError) {
-            try Self.connect(handle, to: address, timeout: timeout)
+            try Self.connect(handle, to: address, endpoint.security, timeout: timeout)
             heartbeatSeconds = try Self.logIn(handle, to: endpoint, at: address, timeout: timeout)
         } catch {
             amqp_destroy_connection(handle)  // A failed init runs no deinit.
@@ -74,19 +74,40 @@ struct Connection: ~Copyable {
     private static func connect(
         _ handle: amqp_connection_state_t,
         to address: Endpoint.Address,
+        _ security: TransportSecurity?,
         timeout: Duration
     ) throws(AMQPError) {
-        guard let socket = amqp_tcp_socket_new(handle) else {
+        let created = security == nil ? amqp_tcp_socket_new(handle) : amqp_ssl_socket_new(handle)
+        guard let socket = created else {
             throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
         }
+        let handshake = try security.map { security throws(AMQPError) in
+            try prepare(socket, security, with: address)
+        }
+        defer { handshake?.end() }
         var failure = AMQPError.unresolved(host: address.host, reason: "it has no address")
         for numeric in try Resolver.addresses(of: address.host, within: timeout) {
             var limit = timeval(timeout)
             let status = amqp_socket_open_noblock(socket, numeric, Int32(address.port), &limit)
             if status == AMQP_STATUS_OK.rawValue { return }
-            failure = .library(status: status, during: "connect to \(address)")
+            failure = .failure(status, during: "connect to \(address)", handshake)
         }
         throw failure
+    }
+
+    private static func prepare(
+        _ socket: OpaquePointer,
+        _ security: TransportSecurity,
+        with address: Endpoint.Address
+    ) throws(AMQPError) -> Handshake {
+        // It would look for the numeric address; the handshake looks for the name.
+        amqp_ssl_socket_set_verify_hostname(socket, 0)
+        let context = OpaquePointer(amqp_ssl_socket_get_context(socket)!)
+        do throws(TLSFailure) {
+            return try Handshake(on: context, as: security, with: address.host)
+        } catch {
+            throw .insecure(error, during: "connect to \(address)")
+        }
     }
 
     private static func logIn(
@@ -417,7 +438,7 @@ extension Connection {
     }
 
     private static func check(_ status: Int32, _ operation: String) throws(AMQPError) {
-        if status != AMQP_STATUS_OK.rawValue { throw .library(status: status, during: operation) }
+        if status != AMQP_STATUS_OK.rawValue { throw .failure(status, during: operation) }
     }
 
     private static func check(_ reply: amqp_rpc_reply_t, _ operation: String) throws(AMQPError) {
@@ -428,7 +449,7 @@ extension Connection {
             throw Frame.closed(by: reply.reply, during: operation)
                 ?? .protocolViolation("method \(reply.reply.id) instead of a reply")
         case _:
-            throw .library(status: reply.library_error, during: operation)
+            throw .failure(reply.library_error, during: operation)
         }
     }
 }

@@ -59,13 +59,13 @@ extension Setting {
 
     /// Every setting there is. Names that the Python worker has are its own.
     package static let all: [Setting] =
-        broker + database + work + score + http + monitoring + output
+        broker + security + database + work + score + http + monitoring + output
 
     private static let broker: [Setting] = [
         .init(
             "RABBITMQ_URL",
             .secret,
-            "amqp://user:password@host:port/vhost, several with commas between; wins over the parts"
+            "amqp://user:password@host:port/vhost, or amqps:// for TLS, several with commas between; wins over the parts"
         ),
         .init(
             "RABBITMQ_HOST",
@@ -73,7 +73,11 @@ extension Setting {
             default: "localhost",
             "broker's host, or several as host or host:port with commas between, tried in turn"
         ),
-        .init("RABBITMQ_PORT", .integer(1...65535), default: "5672", "broker's port"),
+        .init(
+            "RABBITMQ_PORT",
+            .integer(1...65535),
+            "broker's port; default: 5672, with RABBITMQ_TLS 5671"
+        ),
         .init("RABBITMQ_USERNAME", .text, default: "guest", "user on the broker"),
         .init("RABBITMQ_PASSWORD", .secret, default: "guest", "that user's password"),
         .init("RABBITMQ_VHOST", .text, default: "/", "virtual host"),
@@ -102,6 +106,26 @@ extension Setting {
             default: "15",
             "AMQP heartbeat; a dead link is noticed within two"
         ),
+    ]
+
+    private static let security: [Setting] = [
+        .init(
+            "RABBITMQ_TLS",
+            .choice(["true", "false"]),
+            default: "false",
+            "whether the link to RABBITMQ_HOST is encrypted; a URL says it by amqps://"
+        ),
+        .init(
+            "RABBITMQ_TLS_CA",
+            .text,
+            "path of the certificates (PEM) that the broker's must lead to; default: the system's"
+        ),
+        .init(
+            "RABBITMQ_TLS_CERTIFICATE",
+            .text,
+            "path of the worker's own certificate (PEM), for a broker that demands one"
+        ),
+        .init("RABBITMQ_TLS_KEY", .text, "path of that certificate's key (PEM, no passphrase)"),
     ]
 
     private static let database: [Setting] = [

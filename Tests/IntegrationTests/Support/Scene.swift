@@ -247,6 +247,12 @@ final class Scene {
         return try Command.run(Command.amity, arguments, environment: environment, input: input)
     }
 
+    /// For commands of the owner's.
+    func asOwner() throws -> [String: String] {
+        let url = try #require(Servers.environment["DATABASE_URL"])
+        return ["DATABASE_URL": "\(url)?options=-csearch_path%3D\(name)"]
+    }
+
     /// Starts the daemon as a process of its own; it is gone with the test at the latest.
     ///
     /// - Parameter proxies: stand between it and the servers whose ports they have.
