@@ -48,6 +48,8 @@ package final class Consumer: Sendable {
     package let completions: Mailbox<Completion>
     /// Whether messages are taken at all, for anybody to close and open.
     package let intake: Intake
+    /// The channel thread's.
+    package let pulse = Pulse(name: "channel")
 
     package init(
         settings: Settings,
@@ -96,6 +98,7 @@ package final class Consumer: Sendable {
         let times = SettlementTimes()
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
+            pulse.expect(within: delay + Self.connectLimit)
             if drain.wait(for: delay) {
                 action = machine.drainRequested(at: .now) ?? .stop
                 continue
@@ -143,6 +146,7 @@ package final class Consumer: Sendable {
                 lostAt = lostAt ?? .now
             }
         }
+        pulse.end()
         readiness.set(.notConsuming, true)
         counts.sessionLost()
         logger.notice("consumer.stopped", metadata: times.summary)
@@ -167,6 +171,10 @@ package final class Consumer: Sendable {
     }
 
     private static let consumerTag = "amity"
+
+    /// Every step to an open session has a limit of its own; this is more than all of them together take,
+    /// over the addresses that a host may have.
+    private static let connectLimit = Duration.seconds(300)
 
     // MARK: The loop
 
@@ -200,6 +208,8 @@ package final class Consumer: Sendable {
         let heartbeat = connection.heartbeatSeconds
         let longestSleep: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
         while true {
+            // A call that the watchdog has to end is the last one of its session.
+            pulse.expect(within: longestSleep + connection.callLimit)
             // In this order: settling silences the bell, and what it rang for is looked at after.
             settle(&machine, &oversized, &memory)
             try obey(on: connection, memory, &machine, dispatcher)

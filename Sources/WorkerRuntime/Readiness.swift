@@ -13,9 +13,15 @@ package final class Readiness: Sendable {
 
     private let obstacles = Locked<Set<Obstacle>>([.notConsuming])
     private let logger: Logger
+    private let onChange: @Sendable ([Obstacle]) -> Void
 
-    package init(logger: Logger) {
+    /// - Parameter onChange: told every new answer, in order, and not to wait for anybody.
+    package init(
+        logger: Logger,
+        onChange: @escaping @Sendable ([Obstacle]) -> Void = { _ in }
+    ) {
         self.logger = logger
+        self.onChange = onChange
     }
 
     /// In the order in which they are declared; empty when it is ready.
@@ -30,7 +36,9 @@ package final class Readiness: Sendable {
             let before = obstacles
             if isThere { obstacles.insert(obstacle) } else { obstacles.remove(obstacle) }
             if obstacles == before { return }
-            let reasons = Obstacle.allCases.filter(obstacles.contains).map(\.rawValue)
+            let answer = Obstacle.allCases.filter(obstacles.contains)
+            onChange(answer)
+            let reasons = answer.map(\.rawValue)
             if reasons.isEmpty {
                 logger.notice("worker.ready")
             } else {

@@ -17,6 +17,7 @@ final class Upkeep: Sendable {
     /// Set by anybody, taken by the thread.
     private let isSweepWanted = Atomic(false)
     private let logger: Logger
+    let pulse = Pulse(name: "upkeep")
 
     init(
         store: ConversationStore,
@@ -64,7 +65,11 @@ final class Upkeep: Sendable {
         var nextSweep = ContinuousClock.now + sweepInterval * Double.random(in: 0.1...1)
         var nextExpiry = ContinuousClock.now + .seconds(Double.random(in: 0...10))
         var pause: Duration = .zero
+        defer { pulse.end() }
         while !drain.wait(for: pause) {
+            // It may have to wait for a session that threads with long work hold, yet not for longer than
+            // the broker waits for them.
+            pulse.expect(within: settings.holdLimit * 2)
             let answers = probe()
             store.closeIdleSessions()
             pause = min(answers ? .seconds(5) : .seconds(1), sweepInterval)

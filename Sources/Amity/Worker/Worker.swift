@@ -25,9 +25,10 @@ package final class Worker: Service {
 
     package func run() async throws {
         let drain = DrainSignal()
-        let readiness = Readiness(logger: logger)
         let counts = WorkerCounts()
         let process = ProcessInfo.processInfo
+        let manager = ServiceManager(process.environment, logger: logger)
+        let readiness = Readiness(logger: logger) { manager?.changed(to: $0) }
         let name = "\(process.hostName):\(process.processIdentifier)"
         let consumer = Consumer(
             settings: .init(
@@ -80,6 +81,8 @@ package final class Worker: Service {
         let monitoring = try monitoring(on: database, counts, readiness, drain)
         logStart()
         if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
+        manager?.start(watching: [consumer.pulse, database.upkeep.pulse])
+        defer { manager?.end() }
         publisher.start()
         database.upkeep.start()
         monitoring.start()
@@ -109,6 +112,7 @@ package final class Worker: Service {
             }
         } onGracefulShutdown: { [logger] in
             ShutdownGuard.arm(limit: limit, logger: logger)
+            manager?.stopping(within: limit)
             consumer.requestDrain()
         }
         logger.notice("worker.stopped")
