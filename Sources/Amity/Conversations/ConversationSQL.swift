@@ -135,6 +135,8 @@ enum SQL {
         """
     )
 
+    /// The details' first five members are the contract's; the others are for whoever asks how the
+    /// score came about.
     static let updateEvents = Statement(
         "update_events",
         """
@@ -146,15 +148,16 @@ enum SQL {
             score_calculation_details = jsonb_build_object(
                 'total_turns', new.turns, 'session_emotion', new.emotion,
                 'user_initiated_questions', new.questions, 'new_memories_count', new.memories,
-                'total_exchange_score', new.change),
+                'total_exchange_score', new.change,
+                'sources', new.sources::jsonb, 'friendship_score_before', new.before),
             processed_at = now(),
             next_attempt_at = now(),
             error_code = NULL,
             error_details = NULL,
             updated_at = now()
         FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::int[], $5::text[], $6::int[],
-                    $7::int[])
-            AS new (id, change, level, turns, emotion, questions, memories)
+                    $7::int[], $8::text[], $9::float8[])
+            AS new (id, change, level, turns, emotion, questions, memories, sources, before)
         WHERE stored.id = ANY ($1::bigint[]) AND stored.id = new.id
         """
     )

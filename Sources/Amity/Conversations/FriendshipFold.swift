@@ -49,7 +49,14 @@ struct FriendshipFold {
     private var touched: Set<ExactText> = []
     private let topics: [TopicKey: TopicProgress]
     private var moved: [TopicKey: MovedTopic] = [:]
-    private var applied: [(id: Int, score: ConversationScore, level: FriendshipLevel)] = []
+    private struct Applied {
+        var id: Int
+        var scored: ScoredConversation
+        var scoreBefore: Double
+        var level: FriendshipLevel
+    }
+
+    private var applied: [Applied] = []
     private let agenda: Agenda
     private let now: Date
 
@@ -67,11 +74,12 @@ struct FriendshipFold {
 
     /// - Returns: the user's level after it; nil when the user is not among the locked.
     mutating func apply(
-        _ score: ConversationScore,
+        _ scored: ScoredConversation,
         to claim: ConversationEvent
     ) -> FriendshipLevel? {
         guard var friendship = users[claim.userID] else { return nil }
-        let levelBefore = friendship.level
+        let score = scored.score
+        let (scoreBefore, levelBefore) = (friendship.score, friendship.level)
         let level = friendship.apply(change: score.change)
         users[claim.userID] = friendship
         touched.insert(claim.userID)
@@ -82,7 +90,9 @@ struct FriendshipFold {
             topic.agents.insert(ExactText(claim.botID))
             moved[key] = topic
         }
-        applied.append((claim.id, score, level))
+        applied.append(
+            Applied(id: claim.id, scored: scored, scoreBefore: scoreBefore, level: level)
+        )
         return level
     }
 
@@ -108,7 +118,7 @@ struct FriendshipFold {
 
     /// What writes the events.
     var eventUpdate: (Statement, [Parameter]) {
-        let scores = applied.map(\.score)
+        let scores = applied.map(\.scored.score)
         return (
             SQL.updateEvents,
             [
@@ -117,6 +127,8 @@ struct FriendshipFold {
                 .integerArray(scores.map(\.totalTurns)), .textArray(scores.map(\.sessionEmotion)),
                 .integerArray(scores.map(\.userInitiatedQuestions)),
                 .integerArray(scores.map(\.newMemoriesCount)),
+                .textArray(applied.map(\.scored.sources.json)),
+                .doubleArray(applied.map(\.scoreBefore)),
             ]
         )
     }

@@ -30,6 +30,7 @@ package struct WorkerSettings: Sendable {
     package var deadLetterRetentionDays: Int
     package var drainTimeout: Duration
     package var weights: ScoreWeights
+    package var analysis: AnalysisSettings
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
 
@@ -55,7 +56,16 @@ package struct WorkerSettings: Sendable {
         if longest.utf8.count > 255 {
             mistakes.append("RABBITMQ_QUEUE_NAME: with its suffixes it is longer than 255 bytes")
         }
-        guard mistakes.isEmpty, let endpoint, let database else {
+        let fixed = values.optionalInteger("MESSAGE_CONCURRENCY_PER_WORKER")
+        let concurrency = fixed ?? values.integer("MESSAGE_CONCURRENCY_MAX")
+        let holdLimit = Duration.seconds(consumerTimeout) / 2
+        let analysis = AnalysisSettings(
+            values,
+            threads: concurrency,
+            holdLimit: holdLimit,
+            &mistakes
+        )
+        guard mistakes.isEmpty, let endpoint, let database, let analysis else {
             throw SettingsError(mistakes: mistakes)
         }
         self.endpoint = endpoint
@@ -66,9 +76,9 @@ package struct WorkerSettings: Sendable {
             routingKey: values.text("RABBITMQ_ROUTING_KEY") ?? "",
             retrySeconds: backoff
         )
-        let fixed = values.optionalInteger("MESSAGE_CONCURRENCY_PER_WORKER")
         isConcurrencyAutomatic = fixed == nil
-        concurrency = fixed ?? values.integer("MESSAGE_CONCURRENCY_MAX")
+        self.concurrency = concurrency
+        self.analysis = analysis
         batchMax = values.integer("BATCH_MAX")
         databaseSessionsMax = values.integer("DATABASE_SESSIONS_MAX", default: min(concurrency, 32))
         prefetchCount = values.optionalInteger("PREFETCH_COUNT")
@@ -76,7 +86,7 @@ package struct WorkerSettings: Sendable {
         maxCrashes = values.integer("QUARANTINE_AFTER_CRASHES")
         messageMaxBytes = values.integer("MESSAGE_MAX_BYTES")
         self.taskTimeout = .seconds(taskTimeout)
-        holdLimit = .seconds(consumerTimeout) / 2
+        self.holdLimit = holdLimit
         sweepAfter = .seconds(values.integer("SWEEP_AFTER_SECONDS"))
         deadLetterRetentionDays = values.integer("DEAD_LETTER_RETENTION_DAYS")
         stallTimeout = .seconds(values.integer("STALL_TIMEOUT_SECONDS"))
@@ -98,7 +108,9 @@ package struct WorkerSettings: Sendable {
     package func prefetch(batchLimit: Int) -> UInt16 {
         // Who looks for the best number of threads must see that more waits than they have in hand.
         let preset = concurrency * batchLimit * (isConcurrencyAutomatic ? 2 : 1)
-        return UInt16(clamping: prefetchCount ?? preset)
+        // What waits in line for services must not wait for so long that the broker takes it back.
+        let most = analysis.mostInHand(threads: concurrency, within: holdLimit) ?? preset
+        return UInt16(clamping: prefetchCount ?? min(preset, most))
     }
 
     private static let sslModes = [

@@ -14,7 +14,7 @@ package final class Worker: Service {
     private let analyser: any Analyser
     private let logger: Logger
 
-    private var batchLimit: Int { analyser.batchLimit(settings.batchMax) }
+    private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
     private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
 
     package init(settings: WorkerSettings, analyser: any Analyser, logger: Logger) {
@@ -53,6 +53,7 @@ package final class Worker: Service {
             intake: consumer.intake,
             readiness,
             drain,
+            keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
         )
         let dispatcher = Dispatcher(
@@ -101,10 +102,12 @@ package final class Worker: Service {
                     stopped.resume()
                 }
             }
-        } onGracefulShutdown: { [logger] in
+        } onGracefulShutdown: { [logger, analyser, settings] in
             ShutdownGuard.arm(limit: limit, logger: logger)
+            analyser.drain(within: settings.drainTimeout)
             consumer.requestDrain()
         }
+        await analyser.stop()
         logger.notice("worker.stopped")
     }
 
@@ -141,6 +144,7 @@ package final class Worker: Service {
                 "is_automatic": .stringConvertible(settings.isConcurrencyAutomatic),
                 "batch_max": .stringConvertible(batchLimit),
                 "prefetch": .stringConvertible(prefetch),
+                "analysis": "\(settings.analysis.name)",
                 "sessions_max": .stringConvertible(settings.databaseSessionsMax),
             ]
         )
@@ -160,6 +164,7 @@ private struct Database {
         intake: Intake,
         _ readiness: Readiness,
         _ drain: DrainSignal,
+        keeping analyses: KeptAnalyses?,
         _ logger: Logger
     ) {
         let sessions = SessionPool(
@@ -168,7 +173,7 @@ private struct Database {
             applicationName: "amity",
             statementTimeout: settings.taskTimeout
         )
-        store = ConversationStore(sessions: sessions)
+        store = ConversationStore(sessions: sessions, keeping: analyses)
         outage = DatabaseOutage(intake: intake, readiness: readiness, logger: logger)
         crashes = DatabaseCrashLedger(
             sessions: sessions,
