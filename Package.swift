@@ -74,9 +74,22 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "AnalysisServices",
+            dependencies: [
+                "FriendshipScoring", "WorkerRuntime",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "Failpoints", "FriendshipScoring", "JSONReading", "Postgres",
+                "AMQP", "AnalysisServices", "Failpoints", "FriendshipScoring", "JSONReading",
+                "Postgres",
                 "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -102,7 +115,6 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ],
@@ -119,12 +131,30 @@ let package = Package(
             resources: [.copy("golden")],
             swiftSettings: strict
         ),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
                 "TestSupport", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AnalysisServicesTests",
+            dependencies: [
+                "AnalysisServices", "FriendshipScoring", "TestSupport", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -232,6 +232,8 @@ extension Stage {
             array_fill(10, ARRAY[count(*)::int])::text AS turns,
             array_fill('neutral'::text, ARRAY[count(*)::int])::text AS emotions,
             array_fill(0, ARRAY[count(*)::int])::text AS zeros,
+            array_fill('{"questions": "zeros", "emotion": "zeros", "memories": "zeros"}'::text,
+                ARRAY[count(*)::int])::text AS sources,
             array_agg(user_id)::text AS owners, array_agg(DISTINCT user_id)::text AS users,
             array_fill(10.0, ARRAY[count(DISTINCT user_id)::int])::text AS scores,
             array_fill('PHASE1_STRANGER'::text, ARRAY[count(DISTINCT user_id)::int])::text

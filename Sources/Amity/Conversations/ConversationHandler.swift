@@ -12,7 +12,7 @@ import WorkerRuntime
 /// It may run twice for the same conversation at any time: the row's own state, under its lock,
 /// decides whether the conversation still counts.
 package struct ConversationHandler: Handler {
-    package let batchLimit: Int
+    private let largestBatch: Int
     private let store: ConversationStore
     private let analyser: any Analyser
     private let weights: ScoreWeights
@@ -23,7 +23,7 @@ package struct ConversationHandler: Handler {
     private let logger: Logger
 
     /// - Parameters:
-    ///   - batchLimit: for an analyser that answers at once.
+    ///   - batchLimit: while the analyser answers at once.
     ///   - taskTimeout: how long one run tries before it gives its messages back. The time of an outage
     ///     does not count.
     ///   - holdLimit: how long it holds them in an outage before it gives them back.
@@ -41,13 +41,15 @@ package struct ConversationHandler: Handler {
         self.store = store
         self.analyser = analyser
         self.weights = weights
-        self.batchLimit = analyser.batchLimit(batchLimit)
+        largestBatch = batchLimit
         self.taskTimeout = taskTimeout
         self.holdLimit = holdLimit
         self.outage = outage
         self.counts = counts
         self.logger = logger
     }
+
+    package var batchLimit: Int { analyser.batchLimit(largestBatch) }
 
     package func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
         let decoded = deliveries.map { delivery in
@@ -73,9 +75,9 @@ package struct ConversationHandler: Handler {
     /// Works on conversations until each has an outcome, a drain begins, or time is over; what has
     /// none by then was interrupted. They begin as one group, and part where one holds up others.
     private func settle(_ ids: [ExactText], in context: HandlerContext) -> [ExactText: Outcome] {
-        var run = Run()
-        var groups = ids.isEmpty ? [] : [ids]
         let begin = ContinuousClock.now
+        var run = Run(limit: begin + holdLimit)
+        var groups = ids.isEmpty ? [] : [ids]
         var deadline = begin + taskTimeout
         var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
         while !groups.isEmpty {
@@ -84,10 +86,10 @@ package struct ConversationHandler: Handler {
             let before = groups.count
             groups = groups.flatMap { group in
                 // A group that has parted may take its time limit for each of its members.
-                mayGoOn(since: begin, context) ? attempt(group, &run, on: context.slot) : [group]
+                mayGoOn(run, context) ? attempt(group, &run, context) : [group]
             }
             if groups.isEmpty || context.drain.wait(for: pause.next()) { break }
-            if !mayGoOn(since: begin, context) { break }
+            if !mayGoOn(run, context) { break }
             if !run.isOutage && groups.count == before && deadline <= .now {
                 // Not even parted yet: what holds up the group may be one of it.
                 if groups.allSatisfy({ $0.count == 1 }) { break }
@@ -99,22 +101,27 @@ package struct ConversationHandler: Handler {
     }
 
     /// Messages go back long before the broker would take them back by closing the channel.
-    private func mayGoOn(
-        since begin: ContinuousClock.Instant,
-        _ context: HandlerContext
-    ) -> Bool {
-        !context.drain.isRaised && .now < begin + holdLimit
+    private func mayGoOn(_ run: borrowing Run, _ context: HandlerContext) -> Bool {
+        !context.drain.isRaised && .now < run.limit
     }
 
     /// What one call of `settle` has found out so far.
     private struct Run: ~Copyable {
+        /// When messages go back, whatever is still to be done for them.
+        let limit: ContinuousClock.Instant
         var outcomes: [ExactText: Outcome] = [:]
         /// By the event's id: an analysis is paid for once, however often its transaction is redone.
-        var scores: [Int: Result<ConversationScore, Failure>] = [:]
+        var verdicts: [Int: Verdict] = [:]
+        /// What was paid for and is not written down yet.
+        var unkept: [ExactText: PaidAnalysis] = [:]
         var rounds = 0
         /// Whether the database was found away in this round.
         var isOutage = false
         var hold: DatabaseOutage.Hold?
+
+        init(limit: ContinuousClock.Instant) {
+            self.limit = limit
+        }
     }
 
     /// Tries a group in one transaction.
@@ -123,11 +130,11 @@ package struct ConversationHandler: Handler {
     private func attempt(
         _ group: [ExactText],
         _ run: inout Run,
-        on slot: ThreadPool.Slot
+        _ context: HandlerContext
     ) -> [[ExactText]] {
         if run.isOutage { return [group] }
         do throws(PostgresError) {
-            try score(group, &run, on: slot)
+            try score(group, &run, on: context.slot)
             outage.ended()
             let open = group.filter { run.outcomes[$0] == nil }
             return open.isEmpty ? [] : [open]
@@ -160,11 +167,22 @@ package struct ConversationHandler: Handler {
         _ run: inout Run,
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
-        if !analyser.isImmediate { try analyse(ids, &run, on: slot) }
-        let fates = try store.settle(ids, readsLogs: analyser.isImmediate, on: slot) {
-            [self, scores = run.scores] event in
+        // Decided once: what is asked under the locks must not wait.
+        let isImmediate = analyser.isImmediate
+        var ids = ids
+        if !isImmediate { ids = try analyse(ids, &run, on: slot) }
+        if ids.isEmpty { return }
+        let fates = try store.settle(ids, readsLogs: isImmediate, on: slot) {
+            [self, verdicts = run.verdicts] event, paid in
             Failpoint.loaded.hit()
-            return analyser.isImmediate ? score(event) : scores[event.id]
+            if let verdict = verdicts[event.id] { return verdict }
+            if !isImmediate { return nil }
+            switch read(event, paid) {
+            case .success(let conversation):
+                let answer = analyser.analyse([conversation], until: nil)[0]
+                return verdict(on: conversation, answer.conclusion)
+            case .failure(let failure): return .failed(failure, mayPass: false)
+            }
         }
         counts.foundDuplicates(fates.values.count { $0 == .settled })
         for (id, fate) in fates {
@@ -173,7 +191,10 @@ package struct ConversationHandler: Handler {
                 log(id, of: user, change, level)
                 run.outcomes[id] = .done
             case .settled: run.outcomes[id] = .done
-            case .failed(let failure): run.outcomes[id] = .deadLetter(failure.about(id.text))
+            case .failed(let failure, mayPass: false):
+                run.outcomes[id] = .deadLetter(failure.about(id.text))
+            case .failed(let failure, mayPass: true):
+                run.outcomes[id] = .retry(failure.about(id.text))
             // A producer may publish before its commit shows.
             case .missing: run.outcomes[id] = .retry(.conversationNotFound.about(id.text))
             case .changed: break
@@ -181,36 +202,78 @@ package struct ConversationHandler: Handler {
         }
     }
 
-    /// Scores what it has not scored yet, with no transaction open and no session held.
+    /// Analyses what it has not analysed yet, with no transaction open and no session held.
+    ///
+    /// - Returns: those of them that it was not interrupted at.
     private func analyse(
         _ ids: [ExactText],
         _ run: inout Run,
         on slot: ThreadPool.Slot
-    ) throws(PostgresError) {
-        let events = try store.load(ids, on: slot)
-        for event in events.values where !event.isSettled && run.scores[event.id] == nil {
-            run.scores[event.id] = score(event)
+    ) throws(PostgresError) -> [ExactText] {
+        var asked: [(event: ConversationEvent, conversation: FinishedConversation)] = []
+        for (event, paid) in try store.load(ids, on: slot)
+        where !event.isSettled && run.verdicts[event.id] == nil {
+            switch read(event, paid) {
+            case .success(let conversation): asked.append((event, conversation))
+            case .failure(let failure):
+                run.verdicts[event.id] = .failed(failure, mayPass: false)
+            }
+        }
+        var interrupted: Set<ExactText> = []
+        if !asked.isEmpty {
+            let answers = analyser.analyse(asked.map(\.conversation), until: run.limit)
+            for ((event, conversation), answer) in zip(asked, answers) {
+                if answer.paid != conversation.paid {
+                    run.unkept[event.conversationID] = answer.paid
+                }
+                let verdict = verdict(on: conversation, answer.conclusion)
+                run.verdicts[event.id] = verdict
+                if verdict == nil { interrupted.insert(event.conversationID) }
+            }
+        }
+        if !run.unkept.isEmpty {
+            try store.keep(run.unkept, on: slot)
+            run.unkept = [:]
+        }
+        return ids.filter { !interrupted.contains($0) }
+    }
+
+    private func read(
+        _ event: ConversationEvent,
+        _ paid: PaidAnalysis
+    ) -> Result<FinishedConversation, Failure> {
+        Failpoint.scores(event.conversationID.text)
+        do throws(ConversationLogError) {
+            return .success(
+                FinishedConversation(
+                    conversationID: event.conversationID.text,
+                    userID: event.userID.text,
+                    botType: event.botType,
+                    log: try ConversationLog(json: event.logJSON ?? Data()),
+                    paid: paid
+                )
+            )
+        } catch {
+            return .failure(Failure(code: "INVALID_LOG", reason: error.description))
         }
     }
 
-    private func score(_ event: ConversationEvent) -> Result<ConversationScore, Failure> {
-        Failpoint.scores(event.conversationID.text)
-        do throws(ConversationLogError) {
-            let conversation = FinishedConversation(
-                conversationID: event.conversationID.text,
-                userID: event.userID.text,
-                botType: event.botType,
-                log: try ConversationLog(json: event.logJSON ?? Data())
-            )
-            let analysis = analyser.analyse(conversation)
+    /// nil where there is none, because the analysis was interrupted.
+    private func verdict(
+        on conversation: FinishedConversation,
+        _ conclusion: AnalysisAnswer.Conclusion
+    ) -> Verdict? {
+        switch conclusion {
+        case .interrupted: return nil
+        case .unavailable(let failure): return .failed(failure, mayPass: true)
+        case .found(let found):
             let score = ConversationScore(
                 of: conversation.log,
-                analysis: analysis,
+                analysis: found.analysis,
                 weights: weights
             )
-            return score.change.isFinite ? .success(score) : .failure(.invalidScore)
-        } catch {
-            return .failure(Failure(code: "INVALID_LOG", reason: error.description))
+            if !score.change.isFinite { return .failed(.invalidScore, mayPass: false) }
+            return .scored(ScoredConversation(score: score, sources: found.sources))
         }
     }
 

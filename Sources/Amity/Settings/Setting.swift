@@ -59,7 +59,7 @@ extension Setting {
 
     /// Every setting there is. Names that the Python worker has are its own.
     package static let all: [Setting] =
-        broker + security + database + work + score + http + monitoring + output
+        broker + security + database + work + analysis + score + http + monitoring + output
 
     private static let broker: [Setting] = [
         .init(
@@ -249,6 +249,83 @@ extension Setting {
             unit: "s",
             default: "20",
             "time that running work is given to finish after SIGTERM"
+        ),
+    ]
+
+    private static let analysis: [Setting] = [
+        .init(
+            "LLM_ANALYSIS_ENABLED",
+            .choice(["true", "false"]),
+            "true asks the services below for questions, emotion and memories; false counts zeros, as "
+                + "the Python service did; not set is the built-in analysis, which asks nobody"
+        ),
+        .init(
+            "ANALYSIS_FALLBACK",
+            .choice(["built-in", "zeros", "retry"]),
+            default: "built-in",
+            "what counts where a service gives no number: the built-in analysis, zeros, or nothing yet: "
+                + "the message is tried again later"
+        ),
+        .init(
+            "LLM_BASE_URL",
+            .text,
+            default: "https://api.groq.com/openai/v1",
+            "OpenAI-compatible endpoint; /chat/completions is added"
+        ),
+        .init("LLM_MODEL", .text, "model to ask for questions and emotion; default: GROQ_MODEL"),
+        .init(
+            "LLM_API_KEY",
+            .secret,
+            "key for that endpoint; default: GROQ_API_KEY, where the endpoint is Groq's"
+        ),
+        .init("GROQ_API_KEY", .secret, "the same as the Python service has it; sent to Groq only"),
+        .init("GROQ_MODEL", .text, "the same as the Python service has it"),
+        .init(
+            "LLM_TIMEOUT_SECONDS",
+            .number(0.1...3600),
+            unit: "s",
+            default: "20",
+            "time for one answer of the model, retries included, waiting in line not"
+        ),
+        .init(
+            "LLM_CONCURRENCY_MAX",
+            .integer(1...1000),
+            unit: "requests",
+            "most requests to the model at once; default: one a thread"
+        ),
+        .init(
+            "LLM_REQUESTS_PER_SECOND",
+            .number(0...10000),
+            unit: "requests",
+            default: "0",
+            "most requests to the model a second, from one worker; 0 for no limit"
+        ),
+        .init("MEMORY_API_URL", .text, "memory service; /extract_facts is added"),
+        .init(
+            "MEMORY_API_ENABLED",
+            .choice(["true", "false"]),
+            default: "true",
+            "false counts 0 memories instead of asking for them, where the model is asked"
+        ),
+        .init(
+            "MEMORY_API_TIMEOUT_SECONDS",
+            .number(0.1...3600),
+            unit: "s",
+            default: "30",
+            "time for one answer of the memory service, retries included"
+        ),
+        .init(
+            "MEMORY_API_CONCURRENCY_MAX",
+            .integer(1...1000),
+            unit: "requests",
+            "most requests to the memory service at once; default: one a thread"
+        ),
+        .init(
+            "MEMORY_API_REQUESTS_PER_SECOND",
+            .number(0...10000),
+            unit: "requests",
+            default: "0",
+            "most requests to the memory service a second, from one worker; 0 for no limit"
         ),
     ]
 

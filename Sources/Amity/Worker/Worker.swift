@@ -14,7 +14,7 @@ package final class Worker: Service {
     private let analyser: any Analyser
     private let logger: Logger
 
-    private var batchLimit: Int { analyser.batchLimit(settings.batchMax) }
+    private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
     private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
 
     package init(settings: WorkerSettings, analyser: any Analyser, logger: Logger) {
@@ -56,6 +56,7 @@ package final class Worker: Service {
             intake: consumer.intake,
             readiness,
             drain,
+            keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
         )
         let dispatcher = Dispatcher(
@@ -110,11 +111,13 @@ package final class Worker: Service {
                     stopped.resume()
                 }
             }
-        } onGracefulShutdown: { [logger] in
+        } onGracefulShutdown: { [logger, analyser, settings] in
             ShutdownGuard.arm(limit: limit, logger: logger)
             manager?.stopping(within: limit)
+            analyser.drain(within: settings.drainTimeout)
             consumer.requestDrain()
         }
+        await analyser.stop()
         logger.notice("worker.stopped")
     }
 
@@ -182,6 +185,7 @@ package final class Worker: Service {
                 "is_automatic": .stringConvertible(settings.isConcurrencyAutomatic),
                 "batch_max": .stringConvertible(batchLimit),
                 "prefetch": .stringConvertible(prefetch),
+                "analysis": "\(settings.analysis.name)",
                 "sessions_max": .stringConvertible(settings.databaseSessionsMax),
             ]
         )
@@ -220,6 +224,7 @@ private struct Database {
         intake: Intake,
         _ readiness: Readiness,
         _ drain: DrainSignal,
+        keeping analyses: KeptAnalyses?,
         _ logger: Logger
     ) {
         sessions = SessionPool(
@@ -228,7 +233,7 @@ private struct Database {
             applicationName: "amity",
             statementTimeout: settings.taskTimeout
         )
-        store = ConversationStore(sessions: sessions)
+        store = ConversationStore(sessions: sessions, keeping: analyses)
         outage = DatabaseOutage(intake: intake, readiness: readiness, logger: logger)
         crashes = DatabaseCrashLedger(
             sessions: sessions,
