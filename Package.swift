@@ -42,6 +42,16 @@ let package = Package(
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
         .target(name: "Failpoints", swiftSettings: strict),
+        .target(
+            name: "Metering",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "PrometheusMetrics",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict
+        ),
         .target(name: "JSONReading", swiftSettings: strict),
         .target(
             name: "FriendshipScoring",
@@ -51,7 +61,8 @@ let package = Package(
         .target(
             name: "WorkerRuntime",
             dependencies: [
-                "Failpoints",
+                "Failpoints", "Metering",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -61,7 +72,8 @@ let package = Package(
         .target(
             name: "AMQP",
             dependencies: [
-                "COpenSSL", "CRabbitMQ", "Failpoints", "WorkerRuntime",
+                "COpenSSL", "CRabbitMQ", "Failpoints", "Metering", "WorkerRuntime",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -70,7 +82,10 @@ let package = Package(
         ),
         .target(
             name: "Postgres",
-            dependencies: ["CPostgres", "Failpoints"],
+            dependencies: [
+                "CPostgres", "Failpoints", "Metering",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
             swiftSettings: strict
         ),
         .target(
@@ -89,14 +104,28 @@ let package = Package(
             name: "Amity",
             dependencies: [
                 "AMQP", "AnalysisServices", "Failpoints", "FriendshipScoring", "JSONReading",
-                "Postgres",
+                "Metering", "Postgres",
                 "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "AmityHTTP",
+            dependencies: [
+                "Amity", "Metering", "PrometheusMetrics", "WorkerRuntime",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
         ),
@@ -111,12 +140,13 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "Amity", "Benchmark", "WorkerRuntime",
+                "AMQP", "Amity", "AmityHTTP", "Benchmark", "Metering", "PrometheusMetrics",
+                "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: strict
         ),
@@ -145,7 +175,7 @@ let package = Package(
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
-                "TestSupport", "WorkerRuntime",
+                "PrometheusMetrics", "TestSupport", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -160,6 +190,24 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "PrometheusMetricsTests",
+            dependencies: [
+                "PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AmityHTTPTests",
+            dependencies: [
+                "Amity", "AmityHTTP", "Metering", "PrometheusMetrics", "TestSupport",
+                "WorkerRuntime",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "AMQPTests",
             dependencies: ["AMQP", "CRabbitMQ", "WorkerRuntime"],
             swiftSettings: strict
@@ -167,7 +215,7 @@ let package = Package(
         .testTarget(
             name: "AmityTests",
             dependencies: [
-                "AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime",
+                "AMQP", "Amity", "FriendshipScoring", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict

@@ -41,6 +41,9 @@ package final class Consumer: Sendable {
     private let settings: Settings
     private let drain: DrainSignal
     private let readiness: Readiness
+    private let pulse: Pulse
+    private let metrics: WorkerMetrics
+    private let reconnects: Reconnects
     private let bell = EventBell()
     private let counts: WorkerCounts
     private let logger: Logger
@@ -48,21 +51,25 @@ package final class Consumer: Sendable {
     package let completions: Mailbox<Completion>
     /// Whether messages are taken at all, for anybody to close and open.
     package let intake: Intake
-    /// The channel thread's.
-    package let pulse = Pulse(name: "channel")
-
+    /// - Parameter pulse: the channel thread's.
     package init(
         settings: Settings,
         drain: DrainSignal,
         readiness: Readiness,
         counts: WorkerCounts = WorkerCounts(),
+        pulse: Pulse = Pulse(name: "channel"),
+        metrics: WorkerMetrics = WorkerMetrics(),
         logger: Logger
     ) {
         self.settings = settings
         self.drain = drain
         self.readiness = readiness
         self.counts = counts
+        self.pulse = pulse
+        self.metrics = metrics
         self.logger = logger
+        reconnects = Reconnects(of: "consumer", in: metrics.factory)
+        metrics.prefetch.record(Int(settings.prefetch))
         completions = Mailbox(bell: bell)
         intake = Intake(bell: bell)
     }
@@ -95,7 +102,7 @@ package final class Consumer: Sendable {
         var openedAt: ContinuousClock.Instant?
         var oversized: DeliveryID?
         var attempt = 0
-        let times = SettlementTimes()
+        let times = SettlementTimes(metrics: metrics)
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
             pulse.expect(within: delay + Self.connectLimit)
@@ -129,6 +136,8 @@ package final class Consumer: Sendable {
             } catch {
                 readiness.set(.notConsuming, true)
                 counts.sessionLost()
+                reconnects.count(error)
+                metrics.inFlight.record(0)
                 // Once is repaired; again is for somebody to look at.
                 readiness.set(.stalled, detector.stalls > 1)
                 // What has not begun is the broker's again, and would only be done twice.
@@ -223,11 +232,13 @@ package final class Consumer: Sendable {
             )
             dispatcher.submit(arrived)
             try send(machine.frames(), on: connection)
+            let acked = memory.times.sent(at: .now)
             counts.turned(
                 hasArrivals: !arrived.isEmpty,
-                acked: memory.times.sent(at: .now),
+                acked: acked,
                 inFlight: machine.unsettled
             )
+            metrics.inFlight.record(machine.unsettled)
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }
@@ -317,7 +328,10 @@ package final class Consumer: Sendable {
     ) throws(AMQPError) {
         guard detector.isProbeDue(at: .now) else { return }
         let ready = try connection.declareQueue(settings.topology.names.main, passive: true)
-        if detector.probed(ready: ready, at: .now) { throw .stalled(ready: ready) }
+        if detector.probed(ready: ready, at: .now) {
+            metrics.stalls.increment()
+            throw .stalled(ready: ready)
+        }
         logger.debug("consumer.silent", metadata: ["ready": .stringConvertible(ready)])
     }
 
@@ -333,6 +347,8 @@ package final class Consumer: Sendable {
         _ dispatcher: Dispatcher
     ) throws(AMQPError) -> [Delivery] {
         var arrived: [Delivery] = []
+        var count = 0
+        defer { metrics.took(count) }
         while let frame = try connection.nextFrame() {
             switch frame {
             case .closed(let error):
@@ -351,6 +367,7 @@ package final class Consumer: Sendable {
                     case .dispatch(let id) = machine.delivered(tag: tag)
                 else { break }
                 detector.delivered(at: .now)
+                count += 1
                 let delivery = Delivery(
                     id: id,
                     message: message,

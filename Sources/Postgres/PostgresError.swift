@@ -58,6 +58,25 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         return "\(operation): \(state)" + (message.map { ": \($0)" } ?? "")
     }
 
+    /// Why a session was lost, or not opened, as a metric's label has it.
+    enum Cause: String, CaseIterable, Sendable {
+        case link
+        case unavailable
+        case refused
+        case outdated
+        case other
+    }
+
+    var cause: Cause {
+        if sqlState.isEmpty { return .link }
+        if outdatesSession { return .outdated }
+        return switch kind {
+        case .unavailable: .unavailable
+        case .misconfigured: .refused
+        case .conflict, .timeout, .permanent, .unknown: .other
+        }
+    }
+
     private static func kind(of sqlState: String) -> Kind {
         switch sqlState {
         case "": .unavailable

@@ -17,6 +17,7 @@ package final class Dispatcher: Sendable {
     private let republisher: any Republisher
     private let drain: DrainSignal
     private let counts: WorkerCounts
+    private let metrics: WorkerMetrics
     private let logger: Logger
 
     package init(
@@ -28,6 +29,7 @@ package final class Dispatcher: Sendable {
         republisher: any Republisher,
         drain: DrainSignal,
         counts: WorkerCounts = WorkerCounts(),
+        metrics: WorkerMetrics = WorkerMetrics(),
         logger: Logger
     ) {
         inbox = Locked(Inbox(limit: pool.count))
@@ -39,6 +41,7 @@ package final class Dispatcher: Sendable {
         self.republisher = republisher
         self.drain = drain
         self.counts = counts
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -52,6 +55,8 @@ package final class Dispatcher: Sendable {
     package func withdraw() -> [Delivery] {
         inbox.withLock { $0.withdraw() }
     }
+
+    var load: Inbox.Load { inbox.withLock { $0.load } }
 
     /// What has been done since the last `begin`.
     var tally: Inbox.Tally { inbox.withLock { $0.tally } }
@@ -67,6 +72,7 @@ package final class Dispatcher: Sendable {
     /// Dead-letters a delivery that is not to be looked at; never blocks.
     package func refuse(_ delivery: Delivery, because failure: Failure) {
         let disposition = disposition(of: delivery, after: failure, isPermanent: true)
+        metrics.count(.init(dead: 1))
         republish(delivery, after: failure, disposition)
     }
 
@@ -104,8 +110,7 @@ package final class Dispatcher: Sendable {
         Failpoint.received.hit()
         let begin = ContinuousClock.now
         let handler = handlers[batch[0].message.properties.type]
-        let outcomes = handler.handle(batch, in: context)
-        precondition(outcomes.count == batch.count, "one outcome for each delivery")
+        let outcomes = handle(batch, by: handler, in: context)
         finish(batch, with: outcomes, by: handler, in: context)
         logger.debug(
             "batch.handled",
@@ -117,6 +122,20 @@ package final class Dispatcher: Sendable {
                 "seconds": .stringConvertible(begin.duration(to: .now) / .seconds(1)),
             ]
         )
+    }
+
+    private func handle(
+        _ batch: [Delivery],
+        by handler: any Handler,
+        in context: HandlerContext
+    ) -> [Outcome] {
+        let begin = ContinuousClock.now
+        metrics.inboxWait.record(batch[0].receivedAt.duration(to: begin))
+        metrics.batchMessages.record(batch.count)
+        let outcomes = handler.handle(batch, in: context)
+        precondition(outcomes.count == batch.count, "one outcome for each delivery")
+        metrics.processDuration.record(begin.duration(to: .now))
+        return outcomes
     }
 }
 
@@ -167,12 +186,13 @@ extension Dispatcher {
             let end = Outcome.deadLetter(.crash(times: limit))
             return finish([delivery], with: [end], by: handler, in: context)
         }
-        let outcomes = handler.handle([delivery], in: context)
+        let outcomes = handle([delivery], by: handler, in: context)
         // Done, it is of no interest any more; else it has as many crashes as before.
-        let isDone = outcomes == [.done]
+        let isDone = outcomes == [.done] || outcomes == [.duplicate]
         let isClear = self.crashes.acquit(key, crashes: isDone ? 0 : crashes, in: context)
         if !isClear, outcomes == [.interrupted] {
             counts.settled(done: 0, interrupted: 1)
+            metrics.count(.init(interrupted: 1))
             let copy = RetryPolicy.acquitted(delivery.message)
             republisher.republish(copy, to: policy.names.main, replacing: delivery.id)
         } else {
@@ -185,6 +205,7 @@ extension Dispatcher {
 
     private func interrupt(_ batch: [Delivery]) {
         counts.settled(done: 0, interrupted: batch.count)
+        metrics.count(.init(interrupted: batch.count))
         completions.post(batch.map { Completion(id: $0.id, settlement: .requeue) })
     }
 }
@@ -201,12 +222,17 @@ extension Dispatcher {
         var settled: [Completion] = []
         settled.reserveCapacity(batch.count)
         var failed: [(FailedDelivery, RetryPolicy.Disposition)] = []
-        var interrupted = 0
+        var tally = WorkerMetrics.Tally()
         for (delivery, outcome) in zip(batch, outcomes) {
             switch outcome {
-            case .done: settled.append(.init(id: delivery.id, settlement: .ack))
+            case .done:
+                tally.ok += 1
+                settled.append(.init(id: delivery.id, settlement: .ack))
+            case .duplicate:
+                tally.duplicate += 1
+                settled.append(.init(id: delivery.id, settlement: .ack))
             case .interrupted:
-                interrupted += 1
+                tally.interrupted += 1
                 settled.append(.init(id: delivery.id, settlement: .requeue))
             case .retry(let failure), .deadLetter(let failure):
                 let isPermanent = outcome == .deadLetter(failure)
@@ -216,10 +242,13 @@ extension Dispatcher {
                     failure: failure,
                     retryAfter: next.retryAfter
                 )
+                if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
                 failed.append((entry, next))
             }
         }
-        counts.settled(done: settled.count - interrupted, interrupted: interrupted)
+        // Before anybody can see that the messages are settled.
+        metrics.count(tally)
+        counts.settled(done: tally.ok + tally.duplicate, interrupted: tally.interrupted)
         completions.post(settled)
         Failpoint.completionPosted.hit()
         if failed.isEmpty { return }

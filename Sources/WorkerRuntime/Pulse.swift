@@ -8,7 +8,7 @@ package final class Pulse: Sendable {
     package let name: String
     /// In nanoseconds of the monotonic clock, which stands still while the machine sleeps; the greatest
     /// there is while nothing is owed. Written by the thread, read by any.
-    private let deadline = Atomic<UInt64>(.max)
+    private let deadline = Atomic<Int64>(.max)
 
     /// Chosen: for a thread that is ready to run, on a machine that is very busy.
     private static let grace: Duration = .seconds(10)
@@ -21,7 +21,7 @@ package final class Pulse: Sendable {
     ///
     /// - Parameter limit: the longest it may rightly take.
     package func expect(within limit: Duration) {
-        let due = Self.now + UInt64((limit + Self.grace) / .nanoseconds(1))
+        let due = Self.now + Int64((limit + Self.grace) / .nanoseconds(1))
         deadline.store(due, ordering: .relaxed)
     }
 
@@ -32,9 +32,9 @@ package final class Pulse: Sendable {
 
     package var isOverdue: Bool { deadline.load(ordering: .relaxed) < Self.now }
 
-    private static var now: UInt64 {
+    private static var now: Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

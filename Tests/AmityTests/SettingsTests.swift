@@ -41,7 +41,7 @@ struct SettingsTests {
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
-        #expect(settings.http.host == "127.0.0.1" && settings.http.port == 8080)
+        #expect(settings.http?.host == "127.0.0.1" && settings.http?.port == 8080)
         #expect(settings.monitoring.management == nil)
         #expect(settings.database.keywords["password"] == nil)
     }

@@ -96,7 +96,7 @@ struct Bench {
     let pool: ThreadPool
     let dispatcher: Dispatcher
 
-    init(threads: Int, handler: any Handler) {
+    init(threads: Int, handler: any Handler, metrics: WorkerMetrics = WorkerMetrics()) {
         completions = Mailbox(bell: bell)
         pool = ThreadPool(count: threads, name: "test")
         dispatcher = Dispatcher(
@@ -114,6 +114,7 @@ struct Bench {
             republisher: republisher,
             drain: DrainSignal(),
             counts: counts,
+            metrics: metrics,
             logger: quiet
         )
     }

@@ -19,18 +19,18 @@ package struct HealthProbe: Sendable {
     }
 
     private static let largestAnswer = 64 << 10
-    private let settings: HTTPSettings
+    private let settings: HTTPSettings?
 
-    package init(_ settings: HTTPSettings) {
+    package init(_ settings: HTTPSettings?) {
         self.settings = settings
     }
 
     /// - Parameter timeout: for the whole answer.
     package func ask(_ question: Question, timeout: Duration) async -> Answer {
-        if settings.port == 0 {
+        guard let settings else {
             return Answer(isHealthy: false, text: "HTTP_PORT is 0: no worker can be asked")
         }
-        let url = url(of: question)
+        let url = Self.url(of: question, at: settings)
         do {
             let response = try await HTTPClient.shared.execute(
                 HTTPClientRequest(url: url),
@@ -49,7 +49,7 @@ package struct HealthProbe: Sendable {
     }
 
     /// A worker that listens on every address listens on this host's own, too.
-    private func url(of question: Question) -> String {
+    private static func url(of question: Question, at settings: HTTPSettings) -> String {
         let host =
             switch settings.host {
             case "0.0.0.0": "127.0.0.1"

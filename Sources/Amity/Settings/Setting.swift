@@ -374,13 +374,18 @@ extension Setting {
             "HTTP_HOST",
             .text,
             default: "127.0.0.1",
-            "address on which a worker answers HTTP"
+            "address on which health and metrics are served; one that others reach needs HTTP_TOKEN"
         ),
         .init(
             "HTTP_PORT",
             .integer(0...65535),
             default: "8080",
-            "port on which a worker answers HTTP; 0 for none"
+            "its port; another for each worker of a host, 0 for no server"
+        ),
+        .init(
+            "HTTP_TOKEN",
+            .secret,
+            "bearer token of 16 or more characters, asked for by everything but the health"
         ),
     ]
 

@@ -30,7 +30,8 @@ package struct WorkerSettings: Sendable {
     package var deadLetterRetentionDays: Int
     package var drainTimeout: Duration
     package var weights: ScoreWeights
-    package var http: HTTPSettings
+    /// nil for no server.
+    package var http: HTTPSettings?
     package var monitoring: MonitoringSettings
     package var analysis: AnalysisSettings
     package var logLevel: Logger.Level
@@ -41,6 +42,7 @@ package struct WorkerSettings: Sendable {
         var mistakes = values.mistakes
         let endpoint = Endpoint(values, &mistakes)
         let database = Self.database(values, &mistakes)
+        http = HTTPSettings(values, &mistakes)
         let taskTimeout = values.integer("TASK_TIMEOUT_SECONDS")
         let consumerTimeout = values.integer("CONSUMER_TIMEOUT_SECONDS")
         if taskTimeout >= consumerTimeout {
@@ -102,7 +104,6 @@ package struct WorkerSettings: Sendable {
             interesting: values.number("SCORE_EMOTION_INTERESTING"),
             boring: values.number("SCORE_EMOTION_BORING")
         )
-        http = HTTPSettings(values)
         self.monitoring = monitoring
         logLevel = Logger.Level(rawValue: values.text("LOG_LEVEL")?.lowercased() ?? "") ?? .info
         logFormat = LogFormat(rawValue: values.text("LOG_FORMAT")?.lowercased() ?? "") ?? .auto

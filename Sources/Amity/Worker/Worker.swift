@@ -12,6 +12,16 @@ import WorkerRuntime
 package final class Worker: Service {
     private let settings: WorkerSettings
     private let analyser: any Analyser
+    /// Whether it does what it is there for.
+    package let readiness: Readiness
+    /// Of the channel thread.
+    package let pulse = Pulse(name: "channel")
+    private let metrics = WorkerMetrics()
+    private let process = ProcessStatistics()
+    /// nil where nobody asks to be told.
+    private let manager: ServiceManager?
+    /// What to look at for the metrics, once there is something.
+    private let parts = Locked<(@Sendable () -> Void)?>(nil)
     private let logger: Logger
 
     private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
@@ -21,15 +31,22 @@ package final class Worker: Service {
         self.settings = settings
         self.analyser = analyser
         self.logger = logger
+        let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
+        self.manager = manager
+        readiness = Readiness(logger: logger) { manager?.changed(to: $0) }
+    }
+
+    /// Brings up to date those metrics that are looked at when somebody asks.
+    package func refreshMetrics() {
+        process.look()
+        parts.withLock { $0 }?()
     }
 
     package func run() async throws {
         let drain = DrainSignal()
         let counts = WorkerCounts()
-        let process = ProcessInfo.processInfo
-        let manager = ServiceManager(process.environment, logger: logger)
-        let readiness = Readiness(logger: logger) { manager?.changed(to: $0) }
-        let name = "\(process.hostName):\(process.processIdentifier)"
+        let host = ProcessInfo.processInfo
+        let name = "\(host.hostName):\(host.processIdentifier)"
         let consumer = Consumer(
             settings: .init(
                 endpoint: settings.endpoint.named("amity worker \(name)"),
@@ -42,6 +59,8 @@ package final class Worker: Service {
             drain: drain,
             readiness: readiness,
             counts: counts,
+            pulse: pulse,
+            metrics: metrics,
             logger: logger
         )
         let publisher = Publisher(
@@ -77,12 +96,18 @@ package final class Worker: Service {
             ),
             drain: drain,
             counts: counts,
+            metrics: metrics,
             logger: logger
         )
         let monitoring = try monitoring(on: database, counts, readiness, drain)
+        parts.withLock { parts in
+            parts = { [metrics, readiness] in
+                metrics.look(at: dispatcher, consumer.completions, readiness)
+            }
+        }
         logStart()
         if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
-        manager?.start(watching: [consumer.pulse, database.upkeep.pulse])
+        manager?.start(watching: [pulse, database.upkeep.pulse])
         defer { manager?.end() }
         publisher.start()
         database.upkeep.start()
@@ -111,7 +136,7 @@ package final class Worker: Service {
                     stopped.resume()
                 }
             }
-        } onGracefulShutdown: { [logger, analyser, settings] in
+        } onGracefulShutdown: { [logger, manager, analyser, settings] in
             ShutdownGuard.arm(limit: limit, logger: logger)
             manager?.stopping(within: limit)
             analyser.drain(within: settings.drainTimeout)
@@ -132,6 +157,7 @@ package final class Worker: Service {
             holdLimit: settings.holdLimit,
             outage: database.outage,
             counts: counts,
+            metrics: metrics,
             logger: logger
         )
         return HandlerRegistry(untyped: conversations, byType: [:])

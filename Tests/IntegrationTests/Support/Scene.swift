@@ -60,6 +60,8 @@ final class Scene {
                 + "?options=-csearch_path%3D\(name)",
             "RETRY_BACKOFF_SECONDS": "1",
             "LOG_LEVEL": "trace",
+            // Many run at once; those that are asked something get a port of their own.
+            "HTTP_PORT": "0",
         ].merging(extra) { _, new in new }
         let variables = variables
         settings = try WorkerSettings(SettingValues { variables[$0] })
