@@ -44,6 +44,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "ConversationAnalysis",
+            dependencies: ["FriendshipScoring"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "WorkerRuntime",
             dependencies: [
                 "Failpoints",
@@ -108,6 +113,12 @@ let package = Package(
             name: "FriendshipScoringTests",
             dependencies: ["FriendshipScoring"],
             resources: [.copy("golden")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ConversationAnalysisTests",
+            dependencies: ["ConversationAnalysis", "FriendshipScoring", "TestSupport"],
+            resources: [.copy("labelled")],
             swiftSettings: strict
         ),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
