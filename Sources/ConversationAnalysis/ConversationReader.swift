@@ -27,7 +27,7 @@ extension Analysis {
 }
 
 /// Follows a conversation item by item.
-struct ConversationReader {
+struct ConversationReader: ~Copyable {
     private var robot = RobotUtterance()
     private var child = Utterance()
     private var questions = Questions()
@@ -68,7 +68,7 @@ struct ConversationReader {
 }
 
 /// What the robot said last, as far as it tells what the child's words are.
-struct RobotUtterance {
+struct RobotUtterance: ~Copyable {
     private(set) var utterance = Utterance()
     /// Whether any sentence asks.
     private(set) var asks = false
@@ -80,15 +80,12 @@ struct RobotUtterance {
     private(set) var addressesChild = false
     /// Whether the child has said something since.
     var isAnswered = false
-    private var words: Set<UInt64> = []
 
     mutating func read(_ text: String) {
         utterance.read(text, with: .robot)
         (asks, isDrill, isPersonal, addressesChild, isAnswered) = (
             false, false, false, false, false
         )
-        words.removeAll(keepingCapacity: true)
-        for word in utterance.words { words.insert(word.plain) }
         for sentence in utterance.sentences {
             var tags: Tags = []
             for unit in utterance.units[sentence.units] { tags.formUnion(unit.tags) }
@@ -104,15 +101,17 @@ struct RobotUtterance {
     }
 
     /// Whether the child says what the robot has just said: an echo, or a phrase it was to repeat.
-    func contains(_ sentence: Utterance.Sentence, of child: Utterance) -> Bool {
+    func contains(_ sentence: Utterance.Sentence, of child: borrowing Utterance) -> Bool {
         let range = child.words(of: sentence)
         // A word alone is an answer, unless it was asked for.
         guard !range.isEmpty, range.count > 1 || isDrill else { return false }
         guard isDrill || child.sentences.count == 1 else { return false }
+        // Most sentences are over here, before anything is copied.
+        guard hasSaid(child.words[range.lowerBound]) else { return false }
         return utterance.words.map(\.plain).holds(child.words[range].map(\.plain))
     }
 
-    func hasSaid(_ word: Word) -> Bool { words.contains(word.plain) }
+    func hasSaid(_ word: Word) -> Bool { utterance.words.contains { $0.plain == word.plain } }
 }
 
 extension Utterance {

@@ -29,8 +29,8 @@ struct Emotions {
 
     mutating func read(
         _ sentence: Utterance.Sentence,
-        of child: Utterance,
-        after robot: RobotUtterance,
+        of child: borrowing Utterance,
+        after robot: borrowing RobotUtterance,
         isQuestion: Bool
     ) {
         // "What is the opposite of happy?" "Sad."
@@ -73,7 +73,7 @@ struct Emotions {
         if feelings.contains(.delight) { joy += 2 }
     }
 
-    mutating func endItem(of child: Utterance, hasAsked: Bool) {
+    mutating func endItem(of child: borrowing Utterance, hasAsked: Bool) {
         if child.units.isEmpty { return }
         items += 1
         if child.words.count >= Self.taleWords { longItems += 1 }

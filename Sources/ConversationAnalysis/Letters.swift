@@ -32,7 +32,7 @@ struct Letter {
     ]
 
     /// Indexed by scalar; 0 for what is neither a letter nor a mark of ours.
-    private static let table: [UInt16] = {
+    static let table: [UInt16] = {
         var table = [UInt16](repeating: 0, count: 0x1F00)
         for digit in 0x30...0x39 { table[digit] = UInt16(digit) }
         for letter in 0x61...0x7A {
@@ -55,17 +55,22 @@ struct Letter {
     }()
 
     /// nil for all but letters, digits and the marks of Latin script that Vietnamese uses.
+    ///
+    /// - Parameter table: `Letter.table`, fetched once for a text.
     @inline(__always)
-    init?(_ scalar: Unicode.Scalar) {
-        guard scalar.value < 0x1F00 else { return nil }
-        let bits = Self.table[Int(scalar.value)]
+    init?(_ scalar: Unicode.Scalar, in table: [UInt16]) {
+        guard scalar.value < table.count else { return nil }
+        let bits = table[Int(scalar.value)]
         if bits == 0 { return nil }
         self.bits = bits
     }
 
     private init(bits: UInt16) { self.bits = bits }
 
+    static let none = Letter(bits: 0)
+
     var isMark: Bool { base == 0 }
+    var isDigit: Bool { base <= 0x39 }
     /// Whether English does without it.
     var isVietnamese: Bool { bits > 0x7F }
     func with(_ mark: Letter) -> Letter { Letter(bits: bits | mark.bits) }

@@ -21,7 +21,7 @@ struct Memories {
 
     mutating func read(
         _ sentence: Utterance.Sentence,
-        of child: Utterance
+        of child: borrowing Utterance
     ) {
         var first = sentence.units.lowerBound
         for index in sentence.units.dropFirst() where child.beginsClause(at: index) {
@@ -49,7 +49,11 @@ struct Memories {
     }
 
     /// Sees to rule 3, and makes ready for the next item.
-    mutating func endItem(of child: Utterance, after robot: RobotUtterance, isEcho: Bool) {
+    mutating func endItem(
+        of child: borrowing Utterance,
+        after robot: borrowing RobotUtterance,
+        isEcho: Bool
+    ) {
         defer { (hasEvent, statements, isAboutOwn) = (false, 0, false) }
         guard statements == 0, !isEcho, robot.isPersonal, !robot.isAnswered,
             let answer = child.sentences.first(where: { !child.isHollow($0) }), !answer.isAsked

@@ -21,8 +21,8 @@ struct Questions {
     /// - Returns: whether the sentence asks, whether it counts or not.
     mutating func read(
         _ sentence: Utterance.Sentence,
-        of child: Utterance,
-        after robot: RobotUtterance,
+        of child: borrowing Utterance,
+        after robot: borrowing RobotUtterance,
         isRepeated: Bool
     ) -> Bool {
         let form = Form(sentence, of: child, after: robot)
@@ -61,7 +61,11 @@ private struct Form {
     private(set) var units: ArraySlice<Unit>
     private(set) var kind = Kind.none
 
-    init(_ sentence: Utterance.Sentence, of child: Utterance, after robot: RobotUtterance) {
+    init(
+        _ sentence: Utterance.Sentence,
+        of child: borrowing Utterance,
+        after robot: borrowing RobotUtterance
+    ) {
         units = child.units[sentence.units]
         let all = units
         trim()
@@ -72,11 +76,11 @@ private struct Form {
         }
         let isAsked = sentence.isAsked || units.count > 1 && units.last!.tags.contains(.tag)
         if units.allSatisfy({ !$0.tags.isDisjoint(with: [.idle, .filler, .minimal]) }) {
-            kind = Set(units.map(\.hash)).count == 1 && Self.asksAlone(first) ? .bare : .idle
+            kind = Self.asksAlone(first) && isOneWord ? .bare : .idle
             if kind == .idle && !sentence.isAsked { kind = .none }
             return
         }
-        if Self.asksAlone(first), Set(units.map(\.hash)).count == 1 {
+        if Self.asksAlone(first), isOneWord {
             kind = .bare
         } else if asksByItsForm(isAsked: sentence.isAsked) {
             kind = isGuess(after: robot) ? .idle : .full
@@ -89,12 +93,15 @@ private struct Form {
         !unit.tags.isDisjoint(with: [.opener, .why, .asking]) && !unit.tags.contains(.idle)
     }
 
+    /// One word, however often.
+    private var isOneWord: Bool { units.allSatisfy { $0.hash == units.first!.hash } }
+
     private mutating func trim() {
         while let first = units.first, first.tags.contains(.filler), !Self.asksAlone(first) {
-            units.removeFirst()
+            units = units.dropFirst()
         }
         while let last = units.last, last.tags.contains(.filler), !last.tags.contains(.tag) {
-            units.removeLast()
+            units = units.dropLast()
         }
     }
 
@@ -157,18 +164,19 @@ private struct Form {
 
     // MARK: What is none for all its form
 
-    private func isGuess(after robot: RobotUtterance) -> Bool {
+    private func isGuess(after robot: borrowing RobotUtterance) -> Bool {
         robot.asks && !robot.isAnswered && units.count > 1 && units.first!.tags.contains(.auxiliary)
             && units[units.startIndex + 1].tags.contains(.pronoun)
     }
 
-    private func isMereMark(of child: Utterance, after robot: RobotUtterance) -> Bool {
+    private func isMereMark(of child: borrowing Utterance, after robot: borrowing RobotUtterance)
+        -> Bool
+    {
         if robot.asks && !robot.isAnswered { return true }
-        var isSaid = true
         let empty: Tags = [.firstPerson, .tag, .filler, .opener]
         for unit in units where unit.tags.isDisjoint(with: empty) {
-            for word in child.words[unit.words] { isSaid = isSaid && robot.hasSaid(word) }
+            for word in child.words[unit.words] where !robot.hasSaid(word) { return false }
         }
-        return isSaid
+        return true
     }
 }

@@ -1,5 +1,5 @@
 /// What one item of a log says, as the rules read it: words, what the lexicon knows of them, sentences.
-struct Utterance {
+struct Utterance: ~Copyable {
     /// A word, or several that the lexicon knows as one.
     struct Unit {
         var tags: Tags
@@ -45,9 +45,10 @@ struct Utterance {
     }
 
     private mutating func split(_ text: String) {
+        let table = Letter.table
         var quoteBegin: Int?
         for scalar in text.unicodeScalars {
-            if let letter = Letter(scalar) {
+            if let letter = Letter(scalar, in: table) {
                 builder.add(letter)
                 continue
             }
@@ -121,9 +122,10 @@ struct Utterance {
     /// Words with marks say what they are. Without any, it may be Vietnamese typed in haste, and then its
     /// words are looked up without marks; but not in English, where "to" is not "tớ".
     private var looksVietnameseWithoutMarks: Bool {
+        let languages = Lexicon.Pair.languages.plain
         var balance = 0
         for word in words {
-            let tags = Lexicon.Pair.grammar.plain.tags(of: word)
+            let tags = languages.tags(of: word)
             if tags.contains(.vietnamese) { balance += 1 }
             if tags.contains(.english) { balance -= 1 }
         }

@@ -22,7 +22,9 @@ struct Word: Equatable {
 
 /// Collects the letters of a word and hands it out at its end.
 struct WordBuilder {
-    private var letters: [Letter] = []
+    /// The first `count` of them are the word's.
+    private var letters = [Letter](repeating: .none, count: limit)
+    private var count = 0
     /// Letters past `limit`, and those of other scripts: told apart, known to no lexicon.
     private var rest: UInt64 = 0
     private(set) var isVietnamese = false
@@ -30,15 +32,16 @@ struct WordBuilder {
     /// Letters of the longest word that is looked at closely. Chosen: no word of ours is longer.
     private static let limit = 32
 
-    var isEmpty: Bool { letters.isEmpty && rest == 0 }
+    var isEmpty: Bool { count == 0 && rest == 0 }
 
     @inline(__always)
     mutating func add(_ letter: Letter) {
         isVietnamese = isVietnamese || letter.isVietnamese
         if letter.isMark {
-            if let last = letters.last, rest == 0 { letters[letters.count - 1] = last.with(letter) }
-        } else if letters.count < Self.limit {
-            letters.append(letter)
+            if count > 0, rest == 0 { letters[count - 1] = letters[count - 1].with(letter) }
+        } else if count < Self.limit {
+            letters[count] = letter
+            count += 1
         } else {
             rest = Word.combine(rest, UInt64(letter.base))
         }
@@ -49,56 +52,53 @@ struct WordBuilder {
     }
 
     mutating func finish() -> Word {
-        defer {
-            letters.removeAll(keepingCapacity: true)
-            (rest, isVietnamese) = (0, false)
-        }
         shortenRuns()
         shortenLaughter()
         var word = Word(marked: Word.start, plain: Word.start, isNumber: rest == 0)
         var tone: UInt16 = 0
-        for letter in letters {
+        for index in 0..<count {
+            let letter = letters[index]
             word.marked = Word.combine(word.marked, UInt64(letter.withoutTone))
             word.plain = Word.combine(word.plain, UInt64(letter.base))
             tone |= letter.tone
-            if letter.base > 0x39 { word.isNumber = false }
+            if !letter.isDigit { word.isNumber = false }
         }
         word.marked = Word.combine(word.marked, UInt64(tone) &+ rest)
         word.plain = Word.combine(word.plain, rest)
+        (count, rest, isVietnamese) = (0, 0, false)
         return word
     }
 
     /// "sooooo" is "so": three of a letter or more are one. Then its pairs are one as well, and the
     /// lexicon knows "cool" as "col", too.
     private mutating func shortenRuns() {
-        var run = 1
-        var isDrawn = false
-        for index in letters.indices.dropFirst() {
-            run = letters[index].base == letters[index - 1].base ? run + 1 : 1
-            isDrawn = isDrawn || run == 3
+        guard count > 2 else { return }
+        for index in 2..<count
+        where letters[index].base == letters[index - 1].base
+            && letters[index].base == letters[index - 2].base
+        {
+            return squeeze()
         }
-        if isDrawn { squeeze() }
     }
 
+    /// Makes one of every run of a letter.
     mutating func squeeze() {
         var kept = 0
-        for index in letters.indices {
-            if index > 0, letters[index].base == letters[kept - 1].base {
+        for index in 0..<count {
+            if kept > 0, letters[index].base == letters[kept - 1].base {
                 letters[kept - 1] = letters[kept - 1].with(letters[index])
             } else {
                 letters[kept] = letters[index]
                 kept += 1
             }
         }
-        letters.removeLast(letters.count - kept)
+        count = kept
     }
 
     /// "hahahaha" is "haha".
     private mutating func shortenLaughter() {
-        guard letters.count > 4 else { return }
-        for index in 2..<letters.count where letters[index].bits != letters[index - 2].bits {
-            return
-        }
-        letters.removeLast(letters.count - 4)
+        guard count > 4 else { return }
+        for index in 2..<count where letters[index].bits != letters[index - 2].bits { return }
+        count = 4
     }
 }

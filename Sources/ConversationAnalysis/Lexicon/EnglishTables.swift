@@ -2,14 +2,18 @@
 enum EnglishTables {
     static let grammar: [(Tags, String)] = questions + memories + answers
 
-    private static let questions: [(Tags, String)] = [
+    /// Enough of its commonest words to tell it from the other.
+    static let language: [(Tags, String)] = [
         (
             .english,
             """
             i, the, is, are, my, you, your, it, what, do, does, and, of, in, on, at, for, we, he, she,
             they, this, that, was, have, like, with, not, yes, no, can, why, how, who, where, when, a
             """
-        ),
+        )
+    ]
+
+    private static let questions: [(Tags, String)] = [
         (
             .opener,
             """

@@ -96,6 +96,9 @@ struct Tags: OptionSet {
     /// "do", "can": asks before any subject, not only before a pronoun.
     static let helper = bit(44)
 
+    /// A longer phrase may follow.
+    fileprivate static let continues = bit(63)
+
     static let verbs: Tags = [.fact, .event, .being, .wish]
     static let feelings: Tags = [.angry, .sad, .bored, .wonder, .joy, .delight]
 }
@@ -117,9 +120,8 @@ struct Lexicon: Sendable {
     private struct Slot {
         /// 0 where it is free.
         var key: UInt64 = 0
-        /// Empty for a mere prefix.
+        /// Nothing but `continues` for a mere prefix.
         var tags: Tags = []
-        var isPrefix = false
     }
 
     private var slots: [Slot]
@@ -128,9 +130,10 @@ struct Lexicon: Sendable {
 
     private init(_ tables: [(Tags, String)], isPlain: Bool) {
         self.isPlain = isPlain
-        // Chosen: not half of it is used, so that most searches end at the first slot.
-        slots = [Slot](repeating: Slot(), count: 1 << 12)
-        mask = slots.count - 1
+        // Less than half of it is used, so that most searches end at the first slot.
+        let bytes = tables.reduce(0) { $0 + $1.1.utf8.count }
+        mask = max(256, bytes / 2).nextPowerOfTwo - 1
+        slots = [Slot](repeating: Slot(), count: mask + 1)
         var squeezed: [([UInt64], Tags)] = []
         for (tags, phrases) in tables {
             for phrase in phrases.split(whereSeparator: { $0 == "," || $0 == "\n" }) {
@@ -146,7 +149,7 @@ struct Lexicon: Sendable {
     private static func word(_ text: Substring, isSqueezed: Bool = false) -> Word {
         var builder = WordBuilder()
         for scalar in text.unicodeScalars {
-            if let letter = Letter(scalar) {
+            if let letter = Letter(scalar, in: Letter.table) {
                 builder.add(letter)
             } else if scalar != "'" && scalar != "=" {
                 let hash = Word.combine(Word.start, UInt64(scalar.value))
@@ -164,7 +167,7 @@ struct Lexicon: Sendable {
             let place = place(of: key)
             slots[place].key = key
             if index < words.count - 1 {
-                slots[place].isPrefix = true
+                slots[place].tags.formUnion(.continues)
             } else {
                 slots[place].tags.formUnion(tags)
             }
@@ -204,18 +207,24 @@ struct Lexicon: Sendable {
             key = Self.next(key, hash(of: words[index]))
             let slot = slots[place(of: key)]
             if slot.key == 0 { break }
-            if !slot.tags.isEmpty { match = (index - first + 1, slot.tags) }
-            if !slot.isPrefix { break }
+            if slot.tags != .continues { match = (index - first + 1, slot.tags) }
+            if !slot.tags.contains(.continues) { break }
         }
         return match
     }
 }
 
 extension Lexicon.Pair {
+    /// What shows which of the two it is.
+    static let languages = Self(EnglishTables.language + VietnameseTables.language)
     /// What shows how a sentence of the child's is built.
     static let grammar = Self(EnglishTables.grammar + VietnameseTables.grammar)
     /// What shows its mood.
     static let feelings = Self(EnglishTables.feelings + VietnameseTables.feelings)
     /// What shows which kind of answer the robot wants.
     static let robot = Self(EnglishTables.robot + VietnameseTables.robot)
+}
+
+extension Int {
+    fileprivate var nextPowerOfTwo: Int { 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
 }

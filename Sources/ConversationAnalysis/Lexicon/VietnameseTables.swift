@@ -3,7 +3,8 @@
 enum VietnameseTables {
     static let grammar: [(Tags, String)] = questions + memories + answers
 
-    private static let questions: [(Tags, String)] = [
+    /// Enough of its commonest words to tell it from the other.
+    static let language: [(Tags, String)] = [
         (
             .vietnamese,
             """
@@ -12,7 +13,10 @@ enum VietnameseTables {
             quá, rồi, chưa, thiệt, vậy, hả, sao, ai, kiến, nhiêu, đâu, bik, ạ, dạ, vâng, nhỉ, tên, hai, con,
             em, chán, chơi, học, mình, ừ, thôi, muốn, ở
             """
-        ),
+        )
+    ]
+
+    private static let questions: [(Tags, String)] = [
         (
             .asking,
             """
