@@ -59,6 +59,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "ConversationAnalysis",
+            dependencies: ["FriendshipScoring"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "WorkerRuntime",
             dependencies: [
                 "Failpoints", "Metering",
@@ -159,6 +164,12 @@ let package = Package(
             name: "FriendshipScoringTests",
             dependencies: ["FriendshipScoring"],
             resources: [.copy("golden")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ConversationAnalysisTests",
+            dependencies: ["ConversationAnalysis", "FriendshipScoring", "TestSupport"],
+            resources: [.copy("labelled")],
             swiftSettings: strict
         ),
         .target(
