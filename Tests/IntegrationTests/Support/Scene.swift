@@ -235,8 +235,13 @@ final class Scene {
 
     // MARK: Programs
 
-    func amity(_ arguments: [String], input: String = "") throws -> Command.Result {
-        try Command.run(Command.amity, arguments, environment: variables, input: input)
+    func amity(
+        _ arguments: [String],
+        _ extra: [String: String] = [:],
+        input: String = ""
+    ) throws -> Command.Result {
+        let environment = variables.merging(extra) { _, new in new }
+        return try Command.run(Command.amity, arguments, environment: environment, input: input)
     }
 
     /// Starts the daemon as a process of its own; it is gone with the test at the latest.
