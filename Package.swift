@@ -157,7 +157,10 @@ let package = Package(
         ),
         .testTarget(
             name: "AmityTests",
-            dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
+            dependencies: [
+                "AMQP", "Amity", "AnalysisServices", "FriendshipScoring", "Postgres",
+                "WorkerRuntime",
+            ],
             swiftSettings: strict
         ),
         .testTarget(

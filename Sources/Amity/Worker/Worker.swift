@@ -24,6 +24,7 @@ package final class Worker: Service {
     }
 
     package func run() async throws {
+        if analyser.isPaid { DescriptorLimit.raise(logger: logger) }
         let drain = DrainSignal()
         let readiness = Readiness(logger: logger)
         let process = ProcessInfo.processInfo
