@@ -226,7 +226,8 @@ let package = Package(
         .testTarget(
             name: "AmityTests",
             dependencies: [
-                "AMQP", "Amity", "FriendshipScoring", "Metering", "Postgres", "WorkerRuntime",
+                "AMQP", "Amity", "AnalysisServices", "FriendshipScoring", "Metering", "Postgres",
+                "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict

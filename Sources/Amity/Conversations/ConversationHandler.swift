@@ -15,8 +15,7 @@ import WorkerRuntime
 package struct ConversationHandler: Handler {
     private let largestBatch: Int
     private let store: ConversationStore
-    private let analyser: any Analyser
-    private let weights: ScoreWeights
+    private let judge: ConversationJudge
     private let taskTimeout: Duration
     private let outage: DatabaseOutage
     private let holdLimit: Duration
@@ -42,8 +41,7 @@ package struct ConversationHandler: Handler {
         logger: Logger
     ) {
         self.store = store
-        self.analyser = analyser
-        self.weights = weights
+        judge = ConversationJudge(analyser: analyser, weights: weights)
         largestBatch = batchLimit
         self.taskTimeout = taskTimeout
         self.holdLimit = holdLimit
@@ -53,7 +51,7 @@ package struct ConversationHandler: Handler {
         self.logger = logger
     }
 
-    package var batchLimit: Int { analyser.batchLimit(largestBatch) }
+    package var batchLimit: Int { judge.analyser.batchLimit(largestBatch) }
 
     package func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
         let decoded = deliveries.map { delivery in
@@ -192,21 +190,14 @@ package struct ConversationHandler: Handler {
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
         // Decided once: what is asked under the locks must not wait.
-        let isImmediate = analyser.isImmediate
+        let isImmediate = judge.analyser.isImmediate
         var ids = ids
         if !isImmediate { ids = try analyse(ids, &run, on: slot) }
         if ids.isEmpty { return }
         let fates = try store.settle(ids, readsLogs: isImmediate, on: slot) {
             [self, verdicts = run.verdicts] event, paid in
             Failpoint.loaded.hit()
-            if let verdict = verdicts[event.id] { return verdict }
-            if !isImmediate { return nil }
-            switch read(event, paid) {
-            case .success(let conversation):
-                let answer = analyser.analyse([conversation], until: nil)[0]
-                return verdict(on: conversation, answer.conclusion)
-            case .failure(let failure): return .failed(failure, mayPass: false)
-            }
+            return verdicts[event.id] ?? (isImmediate ? judge.judge(event, paid) : nil)
         }
         counts.foundDuplicates(fates.values.count { $0 == .settled })
         for (id, fate) in fates {
@@ -226,7 +217,7 @@ package struct ConversationHandler: Handler {
         }
     }
 
-    /// Analyses what it has not analysed yet, with no transaction open and no session held.
+    /// Judges what it has not judged yet, with no transaction open and no session held.
     ///
     /// - Returns: those of them that it was not interrupted at.
     private func analyse(
@@ -234,71 +225,20 @@ package struct ConversationHandler: Handler {
         _ run: inout Run,
         on slot: ThreadPool.Slot
     ) throws(PostgresError) -> [ExactText] {
-        var asked: [(event: ConversationEvent, conversation: FinishedConversation)] = []
-        for (event, paid) in try store.load(ids, on: slot)
-        where !event.isSettled && run.verdicts[event.id] == nil {
-            switch read(event, paid) {
-            case .success(let conversation): asked.append((event, conversation))
-            case .failure(let failure):
-                run.verdicts[event.id] = .failed(failure, mayPass: false)
-            }
-        }
+        var open = try store.load(ids, on: slot)
+        open.removeAll { $0.event.isSettled || run.verdicts[$0.event.id] != nil }
         var interrupted: Set<ExactText> = []
-        if !asked.isEmpty {
-            let answers = analyser.analyse(asked.map(\.conversation), until: run.limit)
-            for ((event, conversation), answer) in zip(asked, answers) {
-                if answer.paid != conversation.paid {
-                    run.unkept[event.conversationID] = answer.paid
-                }
-                let verdict = verdict(on: conversation, answer.conclusion)
-                run.verdicts[event.id] = verdict
-                if verdict == nil { interrupted.insert(event.conversationID) }
-            }
+        for judgement in judge.judge(open, until: run.limit) {
+            let event = judgement.event
+            run.verdicts[event.id] = judgement.verdict
+            if judgement.verdict == nil { interrupted.insert(event.conversationID) }
+            if let paid = judgement.paid { run.unkept[event.conversationID] = paid }
         }
         if !run.unkept.isEmpty {
             try store.keep(run.unkept, on: slot)
             run.unkept = [:]
         }
         return ids.filter { !interrupted.contains($0) }
-    }
-
-    private func read(
-        _ event: ConversationEvent,
-        _ paid: PaidAnalysis
-    ) -> Result<FinishedConversation, Failure> {
-        Failpoint.scores(event.conversationID.text)
-        do throws(ConversationLogError) {
-            return .success(
-                FinishedConversation(
-                    conversationID: event.conversationID.text,
-                    userID: event.userID.text,
-                    botType: event.botType,
-                    log: try ConversationLog(json: event.logJSON ?? Data()),
-                    paid: paid
-                )
-            )
-        } catch {
-            return .failure(Failure(code: "INVALID_LOG", reason: error.description))
-        }
-    }
-
-    /// nil where there is none, because the analysis was interrupted.
-    private func verdict(
-        on conversation: FinishedConversation,
-        _ conclusion: AnalysisAnswer.Conclusion
-    ) -> Verdict? {
-        switch conclusion {
-        case .interrupted: return nil
-        case .unavailable(let failure): return .failed(failure, mayPass: true)
-        case .found(let found):
-            let score = ConversationScore(
-                of: conversation.log,
-                analysis: found.analysis,
-                weights: weights
-            )
-            if !score.change.isFinite { return .failed(.invalidScore, mayPass: false) }
-            return .scored(ScoredConversation(score: score, sources: found.sources))
-        }
     }
 
     /// The outcome of one conversation that the database refuses.

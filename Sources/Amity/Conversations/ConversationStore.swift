@@ -4,12 +4,6 @@ import FriendshipScoring
 import Postgres
 import WorkerRuntime
 
-/// What is to become of a conversation that still counts.
-enum Verdict: Sendable {
-    case scored(ScoredConversation)
-    case failed(Failure, mayPass: Bool)
-}
-
 /// What the transaction found out about a conversation.
 enum EventFate: Sendable, Equatable {
     /// It counted now.

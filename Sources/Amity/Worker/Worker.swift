@@ -43,6 +43,7 @@ package final class Worker: Service {
     }
 
     package func run() async throws {
+        if analyser.isPaid { DescriptorLimit.raise(logger: logger) }
         let drain = DrainSignal()
         let counts = WorkerCounts()
         let host = ProcessInfo.processInfo
