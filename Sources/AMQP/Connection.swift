@@ -185,7 +185,11 @@ extension Connection {
         try checkReply("set the prefetch count")
     }
 
-    func consume(from queue: String, tag: String) throws(AMQPError) {
+    func consume(
+        from queue: String,
+        tag: String,
+        arguments: [(String, HeaderValue)] = []
+    ) throws(AMQPError) {
         begin()
         defer { end() }
         var arena = Arena()
@@ -197,7 +201,7 @@ extension Connection {
             0,
             0,
             0,
-            amqp_table_t()
+            arena.table(arguments.map { ($0, .scalar($1)) })
         )
         try checkReply("consume from queue \(queue)")
     }
@@ -226,6 +230,19 @@ extension Connection {
         passive: Bool,
         arguments: [(String, HeaderValue)] = []
     ) throws(AMQPError) -> Int {
+        try declare(name, passive: passive, arguments: arguments).ready
+    }
+
+    /// Looks at a queue without touching it; 404 when there is none.
+    func depth(of queue: String) throws(AMQPError) -> QueueDepth {
+        try declare(queue, passive: true, arguments: [])
+    }
+
+    private func declare(
+        _ name: String,
+        passive: Bool,
+        arguments: [(String, HeaderValue)]
+    ) throws(AMQPError) -> QueueDepth {
         begin()
         defer { end() }
         var arena = Arena()
@@ -239,9 +256,14 @@ extension Connection {
             0,
             arena.table(arguments.map { ($0, .scalar($1)) })
         )
-        let ready = ok.map { Int($0.pointee.message_count) }
+        let depth = ok.map {
+            QueueDepth(
+                ready: Int($0.pointee.message_count),
+                consumers: Int($0.pointee.consumer_count)
+            )
+        }
         try checkReply("declare queue \(name)")
-        return ready ?? 0
+        return depth ?? QueueDepth(ready: 0, consumers: 0)
     }
 
     func declareDirectExchange(_ name: String, passive: Bool) throws(AMQPError) {
@@ -355,6 +377,13 @@ extension Connection {
 // MARK: - Receiving
 
 extension Connection {
+    /// What the broker says of itself; nil where it does not.
+    func brokerProperty(_ name: String) -> String? {
+        amqp_get_server_properties(handle).flatMap {
+            [String: HeaderValue]($0.pointee)[name]?.shown
+        }
+    }
+
     /// The socket to poll. Only meaningful once `nextFrame` has answered nil.
     var descriptor: Int32 { amqp_get_sockfd(handle) }
 

@@ -11,7 +11,8 @@ struct AmityCommand: AsyncParsableCommand {
         abstract: "Scores finished conversations from a RabbitMQ queue into PostgreSQL.",
         version: amityVersion,
         subcommands: [
-            WorkerCommand.self, Migrate.self, Publish.self, DeadLetters.self, ShowSettings.self,
+            WorkerCommand.self, Migrate.self, Publish.self, DeadLetters.self, DoctorCommand.self,
+            ShowSettings.self,
             BenchCommand.self, TuneCommand.self, BenchWorker.self,
         ]
     )

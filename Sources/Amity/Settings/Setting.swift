@@ -58,7 +58,8 @@ extension Setting {
     }
 
     /// Every setting there is. Names that the Python worker has are its own.
-    package static let all: [Setting] = broker + security + database + work + score + output
+    package static let all: [Setting] =
+        broker + security + database + work + score + monitoring + output
 
     private static let broker: [Setting] = [
         .init(
@@ -105,6 +106,14 @@ extension Setting {
             default: "15",
             "AMQP heartbeat; a dead link is noticed within two"
         ),
+    ]
+
+    private static let monitoring: [Setting] = [
+        .init(
+            "RABBITMQ_MANAGEMENT_URL",
+            .secret,
+            "http://user:password@host:15672, for what AMQP cannot tell; not needed for anything"
+        )
     ]
 
     private static let security: [Setting] = [

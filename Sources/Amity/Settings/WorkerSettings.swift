@@ -21,6 +21,8 @@ package struct WorkerSettings: Sendable {
     package var maxCrashes: Int
     package var messageMaxBytes: Int
     package var taskTimeout: Duration
+    /// As the broker's is said to be.
+    package var consumerTimeout: Duration
     /// How long messages are held while the database is away, before they go back to the queue.
     package var holdLimit: Duration
     package var stallTimeout: Duration
@@ -30,6 +32,8 @@ package struct WorkerSettings: Sendable {
     package var deadLetterRetentionDays: Int
     package var drainTimeout: Duration
     package var weights: ScoreWeights
+    /// nil where there is none.
+    package var management: ManagementEndpoint?
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
 
@@ -38,6 +42,16 @@ package struct WorkerSettings: Sendable {
         var mistakes = values.mistakes
         let endpoint = Endpoint(values, &mistakes)
         let database = Self.database(values, &mistakes)
+        management = values.text("RABBITMQ_MANAGEMENT_URL").flatMap(ManagementEndpoint.init)
+        if management == nil, values.text("RABBITMQ_MANAGEMENT_URL") != nil {
+            mistakes.append(
+                """
+                RABBITMQ_MANAGEMENT_URL: its value is not accepted; use \
+                http://user:password@host:15672 (or https), with special characters \
+                percent-encoded
+                """
+            )
+        }
         let taskTimeout = values.integer("TASK_TIMEOUT_SECONDS")
         let consumerTimeout = values.integer("CONSUMER_TIMEOUT_SECONDS")
         if taskTimeout >= consumerTimeout {
@@ -76,6 +90,7 @@ package struct WorkerSettings: Sendable {
         maxCrashes = values.integer("QUARANTINE_AFTER_CRASHES")
         messageMaxBytes = values.integer("MESSAGE_MAX_BYTES")
         self.taskTimeout = .seconds(taskTimeout)
+        self.consumerTimeout = .seconds(consumerTimeout)
         holdLimit = .seconds(consumerTimeout) / 2
         sweepAfter = .seconds(values.integer("SWEEP_AFTER_SECONDS"))
         deadLetterRetentionDays = values.integer("DEAD_LETTER_RETENTION_DAYS")
