@@ -187,7 +187,11 @@ extension Connection {
         try checkReply("set the prefetch count")
     }
 
-    func consume(from queue: String, tag: String) throws(AMQPError) {
+    func consume(
+        from queue: String,
+        tag: String,
+        arguments: [(String, HeaderValue)] = []
+    ) throws(AMQPError) {
         begin()
         defer { end() }
         var arena = Arena()
@@ -199,7 +203,7 @@ extension Connection {
             0,
             0,
             0,
-            amqp_table_t()
+            arena.table(arguments.map { ($0, .scalar($1)) })
         )
         try checkReply("consume from queue \(queue)")
     }
@@ -375,6 +379,13 @@ extension Connection {
 // MARK: - Receiving
 
 extension Connection {
+    /// What the broker says of itself; nil where it does not.
+    func brokerProperty(_ name: String) -> String? {
+        amqp_get_server_properties(handle).flatMap {
+            [String: HeaderValue]($0.pointee)[name]?.shown
+        }
+    }
+
     /// The socket to poll. Only meaningful once `nextFrame` has answered nil.
     var descriptor: Int32 { amqp_get_sockfd(handle) }
 

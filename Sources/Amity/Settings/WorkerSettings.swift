@@ -21,6 +21,8 @@ package struct WorkerSettings: Sendable {
     package var maxCrashes: Int
     package var messageMaxBytes: Int
     package var taskTimeout: Duration
+    /// As the broker's is said to be.
+    package var consumerTimeout: Duration
     /// How long messages are held while the database is away, before they go back to the queue.
     package var holdLimit: Duration
     package var stallTimeout: Duration
@@ -92,6 +94,7 @@ package struct WorkerSettings: Sendable {
         maxCrashes = values.integer("QUARANTINE_AFTER_CRASHES")
         messageMaxBytes = values.integer("MESSAGE_MAX_BYTES")
         self.taskTimeout = .seconds(taskTimeout)
+        self.consumerTimeout = .seconds(consumerTimeout)
         self.holdLimit = holdLimit
         sweepAfter = .seconds(values.integer("SWEEP_AFTER_SECONDS"))
         deadLetterRetentionDays = values.integer("DEAD_LETTER_RETENTION_DAYS")
