@@ -97,7 +97,9 @@ struct PrometheusRegistryTests {
             }
         }
         let text = registry.text()
-        for line in ["c_total 160000", "f_total 80000", "t_sum 320000", "t_count 160000", "m 160000"] {
+        for line in [
+            "c_total 160000", "f_total 80000", "t_sum 320000", "t_count 160000", "m 160000",
+        ] {
             #expect(text.contains("\n\(line)\n"), "\(line)")
         }
     }
