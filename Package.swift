@@ -75,8 +75,8 @@ let package = Package(
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "Failpoints", "FriendshipScoring", "JSONReading", "Postgres",
-                "WorkerRuntime",
+                "AMQP", "ConversationAnalysis", "Failpoints", "FriendshipScoring", "JSONReading",
+                "Postgres", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -165,7 +165,8 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
         .executableTarget(
             name: "amity-fuzz",
             dependencies: [
-                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "FriendshipScoring", "WorkerRuntime",
+                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "ConversationAnalysis",
+                "FriendshipScoring", "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
             swiftSettings: strict,

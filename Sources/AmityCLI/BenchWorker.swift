@@ -13,6 +13,6 @@ struct BenchWorker: AsyncParsableCommand {
     var analyserSeconds: Double
 
     func run() async throws {
-        try await runWorker(analyser: WaitingAnalyser(seconds: analyserSeconds))
+        try await runWorker { _ in WaitingAnalyser(seconds: analyserSeconds) }
     }
 }

@@ -10,16 +10,21 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: SettingsText.help
     )
 
-    func run() async throws { try await runWorker(analyser: NoAnalyser()) }
+    func run() async throws { try await runWorker { $0.analysis.analyser } }
 }
 
-func runWorker(analyser: any Analyser) async throws {
+/// - Parameter analyser: chosen when the settings are known.
+func runWorker(_ analyser: (WorkerSettings) -> any Analyser) async throws {
     let settings = try start()
     let logger = Logger(label: "amity")
     let group = ServiceGroupConfiguration(
         services: [
             .init(
-                service: Worker(settings: settings, analyser: analyser, logger: logger),
+                service: Worker(
+                    settings: settings,
+                    analyser: analyser(settings),
+                    logger: logger
+                ),
                 successTerminationBehavior: .gracefullyShutdownGroup
             )
         ],

@@ -40,6 +40,7 @@ struct SettingsTests {
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
+        #expect(settings.analysis == .builtIn)
         #expect(settings.database.keywords["password"] == nil)
     }
 

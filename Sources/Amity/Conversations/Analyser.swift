@@ -27,7 +27,7 @@ package struct FinishedConversation: Sendable {
     package var log: ConversationLog
 }
 
-/// Asks nobody: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is
+/// Looks for nothing: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is
 /// switched off.
 package struct NoAnalyser: Analyser {
     package let isImmediate = true

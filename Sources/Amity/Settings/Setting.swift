@@ -58,7 +58,8 @@ extension Setting {
     }
 
     /// Every setting there is. Names that the Python worker has are its own.
-    package static let all: [Setting] = broker + database + work + score + output
+    package static let all: [Setting] =
+        broker + database + work + analysis + score + output
 
     private static let broker: [Setting] = [
         .init(
@@ -225,6 +226,14 @@ extension Setting {
             default: "20",
             "time that running work is given to finish after SIGTERM"
         ),
+    ]
+
+    private static let analysis: [Setting] = [
+        .init(
+            "LLM_ANALYSIS_ENABLED",
+            .choice(["true", "false"]),
+            "false: nobody looks for questions, emotion and memories; default: the built-in analyser does"
+        )
     ]
 
     private static let points = -1_000_000.0...1_000_000.0

@@ -29,6 +29,7 @@ package struct WorkerSettings: Sendable {
     /// Zero for ever.
     package var deadLetterRetentionDays: Int
     package var drainTimeout: Duration
+    package var analysis: AnalyserChoice
     package var weights: ScoreWeights
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
@@ -38,6 +39,7 @@ package struct WorkerSettings: Sendable {
         var mistakes = values.mistakes
         let endpoint = Endpoint(values, &mistakes)
         let database = Self.database(values, &mistakes)
+        analysis = AnalyserChoice(values, &mistakes)
         let taskTimeout = values.integer("TASK_TIMEOUT_SECONDS")
         let consumerTimeout = values.integer("CONSUMER_TIMEOUT_SECONDS")
         if taskTimeout >= consumerTimeout {

@@ -138,6 +138,7 @@ package final class Worker: Service {
             metadata: [
                 "version": "\(amityVersion)", "queue": "\(settings.topology.names.main)",
                 "threads": .stringConvertible(settings.concurrency),
+                "analyser": "\(type(of: analyser))",
                 "is_automatic": .stringConvertible(settings.isConcurrencyAutomatic),
                 "batch_max": .stringConvertible(batchLimit),
                 "prefetch": .stringConvertible(prefetch),
