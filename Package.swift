@@ -108,9 +108,8 @@ let package = Package(
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "AnalysisServices", "Failpoints", "FriendshipScoring", "JSONReading",
-                "Metering", "Postgres",
-                "WorkerRuntime",
+                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints", "FriendshipScoring",
+                "JSONReading", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
@@ -256,7 +255,8 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
         .executableTarget(
             name: "amity-fuzz",
             dependencies: [
-                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "FriendshipScoring", "WorkerRuntime",
+                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "ConversationAnalysis",
+                "FriendshipScoring", "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
             swiftSettings: strict,

@@ -59,6 +59,8 @@ final class Scene {
             "DATABASE_URL": "postgresql://\(name)@127.0.0.1:\(address.port ?? 0)\(address.path)"
                 + "?options=-csearch_path%3D\(name)",
             "RETRY_BACKOFF_SECONDS": "1",
+            // Sums are held against counts of turns.
+            "LLM_ANALYSIS_ENABLED": "false",
             "LOG_LEVEL": "trace",
             // Many run at once; those that are asked something get a port of their own.
             "HTTP_PORT": "0",
