@@ -80,6 +80,8 @@ final class Stage {
             "RABBITMQ_QUEUE_NAME": name,
             "RABBITMQ_EXCHANGE_NAME": "\(name)_exchange",
             "DATABASE_URL": "\(servers.databaseURL)\(mark)options=-csearch_path%3D\(name)",
+            // The references analyse nothing either.
+            "LLM_ANALYSIS_ENABLED": "false",
             "LOG_LEVEL": "notice",
             "LOG_FORMAT": "json",
         ]
