@@ -59,11 +59,11 @@ package struct BrokerSight: Sendable {
     /// In the topology's order: the main queue, the dead letters, the delays. Empty where no node let us
     /// in.
     package var queues: [Queue] = []
-    package var exchange: Presence = .unknown("")
+    package var exchange: Presence?
     /// To consume from the main queue.
-    package var reading: Permission = .unknown("")
+    package var reading: Permission?
     /// To publish to queues by their names.
-    package var publishing: Permission = .unknown("")
+    package var publishing: Permission?
 
     package init() {}
 }
@@ -74,6 +74,7 @@ extension BrokerSight {
     package init(of endpoint: Endpoint, expecting topology: Topology) {
         for (attempt, address) in endpoint.addresses.enumerated() {
             var node = Node(address: address)
+            defer { nodes.append(node) }
             do throws(AMQPError) {
                 let connection = try Connection(
                     to: endpoint,
@@ -82,9 +83,10 @@ extension BrokerSight {
                 )
                 node.version = connection.brokerProperty("version")
                 if queues.isEmpty { try look(through: connection, for: topology) }
+                // A broker that takes nothing would not answer a goodbye either, for ten seconds.
+                if case .unknown = publishing { continue }
                 try connection.close()
             } catch { node.failure = error }
-            nodes.append(node)
         }
     }
 

@@ -84,7 +84,7 @@ struct Connection: ~Copyable {
             throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
         }
         let handshake = try security.map { security throws(AMQPError) in
-            try prepare(socket, security, with: address)
+            try Handshake(through: socket, as: security, with: address)
         }
         defer { handshake?.end() }
         var failure = AMQPError.unresolved(host: address.host, reason: "it has no address")
@@ -95,21 +95,6 @@ struct Connection: ~Copyable {
             failure = .failure(status, during: "connect to \(address)", handshake)
         }
         throw failure
-    }
-
-    private static func prepare(
-        _ socket: OpaquePointer,
-        _ security: TransportSecurity,
-        with address: Endpoint.Address
-    ) throws(AMQPError) -> Handshake {
-        // It would look for the numeric address; the handshake looks for the name.
-        amqp_ssl_socket_set_verify_hostname(socket, 0)
-        let context = OpaquePointer(amqp_ssl_socket_get_context(socket)!)
-        do throws(TLSFailure) {
-            return try Handshake(on: context, as: security, with: address.host)
-        } catch {
-            throw .insecure(error, during: "connect to \(address)")
-        }
     }
 
     private static func logIn(

@@ -1,4 +1,5 @@
 import COpenSSL
+import CRabbitMQ
 
 /// What the library leaves out of a handshake: whom we mean.
 ///
@@ -12,8 +13,24 @@ final class Handshake {
     /// What was wrong with the broker's certificate.
     private(set) var refusal: TLSFailure?
 
-    /// - Parameter context: of the library's socket, before it opens.
-    init(
+    /// - Parameter socket: the library's, for TLS, before it opens.
+    convenience init(
+        through socket: OpaquePointer,
+        as security: TransportSecurity,
+        with address: Endpoint.Address
+    ) throws(AMQPError) {
+        // It would look for the numeric address.
+        amqp_ssl_socket_set_verify_hostname(socket, 0)
+        do throws(TLSFailure) {
+            try self.init(
+                on: OpaquePointer(amqp_ssl_socket_get_context(socket)!),
+                as: security,
+                with: address.host
+            )
+        } catch { throw .insecure(error, during: "connect to \(address)") }
+    }
+
+    private init(
         on context: OpaquePointer,
         as security: TransportSecurity,
         with host: String

@@ -81,9 +81,9 @@ struct BrokerPermissionsCheck: Check {
         return found.isEmpty ? [.ok("\(user) may consume and publish", by: .amqp)] : found
     }
 
-    private func judge(_ permission: BrokerSight.Permission, lack: String) -> [Finding] {
+    private func judge(_ permission: BrokerSight.Permission?, lack: String) -> [Finding] {
         switch permission {
-        case .granted, .unknown(""): []
+        case .granted, nil: []
         case .refused: [.error(lack, by: .amqp)]
         case .unknown(let reason):
             [.note("whether messages can be published cannot be told: \(reason)", by: .amqp)]

@@ -47,13 +47,18 @@ enum DoctorSQL {
         ORDER BY wanted.name, own.relname
         """
 
+    /// Whose sessions are ours: `application_name` may be set in DATABASE_URL.
+    private static let isOurs = """
+        (application_name LIKE 'amity%' OR application_name = current_setting('application_name'))
+        """
+
     /// Our own sessions count as ours only where they can be seen: those of the same role.
     static let room = """
         SELECT current_setting('max_connections')::int,
                current_setting('superuser_reserved_connections')::int
                    + coalesce(current_setting('reserved_connections', true)::int, 0),
                (SELECT sum(numbackends) FROM pg_stat_database)
-                   - (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'amity%'),
+                   - (SELECT count(*) FROM pg_stat_activity WHERE \(isOurs)),
                (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),
                (SELECT datconnlimit FROM pg_database WHERE datname = current_database())
         """
@@ -63,8 +68,7 @@ enum DoctorSQL {
         SELECT DISTINCT coalesce(nullif(application_name, ''), 'a client without a name')
                || ' as ' || usename
         FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name NOT LIKE 'amity%'
-          AND pid <> pg_backend_pid()
+        WHERE datname = current_database() AND NOT \(isOurs)
           AND query ~* '(update|insert\\s+into)\\s+("?\\w+"?\\.)?"?friendship_status'
         """
 

@@ -41,7 +41,7 @@ struct TopologyCheck: Check {
             ]
         case .unknown(let reason):
             return [.warning("exchange \(topology.exchange) cannot be used: \(reason)", by: .amqp)]
-        case .exists:
+        case .exists, nil:
             guard case .seen(let report) = seen.management, report.isBound == false else {
                 return []
             }

@@ -251,6 +251,20 @@ final class Scene {
         return try Command.run(Command.amity, arguments, environment: environment, input: input)
     }
 
+    /// The same for a process that may open so many files.
+    func amity(
+        _ arguments: [String],
+        _ extra: [String: String],
+        openFiles: Int
+    ) throws -> Command.Result {
+        try Command.run(
+            URL(fileURLWithPath: "/usr/bin/env"),
+            ["bash", "-c", "ulimit -n \(openFiles) && exec \"$@\"", "amity", Command.amity.path]
+                + arguments,
+            environment: variables.merging(extra) { _, new in new }
+        )
+    }
+
     /// For commands of the owner's.
     func asOwner() throws -> [String: String] {
         let url = try #require(Servers.environment["DATABASE_URL"])
