@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Dependencies point one way, from the command line down to the two C libraries. A target sees
+// Dependencies point one way, from the command line down to the C libraries. A target sees
 // only what its room may touch: what scores cannot open a socket, what talks AMQP cannot see SQL.
 
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
@@ -32,6 +32,11 @@ let package = Package(
             providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]
         ),
         .systemLibrary(
+            name: "COpenSSL",
+            pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]
+        ),
+        .systemLibrary(
             name: "CPostgres",
             pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
@@ -54,6 +59,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "ConversationAnalysis",
+            dependencies: ["FriendshipScoring"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "WorkerRuntime",
             dependencies: [
                 "Failpoints", "Metering",
@@ -67,7 +77,7 @@ let package = Package(
         .target(
             name: "AMQP",
             dependencies: [
-                "CRabbitMQ", "Failpoints", "Metering", "WorkerRuntime",
+                "COpenSSL", "CRabbitMQ", "Failpoints", "Metering", "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -84,10 +94,22 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "AnalysisServices",
+            dependencies: [
+                "FriendshipScoring", "WorkerRuntime",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "Failpoints", "FriendshipScoring", "JSONReading", "Metering", "Postgres",
-                "WorkerRuntime",
+                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints", "FriendshipScoring",
+                "JSONReading", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
@@ -143,12 +165,36 @@ let package = Package(
             resources: [.copy("golden")],
             swiftSettings: strict
         ),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "ConversationAnalysisTests",
+            dependencies: ["ConversationAnalysis", "FriendshipScoring", "TestSupport"],
+            resources: [.copy("labelled")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
                 "PrometheusMetrics", "TestSupport", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AnalysisServicesTests",
+            dependencies: [
+                "AnalysisServices", "FriendshipScoring", "TestSupport", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -179,7 +225,8 @@ let package = Package(
         .testTarget(
             name: "AmityTests",
             dependencies: [
-                "AMQP", "Amity", "FriendshipScoring", "Metering", "Postgres", "WorkerRuntime",
+                "AMQP", "Amity", "AnalysisServices", "FriendshipScoring", "Metering", "Postgres",
+                "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict
@@ -208,7 +255,8 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
         .executableTarget(
             name: "amity-fuzz",
             dependencies: [
-                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "FriendshipScoring", "WorkerRuntime",
+                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "ConversationAnalysis",
+                "FriendshipScoring", "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
             swiftSettings: strict,

@@ -14,12 +14,14 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: SettingsText.help
     )
 
-    func run() async throws { try await runWorker(analyser: NoAnalyser()) }
+    func run() async throws { try await runWorker() }
 }
 
-func runWorker(analyser: any Analyser) async throws {
+/// - Parameter standIn: in the place of the analyser that the settings ask for.
+func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
     let settings = try start()
     let logger = Logger(label: "amity")
+    let analyser = standIn ?? settings.analysis.analyser(logger: logger)
     // Without a server nobody asks, and nothing is kept.
     let registry = settings.http.map { _ in PrometheusRegistry(describing: Metric.all) }
     if let registry { MetricsSystem.bootstrap(registry) }

@@ -17,8 +17,6 @@ struct ConnectionLimits: Sendable {
     var idle = TimeAmount.seconds(10)
     /// From a head until its body is read and its answer taken.
     var exchange = TimeAmount.seconds(15)
-    /// What is left of all that once the server stops.
-    var farewell = TimeAmount.seconds(1)
 }
 
 extension HTTPServerBuilder {
@@ -58,7 +56,7 @@ private struct LimitedChannel: ServerChildChannel {
             let bytes = try pipeline.handler(type: RequestBytes.self)
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(
-                ExchangeTime(bytes: bytes, limits: limits),
+                ExchangeTime(limit: limits.exchange, bytes: bytes),
                 position: .after(decoder)
             )
             return value
@@ -99,16 +97,16 @@ private final class ExchangeTime: ChannelDuplexHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
+    private let limit: TimeAmount
     private let bytes: RequestBytes
-    private let limits: ConnectionLimits
     private var isReading = false
-    /// Requests whose answer has not been taken.
+    /// Requests whose answer has not been taken; fewer than none after the answer to what is no request.
     private var unanswered = 0
     private var deadline: Scheduled<Void>?
 
-    init(bytes: RequestBytes, limits: ConnectionLimits) {
+    init(limit: TimeAmount, bytes: RequestBytes) {
+        self.limit = limit
         self.bytes = bytes
-        self.limits = limits
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -116,7 +114,7 @@ private final class ExchangeTime: ChannelDuplexHandler {
         case .head:
             isReading = true
             unanswered += 1
-            if deadline == nil { arm(context, limits.exchange) }
+            if deadline == nil { arm(context) }
         case .body: break
         case .end:
             isReading = false
@@ -140,16 +138,10 @@ private final class ExchangeTime: ChannelDuplexHandler {
         taken.futureResult.whenSuccess {
             let (handler, context) = bound.value
             handler.unanswered -= 1
-            if handler.unanswered > 0 { handler.arm(context, handler.limits.exchange) }
+            if handler.unanswered > 0 { handler.arm(context) }
             handler.disarmIfQuiet()
         }
         context.write(data, promise: taken)
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // Nobody who dawdles keeps the process from its end.
-        if event is ChannelShouldQuiesceEvent { arm(context, limits.farewell) }
-        context.fireUserInboundEventTriggered(event)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -157,14 +149,14 @@ private final class ExchangeTime: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
-    private func arm(_ context: ChannelHandlerContext, _ time: TimeAmount) {
+    private func arm(_ context: ChannelHandlerContext) {
         deadline?.cancel()
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        deadline = context.eventLoop.scheduleTask(in: time) { bound.value.close(promise: nil) }
+        deadline = context.eventLoop.scheduleTask(in: limit) { bound.value.close(promise: nil) }
     }
 
     private func disarmIfQuiet() {
-        guard !isReading, unanswered == 0 else { return }
+        guard !isReading, unanswered <= 0 else { return }
         deadline?.cancel()
         deadline = nil
     }

@@ -155,6 +155,7 @@ struct Pgbench {
         \(text(of: SQL.updateUsers, ["users", "scores", "user_levels"]))
         \(text(of: SQL.updateEvents, [
             "events", "changes", "levels", "turns", "emotions", "zeros", "zeros", "owners",
+            "sources", "zeros",
         ]))
         COMMIT;
 

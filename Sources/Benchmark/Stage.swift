@@ -80,6 +80,8 @@ final class Stage {
             "RABBITMQ_QUEUE_NAME": name,
             "RABBITMQ_EXCHANGE_NAME": "\(name)_exchange",
             "DATABASE_URL": "\(servers.databaseURL)\(mark)options=-csearch_path%3D\(name)",
+            // The references analyse nothing either.
+            "LLM_ANALYSIS_ENABLED": "false",
             "LOG_LEVEL": "notice",
             "LOG_FORMAT": "json",
         ]
@@ -232,6 +234,8 @@ extension Stage {
             array_fill(10, ARRAY[count(*)::int])::text AS turns,
             array_fill('neutral'::text, ARRAY[count(*)::int])::text AS emotions,
             array_fill(0, ARRAY[count(*)::int])::text AS zeros,
+            array_fill('{"questions": "zeros", "emotion": "zeros", "memories": "zeros"}'::text,
+                ARRAY[count(*)::int])::text AS sources,
             array_agg(user_id)::text AS owners, array_agg(DISTINCT user_id)::text AS users,
             array_fill(10.0, ARRAY[count(DISTINCT user_id)::int])::text AS scores,
             array_fill('PHASE1_STRANGER'::text, ARRAY[count(DISTINCT user_id)::int])::text

@@ -82,6 +82,10 @@ package struct Session: ~Copyable {
 
     deinit { PQfinish(connection) }
 
+    /// The process that serves this session, as whoever answered at the start said: a pooler makes one up.
+    package var announcedProcess: Int { Int(PQbackendPID(connection)) }
+    package var isEncrypted: Bool { PQsslInUse(connection) == 1 }
+
     /// Sends all statements in one go, then reads all answers: one round trip.
     ///
     /// A failed statement makes the server skip the rest. If that leaves a transaction open it is

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import WorkerRuntime
 
 @testable import AmityHTTP
 
@@ -11,7 +12,6 @@ struct ConnectionLimitsTests {
         var limits = ConnectionLimits()
         limits.idle = .milliseconds(300)
         limits.exchange = .milliseconds(600)
-        limits.farewell = .milliseconds(100)
         return limits
     }
 
@@ -77,11 +77,12 @@ struct ConnectionLimitsTests {
     /// Fault: a path, or a header, that never ends is kept until the memory is gone.
     @Test(arguments: ["GET /", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
     func aHeadThatIsTooLargeIsCut(beginning: String) async throws {
-        try await ServerRig().run { (rig: ServerRig) throws in
+        try await ServerRig().run(limits: strict) { (rig: ServerRig) throws in
             let connection = try rig.connect()
             connection.send(beginning)
             let chunk = String(repeating: "x", count: 64 << 10)
             #expect(drip(chunk, on: connection, every: 0, most: 2000) < 2000)
+            #expect(connection.readToEnd().hasEnded)
             #expect(try rig.get("/metrics").status == 200)
         }
     }
@@ -122,42 +123,24 @@ struct ConnectionLimitsTests {
         }
     }
 
-    /// Fault: a deploy waits for somebody who never finishes their request.
+    /// Fault: a deploy waits for somebody who never finishes their request, or takes no answer.
     @Test func nobodyWhoDawdlesKeepsTheServerFromItsEnd() async throws {
         var limits = strict
         limits.idle = .seconds(60)
         limits.exchange = .seconds(60)
-        let open = try await ServerRig().keep(limits) { (rig: ServerRig) throws in
-            let connections = try (0..<3).map { _ in try rig.connect() }
-            connections[1].send("GET /metrics HT")
-            connections[2].send(
-                "POST /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n"
-            )
+        let text = String(repeating: "x", count: 8 << 20)
+        let (dawdlers, since) = (Locked<[RawConnection]>([]), Locked(ContinuousClock.now))
+        try await ServerRig().run(limits: limits, metrics: { text }) {
+            (rig: ServerRig) throws in
+            let three = try (0..<3).map { _ in try rig.connect() }
+            three[1].send("GET /metrics HT")
+            three[2].send("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             // All three are there once a later one has been answered.
-            _ = try rig.get("/health/live")
-            return connections
+            #expect(try rig.get("/health/live").status == 200)
+            dawdlers.withLock { $0 = three }
+            since.withLock { $0 = .now }
         }
-        #expect(open.duration < .seconds(20))
-    }
-}
-
-extension ServerRig {
-    /// - Returns: how long the server took to end while the connections that `body` made were open.
-    fileprivate func keep(
-        _ limits: ConnectionLimits,
-        _ body: @escaping @Sendable (ServerRig) throws -> [RawConnection]
-    ) async throws -> (connections: Kept, duration: Duration) {
-        let kept = Kept()
-        try await run(limits: limits) { (rig: ServerRig) throws in
-            kept.connections = try body(rig)
-            kept.since = .now
-        }
-        return (kept, kept.since.duration(to: .now))
-    }
-
-    /// Written by the test's thread before it ends, read after.
-    final class Kept: @unchecked Sendable {
-        var connections: [RawConnection] = []
-        var since = ContinuousClock.now
+        #expect(since.withLock { $0.duration(to: .now) } < .seconds(20))
+        #expect(dawdlers.withLock { $0.count } == 3)
     }
 }

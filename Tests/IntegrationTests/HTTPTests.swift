@@ -121,6 +121,23 @@ extension Integration {
             #expect(last >= sent.timeIntervalSince1970 - 1)
         }
 
+        /// Fault: copies that come together count as work, or as time to a commit that was not theirs.
+        @Test func copiesInOneBatchAreDuplicates() throws {
+            let scene = try Scene()
+            try scene.addConversation("c1")
+            try scene.publish(ids: "c1", "c1", "c1")
+            let worker = try scene.startWorker(
+                environment.merging(["MESSAGE_CONCURRENCY_PER_WORKER": "1"]) { $1 }
+            )
+            try worker.waitUntilConsuming()
+            try eventually("three messages are settled") {
+                try metric("amity_settlement_duration_seconds_count") == 3
+            }
+            #expect(try metric("amity_tasks_total{outcome=\"ok\"}") == 1)
+            #expect(try metric("amity_tasks_total{outcome=\"duplicate\"}") == 2)
+            #expect(try metric("amity_publish_to_commit_seconds_count") == 0)
+        }
+
         private static var now: String {
             Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         }

@@ -46,7 +46,9 @@ extension Integration {
                 SELECT attempt_count, friendship_score_change, new_friendship_level,
                     score_calculation_details = '{"total_turns": 1, "session_emotion": "neutral",
                         "user_initiated_questions": 0, "new_memories_count": 0,
-                        "total_exchange_score": 1}'::jsonb,
+                        "total_exchange_score": 1, "friendship_score_before": 499,
+                        "sources": {"questions": "zeros", "emotion": "zeros",
+                            "memories": "zeros"}}'::jsonb,
                     abs(extract(epoch FROM processed_at::timestamp
                         - (now() AT TIME ZONE 'UTC'))) < 120,
                     next_attempt_at = processed_at, error_code IS NULL AND error_details IS NULL

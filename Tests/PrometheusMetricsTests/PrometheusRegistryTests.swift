@@ -79,7 +79,7 @@ struct PrometheusRegistryTests {
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<8 {
                 group.addTask {
-                    for _ in 0..<5000 {
+                    for _ in 0..<20000 {
                         counter.increment()
                         cpu.increment(by: 0.5)
                         timer.recordNanoseconds(2_000_000_000)
@@ -97,7 +97,9 @@ struct PrometheusRegistryTests {
             }
         }
         let text = registry.text()
-        for line in ["c_total 40000", "f_total 20000", "t_sum 80000", "t_count 40000", "m 40000"] {
+        for line in [
+            "c_total 160000", "f_total 80000", "t_sum 320000", "t_count 160000", "m 160000",
+        ] {
             #expect(text.contains("\n\(line)\n"), "\(line)")
         }
     }

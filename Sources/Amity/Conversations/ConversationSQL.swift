@@ -120,6 +120,9 @@ package enum SQL {
         """
     )
 
+    /// The details' first five members are the contract's; the others are for whoever asks how the
+    /// score came about.
+    ///
     /// One element for each event. If one of them is settled, gone or another user's by now, although
     /// nobody but us scores what this user said, it divides by zero (22012): nothing of the batch happens.
     package static let updateEvents = Statement(
@@ -134,15 +137,16 @@ package enum SQL {
             score_calculation_details = jsonb_build_object(
                 'total_turns', new.turns, 'session_emotion', new.emotion,
                 'user_initiated_questions', new.questions, 'new_memories_count', new.memories,
-                'total_exchange_score', new.change),
+                'total_exchange_score', new.change,
+                'sources', new.sources::jsonb, 'friendship_score_before', new.before),
             processed_at = now(),
             next_attempt_at = now(),
             error_code = NULL,
             error_details = NULL,
             updated_at = now()
         FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::int[], $5::text[], $6::int[],
-                    $7::int[], $8::text[])
-            AS new (id, change, level, turns, emotion, questions, memories, user_id)
+                    $7::int[], $8::text[], $9::text[], $10::float8[])
+            AS new (id, change, level, turns, emotion, questions, memories, user_id, sources, before)
         WHERE stored.id = ANY ($1::bigint[]) AND stored.id = new.id
             AND stored.user_id = new.user_id AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
         RETURNING 1)

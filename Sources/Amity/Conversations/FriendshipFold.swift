@@ -48,7 +48,8 @@ struct FriendshipFold {
     private struct Applied {
         var id: Int
         var user: ExactText
-        var score: ConversationScore
+        var scored: ScoredConversation
+        var scoreBefore: Double
         var level: FriendshipLevel
     }
 
@@ -74,11 +75,12 @@ struct FriendshipFold {
 
     /// - Returns: the user's level after it; nil when the user is not among the locked.
     mutating func apply(
-        _ score: ConversationScore,
+        _ scored: ScoredConversation,
         to event: ConversationEvent
     ) -> FriendshipLevel? {
         guard var friendship = users[event.userID] else { return nil }
-        let levelBefore = friendship.level
+        let score = scored.score
+        let (scoreBefore, levelBefore) = (friendship.score, friendship.level)
         let level = friendship.apply(change: score.change)
         users[event.userID] = friendship
         touched.insert(event.userID)
@@ -89,7 +91,15 @@ struct FriendshipFold {
             topic.agents.insert(ExactText(event.botID))
             moved[key] = topic
         }
-        applied.append(Applied(id: event.id, user: event.userID, score: score, level: level))
+        applied.append(
+            Applied(
+                id: event.id,
+                user: event.userID,
+                scored: scored,
+                scoreBefore: scoreBefore,
+                level: level
+            )
+        )
         return level
     }
 
@@ -115,7 +125,7 @@ struct FriendshipFold {
 
     /// What writes the events.
     var eventUpdate: (Statement, [Parameter]) {
-        let scores = applied.map(\.score)
+        let scores = applied.map(\.scored.score)
         return (
             SQL.updateEvents,
             [
@@ -125,6 +135,8 @@ struct FriendshipFold {
                 .integerArray(scores.map(\.userInitiatedQuestions)),
                 .integerArray(scores.map(\.newMemoriesCount)),
                 .textArray(applied.map(\.user.text)),
+                .textArray(applied.map(\.scored.sources.json)),
+                .doubleArray(applied.map(\.scoreBefore)),
             ]
         )
     }

@@ -63,14 +63,39 @@ enum Schema {
             ]
         ),
         monitoring,
+        Step(
+            name: "analyses",
+            statements: [
+                // What services were paid for, until its conversation is settled. No text of anybody's.
+                Statement(
+                    "create_amity_analyses",
+                    """
+                    CREATE TABLE amity_analyses (
+                        conversation_id text PRIMARY KEY,
+                        questions integer,
+                        emotion text,
+                        model text,
+                        memories integer,
+                        created_at timestamptz NOT NULL DEFAULT now()
+                    )
+                    """
+                )
+            ]
+        ),
     ]
+
+    /// The tables that the steps make.
+    static let ownTables = steps.flatMap(\.statements).compactMap { statement in
+        statement.sql.firstMatch(of: /CREATE (?:UNLOGGED )?TABLE (\w+)/).map { String($0.1) }
+    }
 
     static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]
 
     private static let conversationEvents = Table(
         name: "conversation_events",
         columns: [
-            "id", "conversation_id", "user_id", "bot_id", "agent_tag", "conversation_log", "status",
+            "id", "conversation_id", "user_id", "bot_type", "bot_id", "agent_tag",
+            "conversation_log", "status", "created_at",
             "attempt_count", "next_attempt_at", "processed_at", "error_code", "error_details",
             "friendship_score_change", "new_friendship_level", "score_calculation_details",
             "updated_at",

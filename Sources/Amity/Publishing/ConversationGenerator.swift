@@ -89,6 +89,9 @@ package struct ConversationGenerator {
                 talk.append((false, language.child[random.below(language.child.count)]))
             }
         }
+        if exchanges == nil, random.below(2) == 0 {
+            talk.append((false, Phrases.verdicts[random.below(Phrases.verdicts.count)]))
+        }
         return talk
     }
 

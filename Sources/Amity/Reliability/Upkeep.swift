@@ -81,6 +81,7 @@ final class Upkeep: Sendable {
             if answers, nextExpiry <= .now {
                 nextExpiry = .now + .seconds(3600)
                 crashes.forgetThePast()
+                expireAnalyses()
                 if settings.deadLetterRetentionDays > 0 { expireDeadLetters() }
             }
         }
@@ -113,6 +114,14 @@ final class Upkeep: Sendable {
             }
         } catch {
             logger.warning("sweep.failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func expireAnalyses() {
+        do {
+            try store.expireAnalyses()
+        } catch {
+            logger.warning("analyses.not-expired", metadata: ["error": "\(error)"])
         }
     }
 

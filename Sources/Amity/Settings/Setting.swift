@@ -59,13 +59,13 @@ extension Setting {
 
     /// Every setting there is. Names that the Python worker has are its own.
     package static let all: [Setting] =
-        broker + database + work + score + http + monitoring + output
+        broker + security + database + work + analysis + score + http + monitoring + output
 
     private static let broker: [Setting] = [
         .init(
             "RABBITMQ_URL",
             .secret,
-            "amqp://user:password@host:port/vhost, several with commas between; wins over the parts"
+            "amqp://user:password@host:port/vhost, or amqps:// for TLS, several with commas between; wins over the parts"
         ),
         .init(
             "RABBITMQ_HOST",
@@ -73,7 +73,11 @@ extension Setting {
             default: "localhost",
             "broker's host, or several as host or host:port with commas between, tried in turn"
         ),
-        .init("RABBITMQ_PORT", .integer(1...65535), default: "5672", "broker's port"),
+        .init(
+            "RABBITMQ_PORT",
+            .integer(1...65535),
+            "broker's port; default: 5672, with RABBITMQ_TLS 5671"
+        ),
         .init("RABBITMQ_USERNAME", .text, default: "guest", "user on the broker"),
         .init("RABBITMQ_PASSWORD", .secret, default: "guest", "that user's password"),
         .init("RABBITMQ_VHOST", .text, default: "/", "virtual host"),
@@ -102,6 +106,26 @@ extension Setting {
             default: "15",
             "AMQP heartbeat; a dead link is noticed within two"
         ),
+    ]
+
+    private static let security: [Setting] = [
+        .init(
+            "RABBITMQ_TLS",
+            .choice(["true", "false"]),
+            default: "false",
+            "whether the link to RABBITMQ_HOST is encrypted; a URL says it by amqps://"
+        ),
+        .init(
+            "RABBITMQ_TLS_CA",
+            .text,
+            "path of the certificates (PEM) that the broker's must lead to; default: the system's"
+        ),
+        .init(
+            "RABBITMQ_TLS_CERTIFICATE",
+            .text,
+            "path of the worker's own certificate (PEM), for a broker that demands one"
+        ),
+        .init("RABBITMQ_TLS_KEY", .text, "path of that certificate's key (PEM, no passphrase)"),
     ]
 
     private static let database: [Setting] = [
@@ -225,6 +249,83 @@ extension Setting {
             unit: "s",
             default: "20",
             "time that running work is given to finish after SIGTERM"
+        ),
+    ]
+
+    private static let analysis: [Setting] = [
+        .init(
+            "LLM_ANALYSIS_ENABLED",
+            .choice(["true", "false"]),
+            "true asks the services below for questions, emotion and memories; false counts zeros, as "
+                + "the Python service did; not set is the built-in analysis, which asks nobody"
+        ),
+        .init(
+            "ANALYSIS_FALLBACK",
+            .choice(["built-in", "zeros", "retry"]),
+            default: "built-in",
+            "what counts where a service gives no number: the built-in analysis, zeros, or nothing yet: "
+                + "the message is tried again later"
+        ),
+        .init(
+            "LLM_BASE_URL",
+            .text,
+            default: "https://api.groq.com/openai/v1",
+            "OpenAI-compatible endpoint; /chat/completions is added"
+        ),
+        .init("LLM_MODEL", .text, "model to ask for questions and emotion; default: GROQ_MODEL"),
+        .init(
+            "LLM_API_KEY",
+            .secret,
+            "key for that endpoint; default: GROQ_API_KEY, where the endpoint is Groq's"
+        ),
+        .init("GROQ_API_KEY", .secret, "the same as the Python service has it; sent to Groq only"),
+        .init("GROQ_MODEL", .text, "the same as the Python service has it"),
+        .init(
+            "LLM_TIMEOUT_SECONDS",
+            .number(0.1...3600),
+            unit: "s",
+            default: "20",
+            "time for one answer of the model, retries included, waiting in line not"
+        ),
+        .init(
+            "LLM_CONCURRENCY_MAX",
+            .integer(1...1000),
+            unit: "requests",
+            "most requests to the model at once; default: one a thread"
+        ),
+        .init(
+            "LLM_REQUESTS_PER_SECOND",
+            .number(0...10000),
+            unit: "requests",
+            default: "0",
+            "most requests to the model a second, from one worker; 0 for no limit"
+        ),
+        .init("MEMORY_API_URL", .text, "memory service; /extract_facts is added"),
+        .init(
+            "MEMORY_API_ENABLED",
+            .choice(["true", "false"]),
+            default: "true",
+            "false counts 0 memories instead of asking for them, where the model is asked"
+        ),
+        .init(
+            "MEMORY_API_TIMEOUT_SECONDS",
+            .number(0.1...3600),
+            unit: "s",
+            default: "30",
+            "time for one answer of the memory service, retries included"
+        ),
+        .init(
+            "MEMORY_API_CONCURRENCY_MAX",
+            .integer(1...1000),
+            unit: "requests",
+            "most requests to the memory service at once; default: one a thread"
+        ),
+        .init(
+            "MEMORY_API_REQUESTS_PER_SECOND",
+            .number(0...10000),
+            unit: "requests",
+            default: "0",
+            "most requests to the memory service a second, from one worker; 0 for no limit"
         ),
     ]
 

@@ -21,6 +21,8 @@ package struct WorkerSettings: Sendable {
     package var maxCrashes: Int
     package var messageMaxBytes: Int
     package var taskTimeout: Duration
+    /// As the broker's is said to be.
+    package var consumerTimeout: Duration
     /// How long messages are held while the database is away, before they go back to the queue.
     package var holdLimit: Duration
     package var stallTimeout: Duration
@@ -33,6 +35,7 @@ package struct WorkerSettings: Sendable {
     /// nil for no server.
     package var http: HTTPSettings?
     package var monitoring: MonitoringSettings
+    package var analysis: AnalysisSettings
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
 
@@ -60,7 +63,17 @@ package struct WorkerSettings: Sendable {
         if longest.utf8.count > 255 {
             mistakes.append("RABBITMQ_QUEUE_NAME: with its suffixes it is longer than 255 bytes")
         }
-        guard mistakes.isEmpty, let endpoint, let database, let monitoring else {
+        let fixed = values.optionalInteger("MESSAGE_CONCURRENCY_PER_WORKER")
+        let concurrency = fixed ?? values.integer("MESSAGE_CONCURRENCY_MAX")
+        let holdLimit = Duration.seconds(consumerTimeout) / 2
+        let analysis = AnalysisSettings(
+            values,
+            threads: concurrency,
+            holdLimit: holdLimit,
+            &mistakes
+        )
+        guard mistakes.isEmpty, let endpoint, let database, let monitoring, let analysis
+        else {
             throw SettingsError(mistakes: mistakes)
         }
         self.endpoint = endpoint
@@ -71,9 +84,9 @@ package struct WorkerSettings: Sendable {
             routingKey: values.text("RABBITMQ_ROUTING_KEY") ?? "",
             retrySeconds: backoff
         )
-        let fixed = values.optionalInteger("MESSAGE_CONCURRENCY_PER_WORKER")
         isConcurrencyAutomatic = fixed == nil
-        concurrency = fixed ?? values.integer("MESSAGE_CONCURRENCY_MAX")
+        self.concurrency = concurrency
+        self.analysis = analysis
         batchMax = values.integer("BATCH_MAX")
         databaseSessionsMax = values.integer("DATABASE_SESSIONS_MAX", default: min(concurrency, 32))
         prefetchCount = values.optionalInteger("PREFETCH_COUNT")
@@ -81,7 +94,8 @@ package struct WorkerSettings: Sendable {
         maxCrashes = values.integer("QUARANTINE_AFTER_CRASHES")
         messageMaxBytes = values.integer("MESSAGE_MAX_BYTES")
         self.taskTimeout = .seconds(taskTimeout)
-        holdLimit = .seconds(consumerTimeout) / 2
+        self.consumerTimeout = .seconds(consumerTimeout)
+        self.holdLimit = holdLimit
         sweepAfter = .seconds(values.integer("SWEEP_AFTER_SECONDS"))
         deadLetterRetentionDays = values.integer("DEAD_LETTER_RETENTION_DAYS")
         stallTimeout = .seconds(values.integer("STALL_TIMEOUT_SECONDS"))
@@ -104,8 +118,13 @@ package struct WorkerSettings: Sendable {
     package func prefetch(batchLimit: Int) -> UInt16 {
         if let prefetchCount { return UInt16(clamping: prefetchCount) }
         // Who looks for the best number of threads must see that more waits than they have in hand.
-        if isConcurrencyAutomatic { return UInt16(clamping: 2 * concurrency * batchLimit) }
-        return Self.prefetch(threads: concurrency, batchLimit: batchLimit)
+        let preset =
+            isConcurrencyAutomatic
+            ? UInt16(clamping: 2 * concurrency * batchLimit)
+            : Self.prefetch(threads: concurrency, batchLimit: batchLimit)
+        // What waits in line for services must not wait for so long that the broker takes it back.
+        let most = analysis.mostInHand(threads: concurrency, within: holdLimit)
+        return min(preset, most.map { UInt16(clamping: $0) } ?? preset)
     }
 
     /// Where nothing else is said. A thread that comes free shall find a whole batch, while those of the

@@ -24,7 +24,7 @@ package final class Worker: Service {
     private let parts = Locked<(@Sendable () -> Void)?>(nil)
     private let logger: Logger
 
-    private var batchLimit: Int { analyser.batchLimit(settings.batchMax) }
+    private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
     private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
 
     package init(settings: WorkerSettings, analyser: any Analyser, logger: Logger) {
@@ -43,6 +43,7 @@ package final class Worker: Service {
     }
 
     package func run() async throws {
+        if analyser.isPaid { DescriptorLimit.raise(logger: logger) }
         let drain = DrainSignal()
         let counts = WorkerCounts()
         let host = ProcessInfo.processInfo
@@ -75,6 +76,7 @@ package final class Worker: Service {
             intake: consumer.intake,
             readiness,
             drain,
+            keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
         )
         let dispatcher = Dispatcher(
@@ -135,11 +137,13 @@ package final class Worker: Service {
                     stopped.resume()
                 }
             }
-        } onGracefulShutdown: { [logger, manager] in
+        } onGracefulShutdown: { [logger, manager, analyser, settings] in
             ShutdownGuard.arm(limit: limit, logger: logger)
             manager?.stopping(within: limit)
+            analyser.drain(within: settings.drainTimeout)
             consumer.requestDrain()
         }
+        await analyser.stop()
         logger.notice("worker.stopped")
     }
 
@@ -208,6 +212,7 @@ package final class Worker: Service {
                 "is_automatic": .stringConvertible(settings.isConcurrencyAutomatic),
                 "batch_max": .stringConvertible(batchLimit),
                 "prefetch": .stringConvertible(prefetch),
+                "analysis": "\(settings.analysis.name)",
                 "sessions_max": .stringConvertible(settings.databaseSessionsMax),
             ]
         )
@@ -246,6 +251,7 @@ private struct Database {
         intake: Intake,
         _ readiness: Readiness,
         _ drain: DrainSignal,
+        keeping analyses: KeptAnalyses?,
         _ logger: Logger
     ) {
         sessions = SessionPool(
@@ -254,7 +260,7 @@ private struct Database {
             applicationName: "amity",
             statementTimeout: settings.taskTimeout
         )
-        store = ConversationStore(sessions: sessions)
+        store = ConversationStore(sessions: sessions, keeping: analyses)
         outage = DatabaseOutage(intake: intake, readiness: readiness, logger: logger)
         crashes = DatabaseCrashLedger(
             sessions: sessions,
