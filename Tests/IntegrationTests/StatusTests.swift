@@ -115,6 +115,13 @@ extension Integration {
             #expect(problems.count == 1 && problems[0].contains("amity migrate"))
         }
 
+        /// Fault: a queue that is not there looks like one with nothing in it.
+        @Test func namesAQueueThatIsNotThere() throws {
+            let scene = try Scene()
+            let status = try object(try scene.amity(["status", "--json"]).output)
+            #expect(status["problems"] as? [String] == ["broker: there is no queue \(scene.name)"])
+        }
+
         // MARK: Watching
 
         /// Fault: a live view leaves the terminal without its cursor, or does not end.
@@ -197,7 +204,9 @@ extension Integration {
                 hanging.status == 1 && hanging.error.contains("no answer from http://127.0.0.1")
             )
             let nobody = try health([], 1)
-            #expect(nobody.status == 1 && nobody.error.split(separator: "\n").count == 1)
+            #expect(nobody.status == 1 && nobody.error.hasSuffix(": Connection refused\n"))
+            let byName = try health([], 1, host: "localhost")
+            #expect(byName.error.hasSuffix(": Connection refused\n"))
             let off = try health([], 0)
             #expect(off.status == 1 && off.error.contains("HTTP_PORT is 0"))
             let broken = try HTTPStub { _ in .init(status: 500, body: "oops") }

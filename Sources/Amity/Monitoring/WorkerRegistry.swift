@@ -79,6 +79,7 @@ final class WorkerRegistry: Sendable {
                 if isOff { logger.notice("registry.on") }
                 isOff = false
             } catch let error as PostgresError where error.kind == .misconfigured {
+                sampler.skip(counts.snapshot.totals, at: .now)
                 if !isOff { logOff(error) }
                 isOff = true
             } catch {
