@@ -191,9 +191,13 @@ extension Integration {
 
         /// Fault: the worker listens on every address, and the check asks at one that is none.
         @Test func healthAsksAnyAddressOnThisHost() throws {
-            let worker = try HTTPStub(on: INADDR_ANY) { _ in .init(body: #"{"status":"ready"}"#) }
+            let worker = try HTTPStub { _ in .init(body: #"{"status":"ready"}"#) }
             #expect(try health([], worker.port, host: "0.0.0.0").status == 0)
             #expect(try health([], worker.port, host: "localhost").status == 0)
+            for (host, asked) in [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::2", "[::2]")] {
+                let error = try health([], 1, host: host).error
+                #expect(error.hasPrefix("amity: no answer from http://\(asked):1/"), "\(error)")
+            }
         }
 
         /// Fault: a check that hangs, or that takes silence for health.
