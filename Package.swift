@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Dependencies point one way, from the command line down to the two C libraries. A target sees
+// Dependencies point one way, from the command line down to the C libraries. A target sees
 // only what its room may touch: what scores cannot open a socket, what talks AMQP cannot see SQL.
 
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
@@ -32,11 +32,26 @@ let package = Package(
             providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]
         ),
         .systemLibrary(
+            name: "COpenSSL",
+            pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]
+        ),
+        .systemLibrary(
             name: "CPostgres",
             pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
         .target(name: "Failpoints", swiftSettings: strict),
+        .target(
+            name: "Metering",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "PrometheusMetrics",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict
+        ),
         .target(name: "JSONReading", swiftSettings: strict),
         .target(
             name: "FriendshipScoring",
@@ -44,10 +59,17 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "ConversationAnalysis",
+            dependencies: ["FriendshipScoring"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "WorkerRuntime",
             dependencies: [
-                "Failpoints",
+                "Failpoints", "Metering",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -55,7 +77,8 @@ let package = Package(
         .target(
             name: "AMQP",
             dependencies: [
-                "CRabbitMQ", "Failpoints", "WorkerRuntime",
+                "COpenSSL", "CRabbitMQ", "Failpoints", "Metering", "WorkerRuntime",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -64,7 +87,10 @@ let package = Package(
         ),
         .target(
             name: "Postgres",
-            dependencies: ["CPostgres", "Failpoints"],
+            dependencies: [
+                "CPostgres", "Failpoints", "Metering",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
             swiftSettings: strict
         ),
         .target(
@@ -82,12 +108,28 @@ let package = Package(
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "AnalysisServices", "Failpoints", "FriendshipScoring", "JSONReading",
-                "Postgres",
-                "WorkerRuntime",
+                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints", "FriendshipScoring",
+                "JSONReading", "Metering", "Postgres", "WorkerRuntime",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "AmityHTTP",
+            dependencies: [
+                "Amity", "Metering", "PrometheusMetrics", "WorkerRuntime",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
         ),
@@ -102,12 +144,13 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "Amity", "Benchmark", "WorkerRuntime",
+                "AMQP", "Amity", "AmityHTTP", "Benchmark", "Metering", "PrometheusMetrics",
+                "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: strict
         ),
@@ -120,6 +163,12 @@ let package = Package(
             name: "FriendshipScoringTests",
             dependencies: ["FriendshipScoring"],
             resources: [.copy("golden")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ConversationAnalysisTests",
+            dependencies: ["ConversationAnalysis", "FriendshipScoring", "TestSupport"],
+            resources: [.copy("labelled")],
             swiftSettings: strict
         ),
         .target(
@@ -136,7 +185,7 @@ let package = Package(
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
-                "TestSupport", "WorkerRuntime",
+                "PrometheusMetrics", "TestSupport", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -151,6 +200,24 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "PrometheusMetricsTests",
+            dependencies: [
+                "PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AmityHTTPTests",
+            dependencies: [
+                "Amity", "AmityHTTP", "Metering", "PrometheusMetrics", "TestSupport",
+                "WorkerRuntime",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "AMQPTests",
             dependencies: ["AMQP", "CRabbitMQ", "WorkerRuntime"],
             swiftSettings: strict
@@ -158,8 +225,9 @@ let package = Package(
         .testTarget(
             name: "AmityTests",
             dependencies: [
-                "AMQP", "Amity", "AnalysisServices", "FriendshipScoring", "Postgres",
+                "AMQP", "Amity", "AnalysisServices", "FriendshipScoring", "Metering", "Postgres",
                 "WorkerRuntime",
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict
         ),
@@ -187,7 +255,8 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
         .executableTarget(
             name: "amity-fuzz",
             dependencies: [
-                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "FriendshipScoring", "WorkerRuntime",
+                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "ConversationAnalysis",
+                "FriendshipScoring", "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
             swiftSettings: strict,

@@ -9,6 +9,8 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     case library(status: Int32, during: String)
     /// The broker closed the connection or the channel, e.g. 406 PRECONDITION_FAILED.
     case closedByBroker(code: UInt16, text: String, during: String)
+    /// The link could not be encrypted, or leads to somebody else.
+    case insecure(TLSFailure, during: String)
     /// No address could be found for the host.
     case unresolved(host: String, reason: String)
     /// A call of the library took so long that its socket was shut.
@@ -26,6 +28,7 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(operation): \(String(cString: amqp_error_string2(status)))"
         case .closedByBroker(let code, let text, let operation):
             "\(operation): the broker answered \(code) \(text)"
+        case .insecure(let failure, let operation): "\(operation): \(failure)"
         case .unresolved(let host, let reason): "resolve \(host): \(reason)"
         case .unresponsive(let operation):
             "\(operation): the broker took nothing and answered nothing for too long"
@@ -36,6 +39,45 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
             (single active consumer, a higher priority), or the broker has lost this one
             """
         case .protocolViolation(let what): "unexpected frame: \(what)"
+        }
+    }
+
+    /// - Parameter handshake: the one that was under way.
+    static func failure(
+        _ status: Int32,
+        during operation: String,
+        _ handshake: Handshake? = nil
+    ) -> AMQPError {
+        switch status {
+        case AMQP_STATUS_SSL_ERROR.rawValue, AMQP_STATUS_SSL_CONNECTION_FAILED.rawValue:
+            .insecure(.fromQueue(during: handshake), during: operation)
+        case _:
+            .library(status: status, during: operation)
+        }
+    }
+
+    /// Why a connection was lost, or not opened, as a metric's label has it.
+    enum Cause: String, CaseIterable, Sendable {
+        case link
+        case closedByBroker = "closed-by-broker"
+        case insecure
+        case unresolved
+        case unresponsive
+        case consumerCancelled = "consumer-cancelled"
+        case stalled
+        case protocolViolation = "protocol-violation"
+    }
+
+    var cause: Cause {
+        switch self {
+        case .library: .link
+        case .closedByBroker: .closedByBroker
+        case .insecure: .insecure
+        case .unresolved: .unresolved
+        case .unresponsive: .unresponsive
+        case .consumerCancelled: .consumerCancelled
+        case .stalled: .stalled
+        case .protocolViolation: .protocolViolation
         }
     }
 

@@ -10,6 +10,8 @@ struct Connection: ~Copyable {
     private let handle: amqp_connection_state_t
     private let owner = pthread_self()
     let watch: Watchdog.Watch
+    /// The longest that a call may take: then it fails.
+    var callLimit: Duration { watch.limit }
     /// Seconds, as negotiated; bounds how long the owner may stay away from the library.
     let heartbeatSeconds: Int
 
@@ -36,7 +38,7 @@ struct Connection: ~Copyable {
             throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
         }
         do throws(AMQPError) {
-            try Self.connect(handle, to: address, timeout: timeout)
+            try Self.connect(handle, to: address, endpoint.security, timeout: timeout)
             heartbeatSeconds = try Self.logIn(handle, to: endpoint, at: address, timeout: timeout)
         } catch {
             amqp_destroy_connection(handle)  // A failed init runs no deinit.
@@ -74,17 +76,23 @@ struct Connection: ~Copyable {
     private static func connect(
         _ handle: amqp_connection_state_t,
         to address: Endpoint.Address,
+        _ security: TransportSecurity?,
         timeout: Duration
     ) throws(AMQPError) {
-        guard let socket = amqp_tcp_socket_new(handle) else {
+        let created = security == nil ? amqp_tcp_socket_new(handle) : amqp_ssl_socket_new(handle)
+        guard let socket = created else {
             throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
         }
+        let handshake = try security.map { security throws(AMQPError) in
+            try Handshake(through: socket, as: security, with: address)
+        }
+        defer { handshake?.end() }
         var failure = AMQPError.unresolved(host: address.host, reason: "it has no address")
         for numeric in try Resolver.addresses(of: address.host, within: timeout) {
             var limit = timeval(timeout)
             let status = amqp_socket_open_noblock(socket, numeric, Int32(address.port), &limit)
             if status == AMQP_STATUS_OK.rawValue { return }
-            failure = .library(status: status, during: "connect to \(address)")
+            failure = .failure(status, during: "connect to \(address)", handshake)
         }
         throw failure
     }
@@ -164,7 +172,11 @@ extension Connection {
         try checkReply("set the prefetch count")
     }
 
-    func consume(from queue: String, tag: String) throws(AMQPError) {
+    func consume(
+        from queue: String,
+        tag: String,
+        arguments: [(String, HeaderValue)] = []
+    ) throws(AMQPError) {
         begin()
         defer { end() }
         var arena = Arena()
@@ -176,7 +188,7 @@ extension Connection {
             0,
             0,
             0,
-            amqp_table_t()
+            arena.table(arguments.map { ($0, .scalar($1)) })
         )
         try checkReply("consume from queue \(queue)")
     }
@@ -205,6 +217,19 @@ extension Connection {
         passive: Bool,
         arguments: [(String, HeaderValue)] = []
     ) throws(AMQPError) -> Int {
+        try declare(name, passive: passive, arguments: arguments).ready
+    }
+
+    /// Looks at a queue without touching it; 404 when there is none.
+    func depth(of queue: String) throws(AMQPError) -> QueueDepth {
+        try declare(queue, passive: true, arguments: [])
+    }
+
+    private func declare(
+        _ name: String,
+        passive: Bool,
+        arguments: [(String, HeaderValue)]
+    ) throws(AMQPError) -> QueueDepth {
         begin()
         defer { end() }
         var arena = Arena()
@@ -218,9 +243,14 @@ extension Connection {
             0,
             arena.table(arguments.map { ($0, .scalar($1)) })
         )
-        let ready = ok.map { Int($0.pointee.message_count) }
+        let depth = ok.map {
+            QueueDepth(
+                ready: Int($0.pointee.message_count),
+                consumers: Int($0.pointee.consumer_count)
+            )
+        }
         try checkReply("declare queue \(name)")
-        return ready ?? 0
+        return depth ?? QueueDepth(ready: 0, consumers: 0)
     }
 
     func declareDirectExchange(_ name: String, passive: Bool) throws(AMQPError) {
@@ -334,6 +364,13 @@ extension Connection {
 // MARK: - Receiving
 
 extension Connection {
+    /// What the broker says of itself; nil where it does not.
+    func brokerProperty(_ name: String) -> String? {
+        amqp_get_server_properties(handle).flatMap {
+            [String: HeaderValue]($0.pointee)[name]?.shown
+        }
+    }
+
     /// The socket to poll. Only meaningful once `nextFrame` has answered nil.
     var descriptor: Int32 { amqp_get_sockfd(handle) }
 
@@ -399,7 +436,7 @@ extension Connection {
     }
 
     private static func check(_ status: Int32, _ operation: String) throws(AMQPError) {
-        if status != AMQP_STATUS_OK.rawValue { throw .library(status: status, during: operation) }
+        if status != AMQP_STATUS_OK.rawValue { throw .failure(status, during: operation) }
     }
 
     private static func check(_ reply: amqp_rpc_reply_t, _ operation: String) throws(AMQPError) {
@@ -410,7 +447,7 @@ extension Connection {
             throw Frame.closed(by: reply.reply, during: operation)
                 ?? .protocolViolation("method \(reply.reply.id) instead of a reply")
         case _:
-            throw .library(status: reply.library_error, during: operation)
+            throw .failure(reply.library_error, during: operation)
         }
     }
 }

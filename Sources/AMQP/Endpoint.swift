@@ -16,6 +16,8 @@ package struct Endpoint: Sendable, Equatable {
 
     /// One node of the broker or several, at least one; tried in turn.
     package var addresses: [Address]
+    /// nil where the link is plain TCP.
+    package var security: TransportSecurity?
     package var virtualHost: String
     package var username: String
     package var password: String
@@ -27,6 +29,7 @@ package struct Endpoint: Sendable, Equatable {
 
     package init(
         addresses: [Address],
+        security: TransportSecurity?,
         virtualHost: String,
         username: String,
         password: String,
@@ -36,6 +39,7 @@ package struct Endpoint: Sendable, Equatable {
     ) {
         precondition(!addresses.isEmpty)
         self.addresses = addresses
+        self.security = security
         self.virtualHost = virtualHost
         self.username = username
         self.password = password

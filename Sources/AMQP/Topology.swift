@@ -23,7 +23,9 @@ package struct Topology: Sendable {
         self.retrySeconds = retrySeconds
     }
 
-    private var queues: [(name: String, arguments: [(String, HeaderValue)])] {
+    package var queueNames: [String] { queues.map(\.name) }
+
+    var queues: [(name: String, arguments: [(String, HeaderValue)])] {
         let retries = Set(retrySeconds).sorted().map { seconds in
             (
                 names.retry(seconds: seconds),

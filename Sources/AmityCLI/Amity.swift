@@ -12,7 +12,8 @@ struct AmityCommand: AsyncParsableCommand {
         version: amityVersion,
         subcommands: [
             WorkerCommand.self, Migrate.self, Publish.self, DeadLetters.self, Explain.self,
-            ShowSettings.self, BenchCommand.self, TuneCommand.self, BenchWorker.self,
+            Status.self, Health.self, DoctorCommand.self, ShowSettings.self, BenchCommand.self,
+            TuneCommand.self, BenchWorker.self,
         ]
     )
 }

@@ -64,6 +64,19 @@ package struct MachineLoad {
         memoryFolders.compactMap(Self.memoryShare).max() ?? 0
     }
 
+    /// The bytes that the process may use: its groups', or the machine's where that is less.
+    package func memoryLimit() -> Int? {
+        let groups = memoryFolders.compactMap { folder in
+            Self.number(folder + "/memory.max")
+                ?? Self.number(folder + "/memory.limit_in_bytes")
+        }
+        let lines = Self.text(root + "/proc/meminfo").split(separator: "\n")
+        let machine = lines.firstMatch(of: ["MemTotal:"]).map { $0 * 1024 }
+        let limits = groups + [machine].compactMap(\.self)
+        // Version 1 writes "no limit" as a number larger than any memory.
+        return limits.min().flatMap { $0 < 1e15 ? Int($0) : nil }
+    }
+
     private static func memoryShare(of folder: String) -> Double? {
         let limit = number(folder + "/memory.max") ?? number(folder + "/memory.limit_in_bytes")
         let used = number(folder + "/memory.current") ?? number(folder + "/memory.usage_in_bytes")
@@ -110,7 +123,8 @@ extension [Substring] {
     fileprivate func firstMatch(of names: [String]) -> Double? {
         for name in names {
             for line in self where line.hasPrefix(name + " ") {
-                return Double(line.dropFirst(name.count + 1))
+                let words = line.split(separator: " ")
+                return words.count > 1 ? Double(words[1]) : nil
             }
         }
         return nil

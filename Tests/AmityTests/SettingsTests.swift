@@ -1,3 +1,4 @@
+import AMQP
 import Foundation
 import Testing
 
@@ -36,10 +37,12 @@ struct SettingsTests {
         #expect(settings.topology.names.main == "conversation_events_processing")
         #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
         #expect(settings.concurrency == 10 && settings.batchMax == 32)
-        #expect(settings.prefetch(batchLimit: 32) == 320)
+        #expect(settings.prefetch(batchLimit: 32) == 16 * 32)
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
+        #expect(settings.http?.host == "127.0.0.1" && settings.http?.port == 8080)
+        #expect(settings.monitoring.management == nil)
         #expect(settings.database.keywords["password"] == nil)
     }
 
@@ -132,6 +135,7 @@ struct SettingsTests {
         ("amqp://h/", "h", 5672, "/", "guest", "guest"),
         ("amqp://h/%2F", "h", 5672, "/", "guest", "guest"),
         ("amqp://u:p@[::1]:5673/", "::1", 5673, "/", "u", "p"),
+        ("amqps://h", "h", 5671, "/", "guest", "guest"),
     ])
     func readsABrokerURL(
         url: String,
@@ -149,12 +153,58 @@ struct SettingsTests {
 
     @Test(arguments: [
         ["RABBITMQ_URL": "amqp://h:99999/"], ["RABBITMQ_URL": "amqp://h/?heartbeat=5"],
-        ["RABBITMQ_URL": "amqps://h/"], ["DATABASE_URL": "postgresql://h/d?sslmode=bogus"],
+        ["RABBITMQ_URL": "amqps://h/?verify=verify_none"],
+        ["RABBITMQ_URL": "amqps://a/,amqp://b/"],
+        ["RABBITMQ_URL": "amqp://h/", "RABBITMQ_TLS": "true"], ["RABBITMQ_TLS": "yes"],
+        ["DATABASE_URL": "postgresql://h/d?sslmode=bogus"],
         ["RABBITMQ_QUEUE_NAME": String(repeating: "q", count: 250)],
-        ["TASK_TIMEOUT_SECONDS": "1800"],
+        ["TASK_TIMEOUT_SECONDS": "1800"], ["RABBITMQ_MANAGEMENT_URL": "amqp://h"],
     ])
     func refusesWhatWouldFailLaterOrBeIgnored(variables: [String: String]) {
         #expect(mistakes(variables).count == 1)
+    }
+
+    @Test func readsAManagementURL() throws {
+        let url = "https://u:p%2Fw@h:15671/under/"
+        let management = try settings(["RABBITMQ_MANAGEMENT_URL": url]).monitoring.management
+        #expect(management?.url == "https://h:15671/under")
+        #expect(management?.username == "u" && management?.password == "p/w")
+    }
+
+    @Test func encryptsWhereItIsToldTo() throws {
+        #expect(try settings([:]).endpoint.security == nil)
+        let parts = try settings(["RABBITMQ_TLS": "True", "RABBITMQ_HOST": "a,b:1"]).endpoint
+        #expect(parts.security == TransportSecurity())
+        #expect(parts.addresses.map(\.port) == [5671, 1])
+        let url = try settings(["RABBITMQ_URL": "amqps://a/,amqps://b:1/"]).endpoint
+        #expect(url.security == TransportSecurity())
+        #expect(url.addresses.map(\.port) == [5671, 1])
+    }
+
+    /// Faults: a link that its owner believes encrypted; a worker that finds out at night, when it
+    /// connects again, that its certificate is not there.
+    @Test func namesWhatItCannotEncryptWith() throws {
+        let junk = try TemporaryFile("no certificate")
+        for name in ["RABBITMQ_TLS_CA", "RABBITMQ_TLS_CERTIFICATE", "RABBITMQ_TLS_KEY"] {
+            #expect(
+                mistakes([name: "/nowhere"]).allSatisfy { $0.contains("the link to the broker") }
+            )
+        }
+        let url = ["RABBITMQ_URL": "amqps://h/"]
+        for path in ["/nowhere", junk.path] {
+            let authority = mistakes(url.merging(["RABBITMQ_TLS_CA": path]) { $1 })
+            #expect(authority.count == 1 && authority[0].hasPrefix("RABBITMQ_TLS_CA: "))
+            let both = ["RABBITMQ_TLS_CERTIFICATE": path, "RABBITMQ_TLS_KEY": path]
+            let certificate = mistakes(url.merging(both) { $1 })
+            #expect(certificate.count == 1)
+            #expect(certificate[0].hasPrefix("RABBITMQ_TLS_CERTIFICATE: "))
+        }
+        let half = mistakes(url.merging(["RABBITMQ_TLS_KEY": "/nowhere"]) { $1 })
+        #expect(
+            half == ["RABBITMQ_TLS_CERTIFICATE and RABBITMQ_TLS_KEY: set both of them or neither"]
+        )
+        let missing = mistakes(["RABBITMQ_TLS": "true", "RABBITMQ_TLS_CA": "/nowhere"])
+        #expect(missing.first?.contains("No such file") == true, "\(missing)")
     }
 
     /// Teams bring the URL their Python service used, driver and all.

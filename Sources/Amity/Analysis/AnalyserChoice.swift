@@ -35,7 +35,7 @@ extension AnalysisSettings {
         }
     }
 
-    private var builtIn: any LocalAnalyser { NoAnalyser() }
+    private var builtIn: any LocalAnalyser { LexicalAnalyser() }
 
     private func standIn(_ fallback: AnalysisFallback) -> (any LocalAnalyser)? {
         switch fallback {

@@ -102,7 +102,7 @@ package final class ServiceAnalyser: Analyser {
             let spoke = conversation.hasUser
             chat = spoke && (paid.questions == nil || paid.emotion == nil)
             memories =
-                spoke && asksForMemories && !conversation.isNextLesson && paid.memories == nil
+                spoke && asksForMemories && !conversation.isLesson && paid.memories == nil
         }
     }
 
@@ -154,14 +154,14 @@ package final class ServiceAnalyser: Analyser {
         var found = SourcedAnalysis(.none, from: .init(all: .zeros))
         let isComplete =
             paid.questions != nil && paid.emotion != nil
-            && (paid.memories != nil || !asksForMemories || conversation.isNextLesson)
+            && (paid.memories != nil || !asksForMemories || conversation.isLesson)
         if !isComplete, let standIn {
             found = SourcedAnalysis(standIn.analyse(conversation), from: .init(all: standIn.source))
         }
-        if conversation.isNextLesson || !asksForMemories {
+        if conversation.isLesson || !asksForMemories {
             // Switched off, it counts nothing, whoever stands in for the others.
             found.analysis.newMemoriesCount = 0
-            found.sources.memories = conversation.isNextLesson ? .skipped : .zeros
+            found.sources.memories = conversation.isLesson ? .skipped : .zeros
         }
         return found
     }
@@ -189,9 +189,4 @@ extension SourcedAnalysis {
 extension FinishedConversation {
     /// Whether there is anything to ask about.
     fileprivate var hasUser: Bool { log.items.contains { $0.speaker == .user } }
-
-    /// A lesson of this kind makes no memories.
-    fileprivate var isNextLesson: Bool {
-        botType.trimmingCharacters(in: .whitespacesAndNewlines).uppercased() == "NEXT_LESSON"
-    }
 }

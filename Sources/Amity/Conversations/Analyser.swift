@@ -91,7 +91,7 @@ extension LocalAnalyser {
     package func stop() async {}
 }
 
-/// Asks nobody: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is
+/// Looks for nothing: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is
 /// switched off.
 package struct NoAnalyser: LocalAnalyser {
     package let source = AnalysisSource.zeros

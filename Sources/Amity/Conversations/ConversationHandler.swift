@@ -2,6 +2,7 @@ import Failpoints
 import Foundation
 import FriendshipScoring
 import Logging
+import Metering
 import Postgres
 import WorkerRuntime
 
@@ -18,6 +19,8 @@ package struct ConversationHandler: Handler {
     private let taskTimeout: Duration
     private let outage: DatabaseOutage
     private let holdLimit: Duration
+    private let counts: WorkerCounts
+    private let metrics: WorkerMetrics
     private let logger: Logger
 
     /// - Parameters:
@@ -33,6 +36,8 @@ package struct ConversationHandler: Handler {
         taskTimeout: Duration,
         holdLimit: Duration,
         outage: DatabaseOutage,
+        counts: WorkerCounts = WorkerCounts(),
+        metrics: WorkerMetrics = WorkerMetrics(),
         logger: Logger
     ) {
         self.store = store
@@ -41,6 +46,8 @@ package struct ConversationHandler: Handler {
         self.taskTimeout = taskTimeout
         self.holdLimit = holdLimit
         self.outage = outage
+        self.counts = counts
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -50,7 +57,7 @@ package struct ConversationHandler: Handler {
         let decoded = deliveries.map { delivery in
             Result { () throws(Failure) in try ConversationReference(body: delivery.message.body) }
         }
-        // Each conversation once, in order of first arrival: duplicates share its outcome.
+        // Each conversation once, in order of first arrival: duplicates share its fate.
         var seen: Set<ExactText> = []
         let ids = decoded.compactMap { reference -> ExactText? in
             guard case .success(let reference) = reference,
@@ -58,13 +65,33 @@ package struct ConversationHandler: Handler {
             else { return nil }
             return reference.conversationID
         }
-        let outcomes = settle(ids, in: context)
-        return decoded.map { reference in
+        var outcomes = settle(ids, in: context)
+        let now = Date().timeIntervalSince1970
+        return zip(deliveries, decoded).map { delivery, reference in
             switch reference {
-            case .success(let reference): outcomes[reference.conversationID] ?? .interrupted
-            case .failure(let failure): .deadLetter(failure)
+            case .failure(let failure): return .deadLetter(failure)
+            case .success(let reference):
+                let outcome = outcomes[reference.conversationID] ?? .interrupted
+                if case .done = outcome {
+                    outcomes[reference.conversationID] = .duplicate
+                    takeTime(of: delivery, reference, at: now)
+                }
+                return outcome
             }
         }
+    }
+
+    /// - Parameter now: in seconds since 1970, just after the commit.
+    private func takeTime(
+        of delivery: Delivery,
+        _ reference: ConversationReference,
+        at now: Double
+    ) {
+        let timestamp = delivery.message.properties.timestamp.map(Double.init)
+        guard let published = reference.enqueuedAt ?? timestamp else { return }
+        let age = now - published
+        // Longer than that is somebody's mistake, and would outweigh all others in the sum.
+        if age < 366 * 86400 { metrics.publishToCommit.record(.seconds(max(0, age))) }
     }
 
     /// Works on conversations until each has an outcome, a drain begins, or time is over; what has
@@ -172,12 +199,13 @@ package struct ConversationHandler: Handler {
             Failpoint.loaded.hit()
             return verdicts[event.id] ?? (isImmediate ? judge.judge(event, paid) : nil)
         }
+        counts.foundDuplicates(fates.values.count { $0 == .settled })
         for (id, fate) in fates {
             switch fate {
             case .applied(let change, let level, let user):
                 log(id, of: user, change, level)
                 run.outcomes[id] = .done
-            case .settled: run.outcomes[id] = .done
+            case .settled: run.outcomes[id] = .duplicate
             case .failed(let failure, mayPass: false):
                 run.outcomes[id] = .deadLetter(failure.about(id.text))
             case .failed(let failure, mayPass: true):

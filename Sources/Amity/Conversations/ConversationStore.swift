@@ -28,9 +28,12 @@ enum EventFate: Sendable, Equatable {
 
 /// Conversations and friendships in PostgreSQL, two round trips for a batch of any size:
 ///
-/// - lock: BEGIN, claim the events and read them, lock their users, each statement with a snapshot of
-///   its own, in an order that the server sorts, so that batches never deadlock;
+/// - lock: BEGIN, lock the users of the events, in an order that the server sorts, so that batches
+///   never deadlock; then read the events, with a later snapshot than the locks;
 /// - write: users, events, COMMIT.
+///
+/// The events themselves are not locked: to score one is to hold its user's lock, and what anybody
+/// else decides about it meanwhile makes the write fail as a whole.
 ///
 /// Between them the batch is scored and folded in Swift, in order of arrival, which takes
 /// microseconds. Conversations that have an agent, and so may move a topic, take a round trip more; so
@@ -60,12 +63,12 @@ package struct ConversationStore: Sendable {
         _ ids: [ExactText],
         on slot: ThreadPool.Slot
     ) throws(PostgresError) -> [(event: ConversationEvent, paid: PaidAnalysis)] {
-        let parameter = Parameter.textArray(ids.map(\.text))
+        let texts = Parameter.textArray(ids.map(\.text))
         return try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
                 let read = try session.flight(
-                    [(SQL.loadEvents, [parameter])]
-                        + (isKept ? [(KeptAnalyses.load, [parameter])] : [])
+                    [(SQL.readEvents, [texts, .text("t")])]
+                        + (isKept ? [(KeptAnalyses.load, [texts])] : [])
                 )
                 let paid = isKept ? KeptAnalyses.all(in: read[1]) : [:]
                 return ConversationEvent.all(in: read[0]).map { id, event in
@@ -105,7 +108,7 @@ package struct ConversationStore: Sendable {
             let none = Parameter.textArray([])
             let fold = FriendshipFold(users: [:], at: Date())
             _ = try session.flight([
-                (.begin, []), (SQL.claimEvents, [none, .text("f")]), (SQL.lockUsers, [none]),
+                (.begin, []), (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("f")]),
                 fold.userUpdate, fold.eventUpdate, (.rollback, []),
             ])
         }
@@ -144,19 +147,19 @@ package struct ConversationStore: Sendable {
     ) throws(PostgresError) -> [ExactText: EventFate] {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
             let texts = Parameter.textArray(ids.map(\.text))
-            let claim: [(Statement, [Parameter])] =
+            let lock: [(Statement, [Parameter])] =
                 [
-                    (.begin, []), (SQL.claimEvents, [texts, .text(readsLogs ? "t" : "f")]),
-                    (SQL.lockUsers, [texts]),
+                    (.begin, []), (SQL.lockUsers, [texts]),
+                    (SQL.readEvents, [texts, .text(readsLogs ? "t" : "f")]),
                 ] + (isKept ? [(KeptAnalyses.load, [texts])] : [])
-            var locked = Locks(try session.flight(claim))
+            var locked = Locks(try session.flight(lock))
             let strangers = locked.strangers
             if !strangers.isEmpty {
                 // In a transaction of its own: to wait for another's insert with locks in hand could
                 // end in a deadlock.
                 let users = Parameter.textArray(strangers)
                 _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
-                locked = Locks(try session.flight(claim))
+                locked = Locks(try session.flight(lock))
             }
             let events = locked.events
             var fold = try Self.fold(locked.users, moving: events.values, in: &session)
@@ -188,22 +191,22 @@ package struct ConversationStore: Sendable {
         }
     }
 
-    /// What this transaction holds locked.
+    /// Events, and their users, which this transaction holds locked.
     private struct Locks {
         let events: [ExactText: ConversationEvent]
         let users: [ExactText: Friendship]
         /// Not locked: whoever settles the event throws it away.
         let paid: [ExactText: PaidAnalysis]
 
-        /// - Parameter answers: to BEGIN, `SQL.claimEvents`, `SQL.lockUsers` and, where analyses are kept,
+        /// - Parameter answers: to BEGIN, `SQL.lockUsers`, `SQL.readEvents` and, where analyses are kept,
         ///   `KeptAnalyses.load`.
         init(_ answers: [Rows]) {
-            events = ConversationEvent.all(in: answers[1])
-            users = FriendshipFold.users(in: answers[2])
+            users = FriendshipFold.users(in: answers[1])
+            events = ConversationEvent.all(in: answers[2])
             paid = answers.count > 3 ? KeptAnalyses.all(in: answers[3]) : [:]
         }
 
-        /// Users of unsettled events that have no row yet.
+        /// Users of unsettled events that have no row yet, or none that is locked.
         var strangers: [String] {
             let missing = events.values.lazy.filter { !$0.isSettled && users[$0.userID] == nil }
             return Set(missing.map(\.userID)).map(\.text)

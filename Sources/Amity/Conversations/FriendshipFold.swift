@@ -45,17 +45,18 @@ struct FriendshipFold {
         var agents: Set<ExactText> = []
     }
 
-    private var users: [ExactText: Friendship]
-    private var touched: Set<ExactText> = []
-    private let topics: [TopicKey: TopicProgress]
-    private var moved: [TopicKey: MovedTopic] = [:]
     private struct Applied {
         var id: Int
+        var user: ExactText
         var scored: ScoredConversation
         var scoreBefore: Double
         var level: FriendshipLevel
     }
 
+    private var users: [ExactText: Friendship]
+    private var touched: Set<ExactText> = []
+    private let topics: [TopicKey: TopicProgress]
+    private var moved: [TopicKey: MovedTopic] = [:]
     private var applied: [Applied] = []
     private let agenda: Agenda
     private let now: Date
@@ -75,23 +76,29 @@ struct FriendshipFold {
     /// - Returns: the user's level after it; nil when the user is not among the locked.
     mutating func apply(
         _ scored: ScoredConversation,
-        to claim: ConversationEvent
+        to event: ConversationEvent
     ) -> FriendshipLevel? {
-        guard var friendship = users[claim.userID] else { return nil }
+        guard var friendship = users[event.userID] else { return nil }
         let score = scored.score
         let (scoreBefore, levelBefore) = (friendship.score, friendship.level)
         let level = friendship.apply(change: score.change)
-        users[claim.userID] = friendship
-        touched.insert(claim.userID)
-        if let agent = claim.agent, let topic = agenda.topic(agent: agent, level: levelBefore) {
-            let key = TopicKey(user: claim.userID, topic: topic)
+        users[event.userID] = friendship
+        touched.insert(event.userID)
+        if let agent = event.agent, let topic = agenda.topic(agent: agent, level: levelBefore) {
+            let key = TopicKey(user: event.userID, topic: topic)
             var topic = moved[key] ?? MovedTopic(progress: topics[key] ?? TopicProgress())
             topic.progress.apply(score, userLevel: level)
-            topic.agents.insert(ExactText(claim.botID))
+            topic.agents.insert(ExactText(event.botID))
             moved[key] = topic
         }
         applied.append(
-            Applied(id: claim.id, scored: scored, scoreBefore: scoreBefore, level: level)
+            Applied(
+                id: event.id,
+                user: event.userID,
+                scored: scored,
+                scoreBefore: scoreBefore,
+                level: level
+            )
         )
         return level
     }
@@ -127,6 +134,7 @@ struct FriendshipFold {
                 .integerArray(scores.map(\.totalTurns)), .textArray(scores.map(\.sessionEmotion)),
                 .integerArray(scores.map(\.userInitiatedQuestions)),
                 .integerArray(scores.map(\.newMemoriesCount)),
+                .textArray(applied.map(\.user.text)),
                 .textArray(applied.map(\.scored.sources.json)),
                 .doubleArray(applied.map(\.scoreBefore)),
             ]

@@ -62,6 +62,7 @@ enum Schema {
                 ),
             ]
         ),
+        monitoring,
         Step(
             name: "analyses",
             statements: [
@@ -83,12 +84,18 @@ enum Schema {
         ),
     ]
 
+    /// The tables that the steps make.
+    static let ownTables = steps.flatMap(\.statements).compactMap { statement in
+        statement.sql.firstMatch(of: /CREATE (?:UNLOGGED )?TABLE (\w+)/).map { String($0.1) }
+    }
+
     static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]
 
     private static let conversationEvents = Table(
         name: "conversation_events",
         columns: [
-            "id", "conversation_id", "user_id", "bot_id", "agent_tag", "conversation_log", "status",
+            "id", "conversation_id", "user_id", "bot_type", "bot_id", "agent_tag",
+            "conversation_log", "status", "created_at",
             "attempt_count", "next_attempt_at", "processed_at", "error_code", "error_details",
             "friendship_score_change", "new_friendship_level", "score_calculation_details",
             "updated_at",

@@ -11,15 +11,32 @@ extension Endpoint {
             } else {
                 Self.endpoint(parts: values, &mistakes)
             }
-        guard let endpoint else { return nil }
+        guard var endpoint else { return nil }
+        if endpoint.security != nil {
+            endpoint.security = TransportSecurity(values, &mistakes)
+        } else {
+            TransportSecurity.complain(ofPlainLinkIn: values, &mistakes)
+        }
         self = endpoint
+    }
+
+    private static func defaultPort(isSecure: Bool) -> UInt16 { isSecure ? 5671 : 5672 }
+
+    private static func isSecure(_ values: SettingValues) -> Bool {
+        values.text("RABBITMQ_TLS")?.lowercased() == "true"
     }
 
     private static func endpoint(
         parts values: SettingValues,
         _ mistakes: inout [String]
     ) -> Endpoint? {
-        let port = UInt16(clamping: values.integer("RABBITMQ_PORT"))
+        let isSecure = isSecure(values)
+        let port = UInt16(
+            clamping: values.integer(
+                "RABBITMQ_PORT",
+                default: Int(defaultPort(isSecure: isSecure))
+            )
+        )
         let addresses = (values.text("RABBITMQ_HOST") ?? "").split(separator: ",").map {
             address(String($0).trimmingCharacters(in: .whitespaces), defaultPort: port)
         }
@@ -33,6 +50,7 @@ extension Endpoint {
         }
         return Endpoint(
             addresses: known,
+            security: isSecure ? TransportSecurity() : nil,
             virtualHost: values.text("RABBITMQ_VHOST") ?? "",
             username: values.text("RABBITMQ_USERNAME") ?? "",
             password: values.text("RABBITMQ_PASSWORD") ?? "",
@@ -69,8 +87,8 @@ extension Endpoint {
             mistakes.append(
                 """
                 RABBITMQ_URL: its value is not accepted; use amqp://user:password@host:port/vhost, \
-                with special characters percent-encoded and no ?parameters (TLS, amqps://, is not \
-                supported yet); several with commas between
+                or amqps:// for TLS, with special characters percent-encoded and no ?parameters; \
+                several with commas between
                 """
             )
             return nil
@@ -79,6 +97,14 @@ extension Endpoint {
         let isOneCluster = endpoints.allSatisfy {
             ($0.username, $0.password, $0.virtualHost)
                 == (endpoint.username, endpoint.password, endpoint.virtualHost)
+        }
+        if !endpoints.allSatisfy({ ($0.security == nil) == (endpoint.security == nil) }) {
+            mistakes.append("RABBITMQ_URL: its URLs must all be amqp:// or all be amqps://")
+            return nil
+        }
+        if isSecure(values) && endpoint.security == nil {
+            mistakes.append("RABBITMQ_TLS: true, but RABBITMQ_URL, which wins, is amqp://: plain")
+            return nil
         }
         if !isOneCluster {
             mistakes.append(
@@ -92,14 +118,19 @@ extension Endpoint {
 
     private static func endpoint(url: String, _ values: SettingValues) -> Endpoint? {
         guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
-            parts.scheme == "amqp", parts.query == nil, parts.fragment == nil,
-            let port = UInt16(exactly: parts.port ?? 5672), port > 0
+            parts.scheme == "amqp" || parts.scheme == "amqps",
+            parts.query == nil, parts.fragment == nil
+        else { return nil }
+        let isSecure = parts.scheme == "amqps"
+        guard let port = UInt16(exactly: parts.port ?? Int(defaultPort(isSecure: isSecure))),
+            port > 0
         else { return nil }
         // "amqp://host" and "amqp://host/" both mean the default vhost; "/%2F" spells it out.
         let path = parts.percentEncodedPath.dropFirst()
         return Endpoint(
             // An IPv6 address stands in brackets in a URL, and nowhere else.
             addresses: [.init(host: host.trimmingCharacters(in: ["[", "]"]), port: port)],
+            security: isSecure ? TransportSecurity() : nil,
             virtualHost: path.isEmpty ? "/" : path.removingPercentEncoding ?? String(path),
             username: parts.user ?? "guest",
             password: parts.password ?? "guest",

@@ -58,13 +58,14 @@ extension Setting {
     }
 
     /// Every setting there is. Names that the Python worker has are its own.
-    package static let all: [Setting] = broker + database + work + analysis + score + output
+    package static let all: [Setting] =
+        broker + security + database + work + analysis + score + http + monitoring + output
 
     private static let broker: [Setting] = [
         .init(
             "RABBITMQ_URL",
             .secret,
-            "amqp://user:password@host:port/vhost, several with commas between; wins over the parts"
+            "amqp://user:password@host:port/vhost, or amqps:// for TLS, several with commas between; wins over the parts"
         ),
         .init(
             "RABBITMQ_HOST",
@@ -72,7 +73,11 @@ extension Setting {
             default: "localhost",
             "broker's host, or several as host or host:port with commas between, tried in turn"
         ),
-        .init("RABBITMQ_PORT", .integer(1...65535), default: "5672", "broker's port"),
+        .init(
+            "RABBITMQ_PORT",
+            .integer(1...65535),
+            "broker's port; default: 5672, with RABBITMQ_TLS 5671"
+        ),
         .init("RABBITMQ_USERNAME", .text, default: "guest", "user on the broker"),
         .init("RABBITMQ_PASSWORD", .secret, default: "guest", "that user's password"),
         .init("RABBITMQ_VHOST", .text, default: "/", "virtual host"),
@@ -101,6 +106,26 @@ extension Setting {
             default: "15",
             "AMQP heartbeat; a dead link is noticed within two"
         ),
+    ]
+
+    private static let security: [Setting] = [
+        .init(
+            "RABBITMQ_TLS",
+            .choice(["true", "false"]),
+            default: "false",
+            "whether the link to RABBITMQ_HOST is encrypted; a URL says it by amqps://"
+        ),
+        .init(
+            "RABBITMQ_TLS_CA",
+            .text,
+            "path of the certificates (PEM) that the broker's must lead to; default: the system's"
+        ),
+        .init(
+            "RABBITMQ_TLS_CERTIFICATE",
+            .text,
+            "path of the worker's own certificate (PEM), for a broker that demands one"
+        ),
+        .init("RABBITMQ_TLS_KEY", .text, "path of that certificate's key (PEM, no passphrase)"),
     ]
 
     private static let database: [Setting] = [
@@ -153,7 +178,7 @@ extension Setting {
             "PREFETCH_COUNT",
             .integer(1...65535),
             unit: "messages",
-            "most unsettled deliveries in one worker; default: N × B, with auto twice the most it can be"
+            "most unsettled deliveries in one worker; default: N where B is 1, else B × (N + N/2 + 1); with auto 2 × N × B"
         ),
         .init(
             "MAX_ATTEMPTS",
@@ -341,6 +366,62 @@ extension Setting {
             unit: "points",
             default: "-15",
             "when it was boring"
+        ),
+    ]
+
+    private static let http: [Setting] = [
+        .init(
+            "HTTP_HOST",
+            .text,
+            default: "127.0.0.1",
+            "address on which health and metrics are served; one that others reach needs HTTP_TOKEN"
+        ),
+        .init(
+            "HTTP_PORT",
+            .integer(0...65535),
+            default: "8080",
+            "its port; another for each worker of a host, 0 for no server"
+        ),
+        .init(
+            "HTTP_TOKEN",
+            .secret,
+            "bearer token of 16 or more characters, asked for by everything but the health"
+        ),
+    ]
+
+    private static let monitoring: [Setting] = [
+        .init(
+            "MONITOR_INTERVAL_SECONDS",
+            .integer(1...60),
+            unit: "s",
+            default: "10",
+            "time between two looks at the queue, by one worker for all"
+        ),
+        .init(
+            "ALERT_QUEUE_DEPTH",
+            .integer(0...1_000_000_000),
+            unit: "messages",
+            default: "10000",
+            "messages in the queue from which on there is an alert; 0 for never"
+        ),
+        .init(
+            "ALERT_OLDEST_AGE_SECONDS",
+            .integer(0...31_536_000),
+            unit: "s",
+            default: "900",
+            "age of the oldest pending conversation from which on there is an alert; 0 for never"
+        ),
+        .init(
+            "ALERT_DEAD_LETTERS",
+            .integer(0...1_000_000_000),
+            unit: "messages",
+            default: "1",
+            "dead letters from which on there is an alert; 0 for never"
+        ),
+        .init(
+            "RABBITMQ_MANAGEMENT_URL",
+            .secret,
+            "http://user:password@host:15672, for what AMQP cannot tell; not needed for anything"
         ),
     ]
 

@@ -9,18 +9,30 @@ package struct SettingsError: Error, Equatable, CustomStringConvertible {
     }
 }
 
+/// The process' environment, and `.env` in the working directory where there is one; the environment wins.
+package struct Variables: Sendable {
+    private let environment: [String: String]
+    private let file: DotEnv
+
+    package static func load() -> Variables {
+        Variables(environment: ProcessInfo.processInfo.environment, file: .load())
+    }
+
+    package func text(_ name: String) -> String? { environment[name] ?? file.variables[name] }
+
+    var mistakes: [String] { file.mistakes }
+}
+
 /// The settings as text, checked against the table row by row. The environment wins over `.env`.
 package struct SettingValues {
     private let texts: [String: String]
     private(set) var mistakes: [String] = []
 
-    /// Reads the process' environment, and `.env` in the working directory when there is one.
-    package static func load() -> SettingValues {
-        let file = DotEnv.load()
-        let environment = ProcessInfo.processInfo.environment
-        var values = SettingValues { environment[$0] ?? file.variables[$0] }
-        values.mistakes = file.mistakes + values.mistakes
-        return values
+    package static func load() -> SettingValues { SettingValues(Variables.load()) }
+
+    package init(_ variables: Variables) {
+        self.init(lookup: variables.text)
+        mistakes = variables.mistakes + mistakes
     }
 
     /// - Parameter lookup: the text of a variable, nil when it is not set.

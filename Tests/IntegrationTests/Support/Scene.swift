@@ -23,7 +23,7 @@ final class Scene {
 
     let name: String
     let settings: WorkerSettings
-    private let variables: [String: String]
+    let variables: [String: String]
     /// May do everything in the test's schema.
     let owner: ConnectionTarget
     private var session: Session
@@ -59,7 +59,11 @@ final class Scene {
             "DATABASE_URL": "postgresql://\(name)@127.0.0.1:\(address.port ?? 0)\(address.path)"
                 + "?options=-csearch_path%3D\(name)",
             "RETRY_BACKOFF_SECONDS": "1",
+            // Sums are held against counts of turns.
+            "LLM_ANALYSIS_ENABLED": "false",
             "LOG_LEVEL": "trace",
+            // Many run at once; those that are asked something get a port of their own.
+            "HTTP_PORT": "0",
         ].merging(extra) { _, new in new }
         let variables = variables
         settings = try WorkerSettings(SettingValues { variables[$0] })
@@ -235,6 +239,9 @@ final class Scene {
 
     // MARK: Programs
 
+    /// Runs a command to its end.
+    ///
+    /// - Parameter extra: settings that win over the scene's own.
     func amity(
         _ arguments: [String],
         _ extra: [String: String] = [:],
@@ -242,6 +249,26 @@ final class Scene {
     ) throws -> Command.Result {
         let environment = variables.merging(extra) { _, new in new }
         return try Command.run(Command.amity, arguments, environment: environment, input: input)
+    }
+
+    /// The same for a process that may open so many files.
+    func amity(
+        _ arguments: [String],
+        _ extra: [String: String],
+        openFiles: Int
+    ) throws -> Command.Result {
+        try Command.run(
+            URL(fileURLWithPath: "/usr/bin/env"),
+            ["bash", "-c", "ulimit -n \(openFiles) && exec \"$@\"", "amity", Command.amity.path]
+                + arguments,
+            environment: variables.merging(extra) { _, new in new }
+        )
+    }
+
+    /// For commands of the owner's.
+    func asOwner() throws -> [String: String] {
+        let url = try #require(Servers.environment["DATABASE_URL"])
+        return ["DATABASE_URL": "\(url)?options=-csearch_path%3D\(name)"]
     }
 
     /// Starts the daemon as a process of its own; it is gone with the test at the latest.

@@ -62,6 +62,34 @@ struct TestQueue {
         try connection.close()
     }
 
+    /// Is another consumer of the queue while `body` runs.
+    func whileConsuming(_ body: () throws -> Void) throws {
+        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        try connection.consume(from: name, tag: "other")
+        try body()
+        try connection.close()
+    }
+
+    /// Whether somebody was given its first message before; takes it out.
+    func isFirstRedelivered() throws -> Bool {
+        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        try connection.limitPrefetch(to: 1)
+        try connection.consume(from: name, tag: "first")
+        var isRedelivered = false
+        try eventually("a message comes") {
+            guard case .delivery(let tag, let redelivered) = try connection.nextFrame() else {
+                return false
+            }
+            isRedelivered = redelivered
+            try connection.send(.ack(tag: tag, multiple: false))
+            return true
+        }
+        try connection.close()
+        return isRedelivered
+    }
+
     /// Puts a message in without making any queue that is missing, as a stranger would.
     func put(_ body: [UInt8]) throws {
         let connection = try Connection(to: endpoint, timeout: .seconds(10))

@@ -1,0 +1,123 @@
+import AMQP
+
+struct BrokerReachableCheck: Check {
+    let name = "broker"
+
+    func findings(in seen: Sight) -> [Finding] {
+        let failed = seen.broker.nodes.filter { $0.failure != nil }
+        if failed.isEmpty { return [.ok("every address lets us in", by: .amqp)] }
+        let others = failed.count < seen.broker.nodes.count
+        return failed.map { node in
+            let text = "\(node.address): \(node.failure.map { "\($0)" } ?? "")"
+            return others
+                ? .warning("\(text); workers use the other addresses", by: .amqp)
+                : .error("\(text); no worker gets a message", by: .amqp)
+        }
+    }
+}
+
+struct BrokerVersionCheck: Check {
+    let name = "broker-version"
+
+    func findings(in seen: Sight) -> [Finding] {
+        guard let version = seen.broker.nodes.compactMap(\.version).first else { return [] }
+        let numbers = version.split(separator: ".").prefix(2).compactMap { Int($0) }
+        guard numbers.count == 2 else {
+            return [.note("the broker calls itself \(version); it is not known to work", by: .amqp)]
+        }
+        if (numbers[0], numbers[1]) >= (3, 8) { return [.ok("RabbitMQ \(version)", by: .amqp)] }
+        return [.error("RabbitMQ \(version) is too old: 3.8 is the least", by: .amqp)]
+    }
+}
+
+struct BrokerEncryptionCheck: Check {
+    let name = "broker-tls"
+
+    func findings(in seen: Sight) -> [Finding] {
+        let endpoint = seen.settings.endpoint
+        let distant = endpoint.addresses.filter { !isLocal($0.host) }
+        if endpoint.security != nil || distant.isEmpty {
+            return [.ok("the link does not cross a network in the clear", by: .settings)]
+        }
+        let names = distant.map(\.description).joined(separator: ", ")
+        return [
+            .warning(
+                """
+                password and messages cross the network to \(names) in the clear: use amqps://, or \
+                RABBITMQ_TLS=true
+                """,
+                by: .settings
+            )
+        ]
+    }
+}
+
+/// Whether a host is this machine, as far as its name says.
+func isLocal(_ host: String) -> Bool {
+    host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || host == "localhost"
+        || host == "::1" || host.hasPrefix("127.")
+}
+
+struct BrokerPermissionsCheck: Check {
+    let name = "broker-permissions"
+
+    func findings(in seen: Sight) -> [Finding] {
+        if seen.broker.queues.isEmpty { return [] }
+        let queue = seen.settings.topology.names.main
+        let user = seen.settings.endpoint.username
+        let reading = judge(
+            seen.broker.reading,
+            lack:
+                "user \(user) may not read \(queue), so a worker gets nothing: give it read on ^\(queue)$"
+        )
+        let publishing = judge(
+            seen.broker.publishing,
+            lack: """
+                user \(user) may not publish to queues, so nothing can be retried or dead-lettered: \
+                give it write on ^amq\\.default$
+                """
+        )
+        let found = reading + publishing
+        return found.isEmpty ? [.ok("\(user) may consume and publish", by: .amqp)] : found
+    }
+
+    private func judge(_ permission: BrokerSight.Permission?, lack: String) -> [Finding] {
+        switch permission {
+        case .granted, nil: []
+        case .refused: [.error(lack, by: .amqp)]
+        case .unknown(let reason):
+            [.note("whether messages can be published cannot be told: \(reason)", by: .amqp)]
+        }
+    }
+}
+
+struct ManagementCheck: Check {
+    let name = "management"
+
+    func findings(in seen: Sight) -> [Finding] {
+        switch seen.management {
+        case .notAsked:
+            [
+                .note(
+                    """
+                    AMQP tells neither who else consumes, nor alarms, nor a quorum queue's delivery \
+                    limit, and of a queue's arguments only the first that differs: \
+                    RABBITMQ_MANAGEMENT_URL lets the doctor see them
+                    """,
+                    by: .settings
+                )
+            ]
+        case .failed(let reason):
+            [.warning("RABBITMQ_MANAGEMENT_URL: \(reason)", by: .management)]
+        case .seen(let report):
+            report.alarms.isEmpty
+                ? [.ok("RabbitMQ \(report.version) answers", by: .management)]
+                : report.alarms.map { alarm in
+                    .error(
+                        "\(alarm), so the broker takes no messages: make room there",
+                        by: .management
+                    )
+                }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import AMQP
+import WorkerRuntime
+
+/// Examines everything a worker depends on, and changes nothing.
+package struct Doctor: Sendable {
+    /// In the order of the report. To add one, write its type and name it here.
+    static let checks: [any Check] = [
+        SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
+        BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),
+        BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(), QueueLimitsCheck(),
+        DeliveryLimitCheck(), ConsumerTimeoutCheck(), ConsumersCheck(), DeadLettersCheck(),
+        ManagementCheck(),
+        DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),
+        DatabaseWritableCheck(), PoolerCheck(), ConnectionsCheck(), TablesCheck(), GrantsCheck(),
+        IndexesCheck(),
+        ClockCheck(), RivalsCheck(),
+    ]
+
+    private let settings: WorkerSettings
+    private let host: HostSight
+
+    package init(settings: WorkerSettings, variables: Variables) {
+        self.settings = settings
+        host = HostSight(lookup: variables.text)
+    }
+
+    /// Looks at the broker and the database side by side, for seconds for each address at most.
+    package func examine() async -> Diagnosis {
+        let (settings, endpoint) = (settings, settings.endpoint.named("amity doctor"))
+        async let broker = onThread("amity-broker") {
+            BrokerSight(of: endpoint, expecting: settings.topology)
+        }
+        async let database = onThread("amity-database") {
+            DatabaseProbe(target: settings.database).look()
+        }
+        async let management = lookAtManagement()
+        return Self.judge(
+            Sight(
+                settings: settings,
+                host: host,
+                broker: await broker,
+                management: await management,
+                database: await database
+            )
+        )
+    }
+
+    /// Settings that cannot be used: nothing else can be looked at.
+    package static func refuse(_ error: SettingsError) -> Diagnosis {
+        Diagnosis(
+            findings: error.mistakes.map {
+                .init(check: "settings", finding: .error($0, by: .settings))
+            }
+        )
+    }
+
+    static func judge(_ sight: Sight) -> Diagnosis {
+        Diagnosis(
+            findings: [.init(check: "settings", finding: .ok("all are usable", by: .settings))]
+                + checks.flatMap { check in
+                    check.findings(in: sight).map { .init(check: check.name, finding: $0) }
+                }
+        )
+    }
+
+    private func lookAtManagement() async -> ManagementSight {
+        guard let management = settings.monitoring.management else { return .notAsked }
+        return await ManagementProbe(
+            endpoint: management,
+            broker: settings.endpoint,
+            topology: settings.topology
+        ).look()
+    }
+
+    /// Runs what blocks on a thread of its own.
+    private func onThread<R: Sendable>(
+        _ name: String,
+        _ body: @escaping @Sendable () -> R
+    ) async -> R {
+        await withCheckedContinuation { done in
+            startThread(name: name, stackBytes: Publisher.stackBytes) {
+                done.resume(returning: body())
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+import AMQP
+import Testing
+import WorkerRuntime
+
+@testable import Amity
+
+/// What the checks make of what was seen; that it is seen rightly, the integration tests show.
+struct DoctorTests {
+    /// Nothing is wrong with this one.
+    private static func healthy(_ variables: [String: String] = [:]) throws -> Sight {
+        let settings = try WorkerSettings(SettingValues { variables[$0] })
+        let topology = settings.topology
+        var broker = BrokerSight()
+        broker.nodes = settings.endpoint.addresses.map { .init(address: $0, version: "3.13.1") }
+        let depth = QueueDepth(ready: 0, consumers: 1)
+        broker.queues = topology.queueNames.map {
+            .init(name: $0, presence: .exists(depth), likeness: .same)
+        }
+        broker.queues[1].presence = .exists(QueueDepth(ready: 0, consumers: 0))
+        broker.exchange = .exists(depth)
+        broker.reading = .granted
+        broker.publishing = .granted
+        var report = ManagementReport(version: "3.13.1", queues: [:], consumers: [], alarms: [])
+        for name in topology.queueNames {
+            report.queues[name] = .init(name: name, type: "classic", arguments: [:], policy: [:])
+        }
+        for seconds in topology.retrySeconds {
+            report.queues[topology.names.retry(seconds: seconds)]?.arguments = [
+                "x-message-ttl": .integer(Int64(seconds) * 1000),
+                "x-dead-letter-exchange": .string(""),
+                "x-dead-letter-routing-key": .string(topology.names.main),
+            ]
+        }
+        report.isBound = true
+        report.skew = 0.5
+        var tables: [String: SessionSight.Table] = [:]
+        for table in Schema.tables {
+            let columns = table.columns.map { ($0, TablesCheck.types[$0]?.first ?? "") }
+            tables[table.name] = .init(
+                columns: Dictionary(uniqueKeysWithValues: columns),
+                lacking: []
+            )
+        }
+        for name in Schema.ownTables { tables[name] = .init(columns: [:], lacking: []) }
+        return Sight(
+            settings: settings,
+            host: HostSight(
+                openFilesMax: 1024,
+                memoryBytes: 1 << 30,
+                replicas: 3,
+                secretFiles: [.init(name: ".env", mode: 0o600)]
+            ),
+            broker: broker,
+            management: .seen(report),
+            database: DatabaseSight(
+                servers: [.init(address: "localhost:5432", failure: nil)],
+                session: SessionSight(
+                    version: 150_018,
+                    role: "amity",
+                    isEncrypted: false,
+                    isReadOnly: false,
+                    hasOurGuards: true,
+                    pooling: .none,
+                    skew: (0.01, 0.01),
+                    tables: tables,
+                    indexes: [],
+                    room: .init(maximum: 100, reserved: 3, others: 10),
+                    rivals: [],
+                    doubled: (0, 0)
+                )
+            )
+        )
+    }
+
+    /// All that is not fine, as `level check`.
+    private func complaints(_ sight: Sight) -> [String] {
+        Doctor.judge(sight).findings.filter { $0.finding.level != .ok }
+            .map { "\($0.finding.level) \($0.check)" }
+    }
+
+    private func complaints(
+        _ variables: [String: String] = [:],
+        _ change: (inout Sight) -> Void
+    ) -> [String] {
+        do {
+            var sight = try Self.healthy(variables)
+            change(&sight)
+            return complaints(sight)
+        } catch { return ["\(error)"] }
+    }
+
+    private func complaints(ofReport change: (inout ManagementReport) -> Void) -> [String] {
+        complaints { sight in
+            guard case .seen(var report) = sight.management else { return }
+            change(&report)
+            sight.management = .seen(report)
+        }
+    }
+
+    @Test func aHealthySetUpHasNoFinding() throws {
+        #expect(complaints(try Self.healthy()) == [])
+    }
+
+    @Test func namesOfChecksAreTheirOwn() {
+        #expect(Set(Doctor.checks.map(\.name)).count == Doctor.checks.count)
+    }
+
+    @Test(arguments: [("3.7.28", ["error broker-version"]), ("3.8.0", []), ("4.1.0", [])])
+    func anOldBrokerIsNamed(version: String, found: [String]) {
+        #expect(complaints { $0.broker.nodes[0].version = version } == found)
+    }
+
+    @Test func anOldDatabaseIsNamed() {
+        #expect(complaints { $0.database.session?.version = 110_022 } == ["error database-version"])
+    }
+
+    @Test func aPlainLinkAcrossANetworkIsNamed() {
+        let broker = complaints(["RABBITMQ_HOST": "localhost,broker"]) { _ in }
+        #expect(broker == ["warning broker-tls"])
+        #expect(complaints(["RABBITMQ_URL": "amqps://broker/"]) { _ in } == [])
+        let url = "postgresql://database/app"
+        #expect(complaints(["DATABASE_URL": url]) { _ in } == ["warning database-tls"])
+        for (mode, found) in [("require", ["note database-tls"]), ("verify-full", [])] {
+            let seen = complaints(["DATABASE_URL": "\(url)?sslmode=\(mode)"]) {
+                $0.database.session?.isEncrypted = true
+            }
+            #expect(seen == found)
+        }
+    }
+
+    @Test(arguments: [
+        (4.0, 0.1, []), (6.0, 0.1, ["warning clock"]), (-60, 0.1, ["warning clock"]),
+        (6.0, 2.0, []),
+    ])
+    func aClockThatIsOffIsNamed(seconds: Double, uncertainty: Double, found: [String]) {
+        #expect(complaints { $0.database.session?.skew = (seconds, uncertainty) } == found)
+    }
+
+    @Test func theBrokersClockCounts() {
+        #expect(complaints(ofReport: { $0.skew = 5.5 }) == [])
+        #expect(complaints(ofReport: { $0.skew = -90 }) == ["warning clock"])
+    }
+
+    /// RabbitMQ 4 has a limit where nobody has set one; 3 has none.
+    @Test func aQuorumQueueThatDropsIsNamed() {
+        func with(
+            _ version: String,
+            _ arguments: [String: HeaderValue],
+            _ policy: [String: HeaderValue] = [:]
+        ) -> [String] {
+            complaints(ofReport: { report in
+                report.version = version
+                let name = "conversation_events_processing"
+                report.queues[name] = .init(
+                    name: name,
+                    type: "quorum",
+                    arguments: arguments,
+                    policy: policy
+                )
+            })
+        }
+        #expect(with("3.13.7", [:]) == [])
+        #expect(with("4.0.1", [:]) == ["warning delivery-limit"])
+        #expect(with("4.0.1", ["x-delivery-limit": .integer(-1)]) == [])
+        #expect(with("3.13.7", ["x-delivery-limit": .integer(9)]) == ["warning delivery-limit"])
+        #expect(with("3.13.7", [:], ["delivery-limit": .integer(9)]) == ["warning delivery-limit"])
+        #expect(with("4.0.1", ["x-dead-letter-exchange": .string("")]) == [])
+    }
+
+    @Test func aConsumerTimeoutThatIsShorterIsNamed() {
+        func with(_ milliseconds: Int64) -> [String] {
+            complaints(ofReport: {
+                $0.queues["conversation_events_processing"]?.policy = [
+                    "consumer-timeout": .integer(milliseconds)
+                ]
+            })
+        }
+        #expect(with(1_800_000) == [])
+        #expect(with(60_000) == ["warning consumer-timeout"])
+        #expect(with(30_000) == ["error consumer-timeout"])
+    }
+
+    @Test func whatOnlyAMQPShowsIsSaidToBeLess() {
+        let found = complaints { sight in
+            sight.management = .notAsked
+            for index in sight.broker.queues.indices {
+                sight.broker.queues[index].likeness = .unknown
+            }
+        }
+        #expect(found == ["note dead-letter-wiring", "note management"])
+    }
+
+    @Test func replicasAreCounted() {
+        func with(_ replicas: Int?, _ change: (inout SessionSight.Room) -> Void = { _ in })
+            -> [String]
+        {
+            complaints { sight in
+                sight.host.replicas = replicas
+                if var room = sight.database.session?.room {
+                    change(&room)
+                    sight.database.session?.room = room
+                }
+            }
+        }
+        #expect(with(nil) == [] && with(8) == [])
+        #expect(with(9) == ["warning max-connections"])
+        #expect(with(10) == ["error max-connections"])
+        #expect(with(3, { $0.roleLimit = 29 }) == ["error max-connections"])
+        #expect(with(3, { $0.databaseLimit = 30 }) == [])
+    }
+
+    @Test func limitsOfTheHostAreNamed() {
+        #expect(complaints { $0.host.openFilesMax = 70 } == ["error open-files"])
+        #expect(complaints { $0.host.memoryBytes = 300 << 20 } == ["warning memory"])
+        #expect(complaints { $0.host.secretFiles[0].mode = 0o640 } == ["warning secret-files"])
+    }
+
+    /// Fault: one user who came yesterday and happens to have twice the sum raises an alarm.
+    @Test(arguments: [(2, 2, false), (3, 3, true), (3, 6, true), (3, 7, false)])
+    func doubledScoresPointToThePythonWorker(users: Int, all: Int, isNamed: Bool) {
+        let found = complaints { $0.database.session?.doubled = (users, all) }
+        #expect(found == (isNamed ? ["warning rival-writer"] : []))
+    }
+
+    @Test func nothingIsSaidOfWhatCouldNotBeSeen() {
+        let found = complaints { sight in
+            sight.broker = BrokerSight()
+            sight.broker.nodes = [
+                .init(address: .init(host: "h", port: 1), failure: .unresponsive(during: "connect"))
+            ]
+            sight.management = .notAsked
+            sight.database = DatabaseSight(servers: [.init(address: "h:1", failure: "no answer")])
+        }
+        #expect(found == ["error broker", "note management", "error database"])
+    }
+}
