@@ -108,13 +108,14 @@ let package = Package(
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints", "FriendshipScoring",
-                "JSONReading", "Metering", "Postgres", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints",
+                "FriendshipScoring", "JSONReading", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
