@@ -118,6 +118,12 @@ struct DoctorTests {
         let broker = complaints(["RABBITMQ_HOST": "localhost,broker"]) { _ in }
         #expect(broker == ["warning broker-tls"])
         #expect(complaints(["RABBITMQ_URL": "amqps://broker/"]) { _ in } == [])
+        for (url, found) in [
+            ("http://broker:15672", ["warning management-tls"]), ("https://broker:15671", []),
+            ("http://[::1]:15672", []),
+        ] {
+            #expect(complaints(["RABBITMQ_MANAGEMENT_URL": url]) { _ in } == found)
+        }
         let url = "postgresql://database/app"
         #expect(complaints(["DATABASE_URL": url]) { _ in } == ["warning database-tls"])
         for (mode, found) in [("require", ["note database-tls"]), ("verify-full", [])] {

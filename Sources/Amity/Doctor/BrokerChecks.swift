@@ -1,4 +1,5 @@
 import AMQP
+import Foundation
 
 struct BrokerReachableCheck: Check {
     let name = "broker"
@@ -88,6 +89,23 @@ struct BrokerPermissionsCheck: Check {
         case .unknown(let reason):
             [.note("whether messages can be published cannot be told: \(reason)", by: .amqp)]
         }
+    }
+}
+
+struct ManagementEncryptionCheck: Check {
+    let name = "management-tls"
+
+    func findings(in seen: Sight) -> [Finding] {
+        guard let url = seen.settings.management.flatMap({ URL(string: $0.url) }) else { return [] }
+        if url.scheme == "https" || isLocal(url.host() ?? "") {
+            return [.ok("the link does not cross a network in the clear", by: .settings)]
+        }
+        return [
+            .warning(
+                "RABBITMQ_MANAGEMENT_URL: its password crosses the network in the clear: use https://",
+                by: .settings
+            )
+        ]
     }
 }
 

@@ -9,7 +9,7 @@ package struct Doctor: Sendable {
         BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),
         BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(), QueueLimitsCheck(),
         DeliveryLimitCheck(), ConsumerTimeoutCheck(), ConsumersCheck(), DeadLettersCheck(),
-        ManagementCheck(),
+        ManagementCheck(), ManagementEncryptionCheck(),
         DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),
         DatabaseWritableCheck(), PoolerCheck(), ConnectionsCheck(), TablesCheck(), GrantsCheck(),
         IndexesCheck(),
