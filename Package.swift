@@ -42,6 +42,16 @@ let package = Package(
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
         .target(name: "Failpoints", swiftSettings: strict),
+        .target(
+            name: "Metering",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "PrometheusMetrics",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict
+        ),
         .target(name: "JSONReading", swiftSettings: strict),
         .target(
             name: "FriendshipScoring",
@@ -49,10 +59,17 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "ConversationAnalysis",
+            dependencies: ["FriendshipScoring"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "WorkerRuntime",
             dependencies: [
-                "Failpoints",
+                "Failpoints", "Metering",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -60,7 +77,8 @@ let package = Package(
         .target(
             name: "AMQP",
             dependencies: [
-                "COpenSSL", "CRabbitMQ", "Failpoints", "WorkerRuntime",
+                "COpenSSL", "CRabbitMQ", "Failpoints", "Metering", "WorkerRuntime",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -69,18 +87,49 @@ let package = Package(
         ),
         .target(
             name: "Postgres",
-            dependencies: ["CPostgres", "Failpoints"],
+            dependencies: [
+                "CPostgres", "Failpoints", "Metering",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "AnalysisServices",
+            dependencies: [
+                "FriendshipScoring", "WorkerRuntime",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: strict
         ),
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "Failpoints", "FriendshipScoring", "JSONReading", "Postgres",
-                "WorkerRuntime",
+                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints", "FriendshipScoring",
+                "JSONReading", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "AmityHTTP",
+            dependencies: [
+                "Amity", "Metering", "PrometheusMetrics", "WorkerRuntime",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
         ),
@@ -95,12 +144,13 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "Amity", "Benchmark", "WorkerRuntime",
+                "AMQP", "Amity", "AmityHTTP", "Benchmark", "Metering", "PrometheusMetrics",
+                "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: strict
         ),
@@ -115,13 +165,55 @@ let package = Package(
             resources: [.copy("golden")],
             swiftSettings: strict
         ),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "ConversationAnalysisTests",
+            dependencies: ["ConversationAnalysis", "FriendshipScoring", "TestSupport"],
+            resources: [.copy("labelled")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
-                "TestSupport", "WorkerRuntime",
+                "PrometheusMetrics", "TestSupport", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AnalysisServicesTests",
+            dependencies: [
+                "AnalysisServices", "FriendshipScoring", "TestSupport", "WorkerRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "PrometheusMetricsTests",
+            dependencies: [
+                "PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AmityHTTPTests",
+            dependencies: [
+                "Amity", "AmityHTTP", "Metering", "PrometheusMetrics", "TestSupport",
+                "WorkerRuntime",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
         ),
@@ -132,7 +224,11 @@ let package = Package(
         ),
         .testTarget(
             name: "AmityTests",
-            dependencies: ["AMQP", "Amity", "FriendshipScoring", "Postgres", "WorkerRuntime"],
+            dependencies: [
+                "AMQP", "Amity", "AnalysisServices", "FriendshipScoring", "Metering", "Postgres",
+                "WorkerRuntime",
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(
@@ -159,7 +255,8 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
         .executableTarget(
             name: "amity-fuzz",
             dependencies: [
-                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "FriendshipScoring", "WorkerRuntime",
+                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "ConversationAnalysis",
+                "FriendshipScoring", "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
             swiftSettings: strict,

@@ -56,6 +56,31 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Why a connection was lost, or not opened, as a metric's label has it.
+    enum Cause: String, CaseIterable, Sendable {
+        case link
+        case closedByBroker = "closed-by-broker"
+        case insecure
+        case unresolved
+        case unresponsive
+        case consumerCancelled = "consumer-cancelled"
+        case stalled
+        case protocolViolation = "protocol-violation"
+    }
+
+    var cause: Cause {
+        switch self {
+        case .library: .link
+        case .closedByBroker: .closedByBroker
+        case .insecure: .insecure
+        case .unresolved: .unresolved
+        case .unresponsive: .unresponsive
+        case .consumerCancelled: .consumerCancelled
+        case .stalled: .stalled
+        case .protocolViolation: .protocolViolation
+        }
+    }
+
     /// The broker's reply code, when it gave one.
     package var replyCode: UInt16? {
         if case .closedByBroker(let code, _, _) = self { code } else { nil }

@@ -10,6 +10,8 @@ struct Connection: ~Copyable {
     private let handle: amqp_connection_state_t
     private let owner = pthread_self()
     let watch: Watchdog.Watch
+    /// The longest that a call may take: then it fails.
+    var callLimit: Duration { watch.limit }
     /// Seconds, as negotiated; bounds how long the owner may stay away from the library.
     let heartbeatSeconds: Int
 

@@ -41,18 +41,35 @@ package final class Consumer: Sendable {
     private let settings: Settings
     private let drain: DrainSignal
     private let readiness: Readiness
+    private let pulse: Pulse
+    private let metrics: WorkerMetrics
+    private let reconnects: Reconnects
     private let bell = EventBell()
+    private let counts: WorkerCounts
     private let logger: Logger
     /// Where settlements are posted, from any thread.
     package let completions: Mailbox<Completion>
     /// Whether messages are taken at all, for anybody to close and open.
     package let intake: Intake
-
-    package init(settings: Settings, drain: DrainSignal, readiness: Readiness, logger: Logger) {
+    /// - Parameter pulse: the channel thread's.
+    package init(
+        settings: Settings,
+        drain: DrainSignal,
+        readiness: Readiness,
+        counts: WorkerCounts = WorkerCounts(),
+        pulse: Pulse = Pulse(name: "channel"),
+        metrics: WorkerMetrics = WorkerMetrics(),
+        logger: Logger
+    ) {
         self.settings = settings
         self.drain = drain
         self.readiness = readiness
+        self.counts = counts
+        self.pulse = pulse
+        self.metrics = metrics
         self.logger = logger
+        reconnects = Reconnects(of: "consumer", in: metrics.factory)
+        metrics.prefetch.record(Int(settings.prefetch))
         completions = Mailbox(bell: bell)
         intake = Intake(bell: bell)
     }
@@ -85,9 +102,10 @@ package final class Consumer: Sendable {
         var openedAt: ContinuousClock.Instant?
         var oversized: DeliveryID?
         var attempt = 0
-        let times = SettlementTimes()
+        let times = SettlementTimes(metrics: metrics)
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
+            pulse.expect(within: delay + Self.connectLimit)
             if drain.wait(for: delay) {
                 action = machine.drainRequested(at: .now) ?? .stop
                 continue
@@ -104,6 +122,7 @@ package final class Consumer: Sendable {
                 openedAt = .now
                 readiness.set(.notConsuming, false)
                 times.sessionOpened()
+                counts.sessionOpened()
                 var memory = Memory(times: times)
                 try consume(
                     on: connection,
@@ -116,6 +135,9 @@ package final class Consumer: Sendable {
                 action = .stop
             } catch {
                 readiness.set(.notConsuming, true)
+                counts.sessionLost()
+                reconnects.count(error)
+                metrics.inFlight.record(0)
                 // Once is repaired; again is for somebody to look at.
                 readiness.set(.stalled, detector.stalls > 1)
                 // What has not begun is the broker's again, and would only be done twice.
@@ -133,7 +155,9 @@ package final class Consumer: Sendable {
                 lostAt = lostAt ?? .now
             }
         }
+        pulse.end()
         readiness.set(.notConsuming, true)
+        counts.sessionLost()
         logger.notice("consumer.stopped", metadata: times.summary)
     }
 
@@ -156,6 +180,10 @@ package final class Consumer: Sendable {
     }
 
     private static let consumerTag = "amity"
+
+    /// Every step to an open session has a limit of its own; this is more than all of them together take,
+    /// over the addresses that a host may have.
+    private static let connectLimit = Duration.seconds(300)
 
     // MARK: The loop
 
@@ -189,6 +217,8 @@ package final class Consumer: Sendable {
         let heartbeat = connection.heartbeatSeconds
         let longestSleep: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
         while true {
+            // A call that the watchdog has to end is the last one of its session.
+            pulse.expect(within: longestSleep + connection.callLimit)
             // In this order: settling silences the bell, and what it rang for is looked at after.
             settle(&machine, &oversized, &memory)
             try obey(on: connection, memory, &machine, dispatcher)
@@ -202,7 +232,13 @@ package final class Consumer: Sendable {
             )
             dispatcher.submit(arrived)
             try send(machine.frames(), on: connection)
-            memory.times.sent(at: .now)
+            let acked = memory.times.sent(at: .now)
+            counts.turned(
+                hasArrivals: !arrived.isEmpty,
+                acked: acked,
+                inFlight: machine.unsettled
+            )
+            metrics.inFlight.record(machine.unsettled)
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
                 return try close(connection, unfinished: unfinished)
             }
@@ -292,7 +328,10 @@ package final class Consumer: Sendable {
     ) throws(AMQPError) {
         guard detector.isProbeDue(at: .now) else { return }
         let ready = try connection.declareQueue(settings.topology.names.main, passive: true)
-        if detector.probed(ready: ready, at: .now) { throw .stalled(ready: ready) }
+        if detector.probed(ready: ready, at: .now) {
+            metrics.stalls.increment()
+            throw .stalled(ready: ready)
+        }
         logger.debug("consumer.silent", metadata: ["ready": .stringConvertible(ready)])
     }
 
@@ -308,6 +347,8 @@ package final class Consumer: Sendable {
         _ dispatcher: Dispatcher
     ) throws(AMQPError) -> [Delivery] {
         var arrived: [Delivery] = []
+        var count = 0
+        defer { metrics.took(count) }
         while let frame = try connection.nextFrame() {
             switch frame {
             case .closed(let error):
@@ -326,6 +367,7 @@ package final class Consumer: Sendable {
                     case .dispatch(let id) = machine.delivered(tag: tag)
                 else { break }
                 detector.delivered(at: .now)
+                count += 1
                 let delivery = Delivery(
                     id: id,
                     message: message,

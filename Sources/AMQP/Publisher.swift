@@ -1,3 +1,4 @@
+import CoreMetrics
 import Failpoints
 import Foundation
 import Logging
@@ -32,6 +33,7 @@ package final class Publisher: Sendable {
     private let stopped = DispatchSemaphore(value: 0)
     /// Of the connection there is.
     private let watch = Locked<Watchdog.Watch?>(nil)
+    private let reconnects = Reconnects(of: "publisher", in: MetricsSystem.factory)
     private let logger: Logger
 
     package init(endpoint: Endpoint, topology: Topology, insists: Bool, logger: Logger) {
@@ -101,6 +103,7 @@ package final class Publisher: Sendable {
                     }
                 }
             } catch {
+                reconnects.count(error)
                 window.connectionLost()
                 let delay = backoff.next()
                 logger.log(

@@ -1,10 +1,13 @@
+import CoreMetrics
 import Histogram
 import Logging
+import Metering
 import WorkerRuntime
 
 /// How long deliveries took, from when they had arrived whole until their ack was sent: the worker's
 /// own share of a message's way. Belongs to the channel thread, which sees both ends.
 final class SettlementTimes {
+    private let timer: CoreMetrics.Timer
     /// Of the current session, by tag; as many as are unsettled.
     private var arrivals: [UInt64: ContinuousClock.Instant] = [:]
     /// Those whose ack goes out with the next frames.
@@ -14,6 +17,10 @@ final class SettlementTimes {
         highestTrackableValue: 3_600_000_000,
         numberOfSignificantValueDigits: .two
     )
+
+    init(metrics: WorkerMetrics = WorkerMetrics()) {
+        timer = metrics.settlement
+    }
 
     /// Tags begin again at 1.
     func sessionOpened() {
@@ -32,11 +39,18 @@ final class SettlementTimes {
     }
 
     /// The frames of all decisions so far are sent.
-    func sent(at now: ContinuousClock.Instant) {
-        for arrival in acked {
-            histogram.record(UInt64(max(0, arrival.duration(to: now) / .microseconds(1))))
+    ///
+    /// - Returns: how long each of those took that are acked by them.
+    @discardableResult
+    func sent(at now: ContinuousClock.Instant) -> [Duration] {
+        if acked.isEmpty { return [] }
+        let times = acked.map { $0.duration(to: now) }
+        for time in times {
+            histogram.record(UInt64(max(0, time / .microseconds(1))))
+            timer.record(time)
         }
         acked.removeAll(keepingCapacity: true)
+        return times
     }
 
     /// Over the life of the process.

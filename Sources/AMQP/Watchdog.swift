@@ -9,7 +9,7 @@ final class Watchdog: Sendable {
     /// One connection's part: its thread says when a call begins and ends.
     final class Watch: Sendable {
         fileprivate let descriptor: Int32
-        private let limit: Duration
+        let limit: Duration
         /// In nanoseconds of the monotonic clock; 0 while no call is under way. Written by the
         /// connection's thread, read by the watchdog's.
         private let deadline = Atomic<UInt64>(0)

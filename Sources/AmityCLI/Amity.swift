@@ -11,9 +11,9 @@ struct AmityCommand: AsyncParsableCommand {
         abstract: "Scores finished conversations from a RabbitMQ queue into PostgreSQL.",
         version: amityVersion,
         subcommands: [
-            WorkerCommand.self, Migrate.self, Publish.self, DeadLetters.self, DoctorCommand.self,
-            ShowSettings.self,
-            BenchCommand.self, TuneCommand.self, BenchWorker.self,
+            WorkerCommand.self, Migrate.self, Publish.self, DeadLetters.self, Explain.self,
+            Status.self, Health.self, DoctorCommand.self, ShowSettings.self, BenchCommand.self,
+            TuneCommand.self, BenchWorker.self,
         ]
     )
 }

@@ -19,7 +19,10 @@ struct BenchCommand: ParsableCommand {
     var conversations = 20_000
 
     @Option(help: "Spread them over this many users.")
-    var users = 1000
+    var users = 20_000
+
+    @Flag(help: "Let every conversation move a topic, which pgbench's do not.")
+    var topics = false
 
     @Option(help: "MESSAGE_CONCURRENCY_PER_WORKER to try, with commas between.")
     var threads = CountList([10])
@@ -44,6 +47,7 @@ struct BenchCommand: ParsableCommand {
         let bench = Bench(
             conversations: conversations,
             users: users,
+            movesTopics: topics,
             repeats: `repeat`,
             configurations: Configuration.all(
                 replicas: replicas.values,

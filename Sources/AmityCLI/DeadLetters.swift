@@ -105,13 +105,7 @@ extension DeadLetters {
 
         /// Columns wide enough for what they usually hold; the last takes the rest.
         private static func row(_ cells: [String]) -> String {
-            zip(cells, [20, 5, 22, 36, 0]).map { cell, width in
-                // A conversation's id is a stranger's text: it must not steer a terminal.
-                let plain = String(
-                    cell.unicodeScalars.map { $0.value < 0x20 ? " " : Character($0) }
-                )
-                return plain + String(repeating: " ", count: max(0, width - plain.count))
-            }.joined(separator: "  ")
+            TextTable.line(cells, widths: [20, 5, 22, 36, 0])
         }
     }
 

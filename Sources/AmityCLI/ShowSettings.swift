@@ -1,5 +1,6 @@
 import Amity
 import ArgumentParser
+import Metering
 
 struct ShowSettings: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,7 +14,11 @@ struct ShowSettings: ParsableCommand {
     @Flag(help: "As the README's table.")
     var markdown = false
 
+    @Flag(help: "The README's table of metrics instead.")
+    var metrics = false
+
     func run() {
+        if metrics { return print(Metric.markdown) }
         if env { return print(SettingsText.environmentExample, terminator: "") }
         print(markdown ? SettingsText.markdown : SettingsText.help)
     }

@@ -17,7 +17,7 @@ struct TuneCommand: ParsableCommand {
     var conversations = 10_000
 
     @Option(help: "Spread them over this many users.")
-    var users = 1000
+    var users = 20_000
 
     @Option(
         help: "What an analyser takes for each conversation, in seconds. (default: there is none)"

@@ -1,6 +1,10 @@
 import Amity
+import AmityHTTP
 import ArgumentParser
+import CoreMetrics
 import Logging
+import Metering
+import PrometheusMetrics
 import ServiceLifecycle
 
 struct WorkerCommand: AsyncParsableCommand {
@@ -10,21 +14,51 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: SettingsText.help
     )
 
-    func run() async throws { try await runWorker(analyser: NoAnalyser()) }
+    func run() async throws { try await runWorker() }
 }
 
-func runWorker(analyser: any Analyser) async throws {
+/// - Parameter standIn: in the place of the analyser that the settings ask for.
+func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
     let settings = try start()
     let logger = Logger(label: "amity")
-    let group = ServiceGroupConfiguration(
-        services: [
-            .init(
-                service: Worker(settings: settings, analyser: analyser, logger: logger),
-                successTerminationBehavior: .gracefullyShutdownGroup
-            )
-        ],
-        gracefulShutdownSignals: [.sigterm, .sigint],
-        logger: logger
+    let analyser = standIn ?? settings.analysis.analyser(logger: logger)
+    // Without a server nobody asks, and nothing is kept.
+    let registry = settings.http.map { _ in PrometheusRegistry(describing: Metric.all) }
+    if let registry { MetricsSystem.bootstrap(registry) }
+    let worker = Worker(settings: settings, analyser: analyser, logger: logger)
+    var services: [any Service] = [worker]
+    if let registry, let http = settings.http {
+        let server = HTTPServer(
+            settings: http,
+            exhibits: Exhibits(of: worker, metrics: registry),
+            logger: logger
+        )
+        services = [server, WorkerBesideServer(worker: worker, server: server)]
+    }
+    let group = ServiceGroup(
+        configuration: .init(
+            // They stop from the last to the first: health is told until the worker has drained.
+            services: services.map {
+                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+            },
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
     )
-    try await ServiceGroup(configuration: group).run()
+    do {
+        try await group.run()
+    } catch let error as HTTPServerError {
+        complain("\(error)")
+        throw ExitStatus.unavailable
+    }
+}
+
+/// A worker that does not begin until its server has: one that nobody can look at would go unnoticed.
+private struct WorkerBesideServer: Service {
+    let worker: Worker
+    let server: HTTPServer
+
+    func run() async throws {
+        if await server.waitUntilListening() { try await worker.run() }
+    }
 }

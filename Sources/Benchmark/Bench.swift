@@ -4,17 +4,21 @@ import Foundation
 package struct Bench {
     package var conversations: Int
     package var users: Int
+    /// Whether the workers' conversations move topics, too.
+    package var movesTopics: Bool
     package var repeats: Int
     package var configurations: [Configuration]
 
     package init(
         conversations: Int,
         users: Int,
+        movesTopics: Bool,
         repeats: Int,
         configurations: [Configuration]
     ) {
         self.conversations = conversations
         self.users = users
+        self.movesTopics = movesTopics
         self.repeats = repeats
         self.configurations = configurations
     }
@@ -38,7 +42,11 @@ package struct Bench {
         let subjects =
             Reference.allCases.map(Subject.reference) + [.start]
             + configurations.map(Subject.workers)
-        return try Laboratory.run(conversations: conversations, users: users) { laboratory in
+        return try Laboratory.run(
+            conversations: conversations,
+            users: users,
+            movesTopics: movesTopics
+        ) { laboratory in
             var series: [Subject: Series] = [:]
             for round in 1...repeats {
                 for subject in subjects {
@@ -51,6 +59,7 @@ package struct Bench {
             return BenchReport(
                 conversations: conversations,
                 users: users,
+                movesTopics: movesTopics,
                 repeats: repeats,
                 references: Reference.allCases.map {
                     .init(name: $0.name, series[.reference($0)] ?? Series())

@@ -4,6 +4,7 @@ import Foundation
 package struct BenchReport: Encodable {
     var conversations: Int
     var users: Int
+    var movesTopics: Bool
     var repeats: Int
     var cores = ProcessInfo.processInfo.activeProcessorCount
     var references: [Entry]
@@ -16,7 +17,8 @@ package struct BenchReport: Encodable {
 
     package var text: String {
         """
-        \(conversations) conversations of \(users) users, \(cores) cores; medians of \(repeats), with \
+        \(conversations) conversations of \(users) users\(movesTopics ? ", each with a topic" : ""), \
+        \(cores) cores; medians of \(repeats), with \
         the least and the most
 
         \(table([Self.heads] + (references + configurations).map(row)))

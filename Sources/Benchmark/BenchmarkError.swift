@@ -6,6 +6,7 @@ package enum BenchmarkError: Error, Equatable, CustomStringConvertible {
     case databaseURLNeeded
     case serversScriptMissing
     case failed(program: String, status: Int32, said: String)
+    case noFreePort
     case notConfirmed(Int)
     case workerDied(log: String)
     case notLogged(event: String, log: String)
@@ -24,6 +25,8 @@ package enum BenchmarkError: Error, Equatable, CustomStringConvertible {
             """
         case .failed(let program, let status, let said):
             "\(program) ended with \(status): \(said)"
+        case .noFreePort:
+            "no port of this machine is free for a worker's HTTP"
         case .notConfirmed(let count):
             "the broker did not confirm \(count) messages"
         case .workerDied(let log):

@@ -1,3 +1,5 @@
+import Amity
+
 /// How workers are run.
 package struct Configuration: Hashable, Sendable {
     package var replicas: Int
@@ -20,8 +22,10 @@ package struct Configuration: Hashable, Sendable {
         return Set(all).sorted()
     }
 
-    /// The worker's own default, N × B within what AMQP can say.
-    package var prefetch: Int { min(threads * batch, 65_535) }
+    /// The worker's own default.
+    package var prefetch: Int {
+        Int(WorkerSettings.prefetch(threads: threads, batchLimit: batch))
+    }
 
     var totalThreads: Int { replicas * threads }
 

@@ -10,6 +10,7 @@ struct Laboratory {
     static func run<R>(
         conversations: Int,
         users: Int,
+        movesTopics: Bool = false,
         _ body: (Laboratory) throws -> R
     ) throws -> R {
         let folder = FileManager.default.temporaryDirectory
@@ -20,7 +21,12 @@ struct Laboratory {
         let servers = try Servers(environment: environment, folder: folder)
         defer { cleaningUp { try servers.stop(in: folder) } }
         say("making up \(conversations) conversations of \(users) users")
-        let stage = try Stage(on: servers, conversations: conversations, users: users)
+        let stage = try Stage(
+            on: servers,
+            conversations: conversations,
+            users: users,
+            movesTopics: movesTopics
+        )
         defer { cleaningUp { try stage.tearDown() } }
         return try body(Laboratory(folder: folder, servers: servers, stage: stage))
     }

@@ -1,4 +1,5 @@
 import AMQP
+import Amity
 import Foundation
 import Postgres
 
@@ -33,6 +34,7 @@ enum Reference: CaseIterable, Sendable {
         case .batched:
             // Whole batches for each of the two, where there are few conversations.
             let batch = min(200, max(1, count / 2))
+            try stage.layOutBatches(of: batch)
             rate = try Pgbench(clients: 2, batch: batch)
                 .run(on: stage, conversations: count, in: folder)
         case .consume:
@@ -87,7 +89,7 @@ struct Pgbench {
             [
                 "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=1",
                 "--transactions=\(transactions)", "--file=\(script.path)",
-                "--define=clients=\(clients)", "--define=batch=\(batch)", "--define=turn=0",
+                "--define=clients=\(clients)", "--define=turn=0", "--define=wants_logs=true",
             ],
             environment: Self.environment(stage.settings.database),
             in: folder
@@ -127,12 +129,10 @@ struct Pgbench {
             WHERE id = :id AND status NOT IN ('PROCESSED', 'SKIPPED') FOR NO KEY UPDATE \\gset
         INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
             VALUES (:user_id, 0, 'PHASE1_STRANGER') ON CONFLICT DO NOTHING;
-        SELECT friendship_score, friendship_level, topic_metrics FROM friendship_status
+        SELECT friendship_score, friendship_level FROM friendship_status
             WHERE user_id = :user_id FOR NO KEY UPDATE;
         UPDATE friendship_status SET friendship_score = friendship_score + 10,
-            friendship_level = 'PHASE1_STRANGER',
-            topic_metrics = topic_metrics || '{"topic-animals": {"score": 10, "turns": 1}}',
-            last_interaction_date = now(), updated_at = now()
+            friendship_level = 'PHASE1_STRANGER', last_interaction_date = now(), updated_at = now()
             WHERE user_id = :user_id;
         UPDATE conversation_events SET status = 'PROCESSED', attempt_count = attempt_count + 1,
             friendship_score_change = 10, new_friendship_level = 'PHASE1_STRANGER',
@@ -143,35 +143,31 @@ struct Pgbench {
 
         """
 
-    private static let batched = """
+    /// The worker's own statements, given what it would give them.
+    private static var batched: String {
+        """
+        \\set number :turn * :clients + :client_id
         \\set turn :turn + 1
-        \\set first ((:turn - 1) * :clients + :client_id) * :batch + 1
-        \\set last :first + :batch - 1
-        SELECT id, conversation_id, user_id, bot_type, conversation_log FROM conversation_events
-            WHERE id BETWEEN :first AND :last;
+        SELECT * FROM batches WHERE number = :number \\gset
         BEGIN;
-        SELECT array_agg(id)::text AS ids, array_agg(user_id)::text AS users
-            FROM (SELECT id, user_id FROM conversation_events
-                WHERE id BETWEEN :first AND :last AND status NOT IN ('PROCESSED', 'SKIPPED')
-                ORDER BY id FOR NO KEY UPDATE) AS claimed \\gset
-        INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
-            SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER' FROM unnest(:users::text[]) AS user_id
-            ORDER BY user_id ON CONFLICT DO NOTHING;
-        SELECT user_id, friendship_score, friendship_level, topic_metrics FROM friendship_status
-            WHERE user_id = ANY (:users::text[]) ORDER BY user_id FOR NO KEY UPDATE;
-        UPDATE friendship_status AS stored SET friendship_score = friendship_score + new.change,
-            friendship_level = 'PHASE1_STRANGER',
-            topic_metrics = topic_metrics || '{"topic-animals": {"score": 10, "turns": 1}}',
-            last_interaction_date = now(), updated_at = now()
-            FROM (SELECT user_id, 10 * count(*) AS change FROM unnest(:users::text[]) AS user_id
-                GROUP BY user_id) AS new WHERE stored.user_id = new.user_id;
-        UPDATE conversation_events AS stored SET status = 'PROCESSED',
-            attempt_count = attempt_count + 1, friendship_score_change = 10,
-            new_friendship_level = 'PHASE1_STRANGER',
-            score_calculation_details = '{"turns": 10, "change": 10}', processed_at = now(),
-            next_attempt_at = now(), error_code = NULL, error_details = NULL, updated_at = now()
-            FROM unnest(:ids::bigint[]) AS new (id) WHERE stored.id = new.id;
+        \(text(of: SQL.lockUsers, ["ids"]))
+        \(text(of: SQL.readEvents, ["ids", "wants_logs"]))
+        \(text(of: SQL.updateUsers, ["users", "scores", "user_levels"]))
+        \(text(of: SQL.updateEvents, [
+            "events", "changes", "levels", "turns", "emotions", "zeros", "zeros", "owners",
+            "sources", "zeros",
+        ]))
         COMMIT;
 
         """
+    }
+
+    /// On one line, with pgbench's variables for parameters.
+    private static func text(of statement: Statement, _ variables: [String]) -> String {
+        var text = statement.sql.replacing("\n", with: " ")
+        for (index, variable) in variables.enumerated() {
+            text = text.replacing("$\(index + 1)", with: ":\(variable)")
+        }
+        return text + ";"
+    }
 }

@@ -13,8 +13,16 @@ final class Stage {
     private let servers: Servers
     private var session: Session
 
-    /// - Parameter count: how many conversations there are at most in a run.
-    init(on servers: Servers, conversations count: Int, users: Int) throws {
+    /// - Parameters:
+    ///   - count: how many conversations there are at most in a run.
+    ///   - users: over how many they are spread; all known before.
+    ///   - movesTopics: whether each of them has an agent.
+    init(
+        on servers: Servers,
+        conversations count: Int,
+        users: Int,
+        movesTopics: Bool
+    ) throws {
         let name = "amity_bench_" + UUID().uuidString.prefix(8).lowercased()
         let variables = Self.variables(servers, name)
         settings = try WorkerSettings(SettingValues { variables[$0] })
@@ -28,7 +36,12 @@ final class Stage {
         do {
             _ = try session.flight([(Statement("create", "CREATE SCHEMA \(name)"), [])])
             _ = try Migrator(target: settings.database).run()
-            ids = try Self.makeUp(count, users: users, in: settings.database)
+            ids = try Self.makeUp(
+                count,
+                users: users,
+                movesTopics: movesTopics,
+                in: settings.database
+            )
             _ = try session.flight([(Self.keep, []), (Self.indexKept, [])])
         } catch {
             cleaningUp { try tearDown() }
@@ -40,10 +53,16 @@ final class Stage {
     private static func makeUp(
         _ count: Int,
         users: Int,
+        movesTopics: Bool,
         in database: ConnectionTarget
     ) throws -> [String] {
         var ids: [String] = []
-        var generator = ConversationGenerator(seed: 1, userCount: users, exchanges: 10)
+        var generator = ConversationGenerator(
+            seed: 1,
+            userCount: users,
+            exchanges: 10,
+            hasAgents: movesTopics
+        )
         try generator.insert(count, into: database) {
             try Interruption.check()
             ids += $0
@@ -61,6 +80,8 @@ final class Stage {
             "RABBITMQ_QUEUE_NAME": name,
             "RABBITMQ_EXCHANGE_NAME": "\(name)_exchange",
             "DATABASE_URL": "\(servers.databaseURL)\(mark)options=-csearch_path%3D\(name)",
+            // The references analyse nothing either.
+            "LLM_ANALYSIS_ENABLED": "false",
             "LOG_LEVEL": "notice",
             "LOG_FORMAT": "json",
         ]
@@ -80,9 +101,18 @@ final class Stage {
     func reset(to count: Int) throws {
         try settings.topology.delete(at: settings.endpoint)
         try settings.topology.ensure(at: settings.endpoint, logger: quietLogger)
-        _ = try session.flight([(Self.empty, []), (Self.refill, [.integer(count)])])
+        _ = try session.flight([
+            (Self.empty, []), (Self.refill, [.integer(count)]), (Self.makeUsersKnown, []),
+        ])
         // Not left to chance: it would begin on its own in the middle of a run.
         _ = try session.flight([(Self.vacuum, [])])
+    }
+
+    /// Lays out batches with all that the worker's statements are given, in the table `batches`.
+    func layOutBatches(of size: Int) throws {
+        _ = try session.flight([
+            (Self.dropBatches, []), (Self.layOut, [.integer(size)]), (Self.indexBatches, []),
+        ])
     }
 
     /// Puts the first `count` conversations on the queue.
@@ -186,6 +216,36 @@ extension Stage {
         INSERT INTO conversation_events (\(columns))
         SELECT \(columns) FROM kept WHERE number <= $1::int ORDER BY number
         """
+    )
+    /// Most conversations are with a child that has talked before.
+    private static let makeUsersKnown = Statement(
+        "make_users_known",
+        "INSERT INTO friendship_status (user_id) SELECT DISTINCT user_id FROM conversation_events"
+    )
+    private static let dropBatches = Statement("drop_batches", "DROP TABLE IF EXISTS batches")
+    /// Ids of events are the numbers of conversations.
+    private static let layOut = Statement(
+        "lay_out",
+        """
+        CREATE TABLE batches AS
+        SELECT (id - 1) / $1::int AS number, array_agg(conversation_id)::text AS ids,
+            array_agg(id)::text AS events, array_fill(10.0, ARRAY[count(*)::int])::text AS changes,
+            array_fill('PHASE1_STRANGER'::text, ARRAY[count(*)::int])::text AS levels,
+            array_fill(10, ARRAY[count(*)::int])::text AS turns,
+            array_fill('neutral'::text, ARRAY[count(*)::int])::text AS emotions,
+            array_fill(0, ARRAY[count(*)::int])::text AS zeros,
+            array_fill('{"questions": "zeros", "emotion": "zeros", "memories": "zeros"}'::text,
+                ARRAY[count(*)::int])::text AS sources,
+            array_agg(user_id)::text AS owners, array_agg(DISTINCT user_id)::text AS users,
+            array_fill(10.0, ARRAY[count(DISTINCT user_id)::int])::text AS scores,
+            array_fill('PHASE1_STRANGER'::text, ARRAY[count(DISTINCT user_id)::int])::text
+                AS user_levels
+        FROM conversation_events GROUP BY 1
+        """
+    )
+    private static let indexBatches = Statement(
+        "index_batches",
+        "CREATE INDEX ON batches (number)"
     )
     private static let vacuum = Statement(
         "vacuum",

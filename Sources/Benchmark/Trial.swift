@@ -87,6 +87,7 @@ struct Trial {
         var environment = stage.variables
         environment["MESSAGE_CONCURRENCY_PER_WORKER"] = "\(configuration.threads)"
         environment["BATCH_MAX"] = "\(configuration.batch)"
+        environment["HTTP_PORT"] = "\(try freePort())"
         environment.merge(extra) { _, new in new }
         let arguments =
             analyserSeconds.map { ["bench-worker", "--analyser-seconds", "\($0)"] } ?? ["worker"]

@@ -3,8 +3,9 @@ import Foundation
 import FriendshipScoring
 
 /// Stands in for an analyser that asks somebody far away: it waits, and has nothing to say.
-package struct WaitingAnalyser: Analyser {
+package struct WaitingAnalyser: LocalAnalyser {
     package let isImmediate = false
+    package let source = AnalysisSource.zeros
     private let seconds: Double
 
     package init(seconds: Double) {

@@ -4,8 +4,9 @@
 #endif
 
 /// Places at which a test may have the process die, as `kill -9` would: what is only in memory is
-/// gone. Debug builds obey `AMITY_FAILPOINT=<name>:<n>`, to die the nth time that place is passed, and
-/// `AMITY_KILLER=<id>`, to die whenever that conversation is scored. Release builds have none of it.
+/// gone. Debug builds obey `AMITY_FAILPOINT=<name>:<n>`, to die the nth time that place is passed,
+/// `<name>:<n>:hang`, to have its thread stay there for ever instead, and `AMITY_KILLER=<id>`, to die
+/// whenever that conversation is scored. Release builds have none of it.
 package enum Failpoint: String, CaseIterable, Sendable {
     case received
     case attemptRecorded = "attempt-recorded"
@@ -25,19 +26,21 @@ package enum Failpoint: String, CaseIterable, Sendable {
         )
         private static let passed = Atomic(0)
         /// The place, and how often it may be passed and survived.
-        private static let armed: (place: Failpoint, times: Int)? = {
-            guard let parts = variables.failpoint?.split(separator: ":"), parts.count == 2 else {
+        private static let armed: (place: Failpoint, times: Int, hangs: Bool)? = {
+            guard let parts = variables.failpoint?.split(separator: ":"), parts.count > 1 else {
                 return nil
             }
             guard let place = Failpoint(rawValue: String(parts[0])), let times = Int(parts[1])
             else { preconditionFailure("AMITY_FAILPOINT names no place and number") }
-            return (place, times)
+            return (place, times, parts.dropFirst(2).first == "hang")
         }()
 
         package func hit() {
-            guard let (place, times) = Self.armed, place == self else { return }
+            guard let (place, times, hangs) = Self.armed, place == self else { return }
             let count = Self.passed.add(1, ordering: .relaxed).newValue
-            if count >= times { kill(getpid(), SIGKILL) }
+            guard count >= times else { return }
+            while hangs { pause() }
+            kill(getpid(), SIGKILL)
         }
 
         package static func scores(_ conversation: @autoclosure () -> String) {

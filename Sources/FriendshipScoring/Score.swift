@@ -22,7 +22,7 @@ package struct ScoreWeights: Sendable, Equatable {
     }
 
     /// Points for an emotion, in any case; 0 for all but `interesting` and `boring`.
-    func points(forEmotion emotion: String) -> Double {
+    package func points(forEmotion emotion: String) -> Double {
         switch emotion.lowercased() {
         case "interesting": interesting
         case "boring": boring

@@ -58,12 +58,32 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         return "\(operation): \(state)" + (message.map { ": \($0)" } ?? "")
     }
 
+    /// Why a session was lost, or not opened, as a metric's label has it.
+    enum Cause: String, CaseIterable, Sendable {
+        case link
+        case unavailable
+        case refused
+        case outdated
+        case other
+    }
+
+    var cause: Cause {
+        if sqlState.isEmpty { return .link }
+        if outdatesSession { return .outdated }
+        return switch kind {
+        case .unavailable: .unavailable
+        case .misconfigured: .refused
+        case .conflict, .timeout, .permanent, .unknown: .other
+        }
+    }
+
     private static func kind(of sqlState: String) -> Kind {
         switch sqlState {
         case "": .unavailable
-        // serialization failure, completion unknown, deadlock, lock not available, and prepared
-        // statements that are outdated or gone (the session is replaced).
-        case "40001", "40003", "40P01", "55P03", "0A000", "26000": .conflict
+        // serialization failure, completion unknown, deadlock, lock not available, prepared
+        // statements that are outdated or gone (the session is replaced), and division by zero: so
+        // a statement of ours says that rows are no longer as they were read.
+        case "40001", "40003", "40P01", "55P03", "0A000", "26000", "22012": .conflict
         case "57014": .timeout
         // read-only transaction, idle-in-transaction timeout, transaction timeout.
         case "25006", "25P03", "25P04": .unavailable

@@ -1,11 +1,15 @@
 import CPostgres
+import CoreMetrics
 import Failpoints
 import Glibc
+import Metering
 
 /// One connection to PostgreSQL, always in pipeline mode. Noncopyable: whoever holds it owns it.
 package struct Session: ~Copyable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
+    /// By the statement that gives a flight its name.
+    private var timers: [String: CoreMetrics.Timer] = [:]
     /// How long the answers to one flight may take in all.
     private let patience: Duration
     /// Whether an answer is owing or the link is gone. Such a session is only good for closing.
@@ -93,6 +97,8 @@ package struct Session: ~Copyable {
     package mutating func flight(
         _ statements: [(Statement, [Parameter])]
     ) throws(PostgresError) -> [Rows] {
+        let begin = ContinuousClock.now
+        defer { time(statements, since: begin) }
         var expected: [(operation: String, preparing: Bool)] = []
         for (statement, parameters) in statements {
             if prepared.insert(statement.name).inserted {
@@ -114,6 +120,17 @@ package struct Session: ~Copyable {
             if !isBroken { try recover() }
             throw error
         }
+    }
+
+    /// Takes the time of a flight, whatever came of it.
+    private mutating func time(
+        _ statements: [(Statement, [Parameter])],
+        since begin: ContinuousClock.Instant
+    ) {
+        let name = (statements.first { !$0.0.isControl } ?? statements.first)?.0.name ?? "none"
+        let timer = timers[name] ?? Metric.databaseFlight.timer(name)
+        timers[name] = timer
+        timer.record(begin.duration(to: .now))
     }
 
     private func execute(_ statement: Statement, _ parameters: [Parameter]) -> Int32 {

@@ -1,4 +1,6 @@
+import CoreMetrics
 import Dispatch
+import Metering
 import Synchronization
 
 /// At most `limit` sessions, lent to the threads that need one for the moment.
@@ -20,6 +22,9 @@ package final class SessionPool: Sendable {
     private let target: ConnectionTarget
     private let applicationName: String
     private let statementTimeout: Duration
+    private let opening = Metric.databaseFlight.timer("connect")
+    /// Those that have not happened included: growth from nothing is growth.
+    private let losses: [PostgresError.Cause: Counter]
 
     package init(
         target: ConnectionTarget,
@@ -31,6 +36,11 @@ package final class SessionPool: Sendable {
         self.target = target
         self.applicationName = applicationName
         self.statementTimeout = statementTimeout
+        losses = Dictionary(
+            uniqueKeysWithValues: PostgresError.Cause.allCases.map { cause in
+                (cause, Metric.reconnects.counter("database", cause.rawValue))
+            }
+        )
         slots = (0..<limit).map { _ in Slot() }
         places = Mutex(Array(repeating: Place(), count: limit))
         available = DispatchSemaphore(value: limit)
@@ -47,7 +57,12 @@ package final class SessionPool: Sendable {
         let index = take(preferring: preferred % slots.count)
         var isOpen = false
         defer { giveBack(index, isOpen: isOpen) }
-        return try slots[index].lend(open: open, isOpenAfter: &isOpen, body)
+        do throws(PostgresError) {
+            return try slots[index].lend(open: open, isOpenAfter: &isOpen, body)
+        } catch {
+            if !isOpen { losses[error.cause]?.increment() }
+            throw error
+        }
     }
 
     /// Closes sessions that nobody has needed for so long.
@@ -88,7 +103,9 @@ package final class SessionPool: Sendable {
     }
 
     private func open() throws(PostgresError) -> Session {
-        try Session(
+        let begin = ContinuousClock.now
+        defer { opening.record(begin.duration(to: .now)) }
+        return try Session(
             to: target,
             applicationName: applicationName,
             statementTimeout: statementTimeout

@@ -12,6 +12,11 @@ package struct Statement: Sendable {
     package static let begin = Statement("begin", "BEGIN")
     package static let commit = Statement("commit", "COMMIT")
     package static let rollback = Statement("rollback", "ROLLBACK")
+
+    /// Whether it begins or ends a transaction and does nothing else.
+    var isControl: Bool {
+        name == Self.begin.name || name == Self.commit.name || name == Self.rollback.name
+    }
 }
 
 /// A parameter in PostgreSQL's text format.

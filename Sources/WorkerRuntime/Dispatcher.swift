@@ -16,6 +16,8 @@ package final class Dispatcher: Sendable {
     private let completions: Mailbox<Completion>
     private let republisher: any Republisher
     private let drain: DrainSignal
+    private let counts: WorkerCounts
+    private let metrics: WorkerMetrics
     private let logger: Logger
 
     package init(
@@ -26,6 +28,8 @@ package final class Dispatcher: Sendable {
         completions: Mailbox<Completion>,
         republisher: any Republisher,
         drain: DrainSignal,
+        counts: WorkerCounts = WorkerCounts(),
+        metrics: WorkerMetrics = WorkerMetrics(),
         logger: Logger
     ) {
         inbox = Locked(Inbox(limit: pool.count))
@@ -36,6 +40,8 @@ package final class Dispatcher: Sendable {
         self.completions = completions
         self.republisher = republisher
         self.drain = drain
+        self.counts = counts
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -49,6 +55,8 @@ package final class Dispatcher: Sendable {
     package func withdraw() -> [Delivery] {
         inbox.withLock { $0.withdraw() }
     }
+
+    var load: Inbox.Load { inbox.withLock { $0.load } }
 
     /// What has been done since the last `begin`.
     var tally: Inbox.Tally { inbox.withLock { $0.tally } }
@@ -64,6 +72,7 @@ package final class Dispatcher: Sendable {
     /// Dead-letters a delivery that is not to be looked at; never blocks.
     package func refuse(_ delivery: Delivery, because failure: Failure) {
         let disposition = disposition(of: delivery, after: failure, isPermanent: true)
+        metrics.count(.init(dead: 1))
         republish(delivery, after: failure, disposition)
     }
 
@@ -80,6 +89,7 @@ package final class Dispatcher: Sendable {
         let context = HandlerContext(slot: slot, drain: drain)
         while let work = inbox.withLock({ $0.next(handlers) }) {
             let begin = ContinuousClock.now
+            counts.threadBegan()
             switch work {
             case .batch(let batch, round: _):
                 if batch[0].redelivered {
@@ -90,6 +100,7 @@ package final class Dispatcher: Sendable {
             case .alone(let suspect): runAlone(suspect, in: context)
             }
             // Others may have ended because nothing was to run beside this.
+            counts.threadEnded()
             let duration = begin.duration(to: .now)
             startOperations(after: { $0.finished(work, in: duration) })
         }
@@ -99,8 +110,7 @@ package final class Dispatcher: Sendable {
         Failpoint.received.hit()
         let begin = ContinuousClock.now
         let handler = handlers[batch[0].message.properties.type]
-        let outcomes = handler.handle(batch, in: context)
-        precondition(outcomes.count == batch.count, "one outcome for each delivery")
+        let outcomes = handle(batch, by: handler, in: context)
         finish(batch, with: outcomes, by: handler, in: context)
         logger.debug(
             "batch.handled",
@@ -112,6 +122,20 @@ package final class Dispatcher: Sendable {
                 "seconds": .stringConvertible(begin.duration(to: .now) / .seconds(1)),
             ]
         )
+    }
+
+    private func handle(
+        _ batch: [Delivery],
+        by handler: any Handler,
+        in context: HandlerContext
+    ) -> [Outcome] {
+        let begin = ContinuousClock.now
+        metrics.inboxWait.record(batch[0].receivedAt.duration(to: begin))
+        metrics.batchMessages.record(batch.count)
+        let outcomes = handler.handle(batch, in: context)
+        precondition(outcomes.count == batch.count, "one outcome for each delivery")
+        metrics.processDuration.record(begin.duration(to: .now))
+        return outcomes
     }
 }
 
@@ -162,11 +186,13 @@ extension Dispatcher {
             let end = Outcome.deadLetter(.crash(times: limit))
             return finish([delivery], with: [end], by: handler, in: context)
         }
-        let outcomes = handler.handle([delivery], in: context)
+        let outcomes = handle([delivery], by: handler, in: context)
         // Done, it is of no interest any more; else it has as many crashes as before.
-        let isDone = outcomes == [.done]
+        let isDone = outcomes == [.done] || outcomes == [.duplicate]
         let isClear = self.crashes.acquit(key, crashes: isDone ? 0 : crashes, in: context)
         if !isClear, outcomes == [.interrupted] {
+            counts.settled(done: 0, interrupted: 1)
+            metrics.count(.init(interrupted: 1))
             let copy = RetryPolicy.acquitted(delivery.message)
             republisher.republish(copy, to: policy.names.main, replacing: delivery.id)
         } else {
@@ -178,6 +204,8 @@ extension Dispatcher {
     private static let looksAfterQuarantine = 3
 
     private func interrupt(_ batch: [Delivery]) {
+        counts.settled(done: 0, interrupted: batch.count)
+        metrics.count(.init(interrupted: batch.count))
         completions.post(batch.map { Completion(id: $0.id, settlement: .requeue) })
     }
 }
@@ -194,10 +222,18 @@ extension Dispatcher {
         var settled: [Completion] = []
         settled.reserveCapacity(batch.count)
         var failed: [(FailedDelivery, RetryPolicy.Disposition)] = []
+        var tally = WorkerMetrics.Tally()
         for (delivery, outcome) in zip(batch, outcomes) {
             switch outcome {
-            case .done: settled.append(.init(id: delivery.id, settlement: .ack))
-            case .interrupted: settled.append(.init(id: delivery.id, settlement: .requeue))
+            case .done:
+                tally.ok += 1
+                settled.append(.init(id: delivery.id, settlement: .ack))
+            case .duplicate:
+                tally.duplicate += 1
+                settled.append(.init(id: delivery.id, settlement: .ack))
+            case .interrupted:
+                tally.interrupted += 1
+                settled.append(.init(id: delivery.id, settlement: .requeue))
             case .retry(let failure), .deadLetter(let failure):
                 let isPermanent = outcome == .deadLetter(failure)
                 let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
@@ -206,9 +242,13 @@ extension Dispatcher {
                     failure: failure,
                     retryAfter: next.retryAfter
                 )
+                if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
                 failed.append((entry, next))
             }
         }
+        // Before anybody can see that the messages are settled.
+        metrics.count(tally)
+        counts.settled(done: tally.ok + tally.duplicate, interrupted: tally.interrupted)
         completions.post(settled)
         Failpoint.completionPosted.hit()
         if failed.isEmpty { return }
@@ -236,6 +276,7 @@ extension Dispatcher {
         after failure: Failure,
         _ disposition: RetryPolicy.Disposition
     ) {
+        counts.failed(failure, attempts: disposition.attempts, isDead: disposition.isDead)
         var metadata: Logger.Metadata = [
             "queue": "\(disposition.queue)", "code": "\(failure.code)",
             "reason": "\(failure.reason)",

@@ -46,6 +46,20 @@ struct Inbox {
         self.limit = limit
     }
 
+    /// What there is at the moment.
+    struct Load {
+        /// Threads that have work in hand.
+        var busy: Int
+        /// Threads that may have.
+        var limit: Int
+        /// Deliveries that wait for one.
+        var waiting: Int
+    }
+
+    var load: Load {
+        Load(busy: busy, limit: limit, waiting: deliveries.count + suspects.count)
+    }
+
     /// Begins to count anew. Operations for what may now run besides are the caller's to start.
     mutating func begin(limit: Int) {
         if limit != self.limit { round += 1 }

@@ -17,6 +17,9 @@ package final class Mailbox<Element: Sendable>: Sendable {
         self.bell = bell
     }
 
+    /// What waits for the reader.
+    package var count: Int { elements.withLock { $0.count } }
+
     package func post(_ element: Element) {
         elements.withLock { $0.append(element) }
         ringOnce()

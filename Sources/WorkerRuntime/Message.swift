@@ -114,8 +114,10 @@ package struct Failure: Error, Sendable, Equatable {
 
 /// What became of one delivery in its handler.
 package enum Outcome: Sendable, Equatable {
-    /// Its effect is durable, now or from an earlier delivery.
+    /// Its effect is durable.
     case done
+    /// So it was before: there was nothing left to do.
+    case duplicate
     /// It failed, and may succeed later.
     case retry(Failure)
     /// It will never succeed.

@@ -6,10 +6,11 @@ import Testing
 
 private let now = Date(timeIntervalSince1970: 0)
 
-private func score(turns: Int) -> ConversationScore {
+private func score(turns: Int) -> ScoredConversation {
     let speakers: [Speaker] = (0..<turns).flatMap { _ in [Speaker.pika, .user] }
     let log = ConversationLog(items: speakers.map { .init(speaker: $0, text: "") })
-    return ConversationScore(of: log, analysis: .none)
+    let score = ConversationScore(of: log, analysis: .none)
+    return ScoredConversation(score: score, sources: .init(all: .zeros))
 }
 
 private func event(

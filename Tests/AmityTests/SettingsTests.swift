@@ -37,10 +37,12 @@ struct SettingsTests {
         #expect(settings.topology.names.main == "conversation_events_processing")
         #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
         #expect(settings.concurrency == 10 && settings.batchMax == 32)
-        #expect(settings.prefetch(batchLimit: 32) == 320)
+        #expect(settings.prefetch(batchLimit: 32) == 16 * 32)
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
+        #expect(settings.http?.host == "127.0.0.1" && settings.http?.port == 8080)
+        #expect(settings.monitoring.management == nil)
         #expect(settings.database.keywords["password"] == nil)
     }
 
@@ -156,10 +158,17 @@ struct SettingsTests {
         ["RABBITMQ_URL": "amqp://h/", "RABBITMQ_TLS": "true"], ["RABBITMQ_TLS": "yes"],
         ["DATABASE_URL": "postgresql://h/d?sslmode=bogus"],
         ["RABBITMQ_QUEUE_NAME": String(repeating: "q", count: 250)],
-        ["TASK_TIMEOUT_SECONDS": "1800"],
+        ["TASK_TIMEOUT_SECONDS": "1800"], ["RABBITMQ_MANAGEMENT_URL": "amqp://h"],
     ])
     func refusesWhatWouldFailLaterOrBeIgnored(variables: [String: String]) {
         #expect(mistakes(variables).count == 1)
+    }
+
+    @Test func readsAManagementURL() throws {
+        let url = "https://u:p%2Fw@h:15671/under/"
+        let management = try settings(["RABBITMQ_MANAGEMENT_URL": url]).monitoring.management
+        #expect(management?.url == "https://h:15671/under")
+        #expect(management?.username == "u" && management?.password == "p/w")
     }
 
     @Test func encryptsWhereItIsToldTo() throws {

@@ -176,7 +176,7 @@ extension Integration {
         /// no limit of TCP's and none of the server's applies. The thread waits for ever. And if it was
         /// at COMMIT, a worker that guesses what became of it loses the effect or counts it twice.
         @Test(arguments: [
-            ("claim_events", Proxy.Direction.toClient), ("commit", .toServer),
+            ("read_events", Proxy.Direction.toClient), ("commit", .toServer),
             ("commit", .toClient),
         ])
         func aLinkThatFallsSilentIsGivenUpAndTheRowDecides(

@@ -28,6 +28,7 @@ extension Integration {
                     "created table amity_migrations", "created table conversation_events",
                     "created table friendship_status",
                     "created table agenda_agent_prompting", "applied crash attribution",
+                    "applied registry and monitor",
                 ]
             )
             #expect(first.error.isEmpty)
@@ -71,7 +72,7 @@ extension Integration {
             #expect(
                 result.output.split(separator: "\n").map(String.init)
                     == ["created table amity_migrations"] + Self.left
-                    + ["applied crash attribution"]
+                    + ["applied crash attribution", "applied registry and monitor"]
             )
             #expect(try scene.sql(catalogue).string(0, 0) == before)
         }

@@ -46,7 +46,9 @@ extension Integration {
                 SELECT attempt_count, friendship_score_change, new_friendship_level,
                     score_calculation_details = '{"total_turns": 1, "session_emotion": "neutral",
                         "user_initiated_questions": 0, "new_memories_count": 0,
-                        "total_exchange_score": 1}'::jsonb,
+                        "total_exchange_score": 1, "friendship_score_before": 499,
+                        "sources": {"questions": "zeros", "emotion": "zeros",
+                            "memories": "zeros"}}'::jsonb,
                     abs(extract(epoch FROM processed_at::timestamp
                         - (now() AT TIME ZONE 'UTC'))) < 120,
                     next_attempt_at = processed_at, error_code IS NULL AND error_details IS NULL
@@ -118,6 +120,28 @@ extension Integration {
             // SKIPPED is somebody's decision: no effect, not even a row for the user.
             #expect(try scene.score(of: "other") == nil)
             #expect(try scene.count("status = 'SKIPPED' AND attempt_count = 0") == 1)
+        }
+
+        /// Fault: somebody decides that a conversation shall not count while it is being scored. It counts
+        /// all the same, and the decision is overwritten; or its neighbours in the batch count twice.
+        @Test(arguments: [1, 32])
+        func aDecisionThatIsMadeMeanwhileStands(batch: Int) throws {
+            let scene = try Scene(settings: ["BATCH_MAX": "\(batch)"])
+            for id in ["taken", "other"] { try scene.addConversation(id) }
+            try scene.lock(
+                """
+                UPDATE conversation_events SET status = 'SKIPPED' WHERE conversation_id = 'taken'
+                """
+            )
+            try scene.publish(ids: "taken", "other")
+            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
+            try eventually("it waits for the decision") { try scene.isSomebodyWaiting() }
+            try scene.sql("COMMIT")
+            try eventually("both are acked") { try scene.queue.isDrained() }
+            #expect(try scene.count("status = 'SKIPPED' AND attempt_count = 0") == 1)
+            #expect(try scene.count("status = 'PROCESSED' AND attempt_count = 1") == 1)
+            #expect(try scene.score() == 1)
+            #expect(worker.events("message.retry-scheduled").isEmpty)
         }
 
         /// Fault: two conversations of one user at once read the same score, and one is lost.
@@ -212,11 +236,11 @@ extension Integration {
             try worker.waitUntilConsuming()
             try scene.lock("UPDATE conversation_events SET user_id = 'new'")
             try scene.publish(ids: "c1")
-            try eventually("the claim waits for the row") { try scene.isSomebodyWaiting() }
+            try eventually("it waits for the row") { try scene.isSomebodyWaiting() }
             try scene.sql("COMMIT")
             try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
             #expect(try scene.score(of: "new") == 1)
-            #expect(try scene.score(of: "old") == nil)
+            #expect(try scene.score(of: "old") ?? 0 == 0)
         }
 
         /// Fault: somebody locks one user for long, and the messages of that user, or of the whole

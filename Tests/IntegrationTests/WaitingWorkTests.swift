@@ -8,8 +8,9 @@ import Testing
 @testable import WorkerRuntime
 
 /// Answers when somebody far away would.
-private struct SlowAnalyser: Analyser {
+private struct SlowAnalyser: LocalAnalyser {
     let isImmediate = false
+    let source = AnalysisSource.zeros
     let seconds: Double
 
     func analyse(_ conversation: FinishedConversation) -> Analysis {

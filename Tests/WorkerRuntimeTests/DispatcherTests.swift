@@ -32,7 +32,7 @@ final class RecordingRepublisher: Republisher {
 }
 
 /// Does what the test says, and remembers the sizes of its batches.
-private final class ScriptedHandler: Handler {
+final class ScriptedHandler: Handler {
     let batchLimit: Int
     let sizes = Locked<[Int]>([])
     let recorded = Locked<[FailedDelivery]>([])
@@ -91,11 +91,12 @@ struct Bench {
     let bell = CountingBell()
     let republisher = RecordingRepublisher()
     let crashes = ScriptedLedger()
+    let counts = WorkerCounts()
     let completions: Mailbox<Completion>
     let pool: ThreadPool
     let dispatcher: Dispatcher
 
-    init(threads: Int, handler: any Handler) {
+    init(threads: Int, handler: any Handler, metrics: WorkerMetrics = WorkerMetrics()) {
         completions = Mailbox(bell: bell)
         pool = ThreadPool(count: threads, name: "test")
         dispatcher = Dispatcher(
@@ -112,6 +113,8 @@ struct Bench {
             completions: completions,
             republisher: republisher,
             drain: DrainSignal(),
+            counts: counts,
+            metrics: metrics,
             logger: quiet
         )
     }
@@ -122,7 +125,7 @@ struct Bench {
     }
 }
 
-private func delivery(_ tag: UInt64, type: String? = nil, again: Bool = false) -> Delivery {
+func delivery(_ tag: UInt64, type: String? = nil, again: Bool = false) -> Delivery {
     var properties = MessageProperties()
     properties.type = type
     return Delivery(

@@ -16,7 +16,7 @@ struct ConversationEvent: Sendable {
 }
 
 extension ConversationEvent {
-    /// Reads the rows of `SQL.loadEvents` or `SQL.claimEvents`.
+    /// Reads the rows of `SQL.readEvents`.
     static func all(in rows: Rows) -> [ExactText: ConversationEvent] {
         var events: [ExactText: ConversationEvent] = [:]
         for row in 0..<rows.count {

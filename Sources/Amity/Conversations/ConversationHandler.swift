@@ -2,6 +2,7 @@ import Failpoints
 import Foundation
 import FriendshipScoring
 import Logging
+import Metering
 import Postgres
 import WorkerRuntime
 
@@ -12,17 +13,18 @@ import WorkerRuntime
 /// It may run twice for the same conversation at any time: the row's own state, under its lock,
 /// decides whether the conversation still counts.
 package struct ConversationHandler: Handler {
-    package let batchLimit: Int
+    private let largestBatch: Int
     private let store: ConversationStore
-    private let analyser: any Analyser
-    private let weights: ScoreWeights
+    private let judge: ConversationJudge
     private let taskTimeout: Duration
     private let outage: DatabaseOutage
     private let holdLimit: Duration
+    private let counts: WorkerCounts
+    private let metrics: WorkerMetrics
     private let logger: Logger
 
     /// - Parameters:
-    ///   - batchLimit: for an analyser that answers at once.
+    ///   - batchLimit: while the analyser answers at once.
     ///   - taskTimeout: how long one run tries before it gives its messages back. The time of an outage
     ///     does not count.
     ///   - holdLimit: how long it holds them in an outage before it gives them back.
@@ -34,23 +36,28 @@ package struct ConversationHandler: Handler {
         taskTimeout: Duration,
         holdLimit: Duration,
         outage: DatabaseOutage,
+        counts: WorkerCounts = WorkerCounts(),
+        metrics: WorkerMetrics = WorkerMetrics(),
         logger: Logger
     ) {
         self.store = store
-        self.analyser = analyser
-        self.weights = weights
-        self.batchLimit = analyser.batchLimit(batchLimit)
+        judge = ConversationJudge(analyser: analyser, weights: weights)
+        largestBatch = batchLimit
         self.taskTimeout = taskTimeout
         self.holdLimit = holdLimit
         self.outage = outage
+        self.counts = counts
+        self.metrics = metrics
         self.logger = logger
     }
+
+    package var batchLimit: Int { judge.analyser.batchLimit(largestBatch) }
 
     package func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
         let decoded = deliveries.map { delivery in
             Result { () throws(Failure) in try ConversationReference(body: delivery.message.body) }
         }
-        // Each conversation once, in order of first arrival: duplicates share its outcome.
+        // Each conversation once, in order of first arrival: duplicates share its fate.
         var seen: Set<ExactText> = []
         let ids = decoded.compactMap { reference -> ExactText? in
             guard case .success(let reference) = reference,
@@ -58,21 +65,41 @@ package struct ConversationHandler: Handler {
             else { return nil }
             return reference.conversationID
         }
-        let outcomes = settle(ids, in: context)
-        return decoded.map { reference in
+        var outcomes = settle(ids, in: context)
+        let now = Date().timeIntervalSince1970
+        return zip(deliveries, decoded).map { delivery, reference in
             switch reference {
-            case .success(let reference): outcomes[reference.conversationID] ?? .interrupted
-            case .failure(let failure): .deadLetter(failure)
+            case .failure(let failure): return .deadLetter(failure)
+            case .success(let reference):
+                let outcome = outcomes[reference.conversationID] ?? .interrupted
+                if case .done = outcome {
+                    outcomes[reference.conversationID] = .duplicate
+                    takeTime(of: delivery, reference, at: now)
+                }
+                return outcome
             }
         }
+    }
+
+    /// - Parameter now: in seconds since 1970, just after the commit.
+    private func takeTime(
+        of delivery: Delivery,
+        _ reference: ConversationReference,
+        at now: Double
+    ) {
+        let timestamp = delivery.message.properties.timestamp.map(Double.init)
+        guard let published = reference.enqueuedAt ?? timestamp else { return }
+        let age = now - published
+        // Longer than that is somebody's mistake, and would outweigh all others in the sum.
+        if age < 366 * 86400 { metrics.publishToCommit.record(.seconds(max(0, age))) }
     }
 
     /// Works on conversations until each has an outcome, a drain begins, or time is over; what has
     /// none by then was interrupted. They begin as one group, and part where one holds up others.
     private func settle(_ ids: [ExactText], in context: HandlerContext) -> [ExactText: Outcome] {
-        var run = Run()
-        var groups = ids.isEmpty ? [] : [ids]
         let begin = ContinuousClock.now
+        var run = Run(limit: begin + holdLimit)
+        var groups = ids.isEmpty ? [] : [ids]
         var deadline = begin + taskTimeout
         var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
         while !groups.isEmpty {
@@ -81,10 +108,10 @@ package struct ConversationHandler: Handler {
             let before = groups.count
             groups = groups.flatMap { group in
                 // A group that has parted may take its time limit for each of its members.
-                mayGoOn(since: begin, context) ? attempt(group, &run, on: context.slot) : [group]
+                mayGoOn(run, context) ? attempt(group, &run, context) : [group]
             }
             if groups.isEmpty || context.drain.wait(for: pause.next()) { break }
-            if !mayGoOn(since: begin, context) { break }
+            if !mayGoOn(run, context) { break }
             if !run.isOutage && groups.count == before && deadline <= .now {
                 // Not even parted yet: what holds up the group may be one of it.
                 if groups.allSatisfy({ $0.count == 1 }) { break }
@@ -96,22 +123,27 @@ package struct ConversationHandler: Handler {
     }
 
     /// Messages go back long before the broker would take them back by closing the channel.
-    private func mayGoOn(
-        since begin: ContinuousClock.Instant,
-        _ context: HandlerContext
-    ) -> Bool {
-        !context.drain.isRaised && .now < begin + holdLimit
+    private func mayGoOn(_ run: borrowing Run, _ context: HandlerContext) -> Bool {
+        !context.drain.isRaised && .now < run.limit
     }
 
     /// What one call of `settle` has found out so far.
     private struct Run: ~Copyable {
+        /// When messages go back, whatever is still to be done for them.
+        let limit: ContinuousClock.Instant
         var outcomes: [ExactText: Outcome] = [:]
         /// By the event's id: an analysis is paid for once, however often its transaction is redone.
-        var scores: [Int: Result<ConversationScore, Failure>] = [:]
+        var verdicts: [Int: Verdict] = [:]
+        /// What was paid for and is not written down yet.
+        var unkept: [ExactText: PaidAnalysis] = [:]
         var rounds = 0
         /// Whether the database was found away in this round.
         var isOutage = false
         var hold: DatabaseOutage.Hold?
+
+        init(limit: ContinuousClock.Instant) {
+            self.limit = limit
+        }
     }
 
     /// Tries a group in one transaction.
@@ -120,11 +152,11 @@ package struct ConversationHandler: Handler {
     private func attempt(
         _ group: [ExactText],
         _ run: inout Run,
-        on slot: ThreadPool.Slot
+        _ context: HandlerContext
     ) -> [[ExactText]] {
         if run.isOutage { return [group] }
         do throws(PostgresError) {
-            try score(group, &run, on: slot)
+            try score(group, &run, on: context.slot)
             outage.ended()
             let open = group.filter { run.outcomes[$0] == nil }
             return open.isEmpty ? [] : [open]
@@ -157,19 +189,27 @@ package struct ConversationHandler: Handler {
         _ run: inout Run,
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
-        if !analyser.isImmediate { try analyse(ids, &run, on: slot) }
-        let fates = try store.settle(ids, readsLogs: analyser.isImmediate, on: slot) {
-            [self, scores = run.scores] event in
+        // Decided once: what is asked under the locks must not wait.
+        let isImmediate = judge.analyser.isImmediate
+        var ids = ids
+        if !isImmediate { ids = try analyse(ids, &run, on: slot) }
+        if ids.isEmpty { return }
+        let fates = try store.settle(ids, readsLogs: isImmediate, on: slot) {
+            [self, verdicts = run.verdicts] event, paid in
             Failpoint.loaded.hit()
-            return analyser.isImmediate ? score(event) : scores[event.id]
+            return verdicts[event.id] ?? (isImmediate ? judge.judge(event, paid) : nil)
         }
+        counts.foundDuplicates(fates.values.count { $0 == .settled })
         for (id, fate) in fates {
             switch fate {
             case .applied(let change, let level, let user):
                 log(id, of: user, change, level)
                 run.outcomes[id] = .done
-            case .settled: run.outcomes[id] = .done
-            case .failed(let failure): run.outcomes[id] = .deadLetter(failure.about(id.text))
+            case .settled: run.outcomes[id] = .duplicate
+            case .failed(let failure, mayPass: false):
+                run.outcomes[id] = .deadLetter(failure.about(id.text))
+            case .failed(let failure, mayPass: true):
+                run.outcomes[id] = .retry(failure.about(id.text))
             // A producer may publish before its commit shows.
             case .missing: run.outcomes[id] = .retry(.conversationNotFound.about(id.text))
             case .changed: break
@@ -177,37 +217,28 @@ package struct ConversationHandler: Handler {
         }
     }
 
-    /// Scores what it has not scored yet, with no transaction open and no session held.
+    /// Judges what it has not judged yet, with no transaction open and no session held.
+    ///
+    /// - Returns: those of them that it was not interrupted at.
     private func analyse(
         _ ids: [ExactText],
         _ run: inout Run,
         on slot: ThreadPool.Slot
-    ) throws(PostgresError) {
-        let events = try store.load(ids, on: slot)
-        for event in events.values where !event.isSettled && run.scores[event.id] == nil {
-            run.scores[event.id] = score(event)
+    ) throws(PostgresError) -> [ExactText] {
+        var open = try store.load(ids, on: slot)
+        open.removeAll { $0.event.isSettled || run.verdicts[$0.event.id] != nil }
+        var interrupted: Set<ExactText> = []
+        for judgement in judge.judge(open, until: run.limit) {
+            let event = judgement.event
+            run.verdicts[event.id] = judgement.verdict
+            if judgement.verdict == nil { interrupted.insert(event.conversationID) }
+            if let paid = judgement.paid { run.unkept[event.conversationID] = paid }
         }
-    }
-
-    private func score(_ event: ConversationEvent) -> Result<ConversationScore, Failure> {
-        Failpoint.scores(event.conversationID.text)
-        do throws(ConversationLogError) {
-            let conversation = FinishedConversation(
-                conversationID: event.conversationID.text,
-                userID: event.userID.text,
-                botType: event.botType,
-                log: try ConversationLog(json: event.logJSON ?? Data())
-            )
-            let analysis = analyser.analyse(conversation)
-            let score = ConversationScore(
-                of: conversation.log,
-                analysis: analysis,
-                weights: weights
-            )
-            return score.change.isFinite ? .success(score) : .failure(.invalidScore)
-        } catch {
-            return .failure(Failure(code: "INVALID_LOG", reason: error.description))
+        if !run.unkept.isEmpty {
+            try store.keep(run.unkept, on: slot)
+            run.unkept = [:]
         }
+        return ids.filter { !interrupted.contains($0) }
     }
 
     /// The outcome of one conversation that the database refuses.

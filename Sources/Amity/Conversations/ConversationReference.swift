@@ -5,15 +5,17 @@ import WorkerRuntime
 /// in the database is the truth, not the copy in the message.
 struct ConversationReference: Equatable {
     let conversationID: ExactText
+    /// When the message says that it was published, in seconds since 1970; nil when it does not.
+    let enqueuedAt: Double?
 
     /// The width of the column, in characters.
     private static let longestID = 255
 
     /// - Throws: a `Failure` with code INVALID_MESSAGE whose reason quotes nothing of the body.
     init(body: [UInt8]) throws(Failure) {
-        let member: Member
+        let members: Members
         do throws(JSONReader.Malformed) {
-            member = try Member.conversationID(in: body)
+            members = try Members(in: body)
         } catch {
             let isUTF8 = String(validating: body, as: UTF8.self) != nil
             throw .invalidMessage(
@@ -22,7 +24,9 @@ struct ConversationReference: Equatable {
                     : "the body is not UTF-8"
             )
         }
-        guard case .text(let id) = member else { throw .invalidMessage(member.complaint) }
+        guard case .text(let id) = members.conversationID else {
+            throw .invalidMessage(members.conversationID.complaint)
+        }
         if id.isEmpty { throw .invalidMessage("conversation_id is empty") }
         if id.unicodeScalars.count > Self.longestID {
             throw .invalidMessage("conversation_id is longer than \(Self.longestID) characters")
@@ -31,6 +35,39 @@ struct ConversationReference: Equatable {
             throw .invalidMessage("conversation_id holds a NUL character")
         }
         conversationID = ExactText(id)
+        enqueuedAt = members.enqueuedAt
+    }
+}
+
+/// The members of a body that are looked at.
+private struct Members {
+    var conversationID = Member.absent
+    var enqueuedAt: Double?
+
+    init(in body: [UInt8]) throws(JSONReader.Malformed) {
+        self = try JSONReader.read(body) { json throws(JSONReader.Malformed) in
+            try Members(reading: &json)
+        }
+    }
+
+    private init(reading json: inout JSONReader) throws(JSONReader.Malformed) {
+        guard json.nextKind() == .object else {
+            conversationID = .noObject
+            try json.skip()
+            return
+        }
+        try json.enter()
+        while let key = try json.nextKey() {
+            // Of several members with one name the first counts.
+            if try key.equals("conversation_id"), case .absent = conversationID {
+                conversationID = try Member(reading: &json)
+            } else if enqueuedAt == nil, try key.equals("enqueued_at"), json.nextKind() == .string {
+                // Whatever it says, it spoils nothing: it is for our figures only.
+                enqueuedAt = try json.readText().string.flatMap(PublishTime.seconds)
+            } else {
+                try json.skip()
+            }
+        }
     }
 }
 
@@ -39,37 +76,17 @@ private enum Member {
     case noObject, absent, null, otherType
     case text(String)
 
-    static func conversationID(in body: [UInt8]) throws(JSONReader.Malformed) -> Member {
-        try JSONReader.read(body) { json throws(JSONReader.Malformed) in
-            guard json.nextKind() == .object else {
-                try json.skip()
-                return .noObject
-            }
-            var member = Member.absent
-            try json.enter()
-            while let key = try json.nextKey() {
-                // Of several members with one name the first counts.
-                if try key.equals("conversation_id"), case .absent = member {
-                    member = try readValue(&json)
-                } else {
-                    try json.skip()
-                }
-            }
-            return member
-        }
-    }
-
-    private static func readValue(_ json: inout JSONReader) throws(JSONReader.Malformed) -> Member {
+    init(reading json: inout JSONReader) throws(JSONReader.Malformed) {
         switch json.nextKind() {
         case .string:
             guard let text = try json.readText().string else { throw JSONReader.Malformed() }
-            return .text(text)
+            self = .text(text)
         case .null:
             try json.skip()
-            return .null
+            self = .null
         case .array, .object, .other:
             try json.skip()
-            return .otherType
+            self = .otherType
         }
     }
 

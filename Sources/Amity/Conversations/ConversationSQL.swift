@@ -7,33 +7,17 @@ import Postgres
 /// Tables are not qualified: the session's search_path finds them.
 ///
 /// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get UTC.
-enum SQL {
-    private static let event = """
-        id, conversation_id, user_id, bot_type, bot_id, agent_tag,
-        status IN ('PROCESSED', 'SKIPPED')
+package enum SQL {
+    /// $1: ids of conversations; $2: whether their logs are wanted. The settled ones come along to be
+    /// told from the gone.
+    package static let readEvents = Statement(
+        "read_events",
         """
-
-    /// $1: ids of conversations.
-    static let loadEvents = Statement(
-        "load_events",
-        """
-        SELECT \(event), CASE WHEN status NOT IN ('PROCESSED', 'SKIPPED') THEN conversation_log END
-        FROM conversation_events
-        WHERE conversation_id = ANY ($1::text[])
-        """
-    )
-
-    /// $1: ids of conversations; $2: whether their logs are wanted. Whoever holds a row's lock decides
-    /// it. The settled ones come along to be told from the gone.
-    static let claimEvents = Statement(
-        "claim_events",
-        """
-        SELECT \(event),
+        SELECT id, conversation_id, user_id, bot_type, bot_id, agent_tag,
+            status IN ('PROCESSED', 'SKIPPED'),
             CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED') THEN conversation_log END
         FROM conversation_events
         WHERE conversation_id = ANY ($1::text[])
-        ORDER BY id
-        FOR NO KEY UPDATE
         """
     )
 
@@ -48,8 +32,9 @@ enum SQL {
         """
     )
 
-    /// $1: ids of conversations, claimed by the statement before: a snapshot later than the lock.
-    static let lockUsers = Statement(
+    /// $1: ids of conversations. Whoever holds a user's lock decides all that changes the user, so
+    /// what is read after it, with a snapshot of its own, holds until the end of the transaction.
+    package static let lockUsers = Statement(
         "lock_users",
         """
         SELECT user_id, friendship_score, friendship_level
@@ -89,7 +74,7 @@ enum SQL {
     )
 
     /// One element for each user.
-    static let updateUsers = Statement(
+    package static let updateUsers = Statement(
         "update_users",
         """
         UPDATE friendship_status AS stored
@@ -135,9 +120,15 @@ enum SQL {
         """
     )
 
-    static let updateEvents = Statement(
+    /// The details' first five members are the contract's; the others are for whoever asks how the
+    /// score came about.
+    ///
+    /// One element for each event. If one of them is settled, gone or another user's by now, although
+    /// nobody but us scores what this user said, it divides by zero (22012): nothing of the batch happens.
+    package static let updateEvents = Statement(
         "update_events",
         """
+        WITH done AS (
         UPDATE conversation_events AS stored
         SET status = 'PROCESSED',
             attempt_count = stored.attempt_count + 1,
@@ -146,16 +137,20 @@ enum SQL {
             score_calculation_details = jsonb_build_object(
                 'total_turns', new.turns, 'session_emotion', new.emotion,
                 'user_initiated_questions', new.questions, 'new_memories_count', new.memories,
-                'total_exchange_score', new.change),
+                'total_exchange_score', new.change,
+                'sources', new.sources::jsonb, 'friendship_score_before', new.before),
             processed_at = now(),
             next_attempt_at = now(),
             error_code = NULL,
             error_details = NULL,
             updated_at = now()
         FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::int[], $5::text[], $6::int[],
-                    $7::int[])
-            AS new (id, change, level, turns, emotion, questions, memories)
+                    $7::int[], $8::text[], $9::text[], $10::float8[])
+            AS new (id, change, level, turns, emotion, questions, memories, user_id, sources, before)
         WHERE stored.id = ANY ($1::bigint[]) AND stored.id = new.id
+            AND stored.user_id = new.user_id AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
+        RETURNING 1)
+        SELECT 1 / (count(*) = cardinality($1::bigint[]))::int FROM done
         """
     )
 

@@ -10,40 +10,94 @@ enum EventFate: Sendable, Equatable {
     case applied(change: Double, FriendshipLevel, user: ExactText)
     /// Somebody had settled it before.
     case settled
-    /// It cannot be scored.
-    case failed(Failure)
+    /// It cannot be scored, for now or for ever.
+    case failed(Failure, mayPass: Bool)
     /// There is no such row.
     case missing
     /// It changed since it was analysed: it goes round again.
     case changed
+
+    /// Whether nobody will score it any more.
+    var isOver: Bool {
+        switch self {
+        case .applied, .settled: true
+        case .failed, .missing, .changed: false
+        }
+    }
 }
 
 /// Conversations and friendships in PostgreSQL, two round trips for a batch of any size:
 ///
-/// - lock: BEGIN, claim the events and read them, lock their users, each statement with a snapshot of
-///   its own, in an order that the server sorts, so that batches never deadlock;
+/// - lock: BEGIN, lock the users of the events, in an order that the server sorts, so that batches
+///   never deadlock; then read the events, with a later snapshot than the locks;
 /// - write: users, events, COMMIT.
+///
+/// The events themselves are not locked: to score one is to hold its user's lock, and what anybody
+/// else decides about it meanwhile makes the write fail as a whole.
 ///
 /// Between them the batch is scored and folded in Swift, in order of arrival, which takes
 /// microseconds. Conversations that have an agent, and so may move a topic, take a round trip more; so
 /// do users that are new.
 package struct ConversationStore: Sendable {
     private let sessions: SessionPool
+    /// nil where no analysis costs anything.
+    private let analyses: KeptAnalyses?
 
-    package init(sessions: SessionPool) {
+    package init(sessions: SessionPool, keeping analyses: KeptAnalyses? = nil) {
         self.sessions = sessions
+        self.analyses = analyses
+    }
+
+    /// Runs what may touch the table of analyses, if there is one.
+    private func usingAnalyses<Value>(
+        _ body: (_ isOn: Bool) throws(PostgresError) -> Value
+    ) throws(PostgresError) -> Value {
+        guard let analyses else { return try body(false) }
+        return try analyses.using(body)
     }
 
     /// Reads events without a lock, for somebody who takes his time with them.
     ///
-    /// - Returns: the events there are.
+    /// - Returns: the events there are, with what of their analyses was paid for.
     func load(
         _ ids: [ExactText],
         on slot: ThreadPool.Slot
-    ) throws(PostgresError) -> [ExactText: ConversationEvent] {
-        try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            let parameter = Parameter.textArray(ids.map(\.text))
-            return ConversationEvent.all(in: try session.flight([(SQL.loadEvents, [parameter])])[0])
+    ) throws(PostgresError) -> [(event: ConversationEvent, paid: PaidAnalysis)] {
+        let texts = Parameter.textArray(ids.map(\.text))
+        return try usingAnalyses { isKept throws(PostgresError) in
+            try sessions.withSession(preferring: slot) { session throws(PostgresError) in
+                let read = try session.flight(
+                    [(SQL.readEvents, [texts, .text("t")])]
+                        + (isKept ? [(KeptAnalyses.load, [texts])] : [])
+                )
+                let paid = isKept ? KeptAnalyses.all(in: read[1]) : [:]
+                return ConversationEvent.all(in: read[0]).map { id, event in
+                    (event, paid[id] ?? PaidAnalysis())
+                }
+            }
+        }
+    }
+
+    /// Keeps what was paid for until its conversations are settled.
+    func keep(
+        _ paid: [ExactText: PaidAnalysis],
+        on slot: ThreadPool.Slot
+    ) throws(PostgresError) {
+        try usingAnalyses { isKept throws(PostgresError) in
+            if !isKept { return }
+            try sessions.withSession(preferring: slot) { session throws(PostgresError) in
+                _ = try session.flight([(KeptAnalyses.keep, KeptAnalyses.parameters(paid))])
+            }
+        }
+    }
+
+    /// Throws away analyses that are of no use any more.
+    func expireAnalyses() throws(PostgresError) {
+        try usingAnalyses { isKept throws(PostgresError) in
+            if !isKept { return }
+            try sessions.withSession { session throws(PostgresError) in
+                _ = try session.flight([(KeptAnalyses.expire, [])])
+            }
         }
     }
 
@@ -54,7 +108,7 @@ package struct ConversationStore: Sendable {
             let none = Parameter.textArray([])
             let fold = FriendshipFold(users: [:], at: Date())
             _ = try session.flight([
-                (.begin, []), (SQL.claimEvents, [none, .text("f")]), (SQL.lockUsers, [none]),
+                (.begin, []), (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("f")]),
                 fold.userUpdate, fold.eventUpdate, (.rollback, []),
             ])
         }
@@ -70,34 +124,53 @@ package struct ConversationStore: Sendable {
     /// - Parameters:
     ///   - ids: in order of arrival, each once.
     ///   - readsLogs: whether `score` needs them.
-    ///   - score: called under the locks, for what is not settled; nil for an event that changed.
+    ///   - judge: called under the locks, for what is not settled, with what of its analysis was paid for;
+    ///     nil for an event that changed.
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
         readsLogs: Bool,
         on slot: ThreadPool.Slot,
-        by score: @Sendable (ConversationEvent) -> Result<ConversationScore, Failure>?
+        by judge: @Sendable (ConversationEvent, PaidAnalysis) -> Verdict?
+    ) throws(PostgresError) -> [ExactText: EventFate] {
+        try usingAnalyses { isKept throws(PostgresError) in
+            try settle(ids, readsLogs: readsLogs, isKept: isKept, on: slot, by: judge)
+        }
+    }
+
+    private func settle(
+        _ ids: [ExactText],
+        readsLogs: Bool,
+        isKept: Bool,
+        on slot: ThreadPool.Slot,
+        by judge: @Sendable (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> [ExactText: EventFate] {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
             let texts = Parameter.textArray(ids.map(\.text))
-            let claim: [(Statement, [Parameter])] = [
-                (.begin, []), (SQL.claimEvents, [texts, .text(readsLogs ? "t" : "f")]),
-                (SQL.lockUsers, [texts]),
-            ]
-            var locked = Locks(try session.flight(claim))
+            let lock: [(Statement, [Parameter])] =
+                [
+                    (.begin, []), (SQL.lockUsers, [texts]),
+                    (SQL.readEvents, [texts, .text(readsLogs ? "t" : "f")]),
+                ] + (isKept ? [(KeptAnalyses.load, [texts])] : [])
+            var locked = Locks(try session.flight(lock))
             let strangers = locked.strangers
             if !strangers.isEmpty {
                 // In a transaction of its own: to wait for another's insert with locks in hand could
                 // end in a deadlock.
                 let users = Parameter.textArray(strangers)
                 _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
-                locked = Locks(try session.flight(claim))
+                locked = Locks(try session.flight(lock))
             }
             let events = locked.events
             var fold = try Self.fold(locked.users, moving: events.values, in: &session)
             var fates: [ExactText: EventFate] = [:]
-            for id in ids { fates[id] = Self.fate(of: events[id], in: &fold, by: score) }
-            try Self.write(fold, to: &session)
+            for id in ids {
+                fates[id] = Self.fate(of: events[id], in: &fold) {
+                    judge($0, locked.paid[id] ?? PaidAnalysis())
+                }
+            }
+            let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
+            try Self.write(fold, forgetting: over.map(\.text), to: &session)
             return fates
         }
     }
@@ -105,31 +178,35 @@ package struct ConversationStore: Sendable {
     private static func fate(
         of event: ConversationEvent?,
         in fold: inout FriendshipFold,
-        by score: (ConversationEvent) -> Result<ConversationScore, Failure>?
+        by judge: (ConversationEvent) -> Verdict?
     ) -> EventFate {
         guard let event else { return .missing }
         if event.isSettled { return .settled }
-        switch score(event) {
+        switch judge(event) {
         case nil: return .changed
-        case .failure(let failure): return .failed(failure)
-        case .success(let score):
-            guard let level = fold.apply(score, to: event) else { return .changed }
-            return .applied(change: score.change, level, user: event.userID)
+        case .failed(let failure, let mayPass): return .failed(failure, mayPass: mayPass)
+        case .scored(let scored):
+            guard let level = fold.apply(scored, to: event) else { return .changed }
+            return .applied(change: scored.score.change, level, user: event.userID)
         }
     }
 
-    /// What this transaction holds locked.
+    /// Events, and their users, which this transaction holds locked.
     private struct Locks {
         let events: [ExactText: ConversationEvent]
         let users: [ExactText: Friendship]
+        /// Not locked: whoever settles the event throws it away.
+        let paid: [ExactText: PaidAnalysis]
 
-        /// - Parameter answers: to BEGIN, `SQL.claimEvents` and `SQL.lockUsers`.
+        /// - Parameter answers: to BEGIN, `SQL.lockUsers`, `SQL.readEvents` and, where analyses are kept,
+        ///   `KeptAnalyses.load`.
         init(_ answers: [Rows]) {
-            events = ConversationEvent.all(in: answers[1])
-            users = FriendshipFold.users(in: answers[2])
+            users = FriendshipFold.users(in: answers[1])
+            events = ConversationEvent.all(in: answers[2])
+            paid = answers.count > 3 ? KeptAnalyses.all(in: answers[3]) : [:]
         }
 
-        /// Users of unsettled events that have no row yet.
+        /// Users of unsettled events that have no row yet, or none that is locked.
         var strangers: [String] {
             let missing = events.values.lazy.filter { !$0.isSettled && users[$0.userID] == nil }
             return Set(missing.map(\.userID)).map(\.text)
@@ -159,6 +236,7 @@ package struct ConversationStore: Sendable {
 
     private static func write(
         _ fold: FriendshipFold,
+        forgetting paid: [String],
         to session: inout Session
     ) throws(PostgresError) {
         if fold.isEmpty {
@@ -166,8 +244,11 @@ package struct ConversationStore: Sendable {
             return
         }
         Failpoint.written.hit()
+        let forget = (KeptAnalyses.forget, [Parameter.textArray(paid)])
         // Nothing follows COMMIT: until its answer is here, nothing has happened.
-        _ = try session.flight([fold.userUpdate, fold.eventUpdate, (.commit, [])])
+        _ = try session.flight(
+            [fold.userUpdate, fold.eventUpdate] + (paid.isEmpty ? [] : [forget]) + [(.commit, [])]
+        )
         Failpoint.committed.hit()
     }
 

@@ -45,11 +45,19 @@ struct FriendshipFold {
         var agents: Set<ExactText> = []
     }
 
+    private struct Applied {
+        var id: Int
+        var user: ExactText
+        var scored: ScoredConversation
+        var scoreBefore: Double
+        var level: FriendshipLevel
+    }
+
     private var users: [ExactText: Friendship]
     private var touched: Set<ExactText> = []
     private let topics: [TopicKey: TopicProgress]
     private var moved: [TopicKey: MovedTopic] = [:]
-    private var applied: [(id: Int, score: ConversationScore, level: FriendshipLevel)] = []
+    private var applied: [Applied] = []
     private let agenda: Agenda
     private let now: Date
 
@@ -67,22 +75,31 @@ struct FriendshipFold {
 
     /// - Returns: the user's level after it; nil when the user is not among the locked.
     mutating func apply(
-        _ score: ConversationScore,
-        to claim: ConversationEvent
+        _ scored: ScoredConversation,
+        to event: ConversationEvent
     ) -> FriendshipLevel? {
-        guard var friendship = users[claim.userID] else { return nil }
-        let levelBefore = friendship.level
+        guard var friendship = users[event.userID] else { return nil }
+        let score = scored.score
+        let (scoreBefore, levelBefore) = (friendship.score, friendship.level)
         let level = friendship.apply(change: score.change)
-        users[claim.userID] = friendship
-        touched.insert(claim.userID)
-        if let agent = claim.agent, let topic = agenda.topic(agent: agent, level: levelBefore) {
-            let key = TopicKey(user: claim.userID, topic: topic)
+        users[event.userID] = friendship
+        touched.insert(event.userID)
+        if let agent = event.agent, let topic = agenda.topic(agent: agent, level: levelBefore) {
+            let key = TopicKey(user: event.userID, topic: topic)
             var topic = moved[key] ?? MovedTopic(progress: topics[key] ?? TopicProgress())
             topic.progress.apply(score, userLevel: level)
-            topic.agents.insert(ExactText(claim.botID))
+            topic.agents.insert(ExactText(event.botID))
             moved[key] = topic
         }
-        applied.append((claim.id, score, level))
+        applied.append(
+            Applied(
+                id: event.id,
+                user: event.userID,
+                scored: scored,
+                scoreBefore: scoreBefore,
+                level: level
+            )
+        )
         return level
     }
 
@@ -108,7 +125,7 @@ struct FriendshipFold {
 
     /// What writes the events.
     var eventUpdate: (Statement, [Parameter]) {
-        let scores = applied.map(\.score)
+        let scores = applied.map(\.scored.score)
         return (
             SQL.updateEvents,
             [
@@ -117,6 +134,9 @@ struct FriendshipFold {
                 .integerArray(scores.map(\.totalTurns)), .textArray(scores.map(\.sessionEmotion)),
                 .integerArray(scores.map(\.userInitiatedQuestions)),
                 .integerArray(scores.map(\.newMemoriesCount)),
+                .textArray(applied.map(\.user.text)),
+                .textArray(applied.map(\.scored.sources.json)),
+                .doubleArray(applied.map(\.scoreBefore)),
             ]
         )
     }

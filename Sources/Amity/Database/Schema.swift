@@ -61,7 +61,27 @@ enum Schema {
                     """
                 ),
             ]
-        )
+        ),
+        monitoring,
+        Step(
+            name: "analyses",
+            statements: [
+                // What services were paid for, until its conversation is settled. No text of anybody's.
+                Statement(
+                    "create_amity_analyses",
+                    """
+                    CREATE TABLE amity_analyses (
+                        conversation_id text PRIMARY KEY,
+                        questions integer,
+                        emotion text,
+                        model text,
+                        memories integer,
+                        created_at timestamptz NOT NULL DEFAULT now()
+                    )
+                    """
+                )
+            ]
+        ),
     ]
 
     /// The tables that the steps make.

@@ -41,12 +41,7 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
 
     /// As one line, for programs.
     package var json: String {
-        get throws {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            return String(decoding: try encoder.encode(self), as: UTF8.self)
-        }
+        get throws { try JSONEncoder.amity.text(self) }
     }
 
     /// The two members that say whose letter it is. Anything else in the body stays unread.

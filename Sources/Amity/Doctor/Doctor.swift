@@ -64,7 +64,7 @@ package struct Doctor: Sendable {
     }
 
     private func lookAtManagement() async -> ManagementSight {
-        guard let management = settings.management else { return .notAsked }
+        guard let management = settings.monitoring.management else { return .notAsked }
         return await ManagementProbe(
             endpoint: management,
             broker: settings.endpoint,

@@ -8,6 +8,7 @@ package struct ConversationGenerator {
     private let seed: UInt64
     private let userCount: Int
     private let exchanges: Int?
+    private let hasAgents: Bool
     private var random: SplitMix64
 
     /// Conversations inserted in one statement. Chosen: about a megabyte.
@@ -17,10 +18,12 @@ package struct ConversationGenerator {
     ///   - userCount: 1 or more; conversations are spread over them at random.
     ///   - exchanges: how many each conversation has, one question with one answer each; by default
     ///     1 to 20, where the child says nothing now and then, or two things in a row.
-    package init(seed: UInt64, userCount: Int, exchanges: Int? = nil) {
+    ///   - hasAgents: whether every conversation has an agent, and so moves a topic.
+    package init(seed: UInt64, userCount: Int, exchanges: Int? = nil, hasAgents: Bool = true) {
         self.seed = seed
         self.userCount = userCount
         self.exchanges = exchanges
+        self.hasAgents = hasAgents
         random = SplitMix64(state: seed)
     }
 
@@ -45,7 +48,8 @@ package struct ConversationGenerator {
     }
 
     private struct Conversation {
-        var id, user, botType, bot, agent: String
+        var id, user, botType, bot: String
+        var agent: String?
         var start, end: String
         var log: String
         var rawLog: String?
@@ -64,7 +68,7 @@ package struct ConversationGenerator {
             user: "user-\(seed)-\(min(random.below(userCount), random.below(userCount)))",
             botType: random.below(4) == 0 ? "NEXT_LESSON" : "FREE_TALK",
             bot: "bot-\(topic.name)-\(random.below(3))",
-            agent: "agent-\(topic.name)",
+            agent: hasAgents ? "agent-\(topic.name)" : nil,
             start: start.formatted(.iso8601),
             end: end.formatted(.iso8601),
             log: log,
@@ -84,6 +88,9 @@ package struct ConversationGenerator {
             for _ in 0..<answers() {
                 talk.append((false, language.child[random.below(language.child.count)]))
             }
+        }
+        if exchanges == nil, random.below(2) == 0 {
+            talk.append((false, Phrases.verdicts[random.below(Phrases.verdicts.count)]))
         }
         return talk
     }

@@ -113,6 +113,7 @@ package final class ConversationPublisher: Sendable {
 
     /// ISO 8601 in UTC without a zone, as the service's own publisher writes it.
     private static func enqueuedAt(_ date: Date) -> String {
-        String(date.formatted(.iso8601).dropLast())
+        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        return String(date.formatted(style).dropLast())
     }
 }

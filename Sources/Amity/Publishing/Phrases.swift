@@ -17,6 +17,13 @@ enum Phrases {
         Topic(name: "english-lesson", languages: [english, mixed]),
     ]
 
+    /// What a child says of the whole session, some of it more often.
+    static let verdicts = [
+        "Wow, tell me more!", "Hay quá, kể tiếp đi!", "Cool! That's amazing!", "Yay, so much fun!",
+        "Vui quá đi!", "This is boring.", "Chán quá, không muốn học nữa.", "I miss my grandma.",
+        "That's not fair!",
+    ]
+
     private static let english = Language(
         robot: [
             "Hello! How was your day?", "What do you like to play?", "That sounds like fun!",

@@ -11,6 +11,7 @@ package final class DatabaseOutage: Sendable {
         var since: ContinuousClock.Instant?
         /// Threads that hold messages and will notice the end.
         var holders = 0
+        var hasAnswered = false
     }
 
     /// Chosen: a restart of the database passes without the consumer being cancelled.
@@ -55,14 +56,20 @@ package final class DatabaseOutage: Sendable {
         }
         if isFirst {
             logger.error("database.unavailable", metadata: ["error": "\(error)"])
-            readiness.set(.databaseAway, true)
+            readiness.replace(.databaseUnknown, with: .databaseAway)
         }
         return isLasting
     }
 
     package func ended() {
-        let began = state.withLock { $0.since.take() }
-        guard let began else { return }
+        let (began, isFirst) = state.withLock { state in
+            defer { state.hasAnswered = true }
+            return (state.since.take(), !state.hasAnswered)
+        }
+        guard let began else {
+            if isFirst { readiness.set(.databaseUnknown, false) }
+            return
+        }
         intake.open(.databaseAway)
         readiness.set(.databaseAway, false)
         let downtime = began.duration(to: .now) / .seconds(1)

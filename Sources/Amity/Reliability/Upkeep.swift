@@ -2,6 +2,7 @@ import AMQP
 import Foundation
 import Logging
 import Postgres
+import Synchronization
 import WorkerRuntime
 
 /// What a worker does beside its messages, on a thread of its own: asks whether the database answers,
@@ -13,7 +14,10 @@ final class Upkeep: Sendable {
     private let crashes: DatabaseCrashLedger
     private let settings: WorkerSettings
     private let drain: DrainSignal
+    /// Set by anybody, taken by the thread.
+    private let isSweepWanted = Atomic(false)
     private let logger: Logger
+    let pulse = Pulse(name: "upkeep")
 
     init(
         store: ConversationStore,
@@ -38,6 +42,9 @@ final class Upkeep: Sendable {
         startThread(name: "amity-upkeep", stackBytes: Publisher.stackBytes) { self.run() }
     }
 
+    /// A worker has died: what it may have left in PROCESSING is looked for with the next turn.
+    func sweepSoon() { isSweepWanted.store(true, ordering: .relaxed) }
+
     /// Opens the first sessions side by side: each takes some milliseconds.
     private func warmUp() {
         // Chosen: what a quiet queue needs. The rest are opened when they are.
@@ -58,10 +65,15 @@ final class Upkeep: Sendable {
         var nextSweep = ContinuousClock.now + sweepInterval * Double.random(in: 0.1...1)
         var nextExpiry = ContinuousClock.now + .seconds(Double.random(in: 0...10))
         var pause: Duration = .zero
+        defer { pulse.end() }
         while !drain.wait(for: pause) {
+            // It may have to wait for a session that threads with long work hold, yet not for longer than
+            // the broker waits for them.
+            pulse.expect(within: settings.holdLimit * 2)
             let answers = probe()
             store.closeIdleSessions()
             pause = min(answers ? .seconds(5) : .seconds(1), sweepInterval)
+            if isSweepWanted.exchange(false, ordering: .relaxed) { nextSweep = .now }
             if answers, settings.sweepAfter > .zero, nextSweep <= .now {
                 nextSweep = .now + sweepInterval
                 sweep()
@@ -69,6 +81,7 @@ final class Upkeep: Sendable {
             if answers, nextExpiry <= .now {
                 nextExpiry = .now + .seconds(3600)
                 crashes.forgetThePast()
+                expireAnalyses()
                 if settings.deadLetterRetentionDays > 0 { expireDeadLetters() }
             }
         }
@@ -101,6 +114,14 @@ final class Upkeep: Sendable {
             }
         } catch {
             logger.warning("sweep.failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func expireAnalyses() {
+        do {
+            try store.expireAnalyses()
+        } catch {
+            logger.warning("analyses.not-expired", metadata: ["error": "\(error)"])
         }
     }
 

@@ -59,7 +59,7 @@ extension Setting {
 
     /// Every setting there is. Names that the Python worker has are its own.
     package static let all: [Setting] =
-        broker + security + database + work + score + monitoring + output
+        broker + security + database + work + analysis + score + http + monitoring + output
 
     private static let broker: [Setting] = [
         .init(
@@ -106,14 +106,6 @@ extension Setting {
             default: "15",
             "AMQP heartbeat; a dead link is noticed within two"
         ),
-    ]
-
-    private static let monitoring: [Setting] = [
-        .init(
-            "RABBITMQ_MANAGEMENT_URL",
-            .secret,
-            "http://user:password@host:15672, for what AMQP cannot tell; not needed for anything"
-        )
     ]
 
     private static let security: [Setting] = [
@@ -186,7 +178,7 @@ extension Setting {
             "PREFETCH_COUNT",
             .integer(1...65535),
             unit: "messages",
-            "most unsettled deliveries in one worker; default: N × B, with auto twice the most it can be"
+            "most unsettled deliveries in one worker; default: N where B is 1, else B × (N + N/2 + 1); with auto 2 × N × B"
         ),
         .init(
             "MAX_ATTEMPTS",
@@ -260,6 +252,83 @@ extension Setting {
         ),
     ]
 
+    private static let analysis: [Setting] = [
+        .init(
+            "LLM_ANALYSIS_ENABLED",
+            .choice(["true", "false"]),
+            "true asks the services below for questions, emotion and memories; false counts zeros, as "
+                + "the Python service did; not set is the built-in analysis, which asks nobody"
+        ),
+        .init(
+            "ANALYSIS_FALLBACK",
+            .choice(["built-in", "zeros", "retry"]),
+            default: "built-in",
+            "what counts where a service gives no number: the built-in analysis, zeros, or nothing yet: "
+                + "the message is tried again later"
+        ),
+        .init(
+            "LLM_BASE_URL",
+            .text,
+            default: "https://api.groq.com/openai/v1",
+            "OpenAI-compatible endpoint; /chat/completions is added"
+        ),
+        .init("LLM_MODEL", .text, "model to ask for questions and emotion; default: GROQ_MODEL"),
+        .init(
+            "LLM_API_KEY",
+            .secret,
+            "key for that endpoint; default: GROQ_API_KEY, where the endpoint is Groq's"
+        ),
+        .init("GROQ_API_KEY", .secret, "the same as the Python service has it; sent to Groq only"),
+        .init("GROQ_MODEL", .text, "the same as the Python service has it"),
+        .init(
+            "LLM_TIMEOUT_SECONDS",
+            .number(0.1...3600),
+            unit: "s",
+            default: "20",
+            "time for one answer of the model, retries included, waiting in line not"
+        ),
+        .init(
+            "LLM_CONCURRENCY_MAX",
+            .integer(1...1000),
+            unit: "requests",
+            "most requests to the model at once; default: one a thread"
+        ),
+        .init(
+            "LLM_REQUESTS_PER_SECOND",
+            .number(0...10000),
+            unit: "requests",
+            default: "0",
+            "most requests to the model a second, from one worker; 0 for no limit"
+        ),
+        .init("MEMORY_API_URL", .text, "memory service; /extract_facts is added"),
+        .init(
+            "MEMORY_API_ENABLED",
+            .choice(["true", "false"]),
+            default: "true",
+            "false counts 0 memories instead of asking for them, where the model is asked"
+        ),
+        .init(
+            "MEMORY_API_TIMEOUT_SECONDS",
+            .number(0.1...3600),
+            unit: "s",
+            default: "30",
+            "time for one answer of the memory service, retries included"
+        ),
+        .init(
+            "MEMORY_API_CONCURRENCY_MAX",
+            .integer(1...1000),
+            unit: "requests",
+            "most requests to the memory service at once; default: one a thread"
+        ),
+        .init(
+            "MEMORY_API_REQUESTS_PER_SECOND",
+            .number(0...10000),
+            unit: "requests",
+            default: "0",
+            "most requests to the memory service a second, from one worker; 0 for no limit"
+        ),
+    ]
+
     private static let points = -1_000_000.0...1_000_000.0
 
     private static let score: [Setting] = [
@@ -297,6 +366,62 @@ extension Setting {
             unit: "points",
             default: "-15",
             "when it was boring"
+        ),
+    ]
+
+    private static let http: [Setting] = [
+        .init(
+            "HTTP_HOST",
+            .text,
+            default: "127.0.0.1",
+            "address on which health and metrics are served; one that others reach needs HTTP_TOKEN"
+        ),
+        .init(
+            "HTTP_PORT",
+            .integer(0...65535),
+            default: "8080",
+            "its port; another for each worker of a host, 0 for no server"
+        ),
+        .init(
+            "HTTP_TOKEN",
+            .secret,
+            "bearer token of 16 or more characters, asked for by everything but the health"
+        ),
+    ]
+
+    private static let monitoring: [Setting] = [
+        .init(
+            "MONITOR_INTERVAL_SECONDS",
+            .integer(1...60),
+            unit: "s",
+            default: "10",
+            "time between two looks at the queue, by one worker for all"
+        ),
+        .init(
+            "ALERT_QUEUE_DEPTH",
+            .integer(0...1_000_000_000),
+            unit: "messages",
+            default: "10000",
+            "messages in the queue from which on there is an alert; 0 for never"
+        ),
+        .init(
+            "ALERT_OLDEST_AGE_SECONDS",
+            .integer(0...31_536_000),
+            unit: "s",
+            default: "900",
+            "age of the oldest pending conversation from which on there is an alert; 0 for never"
+        ),
+        .init(
+            "ALERT_DEAD_LETTERS",
+            .integer(0...1_000_000_000),
+            unit: "messages",
+            default: "1",
+            "dead letters from which on there is an alert; 0 for never"
+        ),
+        .init(
+            "RABBITMQ_MANAGEMENT_URL",
+            .secret,
+            "http://user:password@host:15672, for what AMQP cannot tell; not needed for anything"
         ),
     ]
 

@@ -12,22 +12,42 @@ import WorkerRuntime
 package final class Worker: Service {
     private let settings: WorkerSettings
     private let analyser: any Analyser
+    /// Whether it does what it is there for.
+    package let readiness: Readiness
+    /// Of the channel thread.
+    package let pulse = Pulse(name: "channel")
+    private let metrics = WorkerMetrics()
+    private let process = ProcessStatistics()
+    /// nil where nobody asks to be told.
+    private let manager: ServiceManager?
+    /// What to look at for the metrics, once there is something.
+    private let parts = Locked<(@Sendable () -> Void)?>(nil)
     private let logger: Logger
 
-    private var batchLimit: Int { analyser.batchLimit(settings.batchMax) }
+    private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
     private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
 
     package init(settings: WorkerSettings, analyser: any Analyser, logger: Logger) {
         self.settings = settings
         self.analyser = analyser
         self.logger = logger
+        let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
+        self.manager = manager
+        readiness = Readiness(logger: logger) { manager?.changed(to: $0) }
+    }
+
+    /// Brings up to date those metrics that are looked at when somebody asks.
+    package func refreshMetrics() {
+        process.look()
+        parts.withLock { $0 }?()
     }
 
     package func run() async throws {
+        if analyser.isPaid { DescriptorLimit.raise(logger: logger) }
         let drain = DrainSignal()
-        let readiness = Readiness(logger: logger)
-        let process = ProcessInfo.processInfo
-        let name = "\(process.hostName):\(process.processIdentifier)"
+        let counts = WorkerCounts()
+        let host = ProcessInfo.processInfo
+        let name = "\(host.hostName):\(host.processIdentifier)"
         let consumer = Consumer(
             settings: .init(
                 endpoint: settings.endpoint.named("amity worker \(name)"),
@@ -39,6 +59,9 @@ package final class Worker: Service {
             ),
             drain: drain,
             readiness: readiness,
+            counts: counts,
+            pulse: pulse,
+            metrics: metrics,
             logger: logger
         )
         let publisher = Publisher(
@@ -53,11 +76,12 @@ package final class Worker: Service {
             intake: consumer.intake,
             readiness,
             drain,
+            keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
         )
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
-            handlers: handlers(on: database),
+            handlers: handlers(on: database, counts),
             policy: RetryPolicy(
                 names: settings.topology.names,
                 maxAttempts: settings.maxAttempts,
@@ -72,12 +96,23 @@ package final class Worker: Service {
                 completions: consumer.completions
             ),
             drain: drain,
+            counts: counts,
+            metrics: metrics,
             logger: logger
         )
+        let monitoring = try monitoring(on: database, counts, readiness, drain)
+        parts.withLock { parts in
+            parts = { [metrics, readiness] in
+                metrics.look(at: dispatcher, consumer.completions, readiness)
+            }
+        }
         logStart()
         if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
+        manager?.start(watching: [pulse, database.upkeep.pulse])
+        defer { manager?.end() }
         publisher.start()
         database.upkeep.start()
+        monitoring.start()
         let intakeSwitch = IntakeSwitch(
             intake: consumer.intake,
             readiness: readiness,
@@ -94,6 +129,7 @@ package final class Worker: Service {
                     let closed = DispatchSemaphore(value: 0)
                     startThread(name: "amity-farewell", stackBytes: 512 << 10) {
                         database.crashes.close()
+                        monitoring.close()
                         closed.signal()
                     }
                     // A database that does not answer shall not keep anybody from leaving.
@@ -101,15 +137,18 @@ package final class Worker: Service {
                     stopped.resume()
                 }
             }
-        } onGracefulShutdown: { [logger] in
+        } onGracefulShutdown: { [logger, manager, analyser, settings] in
             ShutdownGuard.arm(limit: limit, logger: logger)
+            manager?.stopping(within: limit)
+            analyser.drain(within: settings.drainTimeout)
             consumer.requestDrain()
         }
+        await analyser.stop()
         logger.notice("worker.stopped")
     }
 
     /// A kind of work is added here: its handler, under the AMQP type that its messages carry.
-    private func handlers(on database: Database) -> HandlerRegistry {
+    private func handlers(on database: Database, _ counts: WorkerCounts) -> HandlerRegistry {
         let conversations = ConversationHandler(
             store: database.store,
             analyser: analyser,
@@ -118,9 +157,41 @@ package final class Worker: Service {
             taskTimeout: settings.taskTimeout,
             holdLimit: settings.holdLimit,
             outage: database.outage,
+            counts: counts,
+            metrics: metrics,
             logger: logger
         )
         return HandlerRegistry(untyped: conversations, byType: [:])
+    }
+
+    private func monitoring(
+        on database: Database,
+        _ counts: WorkerCounts,
+        _ readiness: Readiness,
+        _ drain: DrainSignal
+    ) throws -> Monitoring {
+        Monitoring(
+            registry: try WorkerRegistry(
+                .init(
+                    bootID: database.process,
+                    queue: settings.topology.names.main,
+                    settings: .init(settings, batchLimit: batchLimit)
+                ),
+                sessions: database.sessions,
+                counts: counts,
+                readiness: readiness,
+                drain: drain,
+                logger: logger,
+                onLoss: database.upkeep.sweepSoon
+            ),
+            monitor: QueueMonitor(
+                bootID: database.process,
+                settings: settings,
+                sessions: database.sessions,
+                drain: drain,
+                logger: logger
+            )
+        )
     }
 
     private func findConcurrency(of dispatcher: Dispatcher, until drain: DrainSignal) {
@@ -141,14 +212,34 @@ package final class Worker: Service {
                 "is_automatic": .stringConvertible(settings.isConcurrencyAutomatic),
                 "batch_max": .stringConvertible(batchLimit),
                 "prefetch": .stringConvertible(prefetch),
+                "analysis": "\(settings.analysis.name)",
                 "sessions_max": .stringConvertible(settings.databaseSessionsMax),
             ]
         )
     }
 }
 
+/// What tells others of this worker and of its queue.
+private struct Monitoring {
+    let registry: WorkerRegistry
+    let monitor: QueueMonitor
+
+    func start() {
+        registry.start()
+        monitor.start()
+    }
+
+    func close() {
+        registry.close()
+        monitor.close()
+    }
+}
+
 /// What of a worker hangs on the database.
 private struct Database {
+    /// Names this process among all that ever were.
+    let process = UUID().uuidString
+    let sessions: SessionPool
     let store: ConversationStore
     let outage: DatabaseOutage
     let crashes: DatabaseCrashLedger
@@ -160,20 +251,21 @@ private struct Database {
         intake: Intake,
         _ readiness: Readiness,
         _ drain: DrainSignal,
+        keeping analyses: KeptAnalyses?,
         _ logger: Logger
     ) {
-        let sessions = SessionPool(
+        sessions = SessionPool(
             target: settings.database,
             limit: settings.databaseSessionsMax,
             applicationName: "amity",
             statementTimeout: settings.taskTimeout
         )
-        store = ConversationStore(sessions: sessions)
+        store = ConversationStore(sessions: sessions, keeping: analyses)
         outage = DatabaseOutage(intake: intake, readiness: readiness, logger: logger)
         crashes = DatabaseCrashLedger(
             sessions: sessions,
             outage: outage,
-            process: UUID().uuidString,
+            process: process,
             holdLimit: settings.holdLimit,
             logger: logger
         )

@@ -1,7 +1,9 @@
+import ConversationAnalysis
 import Foundation
 import FriendshipScoring
 
-/// A log reads as it did when Foundation read it, or is no JSON.
+/// A log reads as it did when Foundation read it, or is no JSON; and what it says is analysed within the
+/// bounds of an analysis.
 func fuzzLog(_ bytes: UnsafeRawBufferPointer) {
     let data = Data(bytes)
     let ours = Result { () throws(ConversationLogError) in try ConversationLog(json: data).items }
@@ -17,6 +19,13 @@ func fuzzLog(_ bytes: UnsafeRawBufferPointer) {
         try FoundationLog.items(in: data)
     }
     expect(ours == foundations, "\(ours) instead of \(foundations)")
+    guard case .success(let items) = ours else { return }
+    let analysis = Analysis(reading: ConversationLog(items: items))
+    let bounds = 0...Analysis.mostOfAKind
+    expect(
+        bounds ~= analysis.userInitiatedQuestions && bounds ~= analysis.newMemoriesCount,
+        "an analysis out of its bounds"
+    )
 }
 
 /// The reader of logs that was ours before, on top of `JSONDecoder`.

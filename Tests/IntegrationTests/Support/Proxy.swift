@@ -259,7 +259,7 @@ private func sendAll(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
     return true
 }
 
-private func loopback(port: UInt16) -> sockaddr_in {
+func loopback(port: UInt16) -> sockaddr_in {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
@@ -267,7 +267,7 @@ private func loopback(port: UInt16) -> sockaddr_in {
     return address
 }
 
-private func withSocketAddress<R>(
+func withSocketAddress<R>(
     _ address: inout sockaddr_in,
     _ body: (UnsafeMutablePointer<sockaddr>) -> R
 ) -> R {

@@ -23,7 +23,7 @@ final class Scene {
 
     let name: String
     let settings: WorkerSettings
-    private let variables: [String: String]
+    let variables: [String: String]
     /// May do everything in the test's schema.
     let owner: ConnectionTarget
     private var session: Session
@@ -59,7 +59,11 @@ final class Scene {
             "DATABASE_URL": "postgresql://\(name)@127.0.0.1:\(address.port ?? 0)\(address.path)"
                 + "?options=-csearch_path%3D\(name)",
             "RETRY_BACKOFF_SECONDS": "1",
+            // Sums are held against counts of turns.
+            "LLM_ANALYSIS_ENABLED": "false",
             "LOG_LEVEL": "trace",
+            // Many run at once; those that are asked something get a port of their own.
+            "HTTP_PORT": "0",
         ].merging(extra) { _, new in new }
         let variables = variables
         settings = try WorkerSettings(SettingValues { variables[$0] })
@@ -235,6 +239,9 @@ final class Scene {
 
     // MARK: Programs
 
+    /// Runs a command to its end.
+    ///
+    /// - Parameter extra: settings that win over the scene's own.
     func amity(
         _ arguments: [String],
         _ extra: [String: String] = [:],

@@ -1,0 +1,77 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+
+/// Asks this host's worker over HTTP whether it is well: for container checks, in images that have no
+/// other client.
+package struct HealthProbe: Sendable {
+    package enum Question: String, Sendable {
+        /// Whether it does what it is there for.
+        case ready
+        /// Whether it runs at all.
+        case live
+    }
+
+    package struct Answer: Sendable, Equatable {
+        package var isHealthy: Bool
+        /// For people, in one line.
+        package var text: String
+    }
+
+    private static let largestAnswer = 64 << 10
+    private let settings: HTTPSettings?
+
+    package init(_ settings: HTTPSettings?) {
+        self.settings = settings
+    }
+
+    /// - Parameter timeout: for the whole answer.
+    package func ask(_ question: Question, timeout: Duration) async -> Answer {
+        guard let settings else {
+            return Answer(isHealthy: false, text: "HTTP_PORT is 0: no worker can be asked")
+        }
+        let url = Self.url(of: question, at: settings)
+        do {
+            let response = try await HTTPClient.shared.execute(
+                HTTPClientRequest(url: url),
+                timeout: TimeAmount(timeout)
+            )
+            let body = try await response.body.collect(upTo: Self.largestAnswer)
+            let isHealthy = response.status == .ok
+            return Answer(
+                isHealthy: isHealthy,
+                text: Self.text(Data(body.readableBytesView))
+                    ?? "HTTP status \(response.status.code)"
+            )
+        } catch {
+            return Answer(isHealthy: false, text: "no answer from \(url): \(error)")
+        }
+    }
+
+    /// A worker that listens on every address listens on this host's own, too.
+    private static func url(of question: Question, at settings: HTTPSettings) -> String {
+        let host =
+            switch settings.host {
+            case "0.0.0.0": "127.0.0.1"
+            case "::": "[::1]"
+            case let host where host.contains(":"): "[\(host)]"
+            case let host: host
+            }
+        return "http://\(host):\(settings.port)/health/\(question.rawValue)"
+    }
+
+    /// - Returns: nil for what no worker has said.
+    private static func text(_ body: Data) -> String? {
+        struct Health: Decodable {
+            var status: String
+            var reasons: [String]?
+        }
+        do {
+            let health = try JSONDecoder().decode(Health.self, from: body)
+            let reasons = (health.reasons ?? []).joined(separator: ", ")
+            return reasons.isEmpty ? health.status : "\(health.status): \(reasons)"
+        } catch {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+
+/// Asks the broker's management plugin what AMQP cannot tell. Blocks the calling thread, for seconds at
+/// most.
+struct ManagementAPI {
+    private let endpoint: ManagementEndpoint
+    private let virtualHost: String
+
+    private static let patience: TimeAmount = .seconds(3)
+    private static let largestAnswer = 1 << 20
+
+    init(_ endpoint: ManagementEndpoint, virtualHost: String) {
+        self.endpoint = endpoint
+        self.virtualHost = virtualHost
+    }
+
+    /// Messages of a queue that its consumers have in hand.
+    func unacked(of queue: String) throws(ManagementError) -> Int {
+        struct Queue: Decodable { var messages_unacknowledged: Int }
+        let path = "/api/queues/\(Self.encoded(virtualHost))/\(Self.encoded(queue))"
+        do {
+            let request = try HTTPClient.Request(
+                url: endpoint.url + path,
+                headers: ["authorization": authorization]
+            )
+            let response = try HTTPClient.shared.execute(
+                request: request,
+                delegate: ResponseAccumulator(request: request, maxBodySize: Self.largestAnswer),
+                deadline: .now() + Self.patience
+            ).wait()
+            guard response.status == .ok else {
+                throw ManagementError.refused(response.status.code)
+            }
+            let body = response.body.map { Data($0.readableBytesView) } ?? Data()
+            return try JSONDecoder().decode(Queue.self, from: body).messages_unacknowledged
+        } catch let error as ManagementError {
+            throw error
+        } catch is DecodingError {
+            throw .unreadable
+        } catch {
+            // Not the error's own words: it may quote the URL.
+            throw .unreachable("\(type(of: error))")
+        }
+    }
+
+    private var authorization: String {
+        "Basic " + Data("\(endpoint.username):\(endpoint.password)".utf8).base64EncodedString()
+    }
+
+    /// A name as one segment of a path.
+    private static func encoded(_ name: String) -> String {
+        name.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+    }
+}
+
+/// Why the management plugin did not answer, safe to log.
+enum ManagementError: Error, CustomStringConvertible {
+    case unreachable(String)
+    case refused(UInt)
+    case unreadable
+
+    var description: String {
+        switch self {
+        case .unreachable(let kind):
+            "RABBITMQ_MANAGEMENT_URL: the management plugin cannot be reached (\(kind))"
+        case .refused(let status):
+            "RABBITMQ_MANAGEMENT_URL: the management plugin answered \(status)"
+        case .unreadable:
+            "RABBITMQ_MANAGEMENT_URL: what answered is no management plugin"
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import Postgres
+
+/// The statements of the queue monitor. All times are the database's.
+enum MonitorSQL {
+    /// $1 queue, $2 who, $3 seconds. One statement, so it is safe behind a pooler. The leader keeps its
+    /// lease while it renews it; somebody else has it once that has run out.
+    static let lease = Statement(
+        "lease_queue",
+        """
+        INSERT INTO amity_queues (queue, leader, lease_until)
+        VALUES ($1, $2, now() + make_interval(secs => $3))
+        ON CONFLICT (queue) DO UPDATE
+            SET leader = excluded.leader, lease_until = excluded.lease_until
+            WHERE amity_queues.leader = excluded.leader OR amity_queues.lease_until < now()
+        RETURNING 1
+        """
+    )
+
+    static let release = Statement(
+        "release_queue",
+        "UPDATE amity_queues SET lease_until = now() - interval '1 second' WHERE leader = $1"
+    )
+
+    /// $1: queue.
+    static let recall = Statement(
+        "recall_queue",
+        "SELECT watch, stats FROM amity_queues WHERE queue = $1"
+    )
+
+    /// $1 queue, $2 who, $3 and $4 what it remembers and what it tells, $5 to $8 the sample. Nothing where
+    /// somebody else has taken the lease meanwhile.
+    static let save = Statement(
+        "save_queue",
+        """
+        WITH saved AS (
+            UPDATE amity_queues SET watch = $3::jsonb, stats = $4::jsonb
+            WHERE queue = $1 AND leader = $2
+            RETURNING queue)
+        INSERT INTO amity_queue_samples (queue, ready, oldest_age_seconds, retrying, dead_letters)
+        SELECT queue, $5::integer, $6::float8, $7::integer, $8::integer FROM saved
+        RETURNING 1
+        """
+    )
+
+    static let forgetSamples = Statement(
+        "forget_queue_samples",
+        "DELETE FROM amity_queue_samples WHERE taken_at < now() - interval '65 minutes'"
+    )
+
+    static let forgetQueues = Statement(
+        "forget_queues",
+        "DELETE FROM amity_queues WHERE lease_until < now() - interval '1 day'"
+    )
+
+    /// For the next statement of this transaction. Its plan is made once, perhaps while the table is empty, and
+    /// must not sort all that waits later.
+    static let inOrder = Statement(
+        "plan_in_order",
+        "SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+    )
+
+    /// The oldest of the hundred PENDING conversations that are due first, by the index on what is due: as
+    /// a rule they are the oldest there are, because each is due a fixed time after it was made, until the
+    /// sweep pushes it forward.
+    static let oldest = Statement(
+        "find_oldest",
+        """
+        SELECT extract(epoch FROM now()), extract(epoch FROM now() - min(created_at))
+        FROM (SELECT created_at FROM conversation_events
+              WHERE status = 'PENDING' ORDER BY next_attempt_at LIMIT 100) AS due
+        """
+    )
+
+    /// $1: queue. What its workers have settled, the gone ones too, and what the living have in hand.
+    static let settled = Statement(
+        "sum_workers",
+        """
+        SELECT sum(done + retried + dead),
+               sum(in_flight) FILTER (WHERE state NOT IN ('stopped', 'lost'))
+        FROM amity_workers WHERE queue = $1
+        """
+    )
+
+    /// All of them.
+    static let queues = Statement(
+        "read_queues",
+        "SELECT stats FROM amity_queues WHERE stats IS NOT NULL ORDER BY queue LIMIT 100"
+    )
+
+    /// $1 queue, $2 seconds of a step. The last hour, in steps that are the same for every reader.
+    static let history = Statement(
+        "read_history",
+        """
+        WITH work AS (
+            SELECT floor(extract(epoch FROM taken_at) / $2::float8) AS step, sum(done) AS done,
+                   sum(retried) AS retried, sum(dead) AS dead,
+                   sum(ack_seconds_p50 * acked) / nullif(sum(acked), 0) AS p50,
+                   max(ack_seconds_p99) AS p99
+            FROM amity_worker_samples
+            WHERE queue = $1 AND taken_at > now() - interval '1 hour'
+            GROUP BY step),
+        waiting AS (
+            SELECT DISTINCT ON (step) floor(extract(epoch FROM taken_at) / $2::float8) AS step,
+                   ready, oldest_age_seconds, retrying, dead_letters
+            FROM amity_queue_samples
+            WHERE queue = $1 AND taken_at > now() - interval '1 hour'
+            ORDER BY step, taken_at DESC)
+        SELECT step * $2::float8, done, retried, dead, p50, p99,
+               ready, oldest_age_seconds, retrying, dead_letters
+        FROM work FULL JOIN waiting USING (step)
+        ORDER BY step
+        """
+    )
+}

@@ -1,0 +1,93 @@
+import Postgres
+
+/// The statements on `amity_workers` and `amity_worker_samples`. All times are the database's.
+enum RegistrySQL {
+    /// Who it is ($1 to $7, the seconds since its start the last of them), how it is ($8 to $18), how many
+    /// seconds ago it was given something ($19, NULL for never), and its latest failures ($20). The last
+    /// word is "stopped", whatever is still under way.
+    static let heartbeat = Statement(
+        "heartbeat",
+        """
+        INSERT INTO amity_workers (boot_id, host, pid, version, queue, settings, started_at,
+            state, reasons, done, duplicates, retried, dead, interrupted, reconnects, busy_threads,
+            in_flight, resident_bytes, last_delivery_at, failures)
+        VALUES ($1, $2, $3, $4, $5, $6, now() - make_interval(secs => $7),
+            $8, $9::text[], $10, $11, $12, $13, $14, $15, $16,
+            $17, $18, now() - make_interval(secs => $19), $20)
+        ON CONFLICT (boot_id) DO UPDATE SET
+            heartbeat_at = now(), state = excluded.state, reasons = excluded.reasons,
+            done = excluded.done, duplicates = excluded.duplicates, retried = excluded.retried,
+            dead = excluded.dead, interrupted = excluded.interrupted,
+            reconnects = excluded.reconnects, busy_threads = excluded.busy_threads,
+            in_flight = excluded.in_flight, resident_bytes = excluded.resident_bytes,
+            last_delivery_at = excluded.last_delivery_at, failures = excluded.failures
+        WHERE amity_workers.state <> 'stopped'
+        """
+    )
+
+    /// $1: seconds of silence. One worker alone finds each of the lost, and nobody waits for a row that
+    /// another has locked.
+    static let findLost = Statement(
+        "find_lost_workers",
+        """
+        UPDATE amity_workers SET state = 'lost'
+        WHERE boot_id = ANY (ARRAY(
+            SELECT boot_id FROM amity_workers
+            WHERE state NOT IN ('stopped', 'lost')
+              AND heartbeat_at < now() - make_interval(secs => $1)
+            FOR UPDATE SKIP LOCKED))
+        RETURNING host, pid, extract(epoch FROM now() - heartbeat_at), busy_threads, in_flight
+        """
+    )
+
+    /// $1 boot id, $2 queue; what has happened since the last one.
+    static let sample = Statement(
+        "sample_worker",
+        """
+        INSERT INTO amity_worker_samples
+            (boot_id, queue, done, retried, dead, acked, ack_seconds_p50, ack_seconds_p99)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """
+    )
+
+    /// Those that ended in peace are kept for an hour, the lost for a day, and never more than $1 of them,
+    /// however often a worker dies.
+    static let forgetGone = Statement(
+        "forget_gone_workers",
+        """
+        DELETE FROM amity_workers
+        WHERE state IN ('stopped', 'lost')
+          AND (heartbeat_at < now() - CASE state WHEN 'lost' THEN interval '1 day'
+                                                 ELSE interval '1 hour' END
+               OR boot_id = ANY (ARRAY(
+                    SELECT boot_id FROM amity_workers WHERE state IN ('stopped', 'lost')
+                    ORDER BY heartbeat_at DESC OFFSET $1)))
+        """
+    )
+
+    /// The readers look back one hour.
+    static let forgetSamples = Statement(
+        "forget_worker_samples",
+        "DELETE FROM amity_worker_samples WHERE taken_at < now() - interval '65 minutes'"
+    )
+
+    /// $1: seconds of silence; $2: most rows. The living first. Where none of them lives to notice the
+    /// lost, they are told by their silence.
+    static let workers = Statement(
+        "read_workers",
+        """
+        SELECT boot_id, host, pid, version, queue, settings, extract(epoch FROM started_at),
+               extract(epoch FROM heartbeat_at), extract(epoch FROM now() - heartbeat_at),
+               CASE WHEN state NOT IN ('stopped', 'lost')
+                         AND heartbeat_at < now() - make_interval(secs => $1)
+                    THEN 'lost' ELSE state END AS seen,
+               to_json(reasons), done, duplicates, retried, dead, interrupted, reconnects,
+               busy_threads, in_flight, resident_bytes, extract(epoch FROM last_delivery_at),
+               failures
+        FROM amity_workers
+        ORDER BY state IN ('stopped', 'lost'), heartbeat_at <= now() - interval '1 minute',
+                 host, started_at, boot_id
+        LIMIT $2
+        """
+    )
+}

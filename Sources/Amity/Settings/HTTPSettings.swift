@@ -1,0 +1,56 @@
+/// Where a worker answers requests, and to whom.
+package struct HTTPSettings: Sendable, Equatable {
+    package var host: String
+    /// 1 to 65535.
+    package var port: Int
+    /// Asked of whoever wants more than the health; nil where nobody is asked, on loopback only.
+    package var token: String?
+
+    package init(host: String, port: Int, token: String?) {
+        self.host = host
+        self.port = port
+        self.token = token
+    }
+
+    /// Chosen: at a hundred guesses a second even the plainest token of that length lasts for ever.
+    private static let shortestToken = 16
+
+    /// nil where there is to be no server.
+    ///
+    /// - Parameter mistakes: where it says what it cannot accept.
+    init?(_ values: SettingValues, _ mistakes: inout [String]) {
+        port = values.integer("HTTP_PORT")
+        host = values.text("HTTP_HOST") ?? ""
+        token = values.text("HTTP_TOKEN")
+        if let token {
+            // What a header can carry as one word.
+            let isWord = token.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+            if !isWord || token.utf8.count < Self.shortestToken {
+                mistakes.append(
+                    """
+                    HTTP_TOKEN: its value is not accepted; use \(Self.shortestToken) or more visible \
+                    ASCII characters
+                    """
+                )
+            }
+        } else if port != 0, !isLoopback {
+            mistakes.append(
+                """
+                HTTP_TOKEN: it must be set where HTTP_HOST, '\(host)', is not a loopback address; or \
+                set HTTP_PORT to 0 for no server
+                """
+            )
+        }
+        if port == 0 { return nil }
+    }
+
+    /// Whether only this machine can reach it.
+    package var isLoopback: Bool { Self.isLoopback(host) }
+
+    /// - Parameter host: an address, or a name.
+    package static func isLoopback(_ host: String) -> Bool {
+        if host.lowercased() == "localhost" || host == "::1" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}

@@ -1,0 +1,137 @@
+import Amity
+import ArgumentParser
+import Foundation
+import Logging
+
+struct Explain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say how a conversation's score came about, or why it has none yet.",
+        discussion: """
+            Part by part, with who gave each number; or where the conversation stands: queued, delayed, \
+            dead-lettered, unknown. Shows nothing of what was said.
+            """
+    )
+
+    @Argument(help: "The conversation's id.")
+    var conversation: String
+
+    @Flag(help: "One JSON object instead of a table.")
+    var json = false
+
+    func run() async throws {
+        let settings = try start()
+        let explanation = try await reportingFailure {
+            let explainer = Explainer(settings: settings, logger: Logger(label: "amity"))
+            return try explainer.explain(conversation)
+        }
+        print(json ? try explanation.json : explanation.table)
+        if explanation.state == .unknown { throw ExitCode.failure }
+    }
+}
+
+extension Explanation {
+    fileprivate var table: String {
+        var lines = ["\(conversationID): \(headline)"]
+        lines += facts.map { name, value in
+            "  \(pad(name, 16))\(value)"
+        }
+        if let score { lines += [""] + score.lines }
+        if !because.isEmpty { lines += [""] + because.map { "  \($0)" } }
+        for letter in deadLetters {
+            lines.append(
+                "  letter: \(letter.code) after \(letter.attempts) attempts at \(letter.lastFailureAt): "
+                    + letter.reason
+            )
+        }
+        return lines.map(plain).joined(separator: "\n")
+    }
+
+    private var headline: String {
+        switch state {
+        case .scored: "scored"
+        case .skipped: "skipped"
+        case .unknown: "unknown"
+        case .queued: "not scored yet, queued"
+        case .processing: "not scored yet, in another worker's hands"
+        case .delayed: "not scored yet, will be tried again"
+        case .dead: "not scored, dead-lettered"
+        }
+    }
+
+    private var facts: [(String, String)] {
+        var facts: [(String, String?)] = [
+            ("user", userID), ("created", createdAt),
+            ("attempts", status == nil ? nil : "\(attempts)"), ("scored", processedAt),
+        ]
+        if state == .delayed { facts.append(("next attempt", nextAttemptAt)) }
+        if let errorCode {
+            facts.append(
+                ("error", [errorCode, errorDetails].compactMap(\.self).joined(separator: ": "))
+            )
+        }
+        if let paid {
+            let known = [
+                paid.questions.map { "\($0) questions" }, paid.emotion,
+                paid.memories.map { "\($0) memories" },
+            ]
+            facts.append(("paid for so far", known.compactMap(\.self).joined(separator: ", ")))
+        }
+        return facts.compactMap { name, value in value.map { (name, $0) } }
+    }
+}
+
+extension Explanation.Score {
+    fileprivate var lines: [String] {
+        var lines = [row("", "", "points", "from")]
+        lines += parts.map { part in
+            row(part.name, part.value, number(part.points), source(of: part))
+        }
+        lines.append(row("change", "", number(change), change == 0 ? "never less than 0" : ""))
+        if changeByWeights != change {
+            lines.append(
+                "  By the weights that are set now it would be \(number(changeByWeights)): they have changed."
+            )
+        }
+        if let scoreBefore, let scoreAfter {
+            lines.append(
+                row("friendship", "", "\(number(scoreBefore)) → \(number(scoreAfter))", "")
+            )
+        }
+        if let levelAfter {
+            let level = levelBefore.map { $0 == levelAfter ? $0 : "\($0) → \(levelAfter)" }
+            lines.append(row("level", "", level ?? levelAfter, ""))
+        }
+        return lines
+    }
+
+    private func source(of part: Explanation.Part) -> String {
+        guard let source = part.source else { return "not recorded" }
+        let failure = part.name == "memories" ? sources?.memoryFailure : sources?.llmFailure
+        switch (source, failure) {
+        case ("log", _): return "the log"
+        case ("llm", _): return "llm" + (sources?.model.map { ", \($0)" } ?? "")
+        case ("built-in", let failure?), ("zeros", let failure?):
+            let service = part.name == "memories" ? "memory service" : "llm"
+            return "\(source), because the \(service) gave none: \(failure)"
+        case _: return source
+        }
+    }
+
+    private func row(_ name: String, _ value: String, _ points: String, _ rest: String) -> String {
+        let row = "  \(pad(name, 12))\(pad(value, 14))\(pad(points, 10))\(rest)"
+        return String(row.reversed().drop { $0 == " " }.reversed())
+    }
+
+    private func number(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+    }
+}
+
+private func pad(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+}
+
+/// Ids and others' error texts must not steer a terminal.
+private func plain(_ text: String) -> String {
+    String(text.unicodeScalars.map { $0.value < 0x20 ? " " : Character($0) })
+}

@@ -1,0 +1,30 @@
+import Amity
+import ArgumentParser
+
+struct Health: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ask the worker on this host whether it is ready; exits 0 or 1.",
+        discussion: """
+            For container checks. Asks at HTTP_HOST and HTTP_PORT, as the worker's own settings have \
+            them, and prints what it says.
+            """
+    )
+
+    @Flag(help: "Ask only whether it is alive: it may be so and wait for its broker.")
+    var live = false
+
+    @Option(help: "Seconds to wait for an answer, 1 to 60.")
+    var timeout = 3
+
+    func validate() throws {
+        if !(1...60).contains(timeout) { throw ValidationError("--timeout takes 1 to 60") }
+    }
+
+    func run() async throws {
+        let probe = HealthProbe(try start().http)
+        let answer = await probe.ask(live ? .live : .ready, timeout: .seconds(timeout))
+        if answer.isHealthy { return print(answer.text) }
+        complain(answer.text)
+        throw ExitCode.failure
+    }
+}

@@ -1,0 +1,117 @@
+import Amity
+import Foundation
+
+/// A status report as lines for people. "?" is what could not be found out.
+struct StatusText {
+    let lines: [String]
+
+    init(_ report: StatusReport) {
+        var lines = ["\(TextTable.plain(report.queue.queue)) at \(Self.time(report.at))", ""]
+        lines += Self.summary(report)
+        lines += report.problems.map { "! \(TextTable.plain($0))" }
+        lines += report.queue.alerts.map { Self.alert($0, at: report.at) }
+        lines += Self.section("workers", Self.workers(report))
+        lines += Self.section("recent failures", Self.failures(report))
+        lines += Self.section("dead letters by code", Self.deadLetters(report))
+        self.lines = lines
+    }
+
+    private static func section(_ title: String, _ rows: [[String]]) -> [String] {
+        rows.isEmpty ? [] : ["", title] + TextTable.lines(rows).map { "  \($0)" }
+    }
+
+    // MARK: The queue
+
+    private static func summary(_ report: StatusReport) -> [String] {
+        let queue = report.queue
+        let delays = queue.retrying.filter { $0.messages > 0 }
+            .map { "\($0.messages) for \($0.delaySeconds) s" }
+        let failing = count(report.failing)
+        return [
+            "queued \(count(report.queued))   running \(count(report.running))   failing \(failing)"
+                + (delays.isEmpty ? "" : " (\(delays.joined(separator: ", ")))")
+                + "   dead letters \(count(queue.deadLetters))",
+            "consumers \(count(queue.consumers))   oldest \(duration(queue.oldestAgeSeconds))"
+                + "   in \(rate(queue.arrivalPerSecond))   out \(rate(queue.drainPerSecond))"
+                + "   empty in \(duration(queue.secondsToEmpty))",
+        ]
+    }
+
+    private static func alert(_ alert: QueueStats.Alert, at now: Date) -> String {
+        let value = alert.value.map { " \(number($0))" } ?? ""
+        let threshold = alert.threshold.map { " of \(number($0))" } ?? ""
+        let since = duration(now.timeIntervalSince(alert.since))
+        return "ALERT \(alert.name.rawValue)\(value)\(threshold), for \(since)"
+    }
+
+    // MARK: Tables
+
+    private static func workers(_ report: StatusReport) -> [[String]] {
+        guard let workers = report.workers else { return [] }
+        if workers.isEmpty { return [["none"]] }
+        let head = [
+            "name", "version", "up", "busy", "in flight", "done", "retried", "dead", "twice", "MB",
+            "last delivery", "state",
+        ]
+        return [head]
+            + workers.map { worker in
+                [
+                    worker.name, worker.version,
+                    duration(worker.heartbeatAt.timeIntervalSince(worker.startedAt)),
+                    "\(worker.busyThreads)/\(worker.settings.threads)", "\(worker.inFlight)",
+                    "\(worker.done)", "\(worker.retried)", "\(worker.dead)",
+                    "\(worker.duplicates)", "\(worker.residentBytes >> 20)",
+                    worker.lastDeliveryAt.map { ago($0, at: report.at) } ?? "never", state(worker),
+                ]
+            }
+    }
+
+    private static func state(_ worker: WorkerStats) -> String {
+        switch worker.state {
+        case .ready, .draining: worker.state.rawValue
+        case .notReady: "not ready: \(worker.reasons.joined(separator: ", "))"
+        case .stopped, .lost:
+            "\(worker.state.rawValue) \(duration(worker.heartbeatAgeSeconds)) ago"
+        }
+    }
+
+    private static func failures(_ report: StatusReport) -> [[String]] {
+        report.failures.map { failure in
+            [
+                time(failure.at), failure.code, failure.conversation ?? "-",
+                "attempt \(failure.attempts)", failure.isDead ? "dead" : "again", failure.worker,
+            ]
+        }
+    }
+
+    private static func deadLetters(_ report: StatusReport) -> [[String]] {
+        (report.deadLettersByCode ?? [:]).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .map { ["\($0.value)", $0.key.isEmpty ? "no code" : $0.key] }
+    }
+
+    // MARK: Words
+
+    private static func time(_ date: Date) -> String { date.formatted(.iso8601) }
+
+    private static func count(_ value: Int?) -> String { value.map(String.init) ?? "?" }
+
+    private static func number(_ value: Double) -> String {
+        value.formatted(.number.precision(.fractionLength(0...1)).grouping(.never))
+    }
+
+    private static func rate(_ value: Double?) -> String { value.map { number($0) + "/s" } ?? "?" }
+
+    private static func ago(_ date: Date, at now: Date) -> String {
+        duration(max(0, now.timeIntervalSince(date))) + " ago"
+    }
+
+    /// In the largest unit of which there are two.
+    private static func duration(_ seconds: Double?) -> String {
+        guard let seconds else { return "?" }
+        let whole = Int(seconds.rounded())
+        if whole < 120 { return "\(whole) s" }
+        if whole < 7200 { return "\(whole / 60) min" }
+        if whole < 172_800 { return "\(whole / 3600) h" }
+        return "\(whole / 86400) d"
+    }
+}

@@ -1,0 +1,163 @@
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// What one connection may take, in bytes and in time. Beyond it the connection is cut, without a word:
+/// whoever needs more has no business here.
+struct ConnectionLimits: Sendable {
+    /// Bytes of one request, head and body. More than NIO reads at once, so that requests sent in one go
+    /// are no large one.
+    var requestBytes = 256 << 10
+    /// Bytes of one header, and of all.
+    var headerBytes = (one: 8 << 10, all: 16 << 10)
+    var headerCount = 64
+    /// Until a head is whole; and how long a connection may idle.
+    var idle = TimeAmount.seconds(10)
+    /// From a head until its body is read and its answer taken.
+    var exchange = TimeAmount.seconds(15)
+}
+
+extension HTTPServerBuilder {
+    static func limited(_ limits: ConnectionLimits) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in LimitedChannel(responder, limits) }
+    }
+}
+
+/// Hummingbird's channel with limits before and behind its decoder.
+private struct LimitedChannel: ServerChildChannel {
+    typealias Value = HTTP1Channel.Value
+
+    private let channel: HTTP1Channel
+    private let limits: ConnectionLimits
+
+    init(_ responder: @escaping HTTPChannelHandler.Responder, _ limits: ConnectionLimits) {
+        var decoder = HTTP1Channel.Configuration.DecoderConfiguration()
+        decoder.maxHeaderFieldSize = limits.headerBytes.one
+        decoder.maxHeaderListSize = limits.headerBytes.all
+        decoder.maxHeaderFieldCount = limits.headerCount
+        channel = HTTP1Channel(
+            responder: responder,
+            configuration: .init(idleTimeout: limits.idle, httpDecoderConfiguration: decoder)
+        )
+        self.limits = limits
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        do {
+            let bytes = RequestBytes(limit: limits.requestBytes)
+            try channel.pipeline.syncOperations.addHandler(bytes)
+        } catch {
+            return channel.eventLoop.makeFailedFuture(error)
+        }
+        return self.channel.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            let pipeline = channel.pipeline.syncOperations
+            let bytes = try pipeline.handler(type: RequestBytes.self)
+            let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(
+                ExchangeTime(limit: limits.exchange, bytes: bytes),
+                position: .after(decoder)
+            )
+            return value
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await channel.handle(value: value, logger: logger)
+    }
+}
+
+/// Counts the bytes of a request as they come, before anybody keeps them.
+private final class RequestBytes: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let limit: Int
+    private var count = 0
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    func requestEnded() { count = 0 }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        count += unwrapInboundIn(data).readableBytes
+        if count > limit { return context.close(promise: nil) }
+        context.fireChannelRead(data)
+    }
+}
+
+/// Gives a request so long until it is read, answered, and its answer taken. (Before its head is whole,
+/// and between requests, Hummingbird's idle timeout holds.)
+private final class ExchangeTime: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let limit: TimeAmount
+    private let bytes: RequestBytes
+    private var isReading = false
+    /// Requests whose answer has not been taken; fewer than none after the answer to what is no request.
+    private var unanswered = 0
+    private var deadline: Scheduled<Void>?
+
+    init(limit: TimeAmount, bytes: RequestBytes) {
+        self.limit = limit
+        self.bytes = bytes
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head:
+            isReading = true
+            unanswered += 1
+            if deadline == nil { arm(context) }
+        case .body: break
+        case .end:
+            isReading = false
+            bytes.requestEnded()
+            disarmIfQuiet()
+        }
+        context.fireChannelRead(data)
+    }
+
+    func write(
+        context: ChannelHandlerContext,
+        data: NIOAny,
+        promise: EventLoopPromise<Void>?
+    ) {
+        guard case .end = unwrapOutboundIn(data) else {
+            return context.write(data, promise: promise)
+        }
+        // Kept when the bytes are the kernel's: a client that takes none keeps the time running.
+        let taken = promise ?? context.eventLoop.makePromise()
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        taken.futureResult.whenSuccess {
+            let (handler, context) = bound.value
+            handler.unanswered -= 1
+            if handler.unanswered > 0 { handler.arm(context) }
+            handler.disarmIfQuiet()
+        }
+        context.write(data, promise: taken)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        deadline?.cancel()
+        context.fireChannelInactive()
+    }
+
+    private func arm(_ context: ChannelHandlerContext) {
+        deadline?.cancel()
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: limit) { bound.value.close(promise: nil) }
+    }
+
+    private func disarmIfQuiet() {
+        guard !isReading, unanswered <= 0 else { return }
+        deadline?.cancel()
+        deadline = nil
+    }
+}

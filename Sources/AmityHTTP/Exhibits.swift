@@ -1,0 +1,44 @@
+import Amity
+import Metering
+import PrometheusMetrics
+import WorkerRuntime
+
+/// What there is to show. Routes read from here and from nowhere else; what another route wants to show
+/// is one more member.
+package struct Exhibits: Sendable {
+    let readiness: Readiness
+    let pulse: Pulse
+    /// The text for Prometheus, as of now.
+    let metrics: @Sendable () -> String
+
+    package init(
+        readiness: Readiness,
+        pulse: Pulse,
+        metrics: @escaping @Sendable () -> String
+    ) {
+        self.readiness = readiness
+        self.pulse = pulse
+        self.metrics = metrics
+    }
+
+    package init(of worker: Worker, metrics registry: PrometheusRegistry) {
+        self.init(readiness: worker.readiness, pulse: worker.pulse) {
+            worker.refreshMetrics()
+            return registry.text()
+        }
+    }
+}
+
+extension PrometheusRegistry {
+    /// Knows what Amity measures.
+    package convenience init(describing metrics: [Metric]) {
+        self.init(
+            describing: metrics.map { metric in
+                guard case .histogram(let buckets) = metric.kind else {
+                    return Description(name: metric.name, help: metric.help)
+                }
+                return Description(name: metric.name, help: metric.help, buckets: buckets)
+            }
+        )
+    }
+}

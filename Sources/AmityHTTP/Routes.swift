@@ -1,0 +1,110 @@
+import Foundation
+import Hummingbird
+import PrometheusMetrics
+
+/// What is where. A page is added to `router` and is guarded, unless its path is one of those that are open.
+struct Routes {
+    let exhibits: Exhibits
+    let access: AccessControl
+
+    func router() -> Router<BasicRequestContext> {
+        let router = Router(options: .autoGenerateHeadEndpoints)
+        router.add(middleware: CommonHeaders())
+        router.add(middleware: Gate(access: access))
+        addHealth(to: router)
+        router.get("metrics") { [exhibits] _, _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: PrometheusRegistry.contentType],
+                body: .init(byteBuffer: ByteBuffer(string: exhibits.metrics()))
+            )
+        }
+        return router
+    }
+
+    private func addHealth(to router: Router<BasicRequestContext>) {
+        router.get("health/live") { [exhibits] _, _ in
+            exhibits.pulse.isOverdue
+                ? Self.answer(
+                    .serviceUnavailable,
+                    Status(status: "stuck", reasons: ["the channel thread is overdue"])
+                )
+                : Self.answer(.ok, Status(status: "alive"))
+        }
+        router.get("health/ready") { [exhibits] _, _ in
+            let reasons = exhibits.readiness.reasons.map(\.rawValue)
+            return reasons.isEmpty
+                ? Self.answer(.ok, Status(status: "ready"))
+                : Self.answer(
+                    .serviceUnavailable,
+                    Status(status: "not ready", reasons: reasons)
+                )
+        }
+    }
+
+    private struct Status: Encodable {
+        var status: String
+        var reasons: [String]?
+    }
+
+    /// Encoding what is made here cannot fail.
+    static func answer(_ status: HTTPResponse.Status, _ value: some Encodable) -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            return Response(
+                status: status,
+                headers: [.contentType: "application/json"],
+                body: .init(byteBuffer: ByteBuffer(bytes: try encoder.encode(value)))
+            )
+        } catch {
+            preconditionFailure("an answer has a JSON form")
+        }
+    }
+}
+
+/// Asks everybody who they are but those who ask how the worker is, what does not exist included.
+///
+/// Probes have a lane of their own: whoever asks for too much holds up nobody's probe.
+private struct Gate: RouterMiddleware {
+    /// To everybody: they say nothing of anybody's work. Any other spelling of them is guarded.
+    private static let open: Set = ["/health/live", "/health/ready"]
+
+    let access: AccessControl
+    private let probes = Pace(perSecond: 100)
+    private let others = Pace(perSecond: 100)
+
+    init(access: AccessControl) {
+        self.access = access
+    }
+
+    func handle(
+        _ request: Request,
+        context: BasicRequestContext,
+        next: (Request, BasicRequestContext) async throws -> Response
+    ) async throws -> Response {
+        let isOpen = Self.open.contains(request.uri.path)
+        try await (isOpen ? probes : others).wait()
+        if !isOpen { try access.check(request) }
+        return try await next(request, context)
+    }
+}
+
+/// On every answer, whatever it is: nothing is kept by a cache or taken for what it is not.
+private struct CommonHeaders: RouterMiddleware {
+    func handle(
+        _ request: Request,
+        context: BasicRequestContext,
+        next: (Request, BasicRequestContext) async throws -> Response
+    ) async throws -> Response {
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch let error as any HTTPResponseError {
+            response = try error.response(from: request, context: context)
+        }
+        response.headers[.cacheControl] = "no-store"
+        response.headers[.xContentTypeOptions] = "nosniff"
+        return response
+    }
+}

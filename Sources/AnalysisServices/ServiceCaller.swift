@@ -1,0 +1,171 @@
+import Foundation
+import Logging
+import WorkerRuntime
+
+/// What stands between us and one service: a queue of bounded width, a rate, a deadline, some retries
+/// and a circuit breaker.
+final class ServiceCaller: Sendable {
+    private struct State {
+        var breaker = CircuitBreaker()
+        var bucket: TokenBucket
+    }
+
+    /// Most requests for one answer. Chosen, as are the pauses between them.
+    private static let tries = 3
+    private static let firstPause: Duration = .milliseconds(250)
+
+    private let name: String
+    private let settings: ServiceSettings
+    private let exchange: HTTPExchange
+    private let permits: Permits
+    /// One of those who wait for the rate takes a token: who leaves the line then costs it at most one.
+    private let turnstile = Permits(1)
+    private let state: Locked<State>
+    private let logger: Logger
+
+    /// - Parameter name: in logs.
+    init(name: String, settings: ServiceSettings, exchange: HTTPExchange, logger: Logger) {
+        self.name = name
+        self.settings = settings
+        self.exchange = exchange
+        permits = Permits(settings.concurrency)
+        state = Locked(State(bucket: TokenBucket(perSecond: settings.requestsPerSecond)))
+        self.logger = logger
+    }
+
+    /// Whether it would not be asked now.
+    var refuses: Bool { state.withLock { $0.breaker.refuses(at: .now) } }
+
+    /// Posts until there is an answer that `read` takes, or no hope of one in time. The wait in line before
+    /// it ends when the task is cancelled.
+    ///
+    /// - Parameter read: what the answer says.
+    func ask<Value: Sendable>(
+        _ body: Data,
+        _ read: @Sendable ([UInt8]) throws(ServiceError) -> Value
+    ) async throws(ServiceError) -> Value {
+        if refuses { throw .circuitOpen }
+        guard await permits.acquire() else { throw .cancelled }
+        defer { permits.release() }
+        try await standInLine()
+        // It may have opened while we stood there.
+        guard let ticket = state.withLock({ $0.breaker.admit(at: .now) }) else {
+            throw .circuitOpen
+        }
+        var wish: Duration?
+        do throws(ServiceError) {
+            let value = try await tryRepeatedly(body, isProbe: ticket.isProbe, &wish, read)
+            record(.answered, of: ticket, wish: nil)
+            return value
+        } catch {
+            record(error.verdict, of: ticket, wish: wish)
+            throw error
+        }
+    }
+
+    /// Waits for leave to ask, and goes when the circuit opens.
+    private func standInLine() async throws(ServiceError) {
+        guard await turnstile.acquire() else { throw .cancelled }
+        defer { turnstile.release() }
+        if refuses { throw .circuitOpen }
+        let due = ContinuousClock.now + state.withLock { $0.bucket.take(at: .now) }
+        while ContinuousClock.now < due {
+            try await sleep(min(.seconds(1), ContinuousClock.now.duration(to: due)))
+            if refuses { throw .circuitOpen }
+        }
+    }
+
+    private func tryRepeatedly<Value: Sendable>(
+        _ body: Data,
+        isProbe: Bool,
+        _ wish: inout Duration?,
+        _ read: @Sendable ([UInt8]) throws(ServiceError) -> Value
+    ) async throws(ServiceError) -> Value {
+        let deadline = ContinuousClock.now + settings.timeout
+        var backoff = Backoff(first: Self.firstPause, cap: .seconds(4))
+        var tries = 1
+        while true {
+            do throws(ServiceError) {
+                return try read(try await send(body, by: deadline, &wish))
+            } catch {
+                let mayRepeat = error.mayPass && !isProbe && tries < Self.tries
+                guard mayRepeat,
+                    let pause = pause(max(backoff.next(), wish ?? .zero), wish, before: deadline)
+                else { throw error }
+                tries += 1
+                try await sleep(pause)
+            }
+        }
+    }
+
+    /// - Returns: how long to wait before the next request; nil when that is too long.
+    private func pause(
+        _ least: Duration,
+        _ wish: Duration?,
+        before deadline: ContinuousClock.Instant
+    ) -> Duration? {
+        let now = ContinuousClock.now
+        if now + least >= deadline { return nil }
+        let rate = state.withLock { state in
+            // What it asks of one it asks of all.
+            if let wish { state.bucket.pause(until: now + wish) }
+            return state.bucket.take(at: now)
+        }
+        let pause = max(least, rate)
+        return now + pause < deadline ? pause : nil
+    }
+
+    private func send(
+        _ body: Data,
+        by deadline: ContinuousClock.Instant,
+        _ wish: inout Duration?
+    ) async throws(ServiceError) -> [UInt8] {
+        wish = nil
+        let answer = try await exchange.post(
+            body,
+            to: settings.url,
+            key: settings.key,
+            by: deadline
+        )
+        if (200..<300).contains(answer.status) { return answer.body }
+        wish = answer.retryAfter.flatMap { RetryAfter.delay($0, at: Date()) }
+        throw .status(answer.status)
+    }
+
+    private func sleep(_ duration: Duration) async throws(ServiceError) {
+        do {
+            try await Task.sleep(for: duration)
+        } catch {
+            throw .cancelled
+        }
+    }
+
+    private func record(
+        _ verdict: CircuitBreaker.Verdict,
+        of ticket: CircuitBreaker.Ticket,
+        wish: Duration?
+    ) {
+        let change = state.withLock {
+            $0.breaker.record(verdict, of: ticket, wish: wish, at: .now)
+        }
+        switch change {
+        case nil: break
+        case .opened(let pause):
+            logger.warning(
+                "analysis.circuit-opened",
+                metadata: [
+                    "service": "\(name)",
+                    "pause_seconds": .stringConvertible(pause / .seconds(1)),
+                ]
+            )
+        case .closed(let downtime):
+            logger.notice(
+                "analysis.circuit-closed",
+                metadata: [
+                    "service": "\(name)",
+                    "downtime_seconds": .stringConvertible(downtime / .seconds(1)),
+                ]
+            )
+        }
+    }
+}

@@ -1,0 +1,230 @@
+/// What the rules know of words. Each table of the two languages gives its phrases a tag; a phrase may
+/// have several, and the longest phrase wins. A phrase with "=" before it counts only as it is written,
+/// for without its marks it is another word ("=chán" is bored, "chân" is a leg).
+struct Tags: OptionSet {
+    var rawValue: UInt64
+
+    private static func bit(_ number: UInt64) -> Tags { Tags(rawValue: 1 << number) }
+
+    // Languages, to tell Vietnamese without marks from English.
+    static let english = bit(0)
+    static let vietnamese = bit(1)
+
+    // Questions.
+    /// "why", "what": asks at the beginning of a clause.
+    static let opener = bit(2)
+    /// "is", "do": asks there before a subject.
+    static let auxiliary = bit(3)
+    static let subject = bit(4)
+    /// "how" asks before these and before an auxiliary.
+    static let measure = bit(5)
+    /// Asks wherever it stands: "do you", "tại sao", "bao nhiêu".
+    static let asking = bit(6)
+    /// "gì", "ai", "đâu": asks with a question mark or at the end, and may mean "any" elsewhere.
+    static let indefinite = bit(7)
+    /// "sao", "ai": asks at the beginning and at the end.
+    static let why = bit(8)
+    /// "không", "chưa": asks at the end.
+    static let yesNo = bit(9)
+    /// "hả", "right": makes a statement a question, or a guess.
+    static let tag = bit(10)
+    /// "it", "they": "is it …" is a guess where the robot has asked.
+    static let pronoun = bit(11)
+    /// Stands before or behind a question without being part of it.
+    static let filler = bit(12)
+    /// "what?", "really?", "who cares", "gì cũng được": asks nothing.
+    static let idle = bit(13)
+    /// What follows is somebody else's: "mẹ hỏi", "she said".
+    static let reporting = bit(14)
+    /// "how I …", "what a …": no question.
+    static let exclaiming = bit(15)
+
+    // Memories.
+    static let firstPerson = bit(16)
+    /// "my", "our".
+    static let possessive = bit(17)
+    /// "he", "nó": one that was just spoken of.
+    static let anaphor = bit(18)
+    static let negator = bit(19)
+    /// Stands between a subject and its verb, or says when.
+    static let adverb = bit(20)
+    /// "like", "thích", "have": with an object it is a fact.
+    static let fact = bit(21)
+    /// "went", "được": something happened.
+    static let event = bit(22)
+    /// "am", "là": a fact before `identity` or a number, else a state.
+    static let being = bit(23)
+    /// "from", "a", "called".
+    static let identity = bit(24)
+    static let number = bit(25)
+    /// "want to be", "muốn làm": a wish that lasts.
+    static let wish = bit(26)
+    /// "mom", "mẹ": the child's own without a "my".
+    static let family = bit(27)
+    /// Nothing that one could remember: "it", "you", "lắm".
+    static let hollow = bit(28)
+    static let conjunction = bit(29)
+    /// "feel", "đang", "I don't know": whatever follows, it is not for long.
+    static let passing = bit(30)
+
+    // What the robot said.
+    /// "repeat after me".
+    static let drill = bit(31)
+    /// "how old are you", "bạn thích … nào": a short answer is a fact.
+    static let personal = bit(32)
+    /// "do you want to hear", "how are you": it is not.
+    static let passingQuestion = bit(33)
+    /// "you", "your", "bạn".
+    static let child = bit(34)
+
+    // Emotions.
+    static let angry = bit(35)
+    static let sad = bit(36)
+    static let bored = bit(37)
+    static let wonder = bit(38)
+    static let joy = bit(39)
+    /// Joy that needs no second sign.
+    static let delight = bit(40)
+    /// "ok", "không", "fine": the shortest answers.
+    static let minimal = bit(41)
+
+    /// What follows is known, or is not, where the child speaks of itself: "I know", "không biết".
+    static let knowing = bit(42)
+    /// Pets and others that are the child's only where it says so: "my dog", "con chó nhà tớ".
+    static let pet = bit(43)
+
+    /// "do", "can": asks before any subject, not only before a pronoun.
+    static let helper = bit(44)
+
+    /// A longer phrase may follow.
+    fileprivate static let continues = bit(63)
+
+    static let verbs: Tags = [.fact, .event, .being, .wish]
+    static let feelings: Tags = [.angry, .sad, .bored, .wonder, .joy, .delight]
+}
+
+/// Finds the longest phrase of the tables at a place of a text, in time that does not grow with them.
+///
+/// A hash of the words so far leads from prefix to prefix in one table of open addresses.
+struct Lexicon: Sendable {
+    /// The same tables twice: by what is written, and by base letters alone.
+    struct Pair: Sendable {
+        let marked, plain: Lexicon
+
+        fileprivate init(_ tables: [(Tags, String)]) {
+            marked = Lexicon(tables, isPlain: false)
+            plain = Lexicon(tables, isPlain: true)
+        }
+    }
+
+    private struct Slot {
+        /// 0 where it is free.
+        var key: UInt64 = 0
+        /// Nothing but `continues` for a mere prefix.
+        var tags: Tags = []
+    }
+
+    private var slots: [Slot]
+    private let mask: Int
+    private let isPlain: Bool
+
+    private init(_ tables: [(Tags, String)], isPlain: Bool) {
+        self.isPlain = isPlain
+        // Less than half of it is used, so that most searches end at the first slot.
+        let bytes = tables.reduce(0) { $0 + $1.1.utf8.count }
+        mask = max(256, bytes / 2).nextPowerOfTwo - 1
+        slots = [Slot](repeating: Slot(), count: mask + 1)
+        var squeezed: [([UInt64], Tags)] = []
+        for (tags, phrases) in tables {
+            for phrase in phrases.split(whereSeparator: { $0 == "," || $0 == "\n" }) {
+                if isPlain && phrase.contains("=") { continue }
+                let words = phrase.split(separator: " ")
+                insert(words.map { hash(of: Self.word($0)) }, tags)
+                squeezed.append((words.map { hash(of: Self.word($0, isSqueezed: true)) }, tags))
+            }
+        }
+        for (words, tags) in squeezed where find(words) == nil { insert(words, tags) }
+    }
+
+    private static func word(_ text: Substring, isSqueezed: Bool = false) -> Word {
+        var builder = WordBuilder()
+        for scalar in text.unicodeScalars {
+            if let letter = Letter(scalar, in: Letter.table) {
+                builder.add(letter)
+            } else if scalar != "'" && scalar != "=" {
+                let hash = Word.combine(Word.start, UInt64(scalar.value))
+                return Word(marked: hash, plain: hash)
+            }
+        }
+        if isSqueezed { builder.squeeze() }
+        return builder.finish()
+    }
+
+    private mutating func insert(_ words: [UInt64], _ tags: Tags) {
+        var key = Word.start
+        for (index, word) in words.enumerated() {
+            key = Self.next(key, word)
+            let place = place(of: key)
+            slots[place].key = key
+            if index < words.count - 1 {
+                slots[place].tags.formUnion(.continues)
+            } else {
+                slots[place].tags.formUnion(tags)
+            }
+        }
+    }
+
+    private func find(_ words: [UInt64]) -> Tags? {
+        let slot = slots[place(of: words.reduce(Word.start, Self.next))]
+        return slot.key == 0 ? nil : slot.tags
+    }
+
+    @inline(__always)
+    private static func next(_ key: UInt64, _ word: UInt64) -> UInt64 {
+        max(1, Word.combine(key &* 31, word))
+    }
+
+    /// Where the key is, or the free slot where it would be.
+    @inline(__always)
+    private func place(of key: UInt64) -> Int {
+        var place = Int(truncatingIfNeeded: key) & mask
+        while slots[place].key != key && slots[place].key != 0 { place = (place + 1) & mask }
+        return place
+    }
+
+    @inline(__always)
+    private func hash(of word: Word) -> UInt64 { isPlain ? word.plain : word.marked }
+
+    func tags(of word: Word) -> Tags {
+        slots[place(of: Self.next(Word.start, hash(of: word)))].tags
+    }
+
+    /// - Returns: one word without tags where nothing is known.
+    func longestMatch(in words: [Word], from first: Int, to end: Int) -> (length: Int, tags: Tags) {
+        var match: (length: Int, tags: Tags) = (1, words[first].isNumber ? .number : [])
+        var key = Word.start
+        for index in first..<end {
+            key = Self.next(key, hash(of: words[index]))
+            let slot = slots[place(of: key)]
+            if slot.key == 0 { break }
+            if slot.tags != .continues { match = (index - first + 1, slot.tags) }
+            if !slot.tags.contains(.continues) { break }
+        }
+        return match
+    }
+}
+
+extension Lexicon.Pair {
+    /// What shows which of the two it is.
+    static let languages = Self(EnglishTables.language + VietnameseTables.language)
+    /// What shows how a sentence of the child's is built.
+    static let grammar = Self(EnglishTables.grammar + VietnameseTables.grammar)
+    /// What shows its mood.
+    static let feelings = Self(EnglishTables.feelings + VietnameseTables.feelings)
+    /// What shows which kind of answer the robot wants.
+    static let robot = Self(EnglishTables.robot + VietnameseTables.robot)
+}
+
+extension Int {
+    fileprivate var nextPowerOfTwo: Int { 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
+}

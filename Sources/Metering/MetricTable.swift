@@ -1,0 +1,236 @@
+/// Every metric there is, by what it is about. OpenTelemetry's names for messaging where one fits,
+/// Prometheus' for processes, ours with `amity_`; base units.
+extension Metric {
+    package static let all: [Metric] = messages + time + work + servers + queues + process
+
+    // MARK: Messages
+
+    package static let consumed = Metric(
+        "messaging_client_consumed_messages_total",
+        .counter,
+        help: "Deliveries taken from the queue, again or for the first time."
+    )
+    package static let tasks = Metric(
+        "amity_tasks_total",
+        .counter,
+        "outcome",
+        help: """
+            Runs of messages by outcome: ok, retry, dead (letter), duplicate (the conversation was \
+            settled already), interrupted (given back, no attempt spent).
+            """
+    )
+    package static let lastDelivery = Metric(
+        "amity_last_delivery_timestamp_seconds",
+        .gauge,
+        help: "When the last delivery came, in seconds since 1970; 0 before the first."
+    )
+    private static let messages = [consumed, tasks, lastDelivery]
+
+    // MARK: Time
+
+    private static let quick = [
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+    ]
+    private static let long = [
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600,
+    ]
+
+    package static let processDuration = Metric(
+        "messaging_process_duration_seconds",
+        .histogram(quick),
+        help: "Time that a handler took for a batch of any size."
+    )
+    package static let publishToCommit = Metric(
+        "amity_publish_to_commit_seconds",
+        .histogram(long),
+        help: """
+            Time from publishing a conversation (enqueued_at in its message, else the message's \
+            timestamp) until its score was committed.
+            """
+    )
+    package static let inboxWait = Metric(
+        "amity_inbox_wait_seconds",
+        .histogram(quick),
+        help: "Time that the first delivery of a batch had waited for a thread."
+    )
+    package static let settlement = Metric(
+        "amity_settlement_duration_seconds",
+        .histogram(quick),
+        help: "Time from a delivery's arrival until its ack was sent."
+    )
+    package static let databaseFlight = Metric(
+        "amity_database_flight_duration_seconds",
+        .histogram(quick),
+        "statement",
+        help: """
+            Time for one round trip of statements, by the first that does anything; connect for \
+            opening a session.
+            """
+    )
+    private static let time = [
+        processDuration, publishToCommit, inboxWait, settlement, databaseFlight,
+    ]
+
+    // MARK: Work in hand
+
+    package static let batchMessages = Metric(
+        "amity_batch_messages",
+        .histogram([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]),
+        help: "Messages in a batch."
+    )
+    package static let threads = Metric(
+        "amity_threads",
+        .gauge,
+        "state",
+        help: "Threads for handlers, busy or idle."
+    )
+    package static let inbox = Metric(
+        "amity_inbox_messages",
+        .gauge,
+        help: "Deliveries that wait for a thread."
+    )
+    package static let inFlight = Metric(
+        "amity_in_flight_messages",
+        .gauge,
+        help: "Deliveries that are not settled yet."
+    )
+    package static let prefetch = Metric(
+        "amity_prefetch_messages",
+        .gauge,
+        help: "Most deliveries that may be unsettled at once."
+    )
+    package static let mailbox = Metric(
+        "amity_mailbox_completions",
+        .gauge,
+        help: "Settlements that wait for the channel thread."
+    )
+    private static let work = [batchMessages, threads, inbox, inFlight, prefetch, mailbox]
+
+    // MARK: Servers
+
+    package static let ready = Metric(
+        "amity_ready",
+        .gauge,
+        help: "1 while the worker consumes and the database answers, else 0."
+    )
+    package static let notReady = Metric(
+        "amity_not_ready",
+        .gauge,
+        "reason",
+        help: "1 for each reason why the worker is not ready, else 0."
+    )
+    package static let reconnects = Metric(
+        "amity_reconnects_total",
+        .counter,
+        "link",
+        "cause",
+        help: """
+            Connections of the consumer, the publisher or to the database that were lost, or could not \
+            be opened, by cause.
+            """
+    )
+    package static let stalls = Metric(
+        "amity_stalls_total",
+        .counter,
+        help: "Times that messages were ready, the worker was free, and none was delivered."
+    )
+    private static let servers = [ready, notReady, reconnects, stalls]
+
+    // MARK: Queues
+
+    package static let queueReady = Metric(
+        "amity_queue_messages_ready",
+        .gauge,
+        help: "Messages in the queue that are delivered to nobody."
+    )
+    package static let queueOldestAge = Metric(
+        "amity_queue_oldest_age_seconds",
+        .gauge,
+        help: "Age of the oldest conversation that waits."
+    )
+    package static let deadLetters = Metric(
+        "amity_dead_letters",
+        .gauge,
+        help: "Messages in the dead-letter queue."
+    )
+    package static let queueConsumers = Metric(
+        "amity_queue_consumers",
+        .gauge,
+        help: "Consumers of the queue, of all workers."
+    )
+    package static let alertActive = Metric(
+        "amity_alert_active",
+        .gauge,
+        "alert",
+        help: "1 while a threshold of the worker's own is passed, else 0."
+    )
+    private static let queues = [
+        queueReady, queueOldestAge, deadLetters, queueConsumers, alertActive,
+    ]
+
+    // MARK: Process
+
+    package static let buildInfo = Metric(
+        "amity_build_info",
+        .gauge,
+        "version",
+        help: "Always 1; its label says which version runs."
+    )
+    package static let cpu = Metric(
+        "process_cpu_seconds_total",
+        .counter,
+        help: "Processor time that the process has used, user and system."
+    )
+    package static let residentMemory = Metric(
+        "process_resident_memory_bytes",
+        .gauge,
+        help: "Memory that is resident."
+    )
+    package static let virtualMemory = Metric(
+        "process_virtual_memory_bytes",
+        .gauge,
+        help: "Address space that is reserved."
+    )
+    package static let openFiles = Metric(
+        "process_open_fds",
+        .gauge,
+        help: "Open file descriptors."
+    )
+    package static let mostFiles = Metric(
+        "process_max_fds",
+        .gauge,
+        help: "Most file descriptors that may be open."
+    )
+    package static let startTime = Metric(
+        "process_start_time_seconds",
+        .gauge,
+        help: "When the process began, in seconds since 1970."
+    )
+    private static let process = [
+        buildInfo, cpu, residentMemory, virtualMemory, openFiles, mostFiles, startTime,
+    ]
+}
+
+// MARK: - Texts
+
+extension Metric {
+    /// The table in the README.
+    package static var markdown: String {
+        let rows = all.map { metric in
+            let labels = metric.labels.map { "`\($0)`" }.joined(separator: ", ")
+            let kind =
+                switch metric.kind {
+                case .counter: "counter"
+                case .gauge: "gauge"
+                case .histogram: "histogram"
+                }
+            return
+                "| `\(metric.name)` | \(kind) | \(labels.isEmpty ? "–" : labels) | \(metric.help) |"
+        }
+        return """
+            | metric | kind | labels | meaning |
+            |---|---|---|---|
+            \(rows.joined(separator: "\n"))
+            """
+    }
+}

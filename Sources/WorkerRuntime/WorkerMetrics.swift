@@ -1,0 +1,101 @@
+import CoreMetrics
+import Foundation
+import Metering
+
+/// The instruments of a worker, made once. Whoever works with one of its parts is handed this.
+package struct WorkerMetrics: Sendable {
+    /// Who makes the instruments that this has none of.
+    package let factory: any MetricsFactory
+    package let consumed: Counter
+    package let lastDelivery: Gauge
+    package let inFlight: Gauge
+    package let prefetch: Gauge
+    package let settlement: CoreMetrics.Timer
+    package let publishToCommit: CoreMetrics.Timer
+    package let stalls: Counter
+    let processDuration: CoreMetrics.Timer
+    let inboxWait: CoreMetrics.Timer
+    let batchMessages: Recorder
+    private let ok: Counter
+    private let retry: Counter
+    private let dead: Counter
+    private let duplicate: Counter
+    private let interrupted: Counter
+    private let busy: Gauge
+    private let idle: Gauge
+    private let inbox: Gauge
+    private let mailbox: Gauge
+    private let ready: Gauge
+    private let notReady: [Readiness.Obstacle: Gauge]
+
+    package init(factory: any MetricsFactory = MetricsSystem.factory) {
+        self.factory = factory
+        consumed = Metric.consumed.counter(in: factory)
+        lastDelivery = Metric.lastDelivery.gauge(in: factory)
+        inFlight = Metric.inFlight.gauge(in: factory)
+        prefetch = Metric.prefetch.gauge(in: factory)
+        settlement = Metric.settlement.timer(in: factory)
+        publishToCommit = Metric.publishToCommit.timer(in: factory)
+        stalls = Metric.stalls.counter(in: factory)
+        processDuration = Metric.processDuration.timer(in: factory)
+        inboxWait = Metric.inboxWait.timer(in: factory)
+        batchMessages = Metric.batchMessages.recorder(in: factory)
+        ok = Metric.tasks.counter("ok", in: factory)
+        retry = Metric.tasks.counter("retry", in: factory)
+        dead = Metric.tasks.counter("dead", in: factory)
+        duplicate = Metric.tasks.counter("duplicate", in: factory)
+        interrupted = Metric.tasks.counter("interrupted", in: factory)
+        busy = Metric.threads.gauge("busy", in: factory)
+        idle = Metric.threads.gauge("idle", in: factory)
+        inbox = Metric.inbox.gauge(in: factory)
+        mailbox = Metric.mailbox.gauge(in: factory)
+        ready = Metric.ready.gauge(in: factory)
+        notReady = Dictionary(
+            uniqueKeysWithValues: Readiness.Obstacle.allCases.map { obstacle in
+                (obstacle, Metric.notReady.gauge(obstacle.label, in: factory))
+            }
+        )
+    }
+
+    /// What became of the messages of one batch.
+    struct Tally {
+        var ok = 0
+        var retry = 0
+        var dead = 0
+        var duplicate = 0
+        var interrupted = 0
+    }
+
+    func count(_ tally: Tally) {
+        if tally.ok > 0 { ok.increment(by: tally.ok) }
+        if tally.retry > 0 { retry.increment(by: tally.retry) }
+        if tally.dead > 0 { dead.increment(by: tally.dead) }
+        if tally.duplicate > 0 { duplicate.increment(by: tally.duplicate) }
+        if tally.interrupted > 0 { interrupted.increment(by: tally.interrupted) }
+    }
+
+    /// Counts what the broker has just delivered.
+    package func took(_ count: Int) {
+        if count == 0 { return }
+        consumed.increment(by: count)
+        lastDelivery.record(Date().timeIntervalSince1970)
+    }
+
+    /// Brings up to date what is looked at rather than kept: only when somebody asks does it cost
+    /// anything.
+    package func look(
+        at dispatcher: Dispatcher,
+        _ completions: Mailbox<Completion>,
+        _ readiness: Readiness
+    ) {
+        let load = dispatcher.load
+        busy.record(load.busy)
+        // While the limit sinks, more may be busy than it says.
+        idle.record(max(0, load.limit - load.busy))
+        inbox.record(load.waiting)
+        mailbox.record(completions.count)
+        let reasons = readiness.reasons
+        ready.record(reasons.isEmpty ? 1 : 0)
+        for (obstacle, gauge) in notReady { gauge.record(reasons.contains(obstacle) ? 1 : 0) }
+    }
+}

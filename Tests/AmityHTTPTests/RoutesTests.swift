@@ -1,0 +1,136 @@
+import Amity
+import Foundation
+import TestSupport
+import Testing
+import WorkerRuntime
+
+@testable import AmityHTTP
+
+struct RoutesTests {
+    @Test func readyFollowsTheWorker() async throws {
+        try await ServerRig().run { (rig: ServerRig) throws in
+            let early = try rig.get("/health/ready")
+            #expect(early.status == 503)
+            #expect(
+                early.body == #"{"reasons":["not consuming from the broker","#
+                    + #""the database has not answered yet"],"status":"not ready"}"#
+            )
+            rig.readiness.set(.notConsuming, false)
+            rig.readiness.set(.databaseUnknown, false)
+            let ready = try rig.get("/health/ready")
+            #expect(ready.status == 200)
+            #expect(ready.body == #"{"status":"ready"}"#)
+            rig.readiness.set(.draining, true)
+            #expect(try rig.get("/health/ready").body.contains("draining"))
+            #expect(try rig.get("/health/live").status == 200)
+        }
+    }
+
+    /// Fault: the channel thread hangs for ever, and nobody starts the process anew.
+    @Test func liveFollowsThePulse() async throws {
+        try await ServerRig().run { (rig: ServerRig) throws in
+            rig.pulse.expect(within: .seconds(-60))
+            let stuck = try rig.get("/health/live")
+            #expect(stuck.status == 503)
+            #expect(stuck.body.contains("is overdue"))
+            rig.pulse.expect(within: .seconds(60))
+            let alive = try rig.get("/health/live")
+            #expect(alive.status == 200)
+            #expect(alive.body == #"{"status":"alive"}"#)
+        }
+    }
+
+    @Test func metricsAreTheTextAsItIs() async throws {
+        try await ServerRig().run(metrics: { "a 1\nb 2\n" }) { (rig: ServerRig) throws in
+            let answer = try rig.get("/metrics")
+            #expect(answer.status == 200)
+            #expect(answer.body == "a 1\nb 2\n")
+            #expect(answer.head.lowercased().contains("content-type: text/plain; version=0.0.4"))
+            #expect(answer.head.lowercased().contains("cache-control: no-store"))
+        }
+    }
+
+    /// Fault: a token that is guessed by its beginning, or that one page does not ask for.
+    @Test func aTokenIsAskedForByAllButTheHealth() async throws {
+        let token = "correct-horse-battery"
+        try await ServerRig().run(token: token) { (rig: ServerRig) throws in
+            #expect(try rig.get("/health/live").status == 200)
+            #expect(try rig.get("/health/ready").status == 503)
+            for path in ["/metrics", "/", "/nothing", "/health/nothing", "/health"] {
+                let answer = try rig.get(path)
+                #expect(answer.status == 401, "\(path)")
+                #expect(answer.head.contains("Bearer realm"))
+            }
+            let wrong = [
+                "Bearer ", "Bearer c", "Bearer \(token.dropLast())", "Bearer \(token)x",
+                "Bearer \(token)\(token)", "Bearer \(token.uppercased())", "Basic \(token)", token,
+            ]
+            for value in wrong {
+                #expect(
+                    try rig.get("/metrics", "Authorization: \(value)").status == 401,
+                    "\(value)"
+                )
+            }
+            #expect(try rig.get("/metrics", "Authorization: Bearer \(token)").status == 200)
+            #expect(try rig.get("/metrics", "authorization: bearer \(token)").status == 200)
+            #expect(try rig.get("/nothing", "Authorization: Bearer \(token)").status == 404)
+        }
+    }
+
+    /// Fault: a web page that has its own name lead to this machine reads what is open there.
+    @Test func withoutATokenOnlyThisMachineIsAskedFor() async throws {
+        try await ServerRig().run { (rig: ServerRig) throws in
+            for host in ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", ""] {
+                #expect(try rig.get("/metrics", host: host).status == 403, "\(host)")
+            }
+            for host in ["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080"] {
+                #expect(try rig.get("/metrics", host: host).status == 200, "\(host)")
+            }
+        }
+    }
+
+    /// Fault: a port that is taken, and a worker that nobody can look at, without a word.
+    @Test func aPortThatIsTakenIsSaidAtOnce() async throws {
+        try await ServerRig().run { (rig: ServerRig) throws in
+            let second = HTTPServer(
+                settings: HTTPSettings(host: "127.0.0.1", port: Int(rig.port), token: nil),
+                exhibits: Exhibits(readiness: rig.readiness, pulse: rig.pulse) { "" },
+                logger: quiet
+            )
+            let ended = DispatchSemaphore(value: 0)
+            let said = Locked("")
+            Task {
+                do { try await second.run() } catch { said.withLock { $0 = "\(error)" } }
+                #expect(await !second.waitUntilListening())
+                ended.signal()
+            }
+            try #require(ended.wait(timeout: .now() + 20) == .success)
+            let text = said.withLock { $0 }
+            #expect(text.contains("127.0.0.1, port \(rig.port)") && text.contains("HTTP_PORT to 0"))
+        }
+    }
+
+    /// Fault: what ends the server takes the consumer with it, or leaves it where nobody can look.
+    @Test func aServerThatIsLostBeginsAgain() async throws {
+        try await ServerRig().run { (rig: ServerRig, server: HTTPServer) throws in
+            let lost = try #require(server.socket.withLock { $0 })
+            lost.close(promise: nil)
+            let deadline = ContinuousClock.now + .seconds(20)
+            while server.socket.withLock({ $0 === lost }), ContinuousClock.now < deadline {
+                _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.05)
+            }
+            #expect(try rig.get("/metrics").status == 200)
+        }
+    }
+
+    /// Fault: whoever asks as fast as they can takes the processor from the consumer.
+    @Test func oneSecondsWorthComesAtOnceAndTheRestWaits() {
+        let pace = Pace(perSecond: 100)
+        let begin = ContinuousClock.now
+        let later = begin + .seconds(10)
+        let delays = (0..<102).map { _ in pace.delay(at: later) }
+        #expect(delays.prefix(100).allSatisfy { $0 == .zero })
+        #expect(delays.suffix(2) == [.milliseconds(10), .milliseconds(20)])
+        #expect(pace.delay(at: later + .seconds(5)) == .zero)
+    }
+}

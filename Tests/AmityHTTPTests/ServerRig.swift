@@ -1,0 +1,70 @@
+import Amity
+import Foundation
+import Logging
+import ServiceLifecycle
+import TestSupport
+import Testing
+import WorkerRuntime
+
+@testable import AmityHTTP
+
+let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+/// A server without a worker.
+struct ServerRig: Sendable {
+    let port = RawConnection.freePort()
+    let readiness = Readiness(logger: quiet)
+    let pulse = Pulse(name: "channel")
+
+    /// Runs the server while `body` does, on a thread that it may block.
+    func run(
+        token: String? = nil,
+        limits: ConnectionLimits = .init(),
+        metrics: @escaping @Sendable () -> String = { "up 1\n" },
+        _ body: @escaping @Sendable (ServerRig) throws -> Void
+    ) async throws {
+        try await run(token: token, limits: limits, metrics: metrics) { rig, _ in try body(rig) }
+    }
+
+    func run(
+        token: String? = nil,
+        limits: ConnectionLimits = .init(),
+        metrics: @escaping @Sendable () -> String = { "up 1\n" },
+        _ body: @escaping @Sendable (ServerRig, HTTPServer) throws -> Void
+    ) async throws {
+        let server = HTTPServer(
+            settings: HTTPSettings(host: "127.0.0.1", port: Int(port), token: token),
+            exhibits: Exhibits(readiness: readiness, pulse: pulse, metrics: metrics),
+            limits: limits,
+            logger: quiet
+        )
+        let group = ServiceGroup(services: [server], logger: quiet)
+        let running = Task { try await group.run() }
+        #expect(await server.waitUntilListening())
+        let result = await blocking { Result { try body(self, server) } }
+        await group.triggerGracefulShutdown()
+        try await running.value
+        try result.get()
+    }
+
+    func get(_ path: String, host: String = "127.0.0.1", _ headers: String...) throws -> RawAnswer {
+        try RawAnswer.get(path, port: port, host: host, headers: headers)
+    }
+
+    func connect() throws -> RawConnection { try RawConnection(port: port) }
+}
+
+/// Runs what blocks on a thread of its own: Swift's pool has one thread a core, and the server needs it.
+/// What is expected there still counts for the test.
+private func blocking<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    await withTaskExecutorPreference(BlockingExecutor()) { body() }
+}
+
+private final class BlockingExecutor: TaskExecutor {
+    private let queue = DispatchQueue(label: "test")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}

@@ -1,0 +1,188 @@
+import Foundation
+import Postgres
+import Testing
+import WorkerRuntime
+
+@testable import Amity
+
+extension Integration {
+    /// What the workers find out about their queue, one of them for all.
+    struct Monitor {
+        private static let settings = [
+            "MONITOR_INTERVAL_SECONDS": "1", "ALERT_QUEUE_DEPTH": "5",
+            "ALERT_OLDEST_AGE_SECONDS": "600", "ALERT_DEAD_LETTERS": "1",
+        ]
+
+        /// Alerts of one kind that any of them has told, in short.
+        private func told(_ workers: [RunningWorker], _ alert: AlertName) -> (
+            raised: Int, cleared: Int
+        ) {
+            func count(_ event: String) -> Int {
+                workers.flatMap { $0.events(event) }.count {
+                    $0["alert"] as? String == alert.rawValue
+                }
+            }
+            return (count("alert.raised"), count("alert.cleared"))
+        }
+
+        private static let planted: [AlertName] = [
+            .queueDepth, .oldestAge, .deadLetters, .noConsumers,
+        ]
+
+        /// A queue that nobody consumes, too long and too old, with a dead letter.
+        private func plant(in scene: Scene, _ workers: [RunningWorker]) throws {
+            for worker in workers {
+                try worker.waitUntilConsuming()
+                worker.signal(SIGUSR1)
+                try eventually("it is off its queue") { !worker.events("consumer.paused").isEmpty }
+            }
+            try scene.addConversations(10)
+            try scene.sql("UPDATE conversation_events SET created_at = now() - interval '1 hour'")
+            try scene.publish(ids: (0..<10).map { "c\($0)" })
+            try scene.bury(Array("poison".utf8), .init())
+            for name in Self.planted {
+                try eventually("\(name) is raised") { told(workers, name).raised > 0 }
+            }
+        }
+
+        /// Fault: each worker tells each alert, or none ends.
+        @Test func alertsRiseAndClearForRealAndAreToldOnceByAll() throws {
+            let scene = try Scene(settings: Self.settings)
+            let workers = try (0..<2).map { _ in try scene.startWorker() }
+            try plant(in: scene, workers)
+            let stats = try #require(try scene.statistics.queues().first)
+            #expect(Set(stats.alerts.map(\.name)) == Set(Self.planted))
+            #expect(stats.ready == 10 && stats.consumers == 0 && stats.deadLetters == 1)
+            #expect((stats.oldestAgeSeconds ?? 0) >= 3600 && stats.queue == scene.name)
+            #expect(stats.retrying == [.init(delaySeconds: 1, messages: 0)])
+            for worker in workers { worker.signal(SIGUSR2) }
+            _ = try scene.deadLetters.take(1)
+            for name in Self.planted {
+                try eventually("\(name) is cleared") { told(workers, name).cleared > 0 }
+            }
+            for name in Self.planted { #expect(told(workers, name) == (1, 1)) }
+            let cleared = workers.flatMap { $0.events("alert.cleared") }
+            #expect(cleared.allSatisfy { ($0["duration_seconds"] as? Double ?? 0) > 0 })
+            try eventually("all is quiet") { try scene.statistics.queues().first?.alerts == [] }
+        }
+
+        /// Fault: the worker that watches dies, and nobody watches any more, or what it has told is told
+        /// again.
+        @Test func anotherWorkerGoesOnWhereTheOneThatWatchedDied() throws {
+            let scene = try Scene(settings: Self.settings)
+            let workers = try (0..<2).map { _ in try scene.startWorker() }
+            try plant(in: scene, workers)
+            let leader = """
+                SELECT pid FROM amity_workers JOIN amity_queues ON boot_id = leader
+                WHERE lease_until > now()
+                """
+            let first = try #require(try scene.sql(leader).integer(0, 0))
+            let dying = try #require(workers.first { Int($0.processID) == first })
+            dying.signal(SIGKILL)
+            _ = try dying.waitForExit()
+            try eventually("the other one watches") {
+                let next = try scene.sql(leader)
+                return next.count > 0 && next.integer(0, 0) != first
+            }
+            for worker in workers where worker.isRunning { worker.signal(SIGUSR2) }
+            for name in Self.planted where name != .deadLetters {
+                try eventually("\(name) is cleared") { told(workers, name).cleared > 0 }
+                #expect(told(workers, name) == (1, 1))
+            }
+            #expect(told(workers, .deadLetters) == (1, 0), "it is still there")
+        }
+
+        /// Fault: without a lease to be had nobody watches.
+        @Test func whereNothingWasMigratedAWorkerWatchesForItself() throws {
+            let scene = try Scene(.python, settings: Self.settings)
+            let worker = try scene.startWorker()
+            try plant(in: scene, [worker])
+            worker.signal(SIGUSR2)
+            try eventually("it is cleared") { told([worker], .queueDepth) == (1, 1) }
+        }
+
+        /// Fault: a bounded query that reads the whole table once it is large.
+        @Test(arguments: [Scene.Tables.fresh, .python])
+        func theOldestConversationIsFoundByAnIndex(tables: Scene.Tables) throws {
+            let scene = try Scene(tables)
+            try scene.addConversations(3)
+            try scene.sql(
+                "UPDATE conversation_events SET created_at = now() - id * interval '1 second'"
+            )
+            var session = try Session(to: scene.settings.database, applicationName: "test")
+            let plan = try session.flight([
+                (.begin, []), (MonitorSQL.inOrder, []),
+                (Statement("explain", "EXPLAIN " + MonitorSQL.oldest.sql), []), (.rollback, []),
+            ])[2]
+            let text = (0..<plan.count).compactMap { plan.string($0, 0) }.joined(separator: "\n")
+            #expect(text.contains("Index Scan using") && !text.contains("Sort"), "\(text)")
+            let look = try QueueLook.read(of: "q", isRegistered: false, in: &session)
+            #expect((3...60).contains(look.oldestAge ?? 0))
+            try scene.sql("UPDATE conversation_events SET status = 'SKIPPED'")
+            let none = try QueueLook.read(of: "q", isRegistered: false, in: &session)
+            #expect(none.oldestAge == 0)
+        }
+
+        @Test func historyHasWhatWorkersDidAndWhatWaited() throws {
+            let scene = try Scene(settings: Self.settings)
+            try scene.addConversations(40)
+            try scene.addConversation("bad", log: "{}")
+            let worker = try scene.startWorker()
+            try scene.publish(ids: (0..<40).map { "c\($0)" } + ["bad"])
+            let statistics = scene.statistics
+            try eventually("it is told") {
+                try statistics.history().points.reduce(0) { $0 + ($1.done ?? 0) } == 40
+            }
+            let history = try statistics.history()
+            #expect(history.queue == scene.name && history.stepSeconds == 30)
+            #expect(history.points.reduce(0) { $0 + ($1.dead ?? 0) } == 1)
+            let busy = try #require(history.points.first { ($0.done ?? 0) > 0 })
+            #expect((busy.ackSecondsP50 ?? 0) > 0)
+            #expect((busy.ackSecondsP99 ?? 0) >= (busy.ackSecondsP50 ?? 1))
+            #expect(abs(busy.at.timeIntervalSinceNow) < 120)
+            try eventually("the dead letter is there, too") {
+                try statistics.history().points.last?.deadLetters == 1
+            }
+            // What is older than an hour is not told, and no reader sees more than its points.
+            try scene.sql(
+                "UPDATE amity_worker_samples SET taken_at = taken_at - interval '61 minutes'"
+            )
+            #expect(try statistics.history().points.allSatisfy { ($0.done ?? 0) == 0 })
+            #expect(worker.isRunning)
+        }
+
+        /// Fault: the plugin is away or refuses, and the monitor stops, or tells somebody the password.
+        @Test func theManagementPluginTellsWhatIsInHand() throws {
+            let isAway = Locked(false)
+            let plugin = try HTTPStub { _ in
+                isAway.withLock { $0 }
+                    ? .init(status: 401, body: "{}")
+                    : .init(body: #"{"messages_unacknowledged":7,"consumers":1}"#)
+            }
+            let url = "http://watcher:canary-4711@127.0.0.1:\(plugin.port)/"
+            let scene = try Scene(
+                settings: Self.settings.merging(["RABBITMQ_MANAGEMENT_URL": url]) { $1 }
+            )
+            let worker = try scene.startWorker()
+            let statistics = scene.statistics
+            try eventually("it tells") {
+                let stats = try statistics.queues().first
+                return stats?.unacked == 7 && stats?.unackedSource == .management
+            }
+            #expect(
+                plugin.requests[0].hasPrefix(
+                    "GET /api/queues/%2F/\(scene.name.replacing("_", with: "%5F")) "
+                )
+            )
+            let token = Data("watcher:canary-4711".utf8).base64EncodedString()
+            #expect(plugin.requests[0].contains("Basic \(token)"))
+            isAway.withLock { $0 = true }
+            try eventually("the workers tell") {
+                let stats = try statistics.queues().first
+                return stats?.unacked == 0 && stats?.unackedSource == .workers
+            }
+            #expect(worker.log.contains("the management plugin answered 401"))
+            #expect(!worker.log.contains("canary-4711"))
+        }
+    }
+}
