@@ -108,8 +108,8 @@ let package = Package(
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints", "FriendshipScoring",
-                "JSONReading", "Metering", "Postgres", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints",
+                "FriendshipScoring", "JSONReading", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),

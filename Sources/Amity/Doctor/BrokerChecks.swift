@@ -55,8 +55,8 @@ struct BrokerEncryptionCheck: Check {
 
 /// Whether a host is this machine, as far as its name says.
 func isLocal(_ host: String) -> Bool {
-    host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || host == "localhost"
-        || host == "::1" || host.hasPrefix("127.")
+    // A socket's path, or the name of one without.
+    host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || HTTPSettings.isLoopback(host)
 }
 
 struct BrokerPermissionsCheck: Check {
@@ -96,8 +96,10 @@ struct ManagementEncryptionCheck: Check {
     let name = "management-tls"
 
     func findings(in seen: Sight) -> [Finding] {
-        guard let url = seen.settings.management.flatMap({ URL(string: $0.url) }) else { return [] }
-        if url.scheme == "https" || isLocal(url.host() ?? "") {
+        guard let url = seen.settings.monitoring.management.flatMap({ URL(string: $0.url) }) else {
+            return []
+        }
+        if url.scheme == "https" || isLocal((url.host() ?? "").trimmingCharacters(in: ["[", "]"])) {
             return [.ok("the link does not cross a network in the clear", by: .settings)]
         }
         return [
