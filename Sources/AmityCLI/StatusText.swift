@@ -66,12 +66,17 @@ struct StatusText {
             }
     }
 
+    /// Seconds after which one that tells of itself every five has missed two.
+    private static let silence = 11.0
+
     private static func state(_ worker: WorkerStats) -> String {
-        switch worker.state {
-        case .ready, .draining: worker.state.rawValue
-        case .notReady: "not ready: \(worker.reasons.joined(separator: ", "))"
+        let age = worker.heartbeatAgeSeconds
+        let silent = age > silence ? ", silent for \(duration(age))" : ""
+        return switch worker.state {
+        case .ready, .draining: worker.state.rawValue + silent
+        case .notReady: "not ready: \(worker.reasons.joined(separator: ", "))" + silent
         case .stopped, .lost:
-            "\(worker.state.rawValue) \(duration(worker.heartbeatAgeSeconds)) ago"
+            "\(worker.state.rawValue) \(duration(age)) ago"
         }
     }
 

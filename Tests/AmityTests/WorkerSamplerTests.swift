@@ -25,6 +25,14 @@ struct WorkerSamplerTests {
         #expect(sampler.next(totals(12), { nil }, at: begin + .seconds(25))?.done == 3)
     }
 
+    /// Fault: a table that is made after a day makes a peak of that day's work.
+    @Test func whatNobodyWantedToKnowIsNotToldLater() {
+        var sampler = WorkerSampler(at: begin)
+        sampler.skip(totals(1000), at: begin + .seconds(5))
+        #expect(sampler.next(totals(1001), { nil }, at: begin + .seconds(14)) == nil)
+        #expect(sampler.next(totals(1003), { nil }, at: begin + .seconds(15))?.done == 3)
+    }
+
     /// Fault: ack times are taken, and so forgotten, with every heartbeat.
     @Test func ackTimesAreTakenOnlyForASample() {
         let sampler = WorkerSampler(at: begin)

@@ -89,7 +89,7 @@ struct QuestionTests {
 
     /// Fault: points for saying the same again.
     @Test func theSameQuestionCountsOnce() {
-        #expect(questions("why is it red why is it red why is it red") == 1)
+        #expect(questions("why is it red why is it red why is it red. why is it red") == 1)
         #expect(questions("Why is it red? WHY IS IT RED?! why is it red") == 1)
         #expect(questions("Tại sao? Tại sao nó đỏ? tai sao no do") == 1)
         #expect(questions("Why? Why? Why is it red?") == 1)

@@ -125,6 +125,8 @@ extension Integration {
             #expect((delayed["paid"] as? [String: Any])?["questions"] as? Int == 2)
             #expect(table.contains("2 questions, happy"))
 
+            #expect(because(queued).contains("No worker consumes from \(scene.name)."))
+
             let unknown = try explain(scene, "nobody").json
             #expect(unknown["state"] as? String == "unknown")
             #expect(because(unknown).contains("no row with this id"))
@@ -136,6 +138,9 @@ extension Integration {
             let worker = try scene.startWorker()
             try scene.publish(ids: "bad", "gone")
             try eventually("both are dead") { try scene.deadLetters.ready() == 2 }
+            try eventually("the worker has reported") {
+                try explain(scene, "gone").table.contains("1 worker consumes from")
+            }
             let bad = try explain(scene, "bad").json
             #expect(bad["state"] as? String == "dead")
             #expect(bad["error_code"] as? String == "INVALID_LOG")
@@ -148,7 +153,15 @@ extension Integration {
 
             #expect(try scene.amity(["dead-letters", "purge", "--all", "--yes"]).status == 0)
             #expect(because(try explain(scene, "bad").json).contains("does not hold its message"))
-            withExtendedLifetime(worker) {}
+
+            worker.signal(SIGKILL)
+            #expect(try worker.waitForExit() == SIGKILL)
+            try scene.sql(
+                "UPDATE amity_workers SET in_flight = 3, heartbeat_at = now() - interval '1 minute'"
+            )
+            let left = because(try explain(scene, "bad").json)
+            #expect(left.contains("No worker consumes from \(scene.name)."))
+            #expect(left.contains("is gone without a word, with 3 messages in hand."))
         }
 
         /// Unmigrated, and with a broker that is away: what can be said is said.
@@ -157,6 +170,7 @@ extension Integration {
             try scene.addConversation("c1", log: Scene.threeWords)
             let (json, _) = try explain(scene, "c1")
             #expect(because(json).contains("is missing: amity migrate --topology"))
+            #expect(because(json).contains("Workers are not registered here"))
             let away = try scene.amity(
                 ["explain", "c1"],
                 ["RABBITMQ_URL": "amqp://guest:guest@127.0.0.1:1/"]

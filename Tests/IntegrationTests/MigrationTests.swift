@@ -28,7 +28,7 @@ extension Integration {
                     "created table amity_migrations", "created table conversation_events",
                     "created table friendship_status",
                     "created table agenda_agent_prompting", "applied crash attribution",
-                    "applied registry and monitor",
+                    "applied registry and monitor", "applied analyses",
                 ]
             )
             #expect(first.error.isEmpty)
@@ -72,7 +72,10 @@ extension Integration {
             #expect(
                 result.output.split(separator: "\n").map(String.init)
                     == ["created table amity_migrations"] + Self.left
-                    + ["applied crash attribution", "applied registry and monitor"]
+                    + [
+                        "applied crash attribution", "applied registry and monitor",
+                        "applied analyses",
+                    ]
             )
             #expect(try scene.sql(catalogue).string(0, 0) == before)
         }

@@ -153,6 +153,7 @@ extension Integration {
             try eventually("it says so") { !worker.events("registry.off").isEmpty }
             let off = worker.events("registry.off")[0]
             #expect((off["error"] as? String)?.contains("amity_workers") == true)
+            try eventually("it has tried again") { !worker.events("registry.not-told").isEmpty }
             _ = try Migrator(target: scene.owner).run()
             try scene.grantAgain()
             try eventually("it goes on by itself") { !worker.events("registry.on").isEmpty }

@@ -115,6 +115,13 @@ extension Integration {
             #expect(problems.count == 1 && problems[0].contains("amity migrate"))
         }
 
+        /// Fault: a queue that is not there looks like one with nothing in it.
+        @Test func namesAQueueThatIsNotThere() throws {
+            let scene = try Scene()
+            let status = try object(try scene.amity(["status", "--json"]).output)
+            #expect(status["problems"] as? [String] == ["broker: there is no queue \(scene.name)"])
+        }
+
         // MARK: Watching
 
         /// Fault: a live view leaves the terminal without its cursor, or does not end.
@@ -184,9 +191,13 @@ extension Integration {
 
         /// Fault: the worker listens on every address, and the check asks at one that is none.
         @Test func healthAsksAnyAddressOnThisHost() throws {
-            let worker = try HTTPStub(on: INADDR_ANY) { _ in .init(body: #"{"status":"ready"}"#) }
+            let worker = try HTTPStub { _ in .init(body: #"{"status":"ready"}"#) }
             #expect(try health([], worker.port, host: "0.0.0.0").status == 0)
             #expect(try health([], worker.port, host: "localhost").status == 0)
+            for (host, asked) in [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::2", "[::2]")] {
+                let error = try health([], 1, host: host).error
+                #expect(error.hasPrefix("amity: no answer from http://\(asked):1/"), "\(error)")
+            }
         }
 
         /// Fault: a check that hangs, or that takes silence for health.
@@ -197,7 +208,9 @@ extension Integration {
                 hanging.status == 1 && hanging.error.contains("no answer from http://127.0.0.1")
             )
             let nobody = try health([], 1)
-            #expect(nobody.status == 1 && nobody.error.split(separator: "\n").count == 1)
+            #expect(nobody.status == 1 && nobody.error.hasSuffix(": Connection refused\n"))
+            let byName = try health([], 1, host: "localhost")
+            #expect(byName.error.hasSuffix(": Connection refused\n"))
             let off = try health([], 0)
             #expect(off.status == 1 && off.error.contains("HTTP_PORT is 0"))
             let broken = try HTTPStub { _ in .init(status: 500, body: "oops") }

@@ -17,22 +17,61 @@ package struct Explainer {
     /// - Throws: when the database does not answer. A broker that does not is a sentence of the
     ///   explanation.
     package func explain(_ conversationID: String) throws -> Explanation {
-        var session = try Session(to: settings.database, applicationName: "amity explain")
-        let rows = try session.flight([(Self.find, [.text(conversationID)])])[0]
+        let sessions = SessionPool(
+            target: settings.database,
+            limit: 1,
+            applicationName: "amity explain",
+            statementTimeout: settings.taskTimeout
+        )
+        let row = try sessions.withSession { session throws(PostgresError) in
+            let rows = try session.flight([(Self.find, [.text(conversationID)])])[0]
+            return rows.count > 0 ? Row(rows) : nil
+        }
         var explanation = Explanation(conversationID: conversationID, state: .unknown)
-        if rows.count > 0 {
-            let row = Row(rows)
+        if let row {
             explanation.take(row)
             explanation.judge(row, settings)
+            if explanation.state == .scored {
+                explanation.score = score(row, &explanation.because)
+            }
         }
         switch explanation.state {
-        case .scored: explanation.score = score(Row(rows), &explanation.because)
-        case .skipped: break
+        case .scored, .skipped: break
         case .unknown, .queued, .processing, .delayed, .dead:
-            explanation.paid = try paid(for: conversationID, in: &session)
+            explanation.paid = try paid(for: conversationID, in: sessions)
+            try lookForWorkers(&explanation, in: sessions)
             askBroker(&explanation)
         }
         return explanation
+    }
+
+    /// Whether anybody is there to do it.
+    private func lookForWorkers(
+        _ explanation: inout Explanation,
+        in sessions: SessionPool
+    ) throws {
+        let queue = settings.topology.names.main
+        do {
+            let workers = try Statistics(sessions: sessions, queue: queue).workers()
+                .filter { $0.queue == queue }
+            explanation.because += Self.sentences(about: workers, of: queue)
+        } catch let error as PostgresError where error.isMissingOrForbidden {
+            explanation.because.append("Workers are not registered here: amity migrate.")
+        }
+    }
+
+    private static func sentences(about workers: [WorkerStats], of queue: String) -> [String] {
+        let ready = workers.count { $0.state == .ready }
+        if ready > 0 {
+            return ["\(ready) \(ready == 1 ? "worker consumes" : "workers consume") from \(queue)."]
+        }
+        let living = workers.filter(\.state.isLiving).map { worker in
+            "\(worker.name) runs and does not consume: \(worker.reasons.joined(separator: ", "))."
+        }
+        let lost = workers.filter { $0.state == .lost }.map { worker in
+            "\(worker.name) is gone without a word, with \(worker.inFlight) messages in hand."
+        }
+        return ["No worker consumes from \(queue)."] + living + lost.prefix(3)
     }
 
     private func score(_ row: Row, _ because: inout [String]) -> Explanation.Score? {
@@ -56,20 +95,21 @@ package struct Explainer {
 
     private func paid(
         for conversationID: String,
-        in session: inout Session
+        in sessions: SessionPool
     ) throws(PostgresError) -> Explanation.Paid? {
         do throws(PostgresError) {
-            let ids = Parameter.textArray([conversationID])
-            let rows = try session.flight([(KeptAnalyses.load, [ids])])[0]
-            guard let paid = KeptAnalyses.all(in: rows)[ExactText(conversationID)] else {
-                return nil
+            let paid = try sessions.withSession { session throws(PostgresError) in
+                let ids = Parameter.textArray([conversationID])
+                return KeptAnalyses.all(in: try session.flight([(KeptAnalyses.load, [ids])])[0])
             }
-            return Explanation.Paid(
-                questions: paid.questions,
-                emotion: paid.emotion,
-                model: paid.model,
-                memories: paid.memories
-            )
+            return paid[ExactText(conversationID)].map { paid in
+                Explanation.Paid(
+                    questions: paid.questions,
+                    emotion: paid.emotion,
+                    model: paid.model,
+                    memories: paid.memories
+                )
+            }
         } catch {
             if error.isMissingOrForbidden { return nil }
             throw error
@@ -122,7 +162,7 @@ package struct Explainer {
     }
 
     /// The answer to `find`.
-    fileprivate struct Row {
+    fileprivate struct Row: Sendable {
         let user: String?
         let status: String
         let attempts: Int

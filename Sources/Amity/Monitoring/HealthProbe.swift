@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NIOPosix
 
 /// Asks this host's worker over HTTP whether it is well: for container checks, in images that have no
 /// other client.
@@ -44,7 +45,10 @@ package struct HealthProbe: Sendable {
                     ?? "HTTP status \(response.status.code)"
             )
         } catch {
-            return Answer(isHealthy: false, text: "no answer from \(url): \(error)")
+            return Answer(
+                isHealthy: false,
+                text: "no answer from \(url): \(HTTPFailure.text(error))"
+            )
         }
     }
 
@@ -72,6 +76,20 @@ package struct HealthProbe: Sendable {
             return reasons.isEmpty ? health.status : "\(health.status): \(reasons)"
         } catch {
             return nil
+        }
+    }
+}
+
+/// Why there was no answer, in words that quote no URL.
+enum HTTPFailure {
+    static func text(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        // One for each address that the host has.
+        case let error as NIOConnectionError:
+            error.connectionErrors.last.map { text($0.error) } ?? "\(error.host) has no address"
+        case let error as HTTPClientError: error.shortDescription
+        case _: "\(type(of: error))"
         }
     }
 }

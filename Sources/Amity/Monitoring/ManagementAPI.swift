@@ -40,8 +40,7 @@ struct ManagementAPI {
         } catch is DecodingError {
             throw .unreadable
         } catch {
-            // Not the error's own words: it may quote the URL.
-            throw .unreachable("\(type(of: error))")
+            throw .unreachable(HTTPFailure.text(error))
         }
     }
 
@@ -57,14 +56,15 @@ struct ManagementAPI {
 
 /// Why the management plugin did not answer, safe to log.
 enum ManagementError: Error, CustomStringConvertible {
+    /// With the cause.
     case unreachable(String)
     case refused(UInt)
     case unreadable
 
     var description: String {
         switch self {
-        case .unreachable(let kind):
-            "RABBITMQ_MANAGEMENT_URL: the management plugin cannot be reached (\(kind))"
+        case .unreachable(let cause):
+            "RABBITMQ_MANAGEMENT_URL: the management plugin cannot be reached: \(cause)"
         case .refused(let status):
             "RABBITMQ_MANAGEMENT_URL: the management plugin answered \(status)"
         case .unreadable:

@@ -73,8 +73,9 @@ final class QueueMonitor: Sendable {
                 case .alone: gauges.record(try lead(&watch, &observer, isAlone: true))
                 }
             } catch {
-                // What is away is logged by those whose work it stops.
+                // What is away is logged by those whose work it stops. The queue fills meanwhile.
                 logger.debug("monitor.failed", metadata: ["error": "\(error)"])
+                gauges.record(glance(watch, &observer))
             }
         }
     }
@@ -90,7 +91,7 @@ final class QueueMonitor: Sendable {
     }
 
     private func turn(_ watch: inout QueueWatch) throws(PostgresError) -> Turn {
-        // Missed twice and a little more, it has passed.
+        // Who has not renewed it twice has lost it with the third time.
         let seconds = settings.monitoring.interval / .seconds(1) * 3
         let flight: [(Statement, [Parameter])] = [
             (MonitorSQL.lease, [.text(queue), .text(bootID), .double(seconds)]),
@@ -128,11 +129,7 @@ final class QueueMonitor: Sendable {
         var look = try sessions.withSession { [queue] session throws(PostgresError) in
             try QueueLook.read(of: queue, isRegistered: !isAlone, in: &session)
         }
-        do throws(AMQPError) {
-            try observer.look(into: &look)
-        } catch {
-            logger.debug("monitor.broker-away", metadata: ["error": "\(error)"])
-        }
+        ask(&observer, into: &look)
         do throws(ManagementError) {
             try observer.askManagement(into: &look)
         } catch {
@@ -167,6 +164,22 @@ final class QueueMonitor: Sendable {
         ]
         return try sessions.withSession { session throws(PostgresError) in
             try session.flight(flight)[0].count > 0
+        }
+    }
+
+    /// What the broker alone can tell; alerts stay as they were.
+    private func glance(_ watch: QueueWatch, _ observer: inout QueueObserver) -> QueueStats {
+        var look = QueueLook(at: Date().timeIntervalSince1970)
+        ask(&observer, into: &look)
+        var copy = watch
+        return copy.take(look, of: queue, limits).0
+    }
+
+    private func ask(_ observer: inout QueueObserver, into look: inout QueueLook) {
+        do throws(AMQPError) {
+            try observer.look(into: &look)
+        } catch {
+            logger.debug("monitor.broker-away", metadata: ["error": "\(error)"])
         }
     }
 

@@ -12,7 +12,7 @@ struct QueueObserver: ~Copyable {
     private var inspector: QueueInspector?
 
     /// For a quiet connection that is looked after once in `MONITOR_INTERVAL_SECONDS`, at most 60.
-    private static let heartbeatSeconds = 120
+    private static let heartbeatSeconds = 60
 
     init(_ settings: WorkerSettings, connectionName: String) {
         self.settings = settings
@@ -24,8 +24,15 @@ struct QueueObserver: ~Copyable {
 
     private var names: QueueNames { settings.topology.names }
 
-    /// The broker's part.
+    /// The broker's part. A connection that was lost since the last look is replaced.
     mutating func look(into look: inout QueueLook) throws(AMQPError) {
+        let isOld = inspector != nil
+        do throws(AMQPError) {
+            return try fill(&look)
+        } catch {
+            inspector = nil
+            if !isOld { throw error }
+        }
         do throws(AMQPError) {
             try fill(&look)
         } catch {
@@ -40,10 +47,10 @@ struct QueueObserver: ~Copyable {
             endpoint.heartbeatSeconds = Self.heartbeatSeconds
             inspector = try QueueInspector(at: endpoint, timeout: .seconds(3))
         }
-        // A queue that is not there has neither messages nor consumers.
-        let main = try inspector!.depth(of: names.main) ?? QueueDepth(ready: 0, consumers: 0)
-        look.ready = main.ready
-        look.consumers = main.consumers
+        let main = try inspector!.depth(of: names.main)
+        look.isThere = main != nil
+        look.ready = main?.ready ?? 0
+        look.consumers = main?.consumers ?? 0
         look.deadLetters = try inspector!.depth(of: names.dead)?.ready ?? 0
         look.retrying = []
         for seconds in Set(settings.topology.retrySeconds).sorted() {
@@ -57,7 +64,7 @@ struct QueueObserver: ~Copyable {
 
     /// The management plugin's part, where there is one.
     func askManagement(into look: inout QueueLook) throws(ManagementError) {
-        guard let management else { return }
+        guard let management, look.isThere else { return }
         look.unacked = try management.unacked(of: names.main)
         look.unackedSource = .management
     }

@@ -4,6 +4,8 @@ import Foundation
 struct QueueLook: Sendable {
     /// Seconds since 1970, by the database's clock.
     var at: Double
+    /// Whether the broker has such a queue. One that it has not has neither messages nor consumers.
+    var isThere = true
     var ready: Int?
     var unacked: Int?
     var unackedSource: QueueStats.Source?

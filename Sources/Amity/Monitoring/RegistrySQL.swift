@@ -71,7 +71,7 @@ enum RegistrySQL {
         "DELETE FROM amity_worker_samples WHERE taken_at < now() - interval '65 minutes'"
     )
 
-    /// $1: seconds of silence; $2: most rows. The living first. Where none of them lives to notice the
+    /// $1: seconds of silence; $2: most rows. The living first, then the latest that have gone. Where none of them lives to notice the
     /// lost, they are told by their silence.
     static let workers = Statement(
         "read_workers",
@@ -85,7 +85,8 @@ enum RegistrySQL {
                busy_threads, in_flight, resident_bytes, extract(epoch FROM last_delivery_at),
                failures
         FROM amity_workers
-        ORDER BY state IN ('stopped', 'lost'), heartbeat_at <= now() - interval '1 minute',
+        ORDER BY state IN ('stopped', 'lost'),
+                 CASE WHEN state IN ('stopped', 'lost') THEN heartbeat_at END DESC,
                  host, started_at, boot_id
         LIMIT $2
         """

@@ -72,6 +72,7 @@ package struct StatusReporter: ~Copyable {
             part.problems.append("broker: \(error)")
             return part
         }
+        if !look.isThere { part.problems.append("broker: there is no queue \(part.queue)") }
         do throws(ManagementError) {
             try observer.askManagement(into: &look)
         } catch {

@@ -64,7 +64,7 @@ final class WorkerRegistry: Sendable {
             try tell([(RegistrySQL.heartbeat, try heartbeat(.stopped))])
         } catch {
             // The others will find it lost.
-            logger.debug("registry.not-told", metadata: ["error": "\(error)"])
+            logNotTold(error)
         }
     }
 
@@ -79,11 +79,11 @@ final class WorkerRegistry: Sendable {
                 if isOff { logger.notice("registry.on") }
                 isOff = false
             } catch let error as PostgresError where error.kind == .misconfigured {
-                if !isOff { logOff(error) }
+                sampler.skip(counts.snapshot.totals, at: .now)
+                if isOff { logNotTold(error) } else { logOff(error) }
                 isOff = true
             } catch {
-                // An outage is logged by those whose work it stops.
-                logger.debug("registry.not-told", metadata: ["error": "\(error)"])
+                logNotTold(error)
             }
             // A drain is told at once, and goes on being told.
             if drain.isRaised {
@@ -131,6 +131,11 @@ final class WorkerRegistry: Sendable {
                 ]
             }
         }
+    }
+
+    /// An outage is logged by those whose work it stops.
+    private func logNotTold(_ error: any Error) {
+        logger.debug("registry.not-told", metadata: ["error": "\(error)"])
     }
 
     private func logOff(_ error: PostgresError) {

@@ -42,6 +42,12 @@ struct WorkerSampler {
         )
     }
 
+    /// Nobody wants to know what has happened up to now.
+    mutating func skip(_ totals: WorkerCounts.Totals, at now: ContinuousClock.Instant) {
+        before = totals
+        nextAt = now + Self.step
+    }
+
     mutating func stored(_ sample: Sample?) {
         guard let sample else { return }
         before = sample.totals

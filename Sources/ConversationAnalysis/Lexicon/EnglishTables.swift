@@ -38,13 +38,6 @@ enum EnglishTables {
             """
         ),
         (
-            .measure,
-            """
-            many, much, old, big, tall, far, long, fast, heavy, deep, high, often, small, hot, cold,
-            strong, small, loud, hard, come
-            """
-        ),
-        (
             .asking,
             """
             do you, can you, are you, could you, will you, would you, can we, can i, could i,

@@ -16,8 +16,6 @@ struct Tags: OptionSet {
     /// "is", "do": asks there before a subject.
     static let auxiliary = bit(3)
     static let subject = bit(4)
-    /// "how" asks before these and before an auxiliary.
-    static let measure = bit(5)
     /// Asks wherever it stands: "do you", "tại sao", "bao nhiêu".
     static let asking = bit(6)
     /// "gì", "ai", "đâu": asks with a question mark or at the end, and may mean "any" elsewhere.
@@ -134,21 +132,29 @@ struct Lexicon: Sendable {
         let bytes = tables.reduce(0) { $0 + $1.1.utf8.count }
         mask = max(256, bytes / 2).nextPowerOfTwo - 1
         slots = [Slot](repeating: Slot(), count: mask + 1)
+        var builder = WordBuilder()
         var squeezed: [([UInt64], Tags)] = []
         for (tags, phrases) in tables {
-            for phrase in phrases.split(whereSeparator: { $0 == "," || $0 == "\n" }) {
+            for phrase in phrases.unicodeScalars.split(whereSeparator: { $0 == "," || $0 == "\n" })
+            {
                 if isPlain && phrase.contains("=") { continue }
-                let words = phrase.split(separator: " ")
-                insert(words.map { hash(of: Self.word($0)) }, tags)
-                squeezed.append((words.map { hash(of: Self.word($0, isSqueezed: true)) }, tags))
+                let words = phrase.split(separator: " ").map { text in
+                    (hash(of: Self.word(text, &builder)), hash(of: Self.word(text, &builder, true)))
+                }
+                insert(words.map(\.0), tags)
+                if words.contains(where: { $0 != $1 }) { squeezed.append((words.map(\.1), tags)) }
             }
         }
         for (words, tags) in squeezed where find(words) == nil { insert(words, tags) }
+        precondition(slots.count { $0.key != 0 } * 2 < slots.count)
     }
 
-    private static func word(_ text: Substring, isSqueezed: Bool = false) -> Word {
-        var builder = WordBuilder()
-        for scalar in text.unicodeScalars {
+    private static func word(
+        _ text: Substring.UnicodeScalarView,
+        _ builder: inout WordBuilder,
+        _ isSqueezed: Bool = false
+    ) -> Word {
+        for scalar in text {
             if let letter = Letter(scalar, in: Letter.table) {
                 builder.add(letter)
             } else if scalar != "'" && scalar != "=" {

@@ -15,14 +15,10 @@ final class HTTPStub {
     private let received = Locked<[String]>([])
 
     /// - Parameter answer: to a path; nil for none at all, and the connection stays open.
-    init(
-        on address: in_addr_t = INADDR_LOOPBACK,
-        _ answer: @escaping @Sendable (String) -> Answer?
-    ) throws {
+    init(_ answer: @escaping @Sendable (String) -> Answer?) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         try #require(listener >= 0)
         var bound = loopback(port: 0)
-        bound.sin_addr.s_addr = address.bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         withSocketAddress(&bound) { _ = bind(listener, $0, length) }
         try #require(listen(listener, 16) == 0)
