@@ -371,7 +371,8 @@ extension Connection {
         }
     }
 
-    /// The socket to poll. Only meaningful once `nextFrame` has answered nil.
+    /// The socket to poll. Only meaningful once `nextFrame` has answered nil: then nothing is left in the
+    /// library, nor in OpenSSL, which takes one record at a time off the socket.
     var descriptor: Int32 { amqp_get_sockfd(handle) }
 
     /// Takes one frame if one is there; never waits. Also services heartbeats, so the owner calls

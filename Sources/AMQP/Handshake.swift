@@ -77,6 +77,7 @@ final class Handshake {
 
     /// Before the first message goes out: a broker with several names chooses its certificate by it.
     private func askForName(_ session: OpaquePointer?) {
+        refusal = nil  // Of the address before.
         // SSL_set_tlsext_host_name; an address is not a name, and is not to be sent.
         let kind = Int(TLSEXT_NAMETYPE_host_name)
         if isNumeric {
@@ -95,6 +96,10 @@ final class Handshake {
         switch error {
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
             refusal = .wrongName(expected: host, certified: Self.names(of: certificate))
+        case X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_CERT_NOT_YET_VALID:
+            refusal = .outOfDate(
+                reason: String(cString: X509_verify_cert_error_string(Int(error)))
+            )
         case _:
             refusal = .untrusted(
                 issuer: Self.text {

@@ -70,6 +70,8 @@ package enum TLSFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The broker's certificate does not lead to one that we trust, or no longer.
     case untrusted(issuer: String, authority: String, reason: String)
     case wrongName(expected: String, certified: String)
+    /// The broker's certificate, or one of its authority's, is too old or not valid yet.
+    case outOfDate(reason: String)
     /// The broker speaks TLS 1.1 or older.
     case tooOld
     /// What answered is not TLS.
@@ -95,6 +97,8 @@ package enum TLSFailure: Error, Sendable, Equatable, CustomStringConvertible {
             the broker's certificate is for \(certified), not for \(expected): use a name that it has, \
             or give the broker a certificate for \(expected)
             """
+        case .outOfDate(let reason):
+            "the broker's certificate is not valid now (\(reason)): renew it, or set the clocks"
         case .tooOld: "the broker offers no TLS 1.2 or later: allow it there"
         case .notTLS:
             "what answers there does not speak TLS: use the broker's TLS port (5671), or amqp://"

@@ -65,6 +65,7 @@ struct DoctorTests {
                     tables: tables,
                     indexes: [],
                     room: .init(maximum: 100, reserved: 3, others: 10),
+                    liveWorkers: 2,
                     rivals: [],
                     doubled: (0, 0)
                 )
@@ -118,6 +119,12 @@ struct DoctorTests {
         let broker = complaints(["RABBITMQ_HOST": "localhost,broker"]) { _ in }
         #expect(broker == ["warning broker-tls"])
         #expect(complaints(["RABBITMQ_URL": "amqps://broker/"]) { _ in } == [])
+        for (url, found) in [
+            ("http://broker:15672", ["warning management-tls"]), ("https://broker:15671", []),
+            ("http://[::1]:15672", []),
+        ] {
+            #expect(complaints(["RABBITMQ_MANAGEMENT_URL": url]) { _ in } == found)
+        }
         let url = "postgresql://database/app"
         #expect(complaints(["DATABASE_URL": url]) { _ in } == ["warning database-tls"])
         for (mode, found) in [("require", ["note database-tls"]), ("verify-full", [])] {
@@ -203,6 +210,11 @@ struct DoctorTests {
             }
         }
         #expect(with(nil) == [] && with(8) == [])
+        let live = complaints {
+            $0.host.replicas = nil
+            $0.database.session?.liveWorkers = 10
+        }
+        #expect(live == ["error max-connections"])
         #expect(with(9) == ["warning max-connections"])
         #expect(with(10) == ["error max-connections"])
         #expect(with(3, { $0.roleLimit = 29 }) == ["error max-connections"])
@@ -213,6 +225,19 @@ struct DoctorTests {
         #expect(complaints { $0.host.openFilesMax = 70 } == ["error open-files"])
         #expect(complaints { $0.host.memoryBytes = 300 << 20 } == ["warning memory"])
         #expect(complaints { $0.host.secretFiles[0].mode = 0o640 } == ["warning secret-files"])
+    }
+
+    @Test func aPlainLinkToAServiceIsNamed() {
+        let variables = [
+            "LLM_ANALYSIS_ENABLED": "true", "LLM_MODEL": "m", "LLM_API_KEY": "k",
+            "LLM_BASE_URL": "https://h/v1", "MEMORY_API_URL": "http://m",
+        ]
+        #expect(complaints(variables) { _ in } == ["warning analysis-tls"])
+        let safe = variables.merging(["MEMORY_API_URL": "https://m"]) { $1 }
+        #expect(complaints(safe) { _ in } == [])
+        // Ten threads hold two connections each.
+        let few = complaints(safe) { $0.host.openFilesMax = 90 }
+        #expect(few == ["error open-files"])
     }
 
     /// Fault: one user who came yesterday and happens to have twice the sum raises an alarm.

@@ -143,6 +143,15 @@ extension Integration {
             try expectAcceptance(try scene(try listener.url(right)))
         }
 
+        @Test func aCertificateThatHasExpiredIsRefused() throws {
+            let old = try SecureListener(try authority.issue("DNS:localhost", days: -1))
+            try expectRefusal(
+                try scene(try old.url("localhost")),
+                saying: "is not valid now (certificate has expired)"
+            )
+            try expectAcceptance(try scene(try SecureListener(identity).url("localhost")))
+        }
+
         /// A broker with several names chooses its certificate by the one it is asked for.
         @Test func theBrokerIsAskedForByItsName() throws {
             let other = try authority.issue("DNS:other")

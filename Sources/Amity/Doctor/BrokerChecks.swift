@@ -1,4 +1,5 @@
 import AMQP
+import Foundation
 
 struct BrokerReachableCheck: Check {
     let name = "broker"
@@ -54,8 +55,8 @@ struct BrokerEncryptionCheck: Check {
 
 /// Whether a host is this machine, as far as its name says.
 func isLocal(_ host: String) -> Bool {
-    host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || host == "localhost"
-        || host == "::1" || host.hasPrefix("127.")
+    // A socket's path, or the name of one without.
+    host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || HTTPSettings.isLoopback(host)
 }
 
 struct BrokerPermissionsCheck: Check {
@@ -88,6 +89,25 @@ struct BrokerPermissionsCheck: Check {
         case .unknown(let reason):
             [.note("whether messages can be published cannot be told: \(reason)", by: .amqp)]
         }
+    }
+}
+
+struct ManagementEncryptionCheck: Check {
+    let name = "management-tls"
+
+    func findings(in seen: Sight) -> [Finding] {
+        guard let url = seen.settings.monitoring.management.flatMap({ URL(string: $0.url) }) else {
+            return []
+        }
+        if url.scheme == "https" || isLocal((url.host() ?? "").trimmingCharacters(in: ["[", "]"])) {
+            return [.ok("the link does not cross a network in the clear", by: .settings)]
+        }
+        return [
+            .warning(
+                "RABBITMQ_MANAGEMENT_URL: its password crosses the network in the clear: use https://",
+                by: .settings
+            )
+        ]
     }
 }
 

@@ -119,13 +119,17 @@ struct ConnectionsCheck: Check {
     let name = "max-connections"
 
     func findings(in seen: Sight) -> [Finding] {
-        guard let room = seen.database.session?.room else { return [] }
-        let replicas = seen.host.replicas ?? 1
+        guard let session = seen.database.session else { return [] }
+        let room = session.room
+        // What runs now may be fewer than a deploy starts, and more than somebody has written down.
+        let live = session.liveWorkers ?? 0
+        let replicas = max(seen.host.replicas ?? 1, live)
         let each = seen.settings.databaseSessionsMax
         let needed = replicas * each
+        let origin = live == replicas ? " (that run now)" : ""
         let count =
             "\(replicas) worker\(replicas == 1 ? "" : "s")"
-            + (seen.host.replicas == nil ? " (WORKER_REPLICAS is not set)" : "")
+            + (seen.host.replicas == nil && live < 2 ? " (WORKER_REPLICAS is not set)" : origin)
             + " × \(each) sessions"
         let all = room.maximum - room.reserved
         let limits =

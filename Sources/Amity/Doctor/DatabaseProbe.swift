@@ -4,6 +4,7 @@ import Postgres
 /// Looks at the database, read-only. Blocks the calling thread, for seconds an address.
 struct DatabaseProbe {
     let target: ConnectionTarget
+    let queue: String
 
     /// A statement that takes longer is given up: the doctor must not be a load.
     private static let patience: Duration = .seconds(5)
@@ -67,6 +68,9 @@ struct DatabaseProbe {
             tables: try tables(through: &session),
             indexes: try indexes(through: &session),
             room: try room(through: &session),
+            liveWorkers: try unless(forbidden: nil) { () throws(PostgresError) in
+                try session.ask(DoctorSQL.liveWorkers, [.text(queue)]).integer(0, 0)
+            },
             rivals: try unless(forbidden: []) { () throws(PostgresError) in
                 let rows = try session.ask(DoctorSQL.rivals)
                 return (0..<rows.count).compactMap { rows.string($0, 0) }

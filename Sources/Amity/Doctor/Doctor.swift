@@ -9,11 +9,11 @@ package struct Doctor: Sendable {
         BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),
         BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(), QueueLimitsCheck(),
         DeliveryLimitCheck(), ConsumerTimeoutCheck(), ConsumersCheck(), DeadLettersCheck(),
-        ManagementCheck(),
+        ManagementCheck(), ManagementEncryptionCheck(),
         DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),
         DatabaseWritableCheck(), PoolerCheck(), ConnectionsCheck(), TablesCheck(), GrantsCheck(),
         IndexesCheck(),
-        ClockCheck(), RivalsCheck(),
+        AnalysisEncryptionCheck(), ClockCheck(), RivalsCheck(),
     ]
 
     private let settings: WorkerSettings
@@ -31,7 +31,7 @@ package struct Doctor: Sendable {
             BrokerSight(of: endpoint, expecting: settings.topology)
         }
         async let database = onThread("amity-database") {
-            DatabaseProbe(target: settings.database).look()
+            DatabaseProbe(target: settings.database, queue: settings.topology.names.main).look()
         }
         async let management = lookAtManagement()
         return Self.judge(

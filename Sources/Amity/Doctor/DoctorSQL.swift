@@ -63,6 +63,12 @@ enum DoctorSQL {
                (SELECT datconnlimit FROM pg_database WHERE datname = current_database())
         """
 
+    /// $1: the queue.
+    static let liveWorkers = """
+        SELECT count(*) FROM amity_workers
+        WHERE queue = $1 AND heartbeat_at > now() - interval '1 minute'
+        """
+
     /// Statements of other roles can be seen only by members of pg_monitor.
     static let rivals = """
         SELECT DISTINCT coalesce(nullif(application_name, ''), 'a client without a name')

@@ -15,7 +15,9 @@ struct OpenFilesCheck: Check {
     private static let others = 64
 
     func findings(in seen: Sight) -> [Finding] {
-        let needed = seen.settings.databaseSessionsMax + Self.others
+        var needed = seen.settings.databaseSessionsMax + Self.others
+        // A thread that waits for both services holds two connections.
+        if case .services = seen.settings.analysis.mode { needed += 2 * seen.settings.concurrency }
         let limit = seen.host.openFilesMax
         if limit >= needed { return [.ok("\(limit) files may be open", by: .host)] }
         return [
@@ -65,6 +67,24 @@ struct SecretFilesCheck: Check {
                 (mode \(String(file.mode, radix: 8))): chmod 600
                 """,
                 by: .host
+            )
+        }
+    }
+}
+
+/// What children say goes to the services behind the analysis.
+struct AnalysisEncryptionCheck: Check {
+    let name = "analysis-tls"
+
+    func findings(in seen: Sight) -> [Finding] {
+        guard case .services(let services) = seen.settings.analysis.mode else { return [] }
+        if services.plainText.isEmpty {
+            return [.ok("no link to a service crosses a network in the clear", by: .settings)]
+        }
+        return services.plainText.map { name in
+            .warning(
+                "\(name): what children say crosses the network in the clear: use https://",
+                by: .settings
             )
         }
     }

@@ -8,7 +8,10 @@ extension HostSight {
     init(lookup: (String) -> String?) {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        openFilesMax = Int(clamping: limit.rlim_cur)
+        // A worker raises it by itself.
+        openFilesMax = Int(
+            clamping: max(limit.rlim_cur, min(DescriptorLimit.enough, limit.rlim_max))
+        )
         memoryBytes = MachineLoad().memoryLimit()
         replicas = lookup("WORKER_REPLICAS").flatMap { Int($0) }
         var paths = Setting.all.filter(\.isSecret).compactMap { setting in

@@ -126,6 +126,8 @@ struct SessionSight: Sendable {
     var tables: [String: Table]
     var indexes: [Index]
     var room: Room
+    /// Workers on the queue that have reported themselves of late; nil where that cannot be seen.
+    var liveWorkers: Int?
     /// Others whose last statement changed friendships: the application's name and the role.
     var rivals: [String]
     /// Of users that were scored last and whose friendships are new: those with exactly twice what their

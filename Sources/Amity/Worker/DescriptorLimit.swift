@@ -5,7 +5,7 @@ import Logging
 /// a process is given where nobody has said otherwise.
 enum DescriptorLimit {
     /// Chosen: above what 1,000 threads need.
-    private static let enough: rlim_t = 4096
+    static let enough: rlim_t = 4096
 
     /// Raises the soft limit as far as it is needed and the hard one allows.
     static func raise(logger: Logger) {

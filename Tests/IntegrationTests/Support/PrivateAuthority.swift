@@ -23,17 +23,16 @@ final class PrivateAuthority {
         """
 
     private let folder: URL
-    private let name: String
     /// What to trust.
     let certificate: String
 
     init(_ name: String = "Amity test authority") throws {
-        self.name = name
         folder = FileManager.default.temporaryDirectory
             .appending(path: "amity-authority-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         certificate = folder.appending(path: "ca.pem").path
-        try openssl("ca", ["-subj", "/CN=\(name)"])
+        let path = folder.appending(path: "ca").path
+        try openssl(Self.newKey(path) + ["-x509", "-days", "2", "-out", certificate], for: name)
     }
 
     deinit {
@@ -42,30 +41,33 @@ final class PrivateAuthority {
         } catch { Issue.record(error, "the certificates of a test could not be removed") }
     }
 
-    /// - Parameter names: as OpenSSL writes them, `DNS:localhost,IP:127.0.0.1`.
-    func issue(_ names: String) throws -> Identity {
-        let name = UUID().uuidString
-        let own = folder.appending(path: "ca").path
+    /// - Parameters:
+    ///   - names: as OpenSSL writes them, `DNS:localhost,IP:127.0.0.1`.
+    ///   - days: from now on, for which it is valid.
+    func issue(_ names: String, days: Int = 2) throws -> Identity {
+        let path = folder.appending(path: UUID().uuidString).path
         try openssl(
-            name,
-            [
-                "-subj", "/CN=somebody", "-CA", "\(own).pem", "-CAkey", "\(own).key", "-addext",
-                "subjectAltName=\(names)", "-addext", "basicConstraints=critical,CA:false",
-            ]
+            Self.newKey(path) + ["-out", "\(path).csr", "-addext", "subjectAltName=\(names)"],
+            for: "somebody"
         )
-        let path = folder.appending(path: name).path
+        // Unlike `req`, it takes less than a day.
+        try openssl([
+            "x509", "-req", "-in", "\(path).csr", "-out", "\(path).pem", "-copy_extensions", "copy",
+            "-CA", certificate, "-CAkey", "\(folder.appending(path: "ca").path).key",
+            "-CAcreateserial", "-days", "\(days)",
+        ])
         return Identity(certificate: "\(path).pem", key: "\(path).key")
     }
 
-    private func openssl(_ file: String, _ arguments: [String]) throws {
-        let path = folder.appending(path: file).path
-        let new = [
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "\(path).key",
-            "-out", "\(path).pem",
-        ]
+    private static func newKey(_ path: String) -> [String] {
+        ["req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "\(path).key"]
+    }
+
+    private func openssl(_ arguments: [String], for name: String? = nil) throws {
+        let subject = name.map { ["-subj", "/CN=\($0)"] } ?? []
         let done = try Command.run(
             URL(fileURLWithPath: "/usr/bin/env"),
-            ["openssl"] + new + arguments
+            ["openssl"] + arguments + subject
         )
         try #require(done.status == 0, "openssl: \(done.error)")
     }
