@@ -78,8 +78,9 @@ struct CircuitBreaker {
             state = .closed(failures: 0)
             return nil
         case (.closed(let failures), .failed):
-            // Who says when to come back is taken at its word.
-            if wish == nil, failures + 1 < Self.failuresToOpen {
+            // Who wants to be left alone for longer is taken at its word; who only wants less of us is not
+            // given up for it.
+            if wish ?? .zero < Self.firstPause, failures + 1 < Self.failuresToOpen {
                 state = .closed(failures: failures + 1)
                 return nil
             }

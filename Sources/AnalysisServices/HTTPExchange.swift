@@ -68,7 +68,7 @@ struct HTTPExchange: Sendable {
             race.cancelAll()
             return first
         }
-        if Task.isCancelled { throw .cancelled }
+        if case .failure = result, Task.isCancelled { throw .cancelled }
         return try result.get()
     }
 

@@ -108,12 +108,20 @@ struct CircuitBreakerTests {
     }
 
     /// A service that says for how long it wants to be left alone is believed, within reason.
-    @Test(arguments: [(1.0, 5.0), (120.0, 120.0), (86_400.0, 600.0)])
+    @Test(arguments: [(5.0, 5.0), (120.0, 120.0), (86_400.0, 600.0)])
     func aWishIsGranted(wish: Double, pause: Double) throws {
         var breaker = CircuitBreaker()
         let ticket = try admit(&breaker, at: start)
         let change = breaker.record(.failed, of: ticket, wish: .seconds(wish), at: start)
         #expect(change == .opened(for: .seconds(pause)))
         #expect(!breaker.refuses(at: start + .seconds(pause)))
+    }
+
+    /// Fault: a service that is merely asked too often is given up by all, again and again.
+    @Test func aSecondOfPatienceIsNoFailureOfTheService() throws {
+        var breaker = CircuitBreaker()
+        let ticket = try admit(&breaker, at: start)
+        let change = breaker.record(.failed, of: ticket, wish: .seconds(1), at: start)
+        #expect(change == nil && !breaker.refuses(at: start))
     }
 }
