@@ -53,6 +53,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "JSONReading", swiftSettings: strict),
+        .target(name: "Digests", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(
             name: "FriendshipScoring",
             dependencies: ["JSONReading"],
@@ -108,9 +109,8 @@ let package = Package(
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "AnalysisServices", "Failpoints", "FriendshipScoring", "JSONReading",
-                "Metering", "Postgres",
-                "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Digests", "Failpoints", "FriendshipScoring",
+                "JSONReading", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
@@ -124,7 +124,7 @@ let package = Package(
         .target(
             name: "AmityHTTP",
             dependencies: [
-                "Amity", "Metering", "PrometheusMetrics", "WorkerRuntime",
+                "Amity", "Digests", "Metering", "PrometheusMetrics", "WorkerRuntime",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -158,6 +158,11 @@ let package = Package(
         .testTarget(
             name: "JSONReadingTests",
             dependencies: ["JSONReading"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "DigestsTests",
+            dependencies: ["Digests"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -213,6 +218,7 @@ let package = Package(
                 "Amity", "AmityHTTP", "Metering", "PrometheusMetrics", "TestSupport",
                 "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
