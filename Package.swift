@@ -53,6 +53,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "JSONReading", swiftSettings: strict),
+        .target(name: "Digests", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(
             name: "FriendshipScoring",
             dependencies: ["JSONReading"],
@@ -108,7 +109,7 @@ let package = Package(
         .target(
             name: "Amity",
             dependencies: [
-                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints",
+                "AMQP", "AnalysisServices", "ConversationAnalysis", "Digests", "Failpoints",
                 "FriendshipScoring", "JSONReading", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -124,7 +125,7 @@ let package = Package(
         .target(
             name: "AmityHTTP",
             dependencies: [
-                "Amity", "Metering", "PrometheusMetrics", "WorkerRuntime",
+                "Amity", "Digests", "Metering", "PrometheusMetrics", "WorkerRuntime",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -158,6 +159,11 @@ let package = Package(
         .testTarget(
             name: "JSONReadingTests",
             dependencies: ["JSONReading"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "DigestsTests",
+            dependencies: ["Digests"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -213,6 +219,7 @@ let package = Package(
                 "Amity", "AmityHTTP", "Metering", "PrometheusMetrics", "TestSupport",
                 "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

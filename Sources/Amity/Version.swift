@@ -1,2 +1,2 @@
 /// Semantic version of the daemon; told to the broker and by `amity --version`.
-package let amityVersion = "0.1.0"
+package let amityVersion = "0.2.0"

@@ -22,6 +22,9 @@ struct Selection: ParsableArguments {
     @Option(help: "Only letters with this error code, e.g. INVALID_LOG.")
     var code: String?
 
+    @Option(help: "Only the letter of this id, as the JSON has it; may be given several times.")
+    var id: [String] = []
+
     @Option(help: "Only letters of this conversation; may be given several times.")
     var conversation: [String] = []
 
@@ -37,6 +40,7 @@ struct Selection: ParsableArguments {
     func filter(asking office: DeadLetterOffice) throws -> DeadLetterFilter {
         var filter = DeadLetterFilter()
         filter.code = code
+        filter.ids = Set(id)
         filter.conversationIDs = Set(conversation.map(ExactText.init))
         filter.before = olderThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
         filter.since = newerThan.map { Date(timeIntervalSinceNow: -$0.seconds) }

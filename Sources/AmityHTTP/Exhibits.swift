@@ -10,19 +10,22 @@ package struct Exhibits: Sendable {
     let pulse: Pulse
     /// The text for Prometheus, as of now.
     let metrics: @Sendable () -> String
+    let desk: any OperatorDesk
 
     package init(
         readiness: Readiness,
         pulse: Pulse,
+        desk: any OperatorDesk,
         metrics: @escaping @Sendable () -> String
     ) {
         self.readiness = readiness
         self.pulse = pulse
+        self.desk = desk
         self.metrics = metrics
     }
 
     package init(of worker: Worker, metrics registry: PrometheusRegistry) {
-        self.init(readiness: worker.readiness, pulse: worker.pulse) {
+        self.init(readiness: worker.readiness, pulse: worker.pulse, desk: worker.desk) {
             worker.refreshMetrics()
             return registry.text()
         }

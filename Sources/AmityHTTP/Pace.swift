@@ -1,14 +1,19 @@
 import WorkerRuntime
 
-/// Answers so many requests a second, and has the rest wait: the processor is the consumer's. The line is
-/// as short as there are connections, for each has one request under way.
+/// Answers so many requests a second, and has the rest wait, or go: the processor is the consumer's. The
+/// line is as short as there are connections, for each has one request under way.
 struct Pace: Sendable {
     private let interval: Duration
-    /// When the next one is due; one second's worth may come at once.
-    private let nextDue = Locked(ContinuousClock.now)
+    /// So much of it may come at once.
+    private let burst: Duration
+    /// When the next one is due.
+    private let nextDue: Locked<ContinuousClock.Instant>
 
-    init(perSecond rate: Int) {
+    /// - Parameter atOnce: most that need not wait for each other; a second's worth where nothing is said.
+    init(perSecond rate: Int, atOnce count: Int? = nil) {
         interval = .seconds(1) / rate
+        burst = interval * (count ?? rate)
+        nextDue = Locked(.now - burst)
     }
 
     func wait() async throws {
@@ -19,8 +24,18 @@ struct Pace: Sendable {
     /// How long the request that comes now is to wait.
     func delay(at now: ContinuousClock.Instant) -> Duration {
         nextDue.withLock { nextDue in
-            nextDue = max(nextDue, now - .seconds(1)) + interval
+            nextDue = max(nextDue, now - burst) + interval
             return max(.zero, now.duration(to: nextDue))
+        }
+    }
+
+    /// Whether one that will not wait may come now. Who may not costs those after it nothing.
+    func admits(at now: ContinuousClock.Instant = .now) -> Bool {
+        nextDue.withLock { nextDue in
+            let due = max(nextDue, now - burst) + interval
+            guard due <= now else { return false }
+            nextDue = due
+            return true
         }
     }
 }

@@ -10,8 +10,12 @@ struct Routes {
     func router() -> Router<BasicRequestContext> {
         let router = Router(options: .autoGenerateHeadEndpoints)
         router.add(middleware: CommonHeaders())
-        router.add(middleware: Gate(access: access))
+        let login = Login(access)
+        router.add(middleware: Gate(access: access, isLoginOpen: login != nil))
         addHealth(to: router)
+        login?.add(to: router)
+        DeskRoutes(exhibits.desk).add(to: router)
+        router.get { _, _ in Page.dashboard(canLogOut: login != nil).response() }
         router.get("metrics") { [exhibits] _, _ in
             Response(
                 status: .ok,
@@ -63,19 +67,22 @@ struct Routes {
     }
 }
 
-/// Asks everybody who they are but those who ask how the worker is, what does not exist included.
+/// Asks everybody who they are but those who ask how the worker is or say who they are, what does not
+/// exist included.
 ///
 /// Probes have a lane of their own: whoever asks for too much holds up nobody's probe.
 private struct Gate: RouterMiddleware {
     /// To everybody: they say nothing of anybody's work. Any other spelling of them is guarded.
-    private static let open: Set = ["/health/live", "/health/ready"]
+    private static let health: Set = ["/health/live", "/health/ready"]
 
     let access: AccessControl
+    let isLoginOpen: Bool
     private let probes = Pace(perSecond: 100)
     private let others = Pace(perSecond: 100)
 
-    init(access: AccessControl) {
+    init(access: AccessControl, isLoginOpen: Bool) {
         self.access = access
+        self.isLoginOpen = isLoginOpen
     }
 
     func handle(
@@ -83,14 +90,24 @@ private struct Gate: RouterMiddleware {
         context: BasicRequestContext,
         next: (Request, BasicRequestContext) async throws -> Response
     ) async throws -> Response {
-        let isOpen = Self.open.contains(request.uri.path)
-        try await (isOpen ? probes : others).wait()
-        if !isOpen { try access.check(request) }
+        let path = request.uri.path
+        let isProbe = Self.health.contains(path)
+        try await (isProbe ? probes : others).wait()
+        if !isProbe, !(isLoginOpen && path == Login.path) {
+            do throws(HTTPError) {
+                try access.check(request)
+            } catch {
+                // Where a person comes in.
+                guard isLoginOpen, path == "/", request.method == .get else { throw error }
+                return Login.redirect(to: Login.path)
+            }
+        }
         return try await next(request, context)
     }
 }
 
-/// On every answer, whatever it is: nothing is kept by a cache or taken for what it is not.
+/// On every answer, whatever it is: nothing is kept by a cache, taken for what it is not, or shown on
+/// somebody else's page.
 private struct CommonHeaders: RouterMiddleware {
     func handle(
         _ request: Request,
@@ -105,6 +122,7 @@ private struct CommonHeaders: RouterMiddleware {
         }
         response.headers[.cacheControl] = "no-store"
         response.headers[.xContentTypeOptions] = "nosniff"
+        response.headers.keepToOwnSite()
         return response
     }
 }

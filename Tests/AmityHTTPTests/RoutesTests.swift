@@ -56,7 +56,9 @@ struct RoutesTests {
         try await ServerRig().run(token: token) { (rig: ServerRig) throws in
             #expect(try rig.get("/health/live").status == 200)
             #expect(try rig.get("/health/ready").status == 503)
-            for path in ["/metrics", "/", "/nothing", "/health/nothing", "/health"] {
+            for path in [
+                "/metrics", "/api/v1/stats/workers", "/nothing", "/health/nothing", "/health",
+            ] {
                 let answer = try rig.get(path)
                 #expect(answer.status == 401, "\(path)")
                 #expect(answer.head.contains("Bearer realm"))
@@ -94,7 +96,11 @@ struct RoutesTests {
         try await ServerRig().run { (rig: ServerRig) throws in
             let second = HTTPServer(
                 settings: HTTPSettings(host: "127.0.0.1", port: Int(rig.port), token: nil),
-                exhibits: Exhibits(readiness: rig.readiness, pulse: rig.pulse) { "" },
+                exhibits: Exhibits(
+                    readiness: rig.readiness,
+                    pulse: rig.pulse,
+                    desk: rig.desk
+                ) { "" },
                 logger: quiet
             )
             let ended = DispatchSemaphore(value: 0)

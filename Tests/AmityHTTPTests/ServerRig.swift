@@ -12,9 +12,16 @@ let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
 /// A server without a worker.
 struct ServerRig: Sendable {
-    let port = RawConnection.freePort()
+    private let server = Locked<HTTPServer?>(nil)
     let readiness = Readiness(logger: quiet)
     let pulse = Pulse(name: "channel")
+    let desk = StubDesk()
+
+    /// The one on which it listens: the system chose it, so that no other test has it.
+    var port: UInt16 {
+        let port = server.withLock { $0?.socket.withLock { $0?.localAddress?.port } }
+        return UInt16(clamping: port ?? 0)
+    }
 
     /// Runs the server while `body` does, on a thread that it may block.
     func run(
@@ -33,11 +40,17 @@ struct ServerRig: Sendable {
         _ body: @escaping @Sendable (ServerRig, HTTPServer) throws -> Void
     ) async throws {
         let server = HTTPServer(
-            settings: HTTPSettings(host: "127.0.0.1", port: Int(port), token: token),
-            exhibits: Exhibits(readiness: readiness, pulse: pulse, metrics: metrics),
+            settings: HTTPSettings(host: "127.0.0.1", port: 0, token: token),
+            exhibits: Exhibits(
+                readiness: readiness,
+                pulse: pulse,
+                desk: desk,
+                metrics: metrics
+            ),
             limits: limits,
             logger: quiet
         )
+        self.server.withLock { $0 = server }
         let group = ServiceGroup(services: [server], logger: quiet)
         let running = Task { try await group.run() }
         #expect(await server.waitUntilListening())
@@ -49,6 +62,15 @@ struct ServerRig: Sendable {
 
     func get(_ path: String, host: String = "127.0.0.1", _ headers: String...) throws -> RawAnswer {
         try RawAnswer.get(path, port: port, host: host, headers: headers)
+    }
+
+    func post(
+        _ path: String,
+        _ body: String = "",
+        host: String = "127.0.0.1",
+        _ headers: String...
+    ) throws -> RawAnswer {
+        try RawAnswer.post(path, body, port: port, host: host, headers: headers)
     }
 
     func connect() throws -> RawConnection { try RawConnection(port: port) }

@@ -112,9 +112,41 @@ package struct RawAnswer {
         host: String = "127.0.0.1",
         headers: [String] = []
     ) throws -> RawAnswer {
+        try send("GET", path, port: port, host: host, headers: headers)
+    }
+
+    /// - Parameter headers: lines without their ends.
+    package static func post(
+        _ path: String,
+        _ body: String,
+        port: UInt16,
+        host: String = "127.0.0.1",
+        headers: [String] = []
+    ) throws -> RawAnswer {
+        let length = "Content-Length: \(body.utf8.count)"
+        return try send("POST", path, port: port, host: host, headers: headers + [length], body)
+    }
+
+    private static func send(
+        _ method: String,
+        _ path: String,
+        port: UInt16,
+        host: String,
+        headers: [String],
+        _ body: String = ""
+    ) throws -> RawAnswer {
         let connection = try RawConnection(port: port)
-        let lines = ["GET \(path) HTTP/1.1", "Host: \(host)", "Connection: close"] + headers
-        connection.send(lines.map { $0 + "\r\n" }.joined() + "\r\n")
+        let lines = ["\(method) \(path) HTTP/1.1", "Host: \(host)", "Connection: close"] + headers
+        connection.send(lines.map { $0 + "\r\n" }.joined() + "\r\n" + body)
         return RawAnswer(from: connection.readToEnd().text)
+    }
+
+    /// The values of a header's lines.
+    package func header(_ name: String) -> [String] {
+        head.split(separator: "\r\n").compactMap { line in
+            let parts = line.split(separator: ": ", maxSplits: 1)
+            guard parts.count == 2, parts[0].lowercased() == name.lowercased() else { return nil }
+            return String(parts[1])
+        }
     }
 }

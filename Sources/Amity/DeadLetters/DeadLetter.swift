@@ -1,9 +1,13 @@
+import Digests
 import Foundation
 import WorkerRuntime
 
 /// A message in the dead-letter queue, as its headers describe it. The body is not part of it: it
 /// may hold a child's conversation.
 package struct DeadLetter: Sendable, Equatable, Encodable {
+    /// Names it, also where it names no conversation: the same wherever and whenever it is read, and the
+    /// same only for letters that do not differ.
+    package var id: String
     /// nil when the body names none.
     package var conversationID: String?
     /// From the message, where its publisher put it there.
@@ -37,6 +41,11 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
         lastFailureAt = text(RetryPolicy.Header.lastFailure)
         worker = text(RetryPolicy.Header.worker)
         bodyBytes = message.body.count
+        let told = [
+            code, reason, "\(attempts)", "\(replays)", firstFailureAt, lastFailureAt, worker,
+        ]
+        let head = told.joined(separator: "\u{0}") + "\u{0}"
+        id = Digest.sha256(Array(head.utf8) + message.body).prefix(16).hexadecimal
     }
 
     /// As one line, for programs.
@@ -79,6 +88,7 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
 /// Which letters a command is about; all conditions must hold.
 package struct DeadLetterFilter: Sendable {
     package var code: String?
+    package var ids: Set<String> = []
     package var conversationIDs: Set<ExactText> = []
     package var user: ExactText?
     /// Conversations of `user` by the database, for letters that do not name their user.
@@ -92,11 +102,13 @@ package struct DeadLetterFilter: Sendable {
 
     /// Whether it lets every letter through.
     package var isEmpty: Bool {
-        code == nil && conversationIDs.isEmpty && user == nil && before == nil && since == nil
+        code == nil && ids.isEmpty && conversationIDs.isEmpty && user == nil && before == nil
+            && since == nil
     }
 
     package func matches(_ letter: DeadLetter) -> Bool {
         if let code, letter.code != code { return false }
+        if !ids.isEmpty, !ids.contains(letter.id) { return false }
         // Byte for byte: a letter of another child must not be taken for this one's.
         let conversation = letter.conversationID.map(ExactText.init)
         if !conversationIDs.isEmpty, conversation.map(conversationIDs.contains) != true {

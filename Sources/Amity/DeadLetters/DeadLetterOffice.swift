@@ -8,7 +8,7 @@ import WorkerRuntime
 ///
 /// A letter leaves the queue only when its copy is confirmed (`retry`) or when it was chosen to be
 /// purged, one at a time: if the command dies halfway, what it has not done is still there.
-package struct DeadLetterOffice {
+package struct DeadLetterOffice: Sendable {
     private let settings: WorkerSettings
     private let logger: Logger
 
@@ -56,16 +56,24 @@ package struct DeadLetterOffice {
 
     /// Removes the letters that match.
     ///
+    /// - Parameters:
+    ///   - limit: most letters to remove.
+    ///   - deadline: after which it begins no other letter; nil for never.
     /// - Returns: how many.
-    package func purge(_ filter: DeadLetterFilter) throws -> Int {
+    package func purge(
+        _ filter: DeadLetterFilter,
+        limit: Int = .max,
+        until deadline: ContinuousClock.Instant? = nil
+    ) throws -> Int {
         var browser = try QueueBrowser(queue: queue, at: settings.endpoint.named(Self.name))
         var purged = 0
-        while let entry = try browser.next() {
+        func goesOn() -> Bool { purged < limit && !Self.isPast(deadline) }
+        while goesOn(), let entry = try browser.next() {
             guard filter.matches(DeadLetter(entry.message)) else { continue }
             try browser.remove(entry)
             purged += 1
         }
-        try finish(&browser, done: purged)
+        if goesOn() { try finish(&browser, done: purged) } else { try browser.close() }
         return purged
     }
 
@@ -81,11 +89,13 @@ package struct DeadLetterOffice {
     /// - Parameters:
     ///   - limit: most letters to retry.
     ///   - perSecond: most letters a second, nil for as fast as it goes.
+    ///   - deadline: after which it begins no other letter; nil for never.
     /// - Returns: how many were retried.
     package func retry(
         _ filter: DeadLetterFilter,
         limit: Int,
-        perSecond: Double?
+        perSecond: Double?,
+        until deadline: ContinuousClock.Instant? = nil
     ) throws -> Int {
         let publisher = Publisher(
             endpoint: settings.endpoint.named(Self.name),
@@ -98,7 +108,8 @@ package struct DeadLetterOffice {
         var browser = try QueueBrowser(queue: queue, at: settings.endpoint.named(Self.name))
         var retried = 0
         let began = ContinuousClock.now
-        while retried < limit, let entry = try browser.next() {
+        func goesOn() -> Bool { retried < limit && !Self.isPast(deadline) }
+        while goesOn(), let entry = try browser.next() {
             guard filter.matches(DeadLetter(entry.message)) else { continue }
             if let perSecond {
                 let due = began + .seconds(Double(retried) / perSecond)
@@ -112,8 +123,12 @@ package struct DeadLetterOffice {
             try browser.remove(entry)
             retried += 1
         }
-        if retried < limit { try finish(&browser, done: retried) } else { try browser.close() }
+        if goesOn() { try finish(&browser, done: retried) } else { try browser.close() }
         return retried
+    }
+
+    private static func isPast(_ deadline: ContinuousClock.Instant?) -> Bool {
+        deadline.map { $0 <= .now } ?? false
     }
 
     /// Publishes one message and waits for the broker's word.
@@ -136,6 +151,14 @@ package enum DeadLetterError: Error, CustomStringConvertible {
     /// Letters that another consumer of the queue holds.
     case unseen(Int, done: Int)
     case notRetried(afterRetrying: Int, Publisher.Result)
+
+    /// Letters that were dealt with.
+    package var done: Int {
+        switch self {
+        case .unseen(_, let done): done
+        case .notRetried(let count, _): count
+        }
+    }
 
     package var description: String {
         switch self {

@@ -76,6 +76,12 @@ package struct History: Codable, Sendable, Equatable {
     package var queue: String
     package var stepSeconds: Int
     package var points: [Point]
+
+    package init(queue: String, stepSeconds: Int, points: [Point]) {
+        self.queue = queue
+        self.stepSeconds = stepSeconds
+        self.points = points
+    }
 }
 
 extension JSONEncoder {

@@ -374,7 +374,10 @@ extension Setting {
             "HTTP_HOST",
             .text,
             default: "127.0.0.1",
-            "address on which health and metrics are served; one that others reach needs HTTP_TOKEN"
+            """
+            address on which health, metrics and the dashboard are served; one that others reach \
+            needs HTTP_TOKEN
+            """
         ),
         .init(
             "HTTP_PORT",

@@ -16,6 +16,8 @@ package final class Worker: Service {
     package let readiness: Readiness
     /// Of the channel thread.
     package let pulse = Pulse(name: "channel")
+    /// What whoever watches may ask and do, from when it runs.
+    package let desk: WorkerDesk
     private let metrics = WorkerMetrics()
     private let process = ProcessStatistics()
     /// nil where nobody asks to be told.
@@ -33,6 +35,7 @@ package final class Worker: Service {
         self.logger = logger
         let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
         self.manager = manager
+        desk = WorkerDesk(settings: settings, logger: logger)
         readiness = Readiness(logger: logger) { manager?.changed(to: $0) }
     }
 
@@ -79,6 +82,7 @@ package final class Worker: Service {
             keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
         )
+        desk.open(database.sessions)
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
             handlers: handlers(on: database, counts),

@@ -1,0 +1,61 @@
+import Digests
+import Foundation
+import Hummingbird
+
+/// What a browser has instead of the token once somebody has logged in: a text that only who knows the
+/// token can make, in a cookie that no script sees.
+///
+/// It is kept nowhere. So all workers with one token accept it, also after they have begun anew: several
+/// of them share a host name, whose browser has one cookie for all its ports. Another token ends every
+/// session; logging out takes the cookie from its browser.
+struct BrowserSessions: Sendable {
+    private static let name = "amity_session"
+    /// Seconds. Chosen: a night shift.
+    static let lifetime = 12 * 3600
+
+    private let key: [UInt8]
+
+    init(token: String) {
+        key = Digest.hmac("amity browser session".utf8, key: token.utf8)
+    }
+
+    /// Whether a session came with it that has not ended.
+    func admit(_ request: Request, at now: Date = Date()) -> Bool {
+        guard let session = request.cookies[Self.name]?.value else { return false }
+        let parts = session.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3,
+            Digest.areEqual(parts[2].utf8, sign("\(parts[0]).\(parts[1])").utf8),
+            let end = Double(parts[0])
+        else { return false }
+        return now.timeIntervalSince1970 < end
+    }
+
+    /// - Returns: the cookie of a session that begins now.
+    func begin(for request: Request, at now: Date = Date()) -> Cookie {
+        var random = SystemRandomNumberGenerator()
+        let end = Int(now.timeIntervalSince1970) + Self.lifetime
+        let claim = "\(end).\(String(random.next(), radix: 36))"
+        return Self.cookie("\(claim).\(sign(claim))", seconds: Self.lifetime, request)
+    }
+
+    /// - Returns: the cookie that takes a session from its browser.
+    func end(for request: Request) -> Cookie { Self.cookie("", seconds: 0, request) }
+
+    private func sign(_ claim: String) -> String {
+        Digest.hmac(claim.utf8, key: key).hexadecimal
+    }
+
+    private static func cookie(_ value: String, seconds: Int, _ request: Request) -> Cookie {
+        // By a proxy that encrypts. Whoever makes it up has a cookie of less use, and no more.
+        let isEncrypted = request.headers.forwardedProtocol?.lowercased() == "https"
+        return Cookie(
+            name: name,
+            value: value,
+            maxAge: seconds,
+            path: "/",
+            secure: isEncrypted,
+            httpOnly: true,
+            sameSite: .strict
+        )
+    }
+}

@@ -1,0 +1,176 @@
+import Amity
+import Foundation
+import Hummingbird
+
+/// What the dashboard shows and does, for programs as well.
+struct DeskRoutes {
+    /// Chosen: how old figures may be that are a few seconds old when they are written down.
+    private static let statsLifetime: Duration = .seconds(2)
+    /// A look holds the letters for a moment, so that others see none.
+    private static let lettersLifetime: Duration = .seconds(5)
+    /// Bytes. Chosen: a thousand ids, and room.
+    private static let largestOrder = 128 << 10
+
+    private let desk: any OperatorDesk
+    private let letters: Glance
+
+    init(_ desk: any OperatorDesk) {
+        self.desk = desk
+        letters = Self.glance(Self.lettersLifetime, desk.deadLetters)
+    }
+
+    func add(to router: Router<BasicRequestContext>) {
+        let api = router.group("api/v1")
+        let lifetime = Self.statsLifetime
+        show(Self.glance(lifetime, named: "workers", desk.workers), at: "stats/workers", of: api)
+        show(Self.glance(lifetime, named: "queues", desk.queues), at: "stats/queues", of: api)
+        show(Self.glance(lifetime, desk.history), at: "stats/history", of: api)
+        show(letters, at: "dead-letters", of: api)
+        api.post("dead-letters/retry") { request, _ in
+            try await deal(request, desk.retry) { Deed(retried: $0, purged: nil, $1, $2) }
+        }
+        api.post("dead-letters/purge") { request, _ in
+            try await deal(request, desk.purge) { Deed(retried: nil, purged: $0, $1, $2) }
+        }
+    }
+
+    // MARK: What is known
+
+    private func show(
+        _ glance: Glance,
+        at path: RouterPath,
+        of api: RouterGroup<BasicRequestContext>
+    ) {
+        api.get(path) { _, _ in
+            switch await glance.answer() {
+            case .success(let buffer):
+                return Response(
+                    status: .ok,
+                    headers: [.contentType: "application/json"],
+                    body: .init(byteBuffer: buffer)
+                )
+            case .failure(let error): throw HTTPError(.serviceUnavailable, message: "\(error)")
+            }
+        }
+    }
+
+    /// - Parameter name: of the one member of an object around the answer, so that others may join it.
+    private static func glance<Answer: Encodable>(
+        _ lifetime: Duration,
+        named name: String? = nil,
+        _ ask: @escaping @Sendable () throws(OperatorDeskError) -> Answer
+    ) -> Glance {
+        Glance(lifetime: lifetime) {
+            Result { () throws(OperatorDeskError) in
+                let answer = try ask()
+                return ByteBuffer(bytes: name.map { json([$0: answer]) } ?? json(answer))
+            }
+        }
+    }
+
+    /// Encoding what is made here cannot fail.
+    private static func json(_ value: some Encodable) -> Data {
+        do {
+            return try JSONEncoder.amity.encode(value)
+        } catch {
+            preconditionFailure("an answer has a JSON form")
+        }
+    }
+
+    // MARK: What is done
+
+    /// What has become of an order.
+    private struct Deed: Encodable {
+        struct Failure: Encodable {
+            var message: String
+        }
+
+        var retried: Int?
+        var purged: Int?
+        var isComplete: Bool
+        var error: Failure?
+
+        init(retried: Int?, purged: Int?, _ isComplete: Bool, _ failure: String?) {
+            self.retried = retried
+            self.purged = purged
+            self.isComplete = isComplete
+            error = failure.map(Failure.init)
+        }
+    }
+
+    private func deal(
+        _ request: Request,
+        _ order: @escaping @Sendable (LetterOrder) throws(OperatorDeskError) -> LetterResult,
+        _ deed: (Int, Bool, String?) -> Deed
+    ) async throws -> Response {
+        let body = try await request.body.collect(upTo: Self.largestOrder)
+        let wanted = try LetterOrder(json: Data(body.readableBytesView))
+        let result = await onThread {
+            Result { () throws(OperatorDeskError) in try order(wanted) }
+        }
+        await letters.forget()
+        switch result {
+        case .success(let result):
+            return Self.answer(.ok, deed(result.count, result.isComplete, nil))
+        case .failure(.unfinished(let reason, let done)):
+            return Self.answer(.conflict, deed(done, false, reason))
+        case .failure(let error): throw HTTPError(.serviceUnavailable, message: "\(error)")
+        }
+    }
+
+    private static func answer(_ status: HTTPResponse.Status, _ deed: Deed) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: json(deed)))
+        )
+    }
+}
+
+extension LetterOrder {
+    private struct Form: Decodable {
+        var code: String?
+        var conversation: String?
+        var ids: [String]?
+        var all: Bool?
+        var limit: Int?
+
+        static let members: Set = ["code", "conversation", "ids", "all", "limit"]
+    }
+
+    private struct Anything: Decodable {
+        init(from decoder: any Decoder) {}
+    }
+
+    /// - Throws: `HTTPError` to who asks for nothing, or for what is not understood: a slip of the pen
+    ///   must not become more letters than were meant.
+    fileprivate init(json: Data) throws(HTTPError) {
+        let form: Form
+        let members: Set<String>
+        do {
+            form = try JSONDecoder().decode(Form.self, from: json)
+            members = Set(try JSONDecoder().decode([String: Anything].self, from: json).keys)
+        } catch {
+            throw Self.refusal("a JSON object with code, conversation, ids or all is needed")
+        }
+        if let unknown = members.subtracting(Form.members).min() {
+            throw Self.refusal("nobody knows '\(unknown)'; use code, conversation, ids, all, limit")
+        }
+        let limit = form.limit ?? Self.most
+        guard (1...Self.most).contains(limit),
+            form.ids.map({ (1...Self.most).contains($0.count) }) ?? true
+        else { throw Self.refusal("limit takes 1 to \(Self.most), ids as many texts") }
+        var filter = DeadLetterFilter()
+        filter.code = form.code
+        filter.ids = Set(form.ids ?? [])
+        filter.conversationIDs = Set(form.conversation.map { [ExactText($0)] } ?? [])
+        guard filter.isEmpty == (form.all ?? false) else {
+            throw Self.refusal("say which: by code, conversation or ids, or else all: true")
+        }
+        self.init(filter, limit: limit)
+    }
+
+    private static func refusal(_ message: String) -> HTTPError {
+        HTTPError(.badRequest, message: message)
+    }
+}

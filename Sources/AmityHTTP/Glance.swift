@@ -1,0 +1,57 @@
+import Amity
+import Hummingbird
+import WorkerRuntime
+
+/// One answer for all who ask within a while, found out on a thread of its own: however many watch, the
+/// database is asked once, and nobody's wait holds up the server.
+actor Glance {
+    typealias Answer = Result<ByteBuffer, OperatorDeskError>
+
+    private let lifetime: Duration
+    private let ask: @Sendable () -> Answer
+    private var last: (answer: Answer, at: ContinuousClock.Instant)?
+    private var asking: Task<Answer, Never>?
+    /// How often it was told to forget.
+    private var generation = 0
+
+    /// - Parameter lifetime: of an answer, a failure too.
+    init(lifetime: Duration, _ ask: @escaping @Sendable () -> Answer) {
+        self.lifetime = lifetime
+        self.ask = ask
+    }
+
+    func answer() async -> Answer {
+        if let last, last.at.duration(to: .now) < lifetime { return last.answer }
+        return await (asking ?? begin()).value
+    }
+
+    /// What comes next is asked anew, whatever is being found out.
+    func forget() {
+        generation += 1
+        last = nil
+        asking = nil
+    }
+
+    private func begin() -> Task<Answer, Never> {
+        let begun = generation
+        let task = Task {
+            let answer = await onThread(ask)
+            if generation == begun {
+                last = (answer, .now)
+                asking = nil
+            }
+            return answer
+        }
+        asking = task
+        return task
+    }
+}
+
+/// Runs what blocks where it may.
+func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in
+        startThread(name: "amity-desk", stackBytes: WorkerDesk.stackBytes) {
+            continuation.resume(returning: body())
+        }
+    }
+}
