@@ -184,6 +184,14 @@ def a_purge_wants_a_word():
 
 def who_is_cut_off_knows():
     expect(not page.complaints, f"the browser complains: {page.complaints}")
+    page.run("""window.realFetch = window.fetch; window.fetch = async (path, options) =>
+      path.includes("stats") ? Response.json({ error: { message: "a reason" } }, { status: 503 })
+        : realFetch(path, options)""")
+    page.until("document.querySelector('#problems').innerText.includes('a reason')",
+               "a reason why there are no figures is told")
+    expect("Not renewed since" in text("#problems"), "old figures are shown as if they were of now")
+    page.run("window.fetch = window.realFetch")
+    page.until("document.querySelector('#verdict').dataset.level === 'ok'", "figures are back")
     page.unplug(True)
     page.until("!document.querySelector('#banner').hidden", "it is said that nobody answers")
     expect(text("#verdict-title") == "No contact", "what is old is shown as if it were of now")

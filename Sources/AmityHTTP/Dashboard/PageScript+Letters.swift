@@ -69,7 +69,7 @@ extension PageScript {
             letter.last_failure_at ? when(letter.last_failure_at) : "unknown",
             known(letter.conversation_id) ? stranger(named) : "–",
             count(letter.attempts), count(letter.replays), count(letter.body_bytes),
-            make("span", { class: "id" }, letter.worker || "–"),
+            make("span", { class: "id whole" }, letter.worker || "–"),
             acts(act, `the letter of ${named}`),
           ] };
         }

@@ -1,16 +1,22 @@
 extension PageScript {
     /// The verdict, the figures of now, the workers and what failed.
     static let tables = #"""
+        /** What is answered with a reason why there is nothing. */
+        const failing = () => [feeds.workers, feeds.queues, feeds.history]
+          .filter(({ error }) => error && error.status !== 0 && error.status !== 401);
+
         /** What is wrong, the worst first: { level, what, text, link }. */
         function problems() {
           const found = [];
           const add = (level, what, text, link) => found.push({ level, what, text, link });
-          const reasons = new Set(["workers", "queues", "history"].map((name) => feeds[name].error)
-            .filter((error) => error && error.status !== 0 && error.status !== 401)
-            .map((error) => error.message));
-          for (const reason of reasons) add("bad", "unknown", `No figures: ${reason}`);
+          const reasons = new Set(failing().map((feed) => feed.error.message));
+          const last = failing().map((feed) => feed.at).find(known);
+          const old = last ? `Not renewed since ${clock(last)}` : "None";
           const health = feeds.health.value;
-          if (health && health.status !== "ready") {
+          const isReady = health?.status === "ready";
+          // A worker may well do its work where nobody can look.
+          for (const reason of reasons) add(isReady ? "warn" : "bad", "figures", `${old}: ${reason}`);
+          if (health && !isReady) {
             const text = (health.reasons ?? []).join(", ") || health.status || "no reason given";
             if (text === "draining") add("warn", "this one", "It drains");
             else add("bad", "this one", `Not ready: ${text}`);
@@ -77,9 +83,9 @@ extension PageScript {
         function drawVerdict() {
           const found = problems();
           const isOut = Object.values(feeds).some((feed) => feed.error?.status === 401);
-          const hasLooked = feeds.workers.value || feeds.workers.error;
+          const hasLooked = [feeds.health, feeds.workers, feeds.queues].every((feed) => feed.value);
           const level = silence || isOut || found.some((one) => one.level === "bad") ? "bad"
-            : !hasLooked || !feeds.queues.value ? "unknown" : found.length ? "warn" : "ok";
+            : found.length ? "warn" : !hasLooked ? "unknown" : "ok";
           const living = (feeds.workers.value?.workers ?? []).filter(isLiving);
           say("verdict-title", isOut ? "Logged out" : silence ? "No contact" : {
             unknown: "Looking …", ok: "✓ All is well", warn: "! Needs a look", bad: "✕ Trouble",
@@ -110,7 +116,8 @@ extension PageScript {
         }
 
         function drawBanner(isOut) {
-          document.body.classList.toggle("stale", Boolean(silence || isOut));
+          const isOld = silence || isOut || failing().length > 0;
+          document.body.classList.toggle("stale", Boolean(isOld));
           const banner = byID("banner");
           const text = isOut ? "Your session has ended. "
             : silence
@@ -168,6 +175,9 @@ extension PageScript {
             make("tbody", { role: "rowgroup" }, ...lines));
         }
         const none = (text) => make("p", { class: "none" }, text);
+        function unknown(id) {
+          if (feeds.workers.error) byID(id).replaceChildren(none("Not known."));
+        }
 
         const states = {
           ready: ["ok", "● ready"], "not-ready": ["bad", "▲ not ready"],
@@ -183,7 +193,7 @@ extension PageScript {
           const cells = [
             [make("span", { class: "state", "data-level": level }, text),
               why ? make("span", { class: "why" }, why) : ""],
-            [make("span", { class: "id" }, name(worker)),
+            [make("span", { class: "id whole" }, name(worker)),
               hasQueues ? make("span", { class: "why" }, worker.queue) : ""],
             worker.version,
             gone ? "–" : lasted(worker.started_at),
@@ -198,7 +208,7 @@ extension PageScript {
 
         function drawWorkers() {
           const workers = feeds.workers.value?.workers;
-          if (!workers) return;
+          if (!workers) return unknown("workers");
           const hasQueues = new Set(workers.map((worker) => worker.queue)).size > 1;
           const head = [["State"], ["Worker"], ["Version", "short"], ["Up", "short"],
             ...["Busy", "In flight", "Done", "Retried", "Dead", "Memory"]
@@ -210,7 +220,7 @@ extension PageScript {
 
         function drawFailures() {
           const workers = feeds.workers.value?.workers;
-          if (!workers) return;
+          if (!workers) return unknown("failures");
           const failures = workers.flatMap((worker) => worker.failures
             .map((failure) => ({ ...failure, worker: name(worker) })))
             .sort((one, other) => Date.parse(other.at) - Date.parse(one.at)).slice(0, 15);
@@ -223,7 +233,7 @@ extension PageScript {
                 count(failure.attempts),
                 make("span", { class: "state", "data-level": failure.is_dead ? "bad" : "warn" },
                   failure.is_dead ? "dead letter" : "tried again"),
-                make("span", { class: "id" }, failure.worker)],
+                make("span", { class: "id whole" }, failure.worker)],
             })), "Recent failures")
             : none("Nothing has failed."));
         }

@@ -101,7 +101,8 @@ enum PageScript {
         }
 
         const feed = (path, seconds, read = get) => ({
-          path, every: seconds * 1000, read, value: null, error: null, due: 0, isBusy: false,
+          path, every: seconds * 1000, read, value: null, at: null, error: null,
+          due: 0, isBusy: false,
         });
         const feeds = {
           // Whoever is not ready says so with an error's status and the reasons.
@@ -119,6 +120,7 @@ enum PageScript {
           feed.isBusy = true;
           try {
             feed.value = await feed.read(feed.path);
+            feed.at = new Date();
             feed.error = null;
           } catch (error) {
             feed.error = error;

@@ -112,7 +112,8 @@ enum PageStyle {
           margin-right: 5px; vertical-align: middle; background: var(--one); }
         .key.two::before { background: var(--two); }
         .at { color: var(--faint); }
-        svg { display: block; width: 100%; height: 132px; touch-action: pan-y; border-radius: 4px; }
+        svg { display: block; width: 100%; height: 132px; touch-action: pan-y; border-radius: 4px;
+          outline-offset: 0; }
         svg text { fill: var(--faint); font-size: 11px; }
         .grid { stroke: var(--line); stroke-width: 1; }
         .gap { fill: var(--gap); }
@@ -156,6 +157,7 @@ enum PageStyle {
         .danger:enabled { color: var(--bad); }
         summary { cursor: pointer; color: var(--faint); margin-top: 6px; width: fit-content; }
         details table { border: 0; margin-top: 4px; }
+        details td { vertical-align: middle; }
 
         dialog { color: var(--ink); background: var(--card); border: 1px solid var(--line);
           border-radius: 10px; padding: 20px; width: min(440px, calc(100vw - 32px)); }
@@ -164,16 +166,21 @@ enum PageStyle {
         #ask-word { margin-top: 12px; display: grid; gap: 4px; }
         menu { display: flex; justify-content: flex-end; gap: 8px; margin-top: 18px; }
 
+        @media (min-width: 1100px) {
+          .whole { white-space: nowrap; }
+        }
         @media (max-width: 1250px) {
           #charts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
         }
         @media (max-width: 720px) {
           #charts { grid-template-columns: minmax(0, 1fr); }
+          #tiles { grid-template-columns: repeat(2, 1fr); }
+          #tiles div:last-child:nth-child(odd) { grid-column: 1 / -1; }
           .bar h1 { margin-right: auto; }
           #queue { order: 8; width: 100%; }
           #as-of { margin-left: 0; order: 9; }
-          #tiles { grid-template-columns: repeat(2, 1fr); }
-          #tiles div:last-child:nth-child(odd) { grid-column: 1 / -1; }
+        }
+        @media (max-width: 880px) {
           thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
           table, tbody { display: block; width: 100%; }
           tbody tr + tr { border-top: 1px solid var(--line); }
@@ -181,7 +188,7 @@ enum PageStyle {
           tbody td { display: flex; justify-content: space-between; gap: 12px; padding: 2px 10px;
             border: 0; }
           td::before { content: attr(data-label); color: var(--faint); flex: none; }
-          tr { display: grid; grid-template-columns: 1fr 1fr; }
+          tr { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); }
           td { grid-column: 1 / -1; }
           td.number, td.short { grid-column: auto; text-align: inherit; white-space: normal; }
           td.last { grid-column: 1 / -1; }
@@ -189,7 +196,7 @@ enum PageStyle {
           meter { display: none; }
           .acts { width: 100%; }
           .acts button { flex: 1; min-height: 40px; }
-          details table tr { padding: 8px 0; }
+          details table tr { padding: 8px 0; column-gap: 20px; }
           details table td { padding: 2px 0; }
         }
         @media (prefers-reduced-motion: no-preference) {
