@@ -13,6 +13,11 @@ struct StatusText {
         lines += Self.section("workers", Self.workers(report))
         lines += Self.section("recent failures", Self.failures(report))
         lines += Self.section("dead letters by code", Self.deadLetters(report))
+        // A worker's reason is short: which table, which grant, the doctor finds out.
+        let isSick = (report.workers ?? []).contains {
+            !$0.reasons.isEmpty && $0.state == .notReady
+        }
+        if isSick { lines += ["", "amity doctor looks for the cause"] }
         self.lines = lines
     }
 
