@@ -104,8 +104,10 @@ class Chromium:
             if value:
                 return value
             if time.monotonic() > deadline:
-                raise Failure(f"waited in vain until {what}; the page says:\n"
-                              + str(self.run("document.body.innerText"))[:3000])
+                said = self.run("[...document.querySelectorAll('[role=status], [role=alert]')]"
+                                ".map((one) => one.innerText).join(' | ')")
+                raise Failure(f"waited in vain until {what}; the page says: {said}; "
+                              f"the browser complains: {self.complaints}")
             time.sleep(0.05)
 
     def open(self, url):
@@ -115,10 +117,12 @@ class Chromium:
     def click(self, selector):
         """With the mouse, where the element is."""
         place = self.run(
-            f"""(() => {{
+            f"""(async () => {{
               const element = document.querySelector({json.dumps(selector)});
               if (!element) return null;
               element.scrollIntoView({{ block: "center", behavior: "instant" }});
+              // Nobody presses what has not been drawn where it is.
+              for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
               const box = element.getBoundingClientRect();
               return [box.x + box.width / 2, box.y + box.height / 2];
             }})()"""

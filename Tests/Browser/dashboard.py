@@ -197,6 +197,7 @@ def who_is_cut_off_knows():
     expect(text("#verdict-title") == "No contact", "what is old is shown as if it were of now")
     page.unplug(False)
     page.until("document.querySelector('#banner').hidden", "it is well again")
+    page.until("document.querySelector('#verdict').dataset.level === 'ok'", "all of it")
     page.complaints.clear()  # A browser complains of what it could not reach.
     page.click("#logout")
     page.until("location.pathname === '/login'", "one is logged out")

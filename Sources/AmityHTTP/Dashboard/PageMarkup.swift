@@ -43,16 +43,14 @@ enum PageMarkup {
           </section>
         </main>
         <dialog id="ask" aria-labelledby="ask-title" aria-describedby="ask-text">
-          <form method="dialog">
-            <h2 id="ask-title"></h2>
-            <p id="ask-text"></p>
-            <p id="ask-word"><label for="ask-input">Type <b>purge</b> to go on:</label>
-              <input id="ask-input" autocomplete="off" autocapitalize="none" spellcheck="false"></p>
-            <menu>
-              <button id="ask-no" value="no">Cancel</button>
-              <button id="ask-yes" value="yes"></button>
-            </menu>
-          </form>
+          <h2 id="ask-title"></h2>
+          <p id="ask-text"></p>
+          <p id="ask-word"><label for="ask-input">Type <b>purge</b> to go on:</label>
+            <input id="ask-input" autocomplete="off" autocapitalize="none" spellcheck="false"></p>
+          <div class="choice">
+            <button id="ask-no" type="button">Cancel</button>
+            <button id="ask-yes" type="button"></button>
+          </div>
         </dialog>
 
         """#

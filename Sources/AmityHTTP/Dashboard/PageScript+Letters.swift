@@ -96,19 +96,21 @@ extension PageScript {
           yes.className = isPurge ? "danger" : "";
           const check = () => { yes.disabled = isPurge && input.value.trim() !== "purge"; };
           input.oninput = check;
-          // Enter means what is written, not the first button.
-          input.onkeydown = (event) => {
-            if (event.key !== "Enter") return;
-            event.preventDefault();
-            if (!yes.disabled) dialog.close("yes");
-          };
           check();
-          dialog.returnValue = "no";
           dialog.showModal();
           (isPurge ? input : yes).focus();
           return new Promise((answered) => {
-            dialog.addEventListener("close",
-              () => answered(dialog.returnValue === "yes"), { once: true });
+            // Not by the event of its closing: that of the last question may still be on its way.
+            const decide = (isYes) => {
+              dialog.close();
+              answered(isYes);
+            };
+            byID("ask-no").onclick = () => decide(false);
+            yes.onclick = () => decide(true);
+            dialog.oncancel = () => decide(false);
+            input.onkeydown = (event) => {
+              if (event.key === "Enter" && !yes.disabled) decide(true);
+            };
           });
         }
 
@@ -153,8 +155,12 @@ extension PageScript {
         byID("look").addEventListener("click", look);
         if ("session" in document.documentElement.dataset) byID("logout").hidden = false;
         byID("logout").addEventListener("click", async () => {
-          await ask("/logout", { method: "POST", headers: { "X-Amity-Request": "dashboard" } });
-          location.assign("/login");
+          try {
+            await ask("/logout", { method: "POST", headers: { "X-Amity-Request": "dashboard" } });
+            location.assign("/login");
+          } catch {
+            byID("logout").textContent = "Not logged out: try again";
+          }
         });
         document.addEventListener("visibilitychange", turn);
         setInterval(turn, 1000);

@@ -26,7 +26,7 @@ enum PageStyle {
           font: 14px/1.45 system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
           font-variant-numeric: tabular-nums;
         }
-        h1, h2, p, ul, dl, dd, figure, menu { margin: 0; padding: 0; }
+        h1, h2, p, ul, dl, dd, figure { margin: 0; padding: 0; }
         h1 { font-size: 17px; letter-spacing: -.01em; }
         h2 { font-size: 13px; font-weight: 600; color: var(--faint); margin: 0 0 8px; }
         button, input {
@@ -164,7 +164,7 @@ enum PageStyle {
         dialog::backdrop { background: rgb(0 0 0 / .5); }
         dialog h2 { font-size: 17px; color: var(--ink); }
         #ask-word { margin-top: 12px; display: grid; gap: 4px; }
-        menu { display: flex; justify-content: flex-end; gap: 8px; margin-top: 18px; }
+        .choice { display: flex; justify-content: flex-end; gap: 8px; margin-top: 18px; }
 
         @media (min-width: 1100px) {
           .whole { white-space: nowrap; }
