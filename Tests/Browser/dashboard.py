@@ -178,6 +178,7 @@ def a_purge_wants_a_word():
     page.press("Enter")
     page.until("document.querySelector('#letters-said').textContent === '1 letter purged.'",
                "the letter is purged")
+    expect(not page.run("document.querySelector('#ask').open"), "the same key asked once more")
     page.until("document.querySelector('#letters').innerText.includes('None.')", "none is left")
     page.until("document.querySelector('#verdict').dataset.level === 'ok'", "all is well again", 60)
 

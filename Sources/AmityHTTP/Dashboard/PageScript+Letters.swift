@@ -109,7 +109,10 @@ extension PageScript {
             yes.onclick = () => decide(true);
             dialog.oncancel = () => decide(false);
             input.onkeydown = (event) => {
-              if (event.key === "Enter" && !yes.disabled) decide(true);
+              if (event.key !== "Enter") return;
+              // Else it also presses the button behind, which has the focus then.
+              event.preventDefault();
+              if (!yes.disabled) decide(true);
             };
           });
         }
