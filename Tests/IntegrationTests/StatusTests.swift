@@ -164,7 +164,11 @@ extension Integration {
             try Command.run(
                 Command.amity,
                 ["health"] + arguments,
-                environment: ["HTTP_PORT": "\(port)", "HTTP_HOST": host]
+                // Without a token the settings allow no other address than loopback.
+                environment: [
+                    "HTTP_PORT": "\(port)", "HTTP_HOST": host,
+                    "HTTP_TOKEN": "a-token-of-the-test",
+                ]
             )
         }
 
