@@ -125,9 +125,14 @@ private struct StoredItem {
     }
 
     var apiSpeaker: Speaker {
-        let name = (character.string ?? "").uppercased()
-        let isRobot = name.contains("BOT") || name.contains("PIKA")
-        return !isRobot && name.contains("USER") ? .user : .pika
+        let name = Array((character.string ?? "").uppercased().utf8)
+        // By code points, as in the service whose tables these are: an accent after it hides no word.
+        func holds(_ word: StaticString) -> Bool {
+            word.withUTF8Buffer { word in
+                name.indices.contains { name[$0...].starts(with: word) }
+            }
+        }
+        return !holds("BOT") && !holds("PIKA") && holds("USER") ? .user : .pika
     }
 }
 

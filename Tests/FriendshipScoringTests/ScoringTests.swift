@@ -80,6 +80,18 @@ struct ConversationLogTests {
         #expect(api.items.map(\.speaker) == [.user, .pika, .pika, .user])
     }
 
+    /// The service looks for the words by code points: a combining mark after one hides it from whoever
+    /// compares characters.
+    @Test(arguments: [
+        ("BOT_RESPONSE", Speaker.pika), ("fast_bot", .pika), ("Pika", .pika), ("USER", .user),
+        ("user_x", .user), ("USER_BOT", .pika), ("BOT\u{301}", .pika), ("USER\u{301}", .user),
+        ("US", .pika), ("", .pika),
+    ])
+    func aCharacterIsKnownByTheWordsInIt(character: String, speaker: Speaker) throws {
+        let json = #"[{"character":"\#(character)","content":"a"}]"#
+        #expect(try ConversationLog(json: Data(json.utf8)).items.map(\.speaker) == [speaker])
+    }
+
     /// The first item decides the shape; one that has all standard members is standard.
     @Test func theFirstItemDecidesTheShape() throws {
         let both = #"{"speaker":"user","turn_id":1,"text":"a","character":"BOT","content":"b"}"#
