@@ -78,7 +78,7 @@ private struct Gate: RouterMiddleware {
     let access: AccessControl
     let isLoginOpen: Bool
     private let probes = Pace(perSecond: 100)
-    private let others = Pace(perSecond: 100)
+    private let others = Pace(perSecond: 40)
 
     init(access: AccessControl, isLoginOpen: Bool) {
         self.access = access
