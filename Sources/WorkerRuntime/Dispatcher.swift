@@ -99,8 +99,8 @@ package final class Dispatcher: Sendable {
                 }
             case .alone(let suspect): runAlone(suspect, in: context)
             }
-            // Others may have ended because nothing was to run beside this.
             counts.threadEnded()
+            // Others may have ended because nothing was to run beside this.
             let duration = begin.duration(to: .now)
             startOperations(after: { $0.finished(work, in: duration) })
         }

@@ -59,7 +59,7 @@ struct ManagementProbe {
     private func consumers(of queue: Queue) async throws -> [ManagementReport.Consumer] {
         let details = queue.consumer_details ?? []
         if details.isEmpty { return [] }
-        let path = "vhosts/\(Self.encoded(broker.virtualHost))/connections"
+        let path = "vhosts/\(ManagementEndpoint.encoded(broker.virtualHost))/connections"
         let connections = try await get([Connection].self, path).value
         let names = Dictionary(
             connections.map { ($0.name, $0.user_provided_name) },
@@ -110,7 +110,10 @@ struct ManagementProbe {
         _ rest: String = ""
     ) async throws -> Value? {
         do {
-            let path = [kind, Self.encoded(broker.virtualHost), Self.encoded(name), rest]
+            let path = [
+                kind, ManagementEndpoint.encoded(broker.virtualHost),
+                ManagementEndpoint.encoded(name), rest,
+            ]
             return try await get(type, path.filter { !$0.isEmpty }.joined(separator: "/")).value
         } catch Failure.refused(404) { return nil }
     }
@@ -120,8 +123,7 @@ struct ManagementProbe {
         _ path: String
     ) async throws -> (value: Value, date: Date?) {
         var request = HTTPClientRequest(url: "\(endpoint.url)/api/\(path)")
-        let login = Data("\(endpoint.username):\(endpoint.password)".utf8).base64EncodedString()
-        request.headers.add(name: "authorization", value: "Basic \(login)")
+        request.headers.add(name: "authorization", value: endpoint.authorization)
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
         guard response.status == .ok else { throw Failure.refused(response.status.code) }
         let body = try await response.body.collect(upTo: Self.largestAnswer)
@@ -137,11 +139,6 @@ struct ManagementProbe {
         formatter.timeZone = TimeZone(identifier: "GMT")
         formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
         return formatter.date(from: text)
-    }
-
-    /// A name as one segment of a path.
-    private static func encoded(_ name: String) -> String {
-        name.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
     }
 }
 

@@ -19,11 +19,12 @@ struct ManagementAPI {
     /// Messages of a queue that its consumers have in hand.
     func unacked(of queue: String) throws(ManagementError) -> Int {
         struct Queue: Decodable { var messages_unacknowledged: Int }
-        let path = "/api/queues/\(Self.encoded(virtualHost))/\(Self.encoded(queue))"
+        let segments = [virtualHost, queue].map(ManagementEndpoint.encoded)
+        let path = "/api/queues/\(segments.joined(separator: "/"))"
         do {
             let request = try HTTPClient.Request(
                 url: endpoint.url + path,
-                headers: ["authorization": authorization]
+                headers: ["authorization": endpoint.authorization]
             )
             let response = try HTTPClient.shared.execute(
                 request: request,
@@ -42,15 +43,6 @@ struct ManagementAPI {
         } catch {
             throw .unreachable(HTTPFailure.text(error))
         }
-    }
-
-    private var authorization: String {
-        "Basic " + Data("\(endpoint.username):\(endpoint.password)".utf8).base64EncodedString()
-    }
-
-    /// A name as one segment of a path.
-    private static func encoded(_ name: String) -> String {
-        name.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
     }
 }
 

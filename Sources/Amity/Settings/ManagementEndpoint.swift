@@ -18,4 +18,14 @@ package struct ManagementEndpoint: Sendable, Equatable {
         guard let plain = parts.string else { return nil }
         self.url = plain
     }
+
+    /// The value of the header of that name.
+    var authorization: String {
+        "Basic " + Data("\(username):\(password)".utf8).base64EncodedString()
+    }
+
+    /// A name of somebody's as one segment of a path.
+    static func encoded(_ name: String) -> String {
+        name.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+    }
 }
