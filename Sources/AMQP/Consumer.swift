@@ -51,6 +51,7 @@ package final class Consumer: Sendable {
     package let completions: Mailbox<Completion>
     /// Whether messages are taken at all, for anybody to close and open.
     package let intake: Intake
+
     /// - Parameter pulse: the channel thread's.
     package init(
         settings: Settings,

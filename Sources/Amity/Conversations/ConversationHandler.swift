@@ -10,7 +10,7 @@ import WorkerRuntime
 ///
 ///     decode ─▶ (load ─▶ analyse) ─▶ lock ─▶ score ─▶ persist ─▶ outcome
 ///
-/// It may run twice for the same conversation at any time: the row's own state, under its lock,
+/// It may run twice for the same conversation at any time: the row's own state, under its user's lock,
 /// decides whether the conversation still counts.
 package struct ConversationHandler: Handler {
     private let largestBatch: Int
