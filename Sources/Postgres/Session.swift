@@ -110,7 +110,7 @@ package struct Session: ~Copyable {
             expected.append((statement.name, false))
         }
         guard PQpipelineSync(connection) == 1 else { throw broken(during: "sync") }
-        if statements.last?.0.name == Statement.commit.name { Failpoint.commitSent.hit() }
+        if statements.last?.0.commits == true { Failpoint.commitSent.hit() }
         do throws(PostgresError) {
             return try answers(to: expected, by: .now + patience)
         } catch {

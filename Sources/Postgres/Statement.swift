@@ -3,14 +3,18 @@ package struct Statement: Sendable {
     /// Unique among a program's statements: it is the name of the prepared statement.
     package let name: String
     package let sql: String
+    /// Whether a flight that ends with it commits what it wrote.
+    let commits: Bool
 
-    package init(_ name: String, _ sql: String) {
+    /// - Parameter commits: whether it writes, in no transaction but its flight's own.
+    package init(_ name: String, _ sql: String, commits: Bool = false) {
         self.name = name
         self.sql = sql
+        self.commits = commits
     }
 
     package static let begin = Statement("begin", "BEGIN")
-    package static let commit = Statement("commit", "COMMIT")
+    package static let commit = Statement("commit", "COMMIT", commits: true)
     package static let rollback = Statement("rollback", "ROLLBACK")
 
     /// Whether it begins or ends a transaction and does nothing else.

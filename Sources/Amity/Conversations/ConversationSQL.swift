@@ -13,13 +13,31 @@ package enum SQL {
     package static let readEvents = Statement(
         "read_events",
         """
-        SELECT id, conversation_id, user_id, bot_type, bot_id, agent_tag,
-            status IN ('PROCESSED', 'SKIPPED'),
-            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED') THEN conversation_log END
+        SELECT \(eventColumns)
         FROM conversation_events
         WHERE conversation_id = ANY ($1::text[])
         """
     )
+
+    /// One conversation and, behind its columns, its user's friendship. Without a lock.
+    static let readConversation = Statement(
+        "read_conversation",
+        """
+        SELECT \(eventColumns), friendship_score, friendship_level
+        FROM conversation_events AS event
+        LEFT JOIN LATERAL (
+            SELECT friendship_score, friendship_level FROM friendship_status
+            WHERE user_id = event.user_id LIMIT 1) AS friendship ON true
+        WHERE conversation_id = $1::text
+        """
+    )
+
+    /// $2: whether the log is wanted.
+    private static let eventColumns = """
+        id, conversation_id, user_id, bot_type, bot_id, agent_tag,
+            status IN ('PROCESSED', 'SKIPPED'),
+            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED') THEN conversation_log END
+        """
 
     static let insertUsers = Statement(
         "insert_users",
@@ -120,17 +138,10 @@ package enum SQL {
         """
     )
 
-    /// The details' first five members are the contract's; the others are for whoever asks how the
-    /// score came about.
-    ///
-    /// One element for each event. If one of them is settled, gone or another user's by now, although
-    /// nobody but us scores what this user said, it divides by zero (22012): nothing of the batch happens.
-    package static let updateEvents = Statement(
-        "update_events",
-        """
-        WITH done AS (
-        UPDATE conversation_events AS stored
-        SET status = 'PROCESSED',
+    /// What a score changes in its event. The details' first five members are the contract's; the others
+    /// are for whoever asks how the score came about.
+    private static let outcome = """
+        status = 'PROCESSED',
             attempt_count = stored.attempt_count + 1,
             friendship_score_change = new.change,
             new_friendship_level = new.level,
@@ -144,6 +155,16 @@ package enum SQL {
             error_code = NULL,
             error_details = NULL,
             updated_at = now()
+        """
+
+    /// One element for each event. If one of them is settled, gone or another user's by now, although
+    /// nobody but us scores what this user said, it divides by zero (22012): nothing of the batch happens.
+    package static let updateEvents = Statement(
+        "update_events",
+        """
+        WITH done AS (
+        UPDATE conversation_events AS stored
+        SET \(outcome)
         FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::int[], $5::text[], $6::int[],
                     $7::int[], $8::text[], $9::text[], $10::float8[])
             AS new (id, change, level, turns, emotion, questions, memories, user_id, sources, before)
@@ -152,6 +173,37 @@ package enum SQL {
         RETURNING 1)
         SELECT 1 / (count(*) = cardinality($1::bigint[]))::int FROM done
         """
+    )
+
+    /// One conversation and its user, with a commit of their own; $1 to $10 as in `updateEvents`, $11 the
+    /// user's new score, $12 the level that was found. No lock is older than the statement:
+    /// the user's row is first, as everywhere, and taken only if it still is what was found.
+    ///
+    /// Answers whether it was; then the event must be what it was, too, as in `updateEvents`.
+    static let updateConversation = Statement(
+        "update_conversation",
+        """
+        WITH moved AS (
+        UPDATE friendship_status AS stored
+        SET friendship_score = $11::float8,
+            friendship_level = $3::text,
+            last_interaction_date = now(),
+            updated_at = now()
+        WHERE user_id = $8::text
+            AND friendship_score = $10::float8 AND friendship_level = $12::text
+        RETURNING 1),
+        done AS (
+        UPDATE conversation_events AS stored
+        SET \(outcome)
+        FROM (SELECT $2::float8 AS change, $3::text AS level, $4::int AS turns, $5::text AS emotion,
+                $6::int AS questions, $7::int AS memories, $9::text AS sources, $10::float8 AS before)
+            AS new
+        WHERE stored.id = $1::bigint AND EXISTS (SELECT FROM moved)
+            AND stored.user_id = $8::text AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
+        RETURNING 1)
+        SELECT CASE WHEN EXISTS (SELECT FROM moved) THEN 1 / (SELECT count(*) FROM done)::int ELSE 0 END
+        """,
+        commits: true
     )
 
     /// $4 is seconds until the message runs again, NULL for never. A minute on top, so that what looks

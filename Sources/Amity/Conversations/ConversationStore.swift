@@ -26,7 +26,9 @@ enum EventFate: Sendable, Equatable {
     }
 }
 
-/// Conversations and friendships in PostgreSQL, two round trips for a batch of any size:
+/// Conversations and friendships in PostgreSQL, two round trips for a batch of any size.
+///
+/// Several conversations in one transaction, under locks:
 ///
 /// - lock: BEGIN, lock the users of the events, in an order that the server sorts, so that batches
 ///   never deadlock; then read the events, with a later snapshot than the locks;
@@ -35,7 +37,10 @@ enum EventFate: Sendable, Equatable {
 /// The events themselves are not locked: to score one is to hold its user's lock, and what anybody
 /// else decides about it meanwhile makes the write fail as a whole.
 ///
-/// Between them the batch is scored and folded in Swift, in order of arrival, which takes
+/// One alone, without a lock that outlives a statement: read both rows; write both, if the user still is
+/// what was read. Where somebody was faster, it is done again under locks.
+///
+/// Between the two the batch is scored and folded in Swift, in order of arrival, which takes
 /// microseconds. Conversations that have an agent, and so may move a topic, take a round trip more; so
 /// do users that are new.
 package struct ConversationStore: Sendable {
@@ -108,7 +113,9 @@ package struct ConversationStore: Sendable {
             let none = Parameter.textArray([])
             let fold = FriendshipFold(users: [:], at: Date())
             _ = try session.flight([
-                (.begin, []), (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("f")]),
+                (.begin, []), (SQL.readConversation, [.text(""), .text("f")]),
+                (SQL.updateConversation, .init(repeating: .null, count: 12)),
+                (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("f")]),
                 fold.userUpdate, fold.eventUpdate, (.rollback, []),
             ])
         }
@@ -124,8 +131,8 @@ package struct ConversationStore: Sendable {
     /// - Parameters:
     ///   - ids: in order of arrival, each once.
     ///   - readsLogs: whether `score` needs them.
-    ///   - judge: called under the locks, for what is not settled, with what of its analysis was paid for;
-    ///     nil for an event that changed.
+    ///   - judge: called for what is not settled, with what of its analysis was paid for; under locks, so
+    ///     it must not wait, and perhaps once more. Answers nil for an event that changed.
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
@@ -134,45 +141,81 @@ package struct ConversationStore: Sendable {
         by judge: @Sendable (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> [ExactText: EventFate] {
         try usingAnalyses { isKept throws(PostgresError) in
-            try settle(ids, readsLogs: readsLogs, isKept: isKept, on: slot, by: judge)
+            try sessions.withSession(preferring: slot) { session throws(PostgresError) in
+                if let only = ids.first, ids.count == 1, !isKept,
+                    let fate = try Self.settle(only, readsLogs: readsLogs, in: &session, by: judge)
+                {
+                    return [only: fate]
+                }
+                return try Self.settle(
+                    ids,
+                    readsLogs: readsLogs,
+                    isKept: isKept,
+                    in: &session,
+                    by: judge
+                )
+            }
         }
     }
 
-    private func settle(
+    /// - Returns: nil for a conversation that is to be settled under locks: its user is new, it may move a
+    ///   topic, or somebody else moved its user.
+    private static func settle(
+        _ id: ExactText,
+        readsLogs: Bool,
+        in session: inout Session,
+        by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
+    ) throws(PostgresError) -> EventFate? {
+        let read = try session.flight([
+            (SQL.readConversation, [.text(id.text), .text(readsLogs ? "t" : "f")])
+        ])[0]
+        guard let event = ConversationEvent.all(in: read)[id] else { return .missing }
+        if event.isSettled { return .settled }
+        guard event.agent == nil, let score = read.double(0, 8), let level = read.string(0, 9)
+        else { return nil }
+        let user = Friendship(score: score, level: level)
+        var fold = FriendshipFold(users: [event.userID: user], at: Date())
+        let fate = fate(of: event, in: &fold) { judge($0, PaidAnalysis()) }
+        guard let write = fold.conversationUpdate(of: level) else { return fate }
+        Failpoint.written.hit()
+        let isDone = try session.flight([write])[0].integer(0, 0) == 1
+        Failpoint.committed.hit()
+        return isDone ? fate : nil
+    }
+
+    private static func settle(
         _ ids: [ExactText],
         readsLogs: Bool,
         isKept: Bool,
-        on slot: ThreadPool.Slot,
-        by judge: @Sendable (ConversationEvent, PaidAnalysis) -> Verdict?
+        in session: inout Session,
+        by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> [ExactText: EventFate] {
-        try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            let texts = Parameter.textArray(ids.map(\.text))
-            let lock: [(Statement, [Parameter])] =
-                [
-                    (.begin, []), (SQL.lockUsers, [texts]),
-                    (SQL.readEvents, [texts, .text(readsLogs ? "t" : "f")]),
-                ] + (isKept ? [(KeptAnalyses.load, [texts])] : [])
-            var locked = Locks(try session.flight(lock))
-            let strangers = locked.strangers
-            if !strangers.isEmpty {
-                // In a transaction of its own: to wait for another's insert with locks in hand could
-                // end in a deadlock.
-                let users = Parameter.textArray(strangers)
-                _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
-                locked = Locks(try session.flight(lock))
-            }
-            let events = locked.events
-            var fold = try Self.fold(locked.users, moving: events.values, in: &session)
-            var fates: [ExactText: EventFate] = [:]
-            for id in ids {
-                fates[id] = Self.fate(of: events[id], in: &fold) {
-                    judge($0, locked.paid[id] ?? PaidAnalysis())
-                }
-            }
-            let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
-            try Self.write(fold, forgetting: over.map(\.text), to: &session)
-            return fates
+        let texts = Parameter.textArray(ids.map(\.text))
+        let lock: [(Statement, [Parameter])] =
+            [
+                (.begin, []), (SQL.lockUsers, [texts]),
+                (SQL.readEvents, [texts, .text(readsLogs ? "t" : "f")]),
+            ] + (isKept ? [(KeptAnalyses.load, [texts])] : [])
+        var locked = Locks(try session.flight(lock))
+        let strangers = locked.strangers
+        if !strangers.isEmpty {
+            // In a transaction of its own: to wait for another's insert with locks in hand could
+            // end in a deadlock.
+            let users = Parameter.textArray(strangers)
+            _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
+            locked = Locks(try session.flight(lock))
         }
+        let events = locked.events
+        var fold = try Self.fold(locked.users, moving: events.values, in: &session)
+        var fates: [ExactText: EventFate] = [:]
+        for id in ids {
+            fates[id] = Self.fate(of: events[id], in: &fold) {
+                judge($0, locked.paid[id] ?? PaidAnalysis())
+            }
+        }
+        let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
+        try Self.write(fold, forgetting: over.map(\.text), to: &session)
+        return fates
     }
 
     private static func fate(

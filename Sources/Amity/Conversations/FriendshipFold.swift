@@ -140,6 +140,23 @@ struct FriendshipFold {
             ]
         )
     }
+
+    /// What writes the only conversation there is, and its user if his level still is `level` and his
+    /// score what it was; nil when there is nothing to write.
+    func conversationUpdate(of level: String) -> (Statement, [Parameter])? {
+        guard let only = applied.first, let user = users[only.user] else { return nil }
+        let score = only.scored.score
+        return (
+            SQL.updateConversation,
+            [
+                .integer(only.id), .double(score.change), .text(only.level.rawValue),
+                .integer(score.totalTurns), .text(score.sessionEmotion),
+                .integer(score.userInitiatedQuestions), .integer(score.newMemoriesCount),
+                .text(only.user.text), .text(only.scored.sources.json), .double(only.scoreBefore),
+                .double(user.score), .text(level),
+            ]
+        )
+    }
 }
 
 extension FriendshipFold {
