@@ -77,6 +77,11 @@ private struct StoredItem {
 
         var isAbsent: Bool { if case .absent = self { true } else { false } }
 
+        /// Whether it is a text without an escape that spells exactly this.
+        func isPlainly(_ word: StaticString) -> Bool {
+            if case .text(let text) = self { text.isPlainly(word) } else { false }
+        }
+
         /// Empty where there is nothing; nil for what is no text.
         var string: String? {
             switch self {
@@ -117,7 +122,10 @@ private struct StoredItem {
     }
 
     var standardSpeaker: Speaker {
-        switch speaker.string?.lowercased() {
+        // As nearly all of them are spelled; to make a String of each takes longer than to read it.
+        if speaker.isPlainly("user") { return .user }
+        if speaker.isPlainly("pika") { return .pika }
+        return switch speaker.string?.lowercased() {
         case "pika": .pika
         case "user": .user
         case _: .other
@@ -125,6 +133,8 @@ private struct StoredItem {
     }
 
     var apiSpeaker: Speaker {
+        if character.isPlainly("USER_RESPONSE_CONVERSATION") { return .user }
+        if character.isPlainly("BOT_RESPONSE_CONVERSATION") { return .pika }
         let name = Array((character.string ?? "").uppercased().utf8)
         // By code points, as in the service whose tables these are: an accent after it hides no word.
         func holds(_ word: StaticString) -> Bool {
@@ -149,6 +159,9 @@ extension String {
             case _: false
             }
         }
+        // Most begin and end with a letter of ASCII, or a mark.
+        func isMark(_ byte: UInt8?) -> Bool { byte.map { 0x21..<0x80 ~= $0 } ?? false }
+        if isMark(utf8.first), isMark(utf8.last) { return self }
         let scalars = unicodeScalars.drop(while: isSpace)
         guard let last = scalars.lastIndex(where: { !isSpace($0) }) else { return "" }
         return String(scalars[...last])

@@ -8,6 +8,7 @@ import Metering
 package struct Session: ~Copyable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
+    private var buffer = ParameterBuffer()
     /// By the statement that gives a flight its name.
     private var timers: [String: CoreMetrics.Timer] = [:]
     /// How long the answers to one flight may take in all.
@@ -133,8 +134,9 @@ package struct Session: ~Copyable {
         timer.record(begin.duration(to: .now))
     }
 
-    private func execute(_ statement: Statement, _ parameters: [Parameter]) -> Int32 {
-        withCStrings(parameters.map(\.encoded)) { values in
+    private mutating func execute(_ statement: Statement, _ parameters: [Parameter]) -> Int32 {
+        let connection = connection
+        return buffer.withCStrings(parameters) { values in
             PQsendQueryPrepared(
                 connection,
                 statement.name,
@@ -242,13 +244,13 @@ package struct Session: ~Copyable {
     }
 }
 
-/// Lends an array of C strings that ends with a null, as libpq takes keywords and values.
+/// Lends an array of C strings that ends with a null, as libpq takes keywords.
 private func withCStrings<R>(
-    _ strings: [String?],
+    _ strings: [String],
     _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> R
 ) -> R {
-    let copies = strings.map { $0.map { strdup($0)! } }
+    let copies = strings.map { strdup($0)! }
     defer { for copy in copies { free(copy) } }
-    let pointers = copies.map { $0.map { UnsafePointer($0) } } + [nil]
+    let pointers = copies.map { UnsafePointer($0) } + [nil]
     return pointers.withUnsafeBufferPointer { body($0.baseAddress!) }
 }
