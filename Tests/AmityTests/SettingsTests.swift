@@ -37,7 +37,7 @@ struct SettingsTests {
         #expect(settings.topology.names.main == "conversation_events_processing")
         #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
         #expect(settings.concurrency == 10 && settings.batchMax == 32)
-        #expect(settings.prefetch(batchLimit: 32) == 16 * 32)
+        #expect(settings.prefetch(batchLimit: 32) == 20 * 32)
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
@@ -50,7 +50,7 @@ struct SettingsTests {
         let many = try settings(["MESSAGE_CONCURRENCY_PER_WORKER": "480", "BATCH_MAX": "1000"])
         #expect(many.databaseSessionsMax == 32)
         #expect(many.prefetch(batchLimit: 1000) == 65535)
-        #expect(many.prefetch(batchLimit: 1) == 480)
+        #expect(many.prefetch(batchLimit: 1) == 960)
     }
 
     @Test func concurrencyCanBeFoundUpToAMaximum() throws {

@@ -30,7 +30,7 @@ struct TuneTests {
     }
 
     @Test func prefetchIsAsManyAsThreadsCanHaveInHand() {
-        #expect(point(3, 10, 32).prefetch == 16 * 32)
+        #expect(point(3, 10, 32).prefetch == 20 * 32)
         #expect(point(1, 1000, 1000).prefetch == 65_535)
     }
 

@@ -178,7 +178,7 @@ extension Setting {
             "PREFETCH_COUNT",
             .integer(1...65535),
             unit: "messages",
-            "most unsettled deliveries in one worker; default: N where B is 1, else B × (N + N/2 + 1); with auto 2 × N × B"
+            "most unsettled deliveries in one worker; default: 2 × N × B"
         ),
         .init(
             "MAX_ATTEMPTS",
