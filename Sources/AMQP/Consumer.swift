@@ -232,8 +232,9 @@ package final class Consumer: Sendable {
                 dispatcher
             )
             dispatcher.submit(arrived)
-            try send(machine.frames(), on: connection)
-            let acked = memory.times.sent(at: .now)
+            let frames = machine.frames(at: .now, waiting: dispatcher.load.waiting)
+            try send(frames, on: connection)
+            let acked = memory.times.sent(frames, at: .now)
             counts.turned(
                 hasArrivals: !arrived.isEmpty,
                 acked: acked,

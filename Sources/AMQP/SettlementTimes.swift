@@ -10,8 +10,8 @@ final class SettlementTimes {
     private let timer: CoreMetrics.Timer
     /// Of the current session, by tag; as many as are unsettled.
     private var arrivals: [UInt64: ContinuousClock.Instant] = [:]
-    /// Those whose ack goes out with the next frames.
-    private var acked: [ContinuousClock.Instant] = []
+    /// Those whose ack is to be sent, by tag.
+    private var acked: [UInt64: ContinuousClock.Instant] = [:]
     /// Microseconds, up to an hour, to one percent: 20 KB.
     private var histogram = Histogram<UInt64>(
         highestTrackableValue: 3_600_000_000,
@@ -35,21 +35,36 @@ final class SettlementTimes {
     /// A decision that counts.
     func settled(_ completion: Completion) {
         guard let arrival = arrivals.removeValue(forKey: completion.id.tag) else { return }
-        if completion.settlement == .ack { acked.append(arrival) }
+        if completion.settlement == .ack { acked[completion.id.tag] = arrival }
     }
 
-    /// The frames of all decisions so far are sent.
+    /// Frames are sent.
     ///
     /// - Returns: how long each of those took that are acked by them.
     @discardableResult
-    func sent(at now: ContinuousClock.Instant) -> [Duration] {
-        if acked.isEmpty { return [] }
-        let times = acked.map { $0.duration(to: now) }
+    func sent(
+        _ frames: [SettlementLedger.Frame],
+        at now: ContinuousClock.Instant
+    ) -> [Duration] {
+        var times: [Duration] = []
+        for frame in frames {
+            switch frame {
+            case .ack(let last, multiple: true):
+                for (tag, arrival) in acked where tag <= last {
+                    times.append(arrival.duration(to: now))
+                }
+                acked = acked.filter { $0.key > last }
+            case .ack(let tag, multiple: false):
+                if let arrival = acked.removeValue(forKey: tag) {
+                    times.append(arrival.duration(to: now))
+                }
+            case .requeue: break
+            }
+        }
         for time in times {
             histogram.record(UInt64(max(0, time / .microseconds(1))))
             timer.record(time)
         }
-        acked.removeAll(keepingCapacity: true)
         return times
     }
 

@@ -134,9 +134,14 @@ package struct ConsumerStateMachine: Sendable {
         withLedger { $0.settle(completion) } ?? false
     }
 
-    /// The frames that settle everything recorded so far; they are to be sent now, in this order.
-    package mutating func frames() -> [SettlementLedger.Frame] {
-        withLedger { $0.frames() } ?? []
+    /// The frames to send now, in this order.
+    ///
+    /// - Parameter waiting: deliveries that wait for a thread.
+    package mutating func frames(
+        at now: ContinuousClock.Instant,
+        waiting: Int
+    ) -> [SettlementLedger.Frame] {
+        withLedger { $0.frames(at: now, waiting: waiting) } ?? []
     }
 
     /// Somebody asked the worker to stop. Asking again changes nothing.
@@ -167,8 +172,12 @@ package struct ConsumerStateMachine: Sendable {
         from now: ContinuousClock.Instant,
         atMost limit: Duration
     ) -> Duration {
-        guard case .draining(_, let deadline) = state else { return limit }
-        return max(.zero, min(limit, now.duration(to: deadline)))
+        var limit = limit
+        if case .draining(_, let deadline) = state {
+            limit = min(limit, now.duration(to: deadline))
+        }
+        if let end = ledger?.holdsUntil { limit = min(limit, now.duration(to: end)) }
+        return max(.zero, limit)
     }
 
     private mutating func withLedger<R>(_ body: (inout SettlementLedger) -> R) -> R? {

@@ -56,7 +56,7 @@ package final class Dispatcher: Sendable {
         inbox.withLock { $0.withdraw() }
     }
 
-    var load: Inbox.Load { inbox.withLock { $0.load } }
+    package var load: Inbox.Load { inbox.withLock { $0.load } }
 
     /// What has been done since the last `begin`.
     var tally: Inbox.Tally { inbox.withLock { $0.tally } }

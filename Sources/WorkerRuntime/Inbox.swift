@@ -1,7 +1,7 @@
 import DequeModule
 
 /// What waits for a thread, and what may run beside what. Pure; the dispatcher locks it.
-struct Inbox {
+package struct Inbox {
     /// What a free thread is to do.
     enum Work {
         /// Deliveries of one type: all of them for the first time, or all of them again. With the
@@ -47,13 +47,13 @@ struct Inbox {
     }
 
     /// What there is at the moment.
-    struct Load {
+    package struct Load {
         /// Threads that have work in hand.
         var busy: Int
         /// Threads that may have.
         var limit: Int
         /// Deliveries that wait for one.
-        var waiting: Int
+        package var waiting: Int
     }
 
     var load: Load {

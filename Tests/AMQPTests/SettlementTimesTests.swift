@@ -20,7 +20,7 @@ struct SettlementTimesTests {
         for tag in 1...count {
             times.arrived(delivery(tag))
             times.settled(Completion(id: delivery(tag).id, settlement: .ack))
-            times.sent(at: begin + .milliseconds(Int(tag)))
+            times.sent([.ack(tag: tag, multiple: false)], at: begin + .milliseconds(Int(tag)))
         }
     }
 
@@ -42,7 +42,20 @@ struct SettlementTimesTests {
         times.arrived(delivery(2))
         times.sessionOpened()
         times.settled(Completion(id: delivery(2).id, settlement: .ack))
-        times.sent(at: begin)
+        times.sent([.requeue(tag: 1), .ack(tag: 2, multiple: true)], at: begin)
         #expect(times.summary["acked"]?.description == "0")
+    }
+
+    @Test func countsWhatIsHeldBackWhenItGoes() {
+        let times = SettlementTimes()
+        for tag in 1...4 as ClosedRange<UInt64> {
+            times.arrived(delivery(tag))
+            times.settled(Completion(id: delivery(tag).id, settlement: .ack))
+        }
+        #expect(times.sent([], at: begin).isEmpty)
+        let prefix = times.sent([.ack(tag: 2, multiple: true)], at: begin + .milliseconds(3))
+        #expect(prefix == [.milliseconds(3), .milliseconds(3)])
+        let single = times.sent([.ack(tag: 4, multiple: false)], at: begin + .milliseconds(5))
+        #expect(single == [.milliseconds(5)])
     }
 }

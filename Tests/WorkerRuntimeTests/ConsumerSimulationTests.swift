@@ -216,7 +216,8 @@ private struct Simulation {
     }
 
     private mutating func flush() -> String? {
-        for frame in machine.frames() {
+        now += .milliseconds(pick(4))
+        for frame in machine.frames(at: now, waiting: inbox.count) {
             let tags: [UInt64]
             switch frame {
             case .ack(let tag, let multiple):

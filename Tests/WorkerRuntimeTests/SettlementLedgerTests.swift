@@ -12,9 +12,12 @@ extension SettlementLedger {
     /// A macro cannot call what mutates, so the tests go through a reference.
     fileprivate final class Box {
         var ledger: SettlementLedger
+        private let begin = ContinuousClock.now
         init(_ ledger: SettlementLedger) { self.ledger = ledger }
         func settle(_ completion: Completion) -> Bool { ledger.settle(completion) }
-        func frames() -> [Frame] { ledger.frames() }
+        func frames(after wait: Duration = .zero, waiting: Int = 0) -> [Frame] {
+            ledger.frames(at: begin + wait, waiting: waiting)
+        }
         var unsettled: Int { ledger.unsettled }
     }
 }
@@ -33,12 +36,52 @@ struct SettlementLedgerTests {
         #expect(ledger.unsettled == 2)
     }
 
-    @Test func settlesOthersAtOnceOnTheirOwn() {
+    @Test func settlesOthersOnTheirOwn() {
         let ledger = ledger(delivered: 5)
         #expect(ledger.settle(completion(4, .ack)))
         #expect(ledger.settle(completion(2, .requeue)))
         #expect(ledger.frames() == [.requeue(tag: 2), .ack(tag: 4, multiple: false)])
         #expect(ledger.unsettled == 3)
+    }
+
+    /// Batches overtake one another all the time; the broker works for every frame.
+    @Test func letsAnAckWaitForThoseBeforeItWhileThreadsFindWork() {
+        let ledger = ledger(delivered: 5)
+        for tag in [2, 3] as [UInt64] { #expect(ledger.settle(completion(tag, .ack))) }
+        #expect(ledger.frames(waiting: 2).isEmpty)
+        #expect(ledger.unsettled == 5)
+        #expect(ledger.settle(completion(1, .ack)))
+        #expect(ledger.frames(waiting: 2) == [.ack(tag: 3, multiple: true)])
+        #expect(ledger.ledger.holdsUntil == nil)
+    }
+
+    @Test func letsNoAckWaitForLong() throws {
+        let ledger = ledger(delivered: 5)
+        #expect(ledger.settle(completion(2, .ack)))
+        #expect(ledger.frames(waiting: 9).isEmpty)
+        #expect(ledger.settle(completion(4, .ack)))
+        let hold = SettlementLedger.hold
+        // The clock runs from the first one.
+        #expect(ledger.frames(after: hold - .milliseconds(1), waiting: 9).isEmpty)
+        let late = ledger.frames(after: hold, waiting: 9)
+        #expect(late == [.ack(tag: 2, multiple: false), .ack(tag: 4, multiple: false)])
+        #expect(ledger.ledger.holdsUntil == nil)
+    }
+
+    /// Fault: what is held back counts against the prefetch limit, so threads could run out of work.
+    @Test func holdsBackNoMoreThanWaitsForAThread() {
+        let ledger = ledger(delivered: 5)
+        for tag in [2, 3, 4] as [UInt64] { #expect(ledger.settle(completion(tag, .ack))) }
+        #expect(ledger.frames(waiting: 2).count == 3)
+    }
+
+    @Test func neverHoldsBackWhatGoesBack() {
+        let ledger = ledger(delivered: 3)
+        #expect(ledger.settle(completion(2, .requeue)))
+        #expect(ledger.settle(completion(3, .ack)))
+        #expect(ledger.frames(waiting: 9) == [.requeue(tag: 2)])
+        #expect(ledger.settle(completion(1, .ack)))
+        #expect(ledger.frames(waiting: 9) == [.ack(tag: 3, multiple: true)])
     }
 
     /// Fault: a multiple ack that names a tag settled before is a 406 that closes the channel.
@@ -68,7 +111,8 @@ struct SettlementLedgerTests {
         #expect(ledger.frames().isEmpty)
     }
 
-    /// Holds the frames against a model of the broker: every tag settled exactly once, as decided.
+    /// Holds the frames against a model of the broker: every tag settled exactly once, as decided, and
+    /// none held back for longer than allowed.
     @Test(arguments: 0..<200)
     func agreesWithTheBrokerUnderAnyInterleaving(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
@@ -77,6 +121,8 @@ struct SettlementLedgerTests {
         var decisions: [UInt64: Settlement] = [:]
         var undecided: [UInt64] = []
         var delivered: UInt64 = 0
+        var now = Duration.zero
+        var heldSince: Duration?
         for _ in 0..<300 {
             switch Int.random(in: 0..<3, using: &random) {
             case 0:
@@ -91,7 +137,9 @@ struct SettlementLedgerTests {
                 decisions[tag] = requeue ? .requeue : .ack
                 #expect(ledger.settle(completion(tag, decisions[tag]!)))
             case _:
-                for frame in ledger.frames() {
+                let waiting = Int.random(in: 0...4, using: &random)
+                now += .milliseconds(Int.random(in: 0...3, using: &random))
+                for frame in ledger.frames(after: now, waiting: waiting) {
                     let settled: (tags: Set<UInt64>, how: Settlement)
                     switch frame {
                     case .ack(let tag, multiple: true):
@@ -104,7 +152,11 @@ struct SettlementLedgerTests {
                     for tag in settled.tags { #expect(decisions[tag] == settled.how) }
                     outstanding.subtract(settled.tags)
                 }
-                #expect(outstanding == Set(undecided), "seed \(seed): something was held back")
+                let held = outstanding.subtracting(undecided)
+                #expect(held.count <= waiting, "seed \(seed): too many were held back")
+                #expect(held.allSatisfy { decisions[$0] == .ack && $0 > undecided.min() ?? 0 })
+                heldSince = held.isEmpty ? nil : heldSince ?? now
+                #expect(now - (heldSince ?? now) < SettlementLedger.hold, "seed \(seed)")
                 #expect(ledger.unsettled == outstanding.count)
             }
         }
