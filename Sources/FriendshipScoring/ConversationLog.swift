@@ -33,9 +33,11 @@ package struct ConversationLog: Sendable, Equatable {
 
     /// Reads a log in either shape; the API shape is normalised as intake would have done it.
     ///
-    /// - Parameter json: a JSON list of objects, UTF-8. An empty list is a legal log.
-    package init(json: Data) throws(ConversationLogError) {
-        items = try LogReader.items(in: json)
+    /// - Parameters:
+    ///   - json: a JSON list of objects, UTF-8. An empty list is a legal log.
+    ///   - readsTexts: false for who only counts turns: texts are checked, and left empty.
+    package init(json: Data, readsTexts: Bool = true) throws(ConversationLogError) {
+        items = try LogReader.items(in: json, readsTexts: readsTexts)
     }
 }
 

@@ -4,14 +4,24 @@ import JSONReading
 /// Reads the items of a log in one pass. Only what is kept becomes a String.
 struct LogReader {
     private var items: [ConversationLog.Item] = []
+    private let readsTexts: Bool
     /// Of the first item, which alone decides, as in the service whose tables these are.
     private var isAPIShape: Bool?
     /// The first complaint of its kind. Text that is no JSON goes before both, wherever it is.
     private var notAnObject: Int?
     private var notText: Int?
 
-    static func items(in text: Data) throws(ConversationLogError) -> [ConversationLog.Item] {
-        var log = LogReader()
+    private init(readsTexts: Bool) {
+        self.readsTexts = readsTexts
+        // Most logs are no longer, and the array need not grow step by step.
+        items.reserveCapacity(32)
+    }
+
+    static func items(
+        in text: Data,
+        readsTexts: Bool
+    ) throws(ConversationLogError) -> [ConversationLog.Item] {
+        var log = LogReader(readsTexts: readsTexts)
         var isList = true
         do throws(JSONReader.Malformed) {
             try JSONReader.read(text) { json throws(JSONReader.Malformed) in
@@ -45,10 +55,14 @@ struct LogReader {
         let isAPI = isAPIShape ?? item.isAPIShape
         isAPIShape = isAPI
         if !isAPI {
-            items.append(.init(speaker: item.standardSpeaker, text: item.text.string ?? ""))
+            let text = readsTexts ? item.text.string ?? "" : ""
+            items.append(.init(speaker: item.standardSpeaker, text: text))
+        } else if !readsTexts, item.content.beginsWithMark {
+            items.append(.init(speaker: item.apiSpeaker, text: ""))
         } else if let content = item.content.string {
             let text = content.strippedAsInPython
-            if !text.isEmpty { items.append(.init(speaker: item.apiSpeaker, text: text)) }
+            if text.isEmpty { return }
+            items.append(.init(speaker: item.apiSpeaker, text: readsTexts ? text : ""))
         } else {
             notText = notText ?? index
         }
@@ -80,6 +94,11 @@ private struct StoredItem {
         /// Whether it is a text without an escape that spells exactly this.
         func isPlainly(_ word: StaticString) -> Bool {
             if case .text(let text) = self { text.isPlainly(word) } else { false }
+        }
+
+        /// Whether it is a text, and not one of white space.
+        var beginsWithMark: Bool {
+            if case .text(let text) = self { text.beginsWithMark } else { false }
         }
 
         /// Empty where there is nothing; nil for what is no text.

@@ -35,6 +35,11 @@ package struct JSONText {
         return true
     }
 
+    /// Whether it has no escapes and begins with a letter, a digit or another mark of ASCII.
+    package var beginsWithMark: Bool {
+        !hasEscapes && (bytes.first.map { 0x21..<0x7F ~= $0 } ?? false)
+    }
+
     /// - Returns: how many bytes it has written; nil for half a surrogate pair.
     private func unescape(into buffer: UnsafeMutableBufferPointer<UInt8>) -> Int? {
         var (source, count) = (0, 0)

@@ -85,7 +85,8 @@ struct ConversationLogTests {
     @Test(arguments: [
         ("BOT_RESPONSE", Speaker.pika), ("fast_bot", .pika), ("Pika", .pika), ("USER", .user),
         ("user_x", .user), ("USER_BOT", .pika), ("BOT\u{301}", .pika), ("USER\u{301}", .user),
-        ("US", .pika), ("", .pika),
+        ("US", .pika), ("", .pika), ("USER_RESPONSE_CONVERSATION", .user),
+        ("BOT_RESPONSE_CONVERSATION", .pika),
     ])
     func aCharacterIsKnownByTheWordsInIt(character: String, speaker: Speaker) throws {
         let json = #"[{"character":"\#(character)","content":"a"}]"#
@@ -110,6 +111,18 @@ struct ConversationLogTests {
         )
         #expect(read.items.map(\.text) == ["hi", "ok", "nobody's"])
         #expect(read.items.map(\.speaker) == [.user, .pika, .pika])
+    }
+
+    @Test(arguments: [
+        #"[{"speaker":"USER","turn_id":1,"text":"a"},{"speaker":"pika"},{"speaker":"user"}]"#,
+        #"[{"character":"user","content":" \u0020"},{"character":"USER","content":"\u0061"}]"#,
+        #"[{"character":"bot","content":"\u00e9"},{"character":"USER","content":"\u2003"}]"#,
+    ])
+    func whoReadsNoTextsSeesTheSameSpeakers(json: String) throws {
+        let short = try ConversationLog(json: Data(json.utf8), readsTexts: false)
+        let long = try parsed(json)
+        #expect(short.items.map(\.speaker) == long.items.map(\.speaker))
+        #expect(short.items.map(\.text).joined().isEmpty)
     }
 }
 

@@ -78,7 +78,7 @@ extension Integration {
             #expect(
                 report["recommended"] as? [String: Int] == [
                     "WORKER_REPLICAS": 1, "MESSAGE_CONCURRENCY_PER_WORKER": 20,
-                    "PREFETCH_COUNT": 20, "BATCH_MAX": 1,
+                    "PREFETCH_COUNT": 40, "BATCH_MAX": 1,
                 ]
             )
             #expect((report["points"] as? [Any])?.count == 2)

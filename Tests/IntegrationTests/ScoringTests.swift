@@ -124,9 +124,12 @@ extension Integration {
 
         /// Fault: somebody decides that a conversation shall not count while it is being scored. It counts
         /// all the same, and the decision is overwritten; or its neighbours in the batch count twice.
-        @Test(arguments: [1, 32])
-        func aDecisionThatIsMadeMeanwhileStands(batch: Int) throws {
+        @Test(arguments: [1, 32], [false, true])
+        func aDecisionThatIsMadeMeanwhileStands(batch: Int, isUserKnown: Bool) throws {
             let scene = try Scene(settings: ["BATCH_MAX": "\(batch)"])
+            if isUserKnown {
+                try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
+            }
             for id in ["taken", "other"] { try scene.addConversation(id) }
             try scene.lock(
                 """
@@ -141,6 +144,26 @@ extension Integration {
             #expect(try scene.count("status = 'SKIPPED' AND attempt_count = 0") == 1)
             #expect(try scene.count("status = 'PROCESSED' AND attempt_count = 1") == 1)
             #expect(try scene.score() == 1)
+            #expect(worker.events("message.retry-scheduled").isEmpty)
+        }
+
+        /// Fault: a conversation that is alone takes no lock before it is scored, and writes what it has made of
+        /// a score or a level that somebody has moved since.
+        @Test(arguments: ["friendship_score = 41", "friendship_level = 'PHASE2_ACQUAINTANCE'"])
+        func whatSomebodyElseMovesMeanwhileIsNotOverwritten(change: String) throws {
+            let scene = try Scene()
+            try scene.addConversation("c1")
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
+            try scene.lock("UPDATE friendship_status SET \(change)")
+            try scene.publish(ids: "c1")
+            let worker = try scene.startWorker()
+            try eventually("it waits for the user") { try scene.isSomebodyWaiting() }
+            try scene.sql("COMMIT")
+            try eventually("it is acked") { try scene.queue.isDrained() }
+            let before = change.hasSuffix("41") ? 41.0 : 0
+            #expect(try scene.score() == before + 1)
+            let details = "(score_calculation_details ->> 'friendship_score_before')::float8"
+            #expect(try scene.count("\(details) = \(before) AND attempt_count = 1") == 1)
             #expect(worker.events("message.retry-scheduled").isEmpty)
         }
 
@@ -229,8 +252,12 @@ extension Integration {
 
         /// Fault: accounts are merged while a conversation is under way. The points went to the old
         /// user, or the message was acked without effect.
-        @Test func aConversationThatChangesHandsCountsForItsNewUser() throws {
+        @Test(arguments: [false, true])
+        func aConversationThatChangesHandsCountsForItsNewUser(areUsersKnown: Bool) throws {
             let scene = try Scene()
+            if areUsersKnown {
+                try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('old'), ('new')")
+            }
             try scene.addConversation("c1", user: "old")
             let worker = try scene.startWorker()
             try worker.waitUntilConsuming()

@@ -66,7 +66,10 @@ struct ConversationJudge: Sendable {
                     conversationID: event.conversationID.text,
                     userID: event.userID.text,
                     botType: event.botType,
-                    log: try ConversationLog(json: event.logJSON ?? Data()),
+                    log: try ConversationLog(
+                        json: event.logJSON ?? Data(),
+                        readsTexts: analyser.readsTexts
+                    ),
                     paid: paid
                 )
             )

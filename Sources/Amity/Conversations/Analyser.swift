@@ -13,6 +13,9 @@ package protocol Analyser: Sendable {
     /// Whether what it answers costs something, and so is kept until it has had its effect.
     var isPaid: Bool { get }
 
+    /// Whether it looks at what was said; otherwise logs come without their texts.
+    var readsTexts: Bool { get }
+
     /// Called on a thread of the pool. With no transaction open and no session held when it may take
     /// its time; once for each run of a message, however often its transaction is redone.
     ///
@@ -31,6 +34,8 @@ package protocol Analyser: Sendable {
 }
 
 extension Analyser {
+    package var readsTexts: Bool { true }
+
     /// Who waits for an analysis waits for one: threads wait side by side, and a batch would wait for the
     /// slowest of its members.
     func batchLimit(_ wanted: Int) -> Int { isImmediate ? wanted : 1 }
@@ -95,6 +100,7 @@ extension LocalAnalyser {
 /// switched off.
 package struct NoAnalyser: LocalAnalyser {
     package let source = AnalysisSource.zeros
+    package let readsTexts = false
 
     package init() {}
 

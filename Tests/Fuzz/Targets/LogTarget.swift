@@ -7,6 +7,10 @@ import FriendshipScoring
 func fuzzLog(_ bytes: UnsafeRawBufferPointer) {
     let data = Data(bytes)
     let ours = Result { () throws(ConversationLogError) in try ConversationLog(json: data).items }
+    let speakers = Result { () throws(ConversationLogError) in
+        try ConversationLog(json: data, readsTexts: false).items.map(\.speaker)
+    }
+    expect(speakers == ours.map { $0.map(\.speaker) }, "\(speakers) without texts")
     if ours == .failure(.unreadable) {
         expect(
             JSONOracle.isOtherEncoding(bytes) || !JSONOracle.isSurelyJSON(bytes),
