@@ -115,7 +115,8 @@ final class Stage {
         ])
     }
 
-    /// Puts the first `count` conversations on the queue.
+    /// Puts the first `count` conversations on the queue, and lets the broker come to rest: what it puts
+    /// off while it takes messages in is no part of what comes after.
     func publish(_ count: Int) throws {
         try publishing { publisher in
             for id in ids.prefix(count) {
@@ -123,6 +124,7 @@ final class Stage {
                 if !publisher.publish(id) { break }
             }
         }
+        try Interruption.sleep(for: .seconds(1))
     }
 
     /// The same at an even pace.
@@ -209,12 +211,14 @@ extension Stage {
         "empty",
         "TRUNCATE conversation_events, friendship_status RESTART IDENTITY"
     )
-    /// Ids are 1 to $1 again, in order.
+    /// Ids are 1 to $1 again, in order. The logs are written as if they had just come: compressed ones that
+    /// are copied from row to row would stay in the row.
     private static let refill = Statement(
         "refill",
         """
         INSERT INTO conversation_events (\(columns))
-        SELECT \(columns) FROM kept WHERE number <= $1::int ORDER BY number
+        SELECT \(columns.replacing("conversation_log", with: "conversation_log::text::jsonb"))
+        FROM kept WHERE number <= $1::int ORDER BY number
         """
     )
     /// Most conversations are with a child that has talked before.
