@@ -300,7 +300,9 @@ package final class Consumer: Sendable {
             if completion.id == oversized {
                 oversized = nil
                 for id in memory.waiting {
-                    _ = machine.settled(Completion(id: id, settlement: .requeue))
+                    let requeue = Completion(id: id, settlement: .requeue)
+                    _ = machine.settled(requeue)
+                    memory.times.settled(requeue)
                 }
                 memory.waiting = []
             }

@@ -8,10 +8,10 @@ import WorkerRuntime
 /// own share of a message's way. Belongs to the channel thread, which sees both ends.
 final class SettlementTimes {
     private let timer: CoreMetrics.Timer
-    /// Of the current session, by tag; as many as are unsettled.
+    /// Of the current session, by tag: of what is unsettled, or whose ack is to be sent.
     private var arrivals: [UInt64: ContinuousClock.Instant] = [:]
-    /// Those whose ack is to be sent, by tag.
-    private var acked: [UInt64: ContinuousClock.Instant] = [:]
+    /// None is lower.
+    private var firstTag: UInt64 = 1
     /// Microseconds, up to an hour, to one percent: 20 KB.
     private var histogram = Histogram<UInt64>(
         highestTrackableValue: 3_600_000_000,
@@ -25,7 +25,7 @@ final class SettlementTimes {
     /// Tags begin again at 1.
     func sessionOpened() {
         arrivals.removeAll()
-        acked.removeAll()
+        firstTag = 1
     }
 
     func arrived(_ delivery: Delivery) {
@@ -34,8 +34,7 @@ final class SettlementTimes {
 
     /// A decision that counts.
     func settled(_ completion: Completion) {
-        guard let arrival = arrivals.removeValue(forKey: completion.id.tag) else { return }
-        if completion.settlement == .ack { acked[completion.id.tag] = arrival }
+        if completion.settlement == .requeue { arrivals[completion.id.tag] = nil }
     }
 
     /// Frames are sent.
@@ -47,25 +46,26 @@ final class SettlementTimes {
         at now: ContinuousClock.Instant
     ) -> [Duration] {
         var times: [Duration] = []
-        for frame in frames {
-            switch frame {
-            case .ack(let last, multiple: true):
-                for (tag, arrival) in acked where tag <= last {
-                    times.append(arrival.duration(to: now))
-                }
-                acked = acked.filter { $0.key > last }
-            case .ack(let tag, multiple: false):
-                if let arrival = acked.removeValue(forKey: tag) {
-                    times.append(arrival.duration(to: now))
-                }
-            case .requeue: break
+        for case .ack(let tag, let multiple) in frames {
+            for tag in multiple ? tags(upTo: tag) : [tag] {
+                guard let arrival = arrivals.removeValue(forKey: tag) else { continue }
+                times.append(arrival.duration(to: now))
             }
+            if multiple { firstTag = tag + 1 }
         }
         for time in times {
-            histogram.record(UInt64(max(0, time / .microseconds(1))))
+            histogram.record(time.wholeMicroseconds)
             timer.record(time)
         }
         return times
+    }
+
+    /// Of what is there, and perhaps some more.
+    private func tags(upTo last: UInt64) -> [UInt64] {
+        guard firstTag <= last else { return [] }
+        // Far apart where one was open for long, and the others went singly.
+        if last - firstTag < UInt64(2 * arrivals.count) { return Array(firstTag...last) }
+        return arrivals.keys.filter { $0 <= last }
     }
 
     /// Over the life of the process.

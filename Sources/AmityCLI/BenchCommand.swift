@@ -27,8 +27,16 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "MESSAGE_CONCURRENCY_PER_WORKER to try, with commas between.")
     var threads = CountList([10])
 
-    @Option(help: "BATCH_MAX to try.")
-    var batch = CountList([1, 32, 128])
+    @Flag(help: "Try MESSAGE_CONCURRENCY_PER_WORKER=auto, too. It needs some tens of seconds.")
+    var auto = false
+
+    @Option(help: "BATCH_MAX to try. (default: 1,32,128; with an analyser that waits 1)")
+    var batch: CountList?
+
+    @Option(
+        help: "What an analyser takes for each conversation, in seconds. (default: there is none)"
+    )
+    var analyserSeconds: Double?
 
     @Option(help: "Numbers of workers to try.")
     var replicas = CountList([1])
@@ -41,18 +49,22 @@ struct BenchCommand: ParsableCommand {
 
     func validate() throws {
         try validateAmounts(conversations: conversations, users: users, repeats: `repeat`)
+        try validateAnalyser(analyserSeconds, batch)
     }
 
     func run() throws {
+        let batches = batch ?? CountList(analyserSeconds == nil ? [1, 32, 128] : [1])
         let bench = Bench(
             conversations: conversations,
             users: users,
             movesTopics: topics,
             repeats: `repeat`,
+            analyserSeconds: analyserSeconds,
             configurations: Configuration.all(
                 replicas: replicas.values,
                 threads: threads.values,
-                batches: batch.values
+                batches: batches.values,
+                isAutomaticToo: auto
             )
         )
         let report = try measuring { try bench.run() }
@@ -72,6 +84,16 @@ func validateAmounts(conversations: Int, users: Int, repeats: Int) throws {
     if conversations < 1 { throw ValidationError("--conversations takes 1 or more") }
     if users < 1 { throw ValidationError("--users takes 1 or more") }
     if repeats < 1 { throw ValidationError("--repeat takes 1 or more") }
+}
+
+func validateAnalyser(_ seconds: Double?, _ batch: CountList?) throws {
+    guard let seconds else { return }
+    if !(0.001...20).contains(seconds) {
+        throw ValidationError("--analyser-seconds takes 0.001 to 20")
+    }
+    if let batch, batch.values != [1] {
+        throw ValidationError("--batch: with --analyser-seconds batches are of one")
+    }
 }
 
 /// Cleans up when it is interrupted, and says in one line what went wrong.

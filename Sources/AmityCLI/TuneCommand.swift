@@ -58,12 +58,7 @@ struct TuneCommand: ParsableCommand {
 
     func validate() throws {
         try validateAmounts(conversations: conversations, users: users, repeats: `repeat`)
-        if let analyserSeconds, !(0.001...20).contains(analyserSeconds) {
-            throw ValidationError("--analyser-seconds takes 0.001 to 20")
-        }
-        if analyserSeconds != nil, let batch, batch.values != [1] {
-            throw ValidationError("--batch: with --analyser-seconds batches are of one")
-        }
+        try validateAnalyser(analyserSeconds, batch)
         if !(1...3600).contains(seconds) { throw ValidationError("--seconds takes 1 to 3600") }
     }
 

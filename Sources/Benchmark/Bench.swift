@@ -7,6 +7,8 @@ package struct Bench {
     /// Whether the workers' conversations move topics, too.
     package var movesTopics: Bool
     package var repeats: Int
+    /// What an analyser takes for each conversation; nil for none.
+    package var analyserSeconds: Double?
     package var configurations: [Configuration]
 
     package init(
@@ -14,12 +16,14 @@ package struct Bench {
         users: Int,
         movesTopics: Bool,
         repeats: Int,
+        analyserSeconds: Double? = nil,
         configurations: [Configuration]
     ) {
         self.conversations = conversations
         self.users = users
         self.movesTopics = movesTopics
         self.repeats = repeats
+        self.analyserSeconds = analyserSeconds
         self.configurations = configurations
     }
 
@@ -61,6 +65,7 @@ package struct Bench {
                 users: users,
                 movesTopics: movesTopics,
                 repeats: repeats,
+                analyserSeconds: analyserSeconds,
                 references: Reference.allCases.map {
                     .init(name: $0.name, series[.reference($0)] ?? Series())
                 },
@@ -90,7 +95,7 @@ package struct Bench {
             let configuration = Configuration(replicas: 1, threads: Self.startThreads, batch: 32)
             return try laboratory.trial(configuration).start()
         case .workers(let configuration):
-            let trial = laboratory.trial(configuration)
+            let trial = laboratory.trial(configuration, analyserSeconds: analyserSeconds)
             let full = try trial.saturated(conversations)
             let rate = full[.conversationsPerSecond] ?? 1
             // A tenth of the work at a tenth of the rate takes as long again.

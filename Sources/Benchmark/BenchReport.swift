@@ -6,6 +6,7 @@ package struct BenchReport: Encodable {
     var users: Int
     var movesTopics: Bool
     var repeats: Int
+    var analyserSeconds: Double?
     var cores = ProcessInfo.processInfo.activeProcessorCount
     var references: [Entry]
     var start: Entry
@@ -18,7 +19,7 @@ package struct BenchReport: Encodable {
     package var text: String {
         """
         \(conversations) conversations of \(users) users\(movesTopics ? ", each with a topic" : ""), \
-        \(cores) cores; medians of \(repeats), with \
+        \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); medians of \(repeats), with \
         the least and the most
 
         \(table([Self.heads] + (references + configurations).map(row)))

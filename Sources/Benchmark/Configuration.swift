@@ -5,6 +5,8 @@ package struct Configuration: Hashable, Sendable {
     package var replicas: Int
     package var threads: Int
     package var batch: Int
+    /// Whether workers find out by themselves how many of the threads to keep busy.
+    package var isAutomatic = false
 
     package init(replicas: Int, threads: Int, batch: Int) {
         self.replicas = replicas
@@ -13,14 +15,31 @@ package struct Configuration: Hashable, Sendable {
     }
 
     /// Every combination, the smallest first.
-    package static func all(replicas: [Int], threads: [Int], batches: [Int]) -> [Configuration] {
+    ///
+    /// - Parameter isAutomaticToo: whether workers that find out by themselves are added.
+    package static func all(
+        replicas: [Int],
+        threads: [Int],
+        batches: [Int],
+        isAutomaticToo: Bool = false
+    ) -> [Configuration] {
         let all = replicas.flatMap { replicas in
             threads.flatMap { threads in
                 batches.map { Configuration(replicas: replicas, threads: threads, batch: $0) }
             }
         }
-        return Set(all).sorted()
+        if !isAutomaticToo { return Set(all).sorted() }
+        let automatic = all.map { one in
+            var one = one
+            one.threads = mostAutomaticThreads
+            one.isAutomatic = true
+            return one
+        }
+        return Set(all + automatic).sorted()
     }
+
+    /// MESSAGE_CONCURRENCY_MAX of workers that find out by themselves. Chosen: its default.
+    private static let mostAutomaticThreads = 64
 
     /// The worker's own default.
     package var prefetch: Int {
@@ -30,7 +49,8 @@ package struct Configuration: Hashable, Sendable {
     var totalThreads: Int { replicas * threads }
 
     var name: String {
-        "N = \(threads), B = \(batch)" + (replicas == 1 ? "" : ", \(replicas) replicas")
+        "N = \(isAutomatic ? "auto" : "\(threads)"), B = \(batch)"
+            + (replicas == 1 ? "" : ", \(replicas) replicas")
     }
 }
 
@@ -38,7 +58,8 @@ extension Configuration: Comparable {
     /// By what they cost: a replica has memory of its own, a thread a session, a larger batch only
     /// longer transactions.
     package static func < (one: Configuration, other: Configuration) -> Bool {
-        (one.replicas, one.threads, one.batch) < (other.replicas, other.threads, other.batch)
+        (one.replicas, one.threads, one.batch, one.isAutomatic ? 1 : 0)
+            < (other.replicas, other.threads, other.batch, other.isAutomatic ? 1 : 0)
     }
 }
 

@@ -19,7 +19,7 @@ package struct Entry: Encodable {
     }
 
     private enum Key: String, CodingKey {
-        case name, replicas, threads, batch, prefetch, measures
+        case name, replicas, threads, automatic, batch, prefetch, measures
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -28,6 +28,7 @@ package struct Entry: Encodable {
         if let configuration {
             try object.encode(configuration.replicas, forKey: .replicas)
             try object.encode(configuration.threads, forKey: .threads)
+            try object.encode(configuration.isAutomatic, forKey: .automatic)
             try object.encode(configuration.batch, forKey: .batch)
             try object.encode(configuration.prefetch, forKey: .prefetch)
         }

@@ -26,11 +26,7 @@ final class Stage {
         let name = "amity_bench_" + UUID().uuidString.prefix(8).lowercased()
         let variables = Self.variables(servers, name)
         settings = try WorkerSettings(SettingValues { variables[$0] })
-        session = try Session(
-            to: settings.database,
-            applicationName: "amity bench",
-            statementTimeout: .seconds(600)
-        )
+        session = try Self.connect(to: settings.database)
         self.name = name
         self.servers = servers
         do {
@@ -47,6 +43,17 @@ final class Stage {
             cleaningUp { try tearDown() }
             throw error
         }
+    }
+
+    /// As patient as large tables need it: also while a vacuum that began by itself is in the way.
+    private static func connect(to database: ConnectionTarget) throws -> Session {
+        var session = try Session(
+            to: database,
+            applicationName: "amity bench",
+            statementTimeout: .seconds(600)
+        )
+        _ = try session.flight([(Statement("be_patient", "SET lock_timeout = '60s'"), [])])
+        return session
     }
 
     /// Twenty items each, ten exchanges of one question and one answer.
@@ -90,7 +97,7 @@ final class Stage {
     /// Leaves nothing behind.
     func tearDown() throws {
         let drop = Statement("drop", "DROP SCHEMA IF EXISTS \(name) CASCADE")
-        session = try Session(to: settings.database, applicationName: "amity bench")
+        session = try Self.connect(to: settings.database)
         _ = try session.flight([(drop, [])])
         try settings.topology.delete(at: settings.endpoint)
     }

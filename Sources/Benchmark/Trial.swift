@@ -21,7 +21,7 @@ struct Trial {
         try stage.publish(count)
         let before = try serverSeconds()
         let workers = try startWorkers()
-        let isDone = try waitUntilDone(workers, limit: limit ?? Self.patience(for: count))
+        let isDone = try waitUntilDone(workers, limit: limit ?? patience(for: count))
         let end = Date()
         if limit == nil, !isDone { throw try notFinished(count, workers) }
         let processed = isDone ? count : try stage.processed()
@@ -42,7 +42,7 @@ struct Trial {
         let workers = try startWorkers()
         for worker in workers { _ = try worker.wait(for: "consumer.started") }
         let published = try stage.publish(count, perSecond: rate)
-        guard try waitUntilDone(workers, limit: Self.patience(for: count)) else {
+        guard try waitUntilDone(workers, limit: patience(for: count)) else {
             throw try notFinished(count, workers)
         }
         var sample: Sample = [:]
@@ -85,7 +85,9 @@ struct Trial {
 
     private func newWorker(_ extra: [String: String] = [:]) throws -> WorkerProcess {
         var environment = stage.variables
-        environment["MESSAGE_CONCURRENCY_PER_WORKER"] = "\(configuration.threads)"
+        environment["MESSAGE_CONCURRENCY_PER_WORKER"] =
+            configuration.isAutomatic ? "auto" : "\(configuration.threads)"
+        environment["MESSAGE_CONCURRENCY_MAX"] = "\(configuration.threads)"
         environment["BATCH_MAX"] = "\(configuration.batch)"
         environment["HTTP_PORT"] = "\(try freePort())"
         environment.merge(extra) { _, new in new }
@@ -108,9 +110,11 @@ struct Trial {
         .notFinished(processed: try stage.processed(), of: count, log: workers[0].logTail)
     }
 
-    /// Chosen: a minute for what may go wrong, and the pace of the slowest peer.
-    private static func patience(for count: Int) -> Duration {
-        .seconds(60) + .milliseconds(30) * count
+    /// Chosen: a minute for what may go wrong, and the pace of the slowest peer; or twice what the analyser
+    /// takes for all of them.
+    private func patience(for count: Int) -> Duration {
+        let analysis = (analyserSeconds ?? 0) / Double(configuration.totalThreads)
+        return .seconds(60) + max(.milliseconds(30), .seconds(2 * analysis)) * count
     }
 
     /// - Returns: milliseconds from delivery to ack, p50 and p99, of the slowest worker that had any.

@@ -186,9 +186,16 @@ package struct Session: ~Copyable {
             throw failure ?? broken(during: "sync")
         }
         defer { PQclear(sync) }
-        guard PQresultStatus(sync) == PGRES_PIPELINE_SYNC else { throw broken(during: "sync") }
-        if let failure { throw failure }
-        return rows
+        if PQresultStatus(sync) == PGRES_PIPELINE_SYNC {
+            if let failure { throw failure }
+            return rows
+        }
+        // A flight with no BEGIN commits here, after all answers: what a commit may fail with comes now. libpq
+        // may have lost its place in the queue by then, so the session is given up.
+        isBroken = true
+        let late = Self.error(in: sync, during: expected.last?.operation ?? "sync")
+        if !late.sqlState.isEmpty { throw failure ?? late }
+        throw failure ?? broken(during: "sync")
     }
 
     /// `PQgetResult`, which has no time limit, called once it need not wait.

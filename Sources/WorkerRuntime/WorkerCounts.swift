@@ -147,7 +147,15 @@ package final class WorkerCounts: Sendable {
         state.withLock { state in
             state.snapshot.inFlight = inFlight
             if hasArrivals { state.snapshot.lastDeliveryAt = .now }
-            for time in acked { state.ackTimes.record(UInt64(max(0, time / .microseconds(1)))) }
+            for time in acked { state.ackTimes.record(time.wholeMicroseconds) }
         }
+    }
+}
+
+extension Duration {
+    /// Rounded down, 0 for less than none. Division of durations is exact, and takes ten times as long.
+    package var wholeMicroseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        return UInt64(clamping: seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
     }
 }

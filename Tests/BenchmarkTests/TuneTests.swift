@@ -29,7 +29,23 @@ struct TuneTests {
         )
     }
 
-    @Test func prefetchIsAsManyAsThreadsCanHaveInHand() {
+    @Test func workersThatFindOutByThemselvesAreTriedOnceForEachBatch() {
+        let all = Configuration.all(
+            replicas: [1],
+            threads: [2, 64],
+            batches: [1, 32],
+            isAutomaticToo: true
+        )
+        #expect(
+            all.map(\.name) == [
+                "N = 2, B = 1", "N = 2, B = 32", "N = 64, B = 1", "N = auto, B = 1",
+                "N = 64, B = 32",
+                "N = auto, B = 32",
+            ]
+        )
+    }
+
+    @Test func prefetchIsTwiceWhatThreadsCanHaveInHand() {
         #expect(point(3, 10, 32).prefetch == 20 * 32)
         #expect(point(1, 1000, 1000).prefetch == 65_535)
     }

@@ -177,7 +177,8 @@ extension Integration {
         /// at COMMIT, a worker that guesses what became of it loses the effect or counts it twice.
         @Test(arguments: [
             ("read_events", Proxy.Direction.toClient), ("commit", .toServer),
-            ("commit", .toClient),
+            ("commit", .toClient), ("read_conversation", .toClient),
+            ("update_conversation", .toServer), ("update_conversation", .toClient),
         ])
         func aLinkThatFallsSilentIsGivenUpAndTheRowDecides(
             statement: String,
@@ -190,11 +191,17 @@ extension Integration {
                 through: proxy
             )
             try scene.addConversations(5)
+            if statement.hasSuffix("_conversation") {
+                try scene.sql(
+                    "INSERT INTO friendship_status (user_id) SELECT DISTINCT user_id FROM conversation_events"
+                )
+            }
+            try eventually("it is ready") { !worker.events("worker.ready").isEmpty }
             // A Bind message: an unnamed portal, and the prepared statement's name.
             proxy.lose(lost, onceAClientSends: Array("\0\(statement)\0".utf8))
             try scene.publish(ids: "c0")
             try eventually("it is lost") { proxy.lost > 0 }
-            if statement == "commit" && lost == .toClient {
+            if !statement.hasPrefix("read") && lost == .toClient {
                 try eventually("it is committed") { try scene.count("status = 'PROCESSED'") == 1 }
             }
             try scene.publish(ids: "c1", "c2", "c3", "c4")

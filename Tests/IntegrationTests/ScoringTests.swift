@@ -147,6 +147,22 @@ extension Integration {
             #expect(worker.events("message.retry-scheduled").isEmpty)
         }
 
+        /// Fault: two copies of a conversation that moves nothing find the user as they left him, and both count.
+        @Test func copiesOfAConversationOfNoPointsCountOnce() throws {
+            let scene = try Scene(settings: ["BATCH_MAX": "1"])
+            try scene.addConversation("c1", log: "[]")
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
+            try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
+            try scene.publish(ids: "c1", "c1")
+            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "2"])
+            try eventually("both wait for the user") { try scene.waiting() == 2 }
+            try scene.sql("COMMIT")
+            try eventually("both are acked") { try scene.queue.isDrained() }
+            #expect(try scene.count("status = 'PROCESSED' AND attempt_count = 1") == 1)
+            #expect(try scene.score() == 0)
+            #expect(worker.events("message.retry-scheduled").isEmpty)
+        }
+
         /// Fault: a conversation that is alone takes no lock before it is scored, and writes what it has made of
         /// a score or a level that somebody has moved since.
         @Test(arguments: ["friendship_score = 41", "friendship_level = 'PHASE2_ACQUAINTANCE'"])

@@ -77,7 +77,13 @@ extension Integration {
             #expect(failure?.sqlState == "23505" && failure?.operation == "commit")
             // The constraint's DETAIL would quote the row.
             #expect(failure?.description == "commit: SQLSTATE 23505")
-            _ = try session.flight([(Statement("drop", "DROP TABLE \(table)"), [])])
+            // One that commits without being told to fails after its last answer.
+            let late = error(&session, [(insert, [])])
+            #expect(late?.description == "insert: SQLSTATE 23505" && late?.kind == .permanent)
+            let isBroken = session.isBroken
+            #expect(isBroken)
+            var other = try open()
+            _ = try other.flight([(Statement("drop", "DROP TABLE \(table)"), [])])
         }
 
         /// Live DDL under a prepared statement: the session is given up and the work done again.

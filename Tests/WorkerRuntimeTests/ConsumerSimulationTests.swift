@@ -6,6 +6,25 @@ import Testing
 @testable import WorkerRuntime
 
 struct ConsumerSimulationTests {
+    /// Fault: the channel thread sleeps until half a heartbeat is over, and what is held back with it.
+    @Test func theLoopSleepsNoLongerThanAcksAreHeldBack() {
+        var machine = ConsumerStateMachine(drainTimeout: .seconds(20))
+        let now = ContinuousClock.now
+        let limit = Duration.seconds(7)
+        machine.opened()
+        for tag in 1...2 as ClosedRange<UInt64> { _ = machine.delivered(tag: tag) }
+        let id = DeliveryID(session: machine.session, tag: 2)
+        _ = machine.settled(Completion(id: id, settlement: .ack))
+        let held = machine.frames(at: now, waiting: 1)
+        #expect(held.isEmpty)
+        let hold = SettlementLedger.hold
+        #expect(machine.longestSleep(from: now, atMost: limit) == hold)
+        #expect(machine.longestSleep(from: now + hold * 2, atMost: limit) == .zero)
+        let sent = machine.frames(at: now + hold, waiting: 1)
+        #expect(sent == [.ack(tag: 2, multiple: false)])
+        #expect(machine.longestSleep(from: now, atMost: limit) == limit)
+    }
+
     /// A million events over two thousand seeds, in any order that deliveries, completions, losses,
     /// drains, kills and duplicates can take. A failing seed is replayed alone with
     /// `AMITY_SEED=<number> swift test --filter ConsumerSimulation`.

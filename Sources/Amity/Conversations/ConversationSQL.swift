@@ -1,8 +1,9 @@
 import Postgres
 
-/// The statements of the hot path. A row is always found by `= ANY` of an array, also where a join would
-/// do: a plan is made once, perhaps while a table is empty, and a join planned then would later read all
-/// of it, by whichever index.
+/// The statements of the hot path. Of a batch a row is always found by `= ANY` of an array, also where a join
+/// would do: a plan is made once, perhaps while a table is empty, and a join planned then would later read
+/// all of it, by whichever index. One row is found by `=`; a second one from there by a LATERAL subquery,
+/// which its LIMIT keeps from becoming such a join.
 ///
 /// Tables are not qualified: the session's search_path finds them.
 ///
@@ -13,17 +14,25 @@ package enum SQL {
     package static let readEvents = Statement(
         "read_events",
         """
-        SELECT \(eventColumns)
+        SELECT id, conversation_id, user_id, bot_type, bot_id, agent_tag,
+            status IN ('PROCESSED', 'SKIPPED'),
+            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED') THEN conversation_log END
         FROM conversation_events
         WHERE conversation_id = ANY ($1::text[])
         """
     )
 
-    /// One conversation and, behind its columns, its user's friendship. Without a lock.
+    /// One conversation and, behind its columns, its user's friendship. Without a lock. The log comes only
+    /// where nothing else is needed to score it: no topic, no new user.
     static let readConversation = Statement(
         "read_conversation",
         """
-        SELECT \(eventColumns), friendship_score, friendship_level
+        SELECT id, conversation_id, user_id, bot_type, bot_id, agent_tag,
+            status IN ('PROCESSED', 'SKIPPED'),
+            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED') AND agent_tag IS NULL
+                AND friendship_score IS NOT NULL AND friendship_level IS NOT NULL
+            THEN conversation_log END,
+            friendship_score, friendship_level
         FROM conversation_events AS event
         LEFT JOIN LATERAL (
             SELECT friendship_score, friendship_level FROM friendship_status
@@ -31,13 +40,6 @@ package enum SQL {
         WHERE conversation_id = $1::text
         """
     )
-
-    /// $2: whether the log is wanted.
-    private static let eventColumns = """
-        id, conversation_id, user_id, bot_type, bot_id, agent_tag,
-            status IN ('PROCESSED', 'SKIPPED'),
-            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED') THEN conversation_log END
-        """
 
     static let insertUsers = Statement(
         "insert_users",
