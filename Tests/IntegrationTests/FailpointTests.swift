@@ -65,7 +65,8 @@ extension Integration {
         ) -> ClosedRange<Int> {
             // What the life before left is taken once, and is a suspect if that was recorded.
             if place == .attemptRecorded { return 1...(life == 0 ? 1 : 2) }
-            return 1...(isSingle ? 4 : 2)
+            // The broker may confirm all of a life's retries with one frame, and all of its letters with another.
+            return 1...(isSingle && place != .retryConfirmed ? 4 : 2)
         }
 
         /// Twenty conversations, each published twice, and four that are not there.

@@ -131,8 +131,9 @@ package struct ConversationStore: Sendable {
     /// - Parameters:
     ///   - ids: in order of arrival, each once.
     ///   - readsLogs: whether `score` needs them.
-    ///   - judge: called for what is not settled, with what of its analysis was paid for. It must not
-    ///     wait: there may be locks. Called again for one alone where somebody was faster. Answers nil for an event that changed.
+    ///   - judge: called for what is not settled, with what of its analysis was paid for. It must not wait,
+    ///     for there may be locks. Called again for one alone where somebody was faster. Answers nil for an
+    ///     event that changed.
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
