@@ -10,7 +10,7 @@ final class SettlementTimes {
     private let timer: CoreMetrics.Timer
     /// Of the current session, by tag: of what is unsettled, or whose ack is to be sent.
     private var arrivals: [UInt64: ContinuousClock.Instant] = [:]
-    /// None is lower.
+    /// No tag of `arrivals` is lower.
     private var firstTag: UInt64 = 1
     /// Microseconds, up to an hour, to one percent: 20 KB.
     private var histogram = Histogram<UInt64>(

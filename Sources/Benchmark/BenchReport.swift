@@ -19,8 +19,8 @@ package struct BenchReport: Encodable {
     package var text: String {
         """
         \(conversations) conversations of \(users) users\(movesTopics ? ", each with a topic" : ""), \
-        \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); medians of \(repeats), with \
-        the least and the most
+        \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); \
+        medians of \(repeats), with the least and the most
 
         \(table([Self.heads] + (references + configurations).map(row)))
 

@@ -96,7 +96,7 @@ private struct StoredItem {
             if case .text(let text) = self { text.isPlainly(word) } else { false }
         }
 
-        /// Whether it is a text, and not one of white space.
+        /// Whether it surely is a text of more than white space.
         var beginsWithMark: Bool {
             if case .text(let text) = self { text.beginsWithMark } else { false }
         }
@@ -178,7 +178,7 @@ extension String {
             case _: false
             }
         }
-        // Most begin and end with a letter of ASCII, or a mark.
+        // Most begin and end so.
         func isMark(_ byte: UInt8?) -> Bool { byte.map { 0x21..<0x80 ~= $0 } ?? false }
         if isMark(utf8.first), isMark(utf8.last) { return self }
         let scalars = unicodeScalars.drop(while: isSpace)

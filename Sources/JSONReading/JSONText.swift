@@ -35,9 +35,9 @@ package struct JSONText {
         return true
     }
 
-    /// Whether it has no escapes and begins with a letter, a digit or another mark of ASCII.
+    /// Whether it has no escapes and begins with a byte of ASCII that is no white space.
     package var beginsWithMark: Bool {
-        !hasEscapes && (bytes.first.map { 0x21..<0x7F ~= $0 } ?? false)
+        !hasEscapes && (bytes.first.map { 0x21..<0x80 ~= $0 } ?? false)
     }
 
     /// - Returns: how many bytes it has written; nil for half a surrogate pair.

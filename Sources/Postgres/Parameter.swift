@@ -61,7 +61,8 @@ package enum Parameter: Sendable {
     }
 }
 
-/// The parameters of one statement as libpq takes them, in memory that the next one's take over.
+/// Lends parameters, or keywords, as libpq takes them: C strings, and a null behind them. The next ones take
+/// the memory over.
 struct ParameterBuffer {
     private var bytes: [UInt8] = []
     /// Where each begins; nil for NULL.
@@ -84,7 +85,6 @@ struct ParameterBuffer {
         }
         return bytes.withUnsafeBytes { bytes in
             let strings = bytes.bindMemory(to: CChar.self)
-            // One more, so that there is an address where there is no parameter.
             let pointers = starts.map { $0.map { strings.baseAddress! + $0 } } + [nil]
             return pointers.withUnsafeBufferPointer { body($0.baseAddress!) }
         }

@@ -65,8 +65,11 @@ package struct Session: ~Copyable {
         var keywords = Self.link + [("fallback_application_name", applicationName)]
         keywords += target.keywords.filter { $0.key != "options" }.map { ($0.key, $0.value) }
         keywords.append(("options", options.joined(separator: " ")))
-        let opened = withCStrings(keywords.map(\.0)) { names in
-            withCStrings(keywords.map(\.1)) { values in PQconnectdbParams(names, values, 0) }
+        let names = keywords.map { Parameter.text($0.0) }
+        let values = keywords.map { Parameter.text($0.1) }
+        var (nameBuffer, valueBuffer) = (ParameterBuffer(), ParameterBuffer())
+        let opened = nameBuffer.withCStrings(names) { names in
+            valueBuffer.withCStrings(values) { values in PQconnectdbParams(names, values, 0) }
         }
         guard let opened else { throw .link("out of memory", during: "connect") }
         guard PQstatus(opened) == CONNECTION_OK, PQenterPipelineMode(opened) == 1,
@@ -249,15 +252,4 @@ package struct Session: ~Copyable {
             message: field(AMITY_DIAG_MESSAGE_PRIMARY)
         )
     }
-}
-
-/// Lends an array of C strings that ends with a null, as libpq takes keywords.
-private func withCStrings<R>(
-    _ strings: [String],
-    _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> R
-) -> R {
-    let copies = strings.map { strdup($0)! }
-    defer { for copy in copies { free(copy) } }
-    let pointers = copies.map { UnsafePointer($0) } + [nil]
-    return pointers.withUnsafeBufferPointer { body($0.baseAddress!) }
 }

@@ -9,14 +9,20 @@ import Postgres
 ///
 /// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get UTC.
 package enum SQL {
+    /// What `ConversationEvent` reads, up to the condition under which the log comes along; $2: whether it
+    /// is wanted.
+    private static let eventColumns = """
+        id, conversation_id, user_id, bot_type, bot_id, agent_tag,
+            status IN ('PROCESSED', 'SKIPPED'),
+            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED')
+        """
+
     /// $1: ids of conversations; $2: whether their logs are wanted. The settled ones come along to be
     /// told from the gone.
     package static let readEvents = Statement(
         "read_events",
         """
-        SELECT id, conversation_id, user_id, bot_type, bot_id, agent_tag,
-            status IN ('PROCESSED', 'SKIPPED'),
-            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED') THEN conversation_log END
+        SELECT \(eventColumns) THEN conversation_log END
         FROM conversation_events
         WHERE conversation_id = ANY ($1::text[])
         """
@@ -27,9 +33,7 @@ package enum SQL {
     static let readConversation = Statement(
         "read_conversation",
         """
-        SELECT id, conversation_id, user_id, bot_type, bot_id, agent_tag,
-            status IN ('PROCESSED', 'SKIPPED'),
-            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED') AND agent_tag IS NULL
+        SELECT \(eventColumns) AND agent_tag IS NULL
                 AND friendship_score IS NOT NULL AND friendship_level IS NOT NULL
             THEN conversation_log END,
             friendship_score, friendship_level
@@ -178,8 +182,8 @@ package enum SQL {
     )
 
     /// One conversation and its user, with a commit of their own; $1 to $10 as in `updateEvents`, $11 the
-    /// user's new score, $12 the level that was found. No lock is older than the statement:
-    /// the user's row is first, as everywhere, and taken only if it still is what was found.
+    /// user's new score, $12 the level that was found. No lock is older than the statement. The user's row
+    /// comes first, as everywhere, and is taken only if it still is what was found.
     ///
     /// Answers whether it was; then the event must be what it was, too, as in `updateEvents`.
     static let updateConversation = Statement(

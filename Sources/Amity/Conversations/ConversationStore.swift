@@ -144,11 +144,16 @@ package struct ConversationStore: Sendable {
         try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
                 if let only = ids.first, ids.count == 1, !isKept,
-                    let fate = try Self.settle(only, readsLogs: readsLogs, in: &session, by: judge)
+                    let fate = try Self.settleAlone(
+                        only,
+                        readsLogs: readsLogs,
+                        in: &session,
+                        by: judge
+                    )
                 {
                     return [only: fate]
                 }
-                return try Self.settle(
+                return try Self.settleUnderLocks(
                     ids,
                     readsLogs: readsLogs,
                     isKept: isKept,
@@ -161,7 +166,7 @@ package struct ConversationStore: Sendable {
 
     /// - Returns: nil for a conversation that is to be settled under locks: its user is new, it may move a
     ///   topic, or somebody else moved its user.
-    private static func settle(
+    private static func settleAlone(
         _ id: ExactText,
         readsLogs: Bool,
         in session: inout Session,
@@ -184,7 +189,7 @@ package struct ConversationStore: Sendable {
         return isDone ? fate : nil
     }
 
-    private static func settle(
+    private static func settleUnderLocks(
         _ ids: [ExactText],
         readsLogs: Bool,
         isKept: Bool,
