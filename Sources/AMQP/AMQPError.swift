@@ -2,6 +2,7 @@
 // what crosses threads are values (`Delivery`, `Completion`) through mailboxes.
 
 import CRabbitMQ
+import WorkerRuntime
 
 /// What went wrong between us and the broker, safe to log: no password, no body.
 package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -81,6 +82,38 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// As the worker's health has it.
+    func problem(of link: LinkHealth.Link, _ subject: String? = nil) -> LinkHealth.Problem {
+        .init(link: link, subject: subject, kind: kind, code: code, text: "\(self)")
+    }
+
+    private var kind: LinkHealth.Kind {
+        switch self {
+        case .library, .unresolved, .unresponsive, .stalled: .away
+        case .insecure: .refused
+        case .consumerCancelled: .missing
+        case .protocolViolation: .badAnswer
+        case .closedByBroker(let code, _, _):
+            switch code {
+            case ReplyCode.accessRefused, ReplyCode.notAllowed: .refused
+            case ReplyCode.notFound: .missing
+            case ReplyCode.preconditionFailed: .notTaken
+            case _: .away
+            }
+        }
+    }
+
+    /// Tells causes apart, for programs.
+    private var code: String {
+        switch self {
+        case .library(let status, _): "\(cause.rawValue) \(status)"
+        case .closedByBroker(let code, _, _): "\(code)"
+        case .insecure, .unresolved, .unresponsive, .consumerCancelled, .stalled,
+            .protocolViolation:
+            cause.rawValue
+        }
+    }
+
     /// The broker's reply code, when it gave one.
     package var replyCode: UInt16? {
         if case .closedByBroker(let code, _, _) = self { code } else { nil }
@@ -92,4 +125,6 @@ package enum ReplyCode {
     package static let accessRefused: UInt16 = 403
     package static let notFound: UInt16 = 404
     package static let preconditionFailed: UInt16 = 406
+    /// Of a connection, e.g. to a virtual host that is not there.
+    package static let notAllowed: UInt16 = 530
 }

@@ -41,6 +41,7 @@ package final class Consumer: Sendable {
     private let settings: Settings
     private let drain: DrainSignal
     private let readiness: Readiness
+    private let health: LinkHealth
     private let pulse: Pulse
     private let metrics: WorkerMetrics
     private let reconnects: Reconnects
@@ -57,6 +58,7 @@ package final class Consumer: Sendable {
         settings: Settings,
         drain: DrainSignal,
         readiness: Readiness,
+        health: LinkHealth = LinkHealth(),
         counts: WorkerCounts = WorkerCounts(),
         pulse: Pulse = Pulse(name: "channel"),
         metrics: WorkerMetrics = WorkerMetrics(),
@@ -65,6 +67,7 @@ package final class Consumer: Sendable {
         self.settings = settings
         self.drain = drain
         self.readiness = readiness
+        self.health = health
         self.counts = counts
         self.pulse = pulse
         self.metrics = metrics
@@ -121,6 +124,7 @@ package final class Consumer: Sendable {
                 logStart(of: machine.session, at: attempt, lostAt: lostAt)
                 lostAt = nil
                 openedAt = .now
+                health.works(.consumer)
                 readiness.set(.notConsuming, false)
                 times.sessionOpened()
                 counts.sessionOpened()
@@ -146,12 +150,12 @@ package final class Consumer: Sendable {
                 action = machine.sessionLost(
                     after: openedAt.take().map { $0.duration(to: .now) } ?? .zero
                 )
-                // Named once on entry; what follows until the exit is for who looks closer.
+                let notice = health.failed(error.problem(of: .consumer))
                 logLoss(
                     of: machine.session,
                     error,
                     next: action,
-                    at: lostAt == nil ? .error : .debug
+                    at: notice.isLogged ? .error : .debug
                 )
                 lostAt = lostAt ?? .now
             }

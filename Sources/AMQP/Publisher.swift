@@ -27,6 +27,7 @@ package final class Publisher: Sendable {
     /// Whether a message that the broker does not take is tried again until it does, its queue made
     /// anew where it is missing, or reported to its sender.
     private let insists: Bool
+    private let health: LinkHealth
     private let bell = EventBell()
     private let requests: Mailbox<PublishRequest>
     private let drain = DrainSignal()
@@ -36,10 +37,17 @@ package final class Publisher: Sendable {
     private let reconnects = Reconnects(of: "publisher", in: MetricsSystem.factory)
     private let logger: Logger
 
-    package init(endpoint: Endpoint, topology: Topology, insists: Bool, logger: Logger) {
+    package init(
+        endpoint: Endpoint,
+        topology: Topology,
+        insists: Bool,
+        health: LinkHealth = LinkHealth(),
+        logger: Logger
+    ) {
         self.endpoint = endpoint
         self.topology = topology
         self.insists = insists
+        self.health = health
         self.logger = logger
         requests = Mailbox(bell: bell)
     }
@@ -98,6 +106,7 @@ package final class Publisher: Sendable {
                 defer { attempt += 1 }
                 try publish(&window, attempt: attempt) {
                     backoff.reset()
+                    health.works(.publisher)
                     if lostAt != nil {
                         logger.logEnd("publisher.connection-restored", of: lostAt.take())
                     }
@@ -106,8 +115,9 @@ package final class Publisher: Sendable {
                 reconnects.count(error)
                 window.connectionLost()
                 let delay = backoff.next()
+                let notice = health.failed(error.problem(of: .publisher))
                 logger.log(
-                    level: lostAt == nil ? .error : .debug,
+                    level: notice.isLogged ? .error : .debug,
                     "publisher.connection-lost",
                     metadata: [
                         "error": "\(error)", "unconfirmed": .stringConvertible(window.count),

@@ -28,6 +28,7 @@ final class WorkerRegistry: Sendable {
     private let sessions: SessionPool
     private let counts: WorkerCounts
     private let readiness: Readiness
+    private let health: LinkHealth
     private let drain: DrainSignal
     private let onLoss: @Sendable () -> Void
     private let logger: Logger
@@ -39,6 +40,7 @@ final class WorkerRegistry: Sendable {
         sessions: SessionPool,
         counts: WorkerCounts,
         readiness: Readiness,
+        health: LinkHealth,
         drain: DrainSignal,
         logger: Logger,
         onLoss: @escaping @Sendable () -> Void
@@ -48,6 +50,7 @@ final class WorkerRegistry: Sendable {
         self.sessions = sessions
         self.counts = counts
         self.readiness = readiness
+        self.health = health
         self.drain = drain
         self.logger = logger
         self.onLoss = onLoss

@@ -20,11 +20,18 @@ package final class DatabaseOutage: Sendable {
     private let state = Locked(State())
     private let intake: Intake
     private let readiness: Readiness
+    private let health: LinkHealth
     private let logger: Logger
 
-    package init(intake: Intake, readiness: Readiness, logger: Logger) {
+    package init(
+        intake: Intake,
+        readiness: Readiness,
+        health: LinkHealth = LinkHealth(),
+        logger: Logger
+    ) {
         self.intake = intake
         self.readiness = readiness
+        self.health = health
         self.logger = logger
     }
 
@@ -54,10 +61,10 @@ package final class DatabaseOutage: Sendable {
             state.since = since
             return (isFirst, since + Self.patience <= .now)
         }
-        if isFirst {
+        if health.failed(error.problem).isLogged {
             logger.error("database.unavailable", metadata: ["error": "\(error)"])
-            readiness.replace(.databaseUnknown, with: .databaseAway)
         }
+        if isFirst { readiness.replace(.databaseUnknown, with: .databaseAway) }
         return isLasting
     }
 
@@ -70,6 +77,7 @@ package final class DatabaseOutage: Sendable {
             if isFirst { readiness.set(.databaseUnknown, false) }
             return
         }
+        health.works(.database)
         intake.open(.databaseAway)
         readiness.set(.databaseAway, false)
         let downtime = began.duration(to: .now) / .seconds(1)
@@ -93,5 +101,24 @@ package final class DatabaseOutage: Sendable {
             return state.holders == 0
         }
         if isLast { intake.open(.databaseAway) }
+    }
+}
+
+extension PostgresError {
+    /// As the worker's health has it.
+    var problem: LinkHealth.Problem {
+        .init(
+            link: .database,
+            kind: problemKind,
+            code: sqlState.isEmpty ? "no answer" : sqlState,
+            text: "\(self)"
+        )
+    }
+
+    private var problemKind: LinkHealth.Kind {
+        switch kind {
+        case .misconfigured: sqlState.hasPrefix("42") ? .schema : .refused
+        case .unavailable, .conflict, .timeout, .permanent, .unknown: .away
+        }
     }
 }

@@ -14,6 +14,8 @@ package final class Worker: Service {
     private let analyser: any Analyser
     /// Whether it does what it is there for.
     package let readiness: Readiness
+    /// What its links suffer from.
+    package let health = LinkHealth()
     /// Of the channel thread.
     package let pulse = Pulse(name: "channel")
     /// What whoever watches may ask and do, from when it runs.
@@ -62,6 +64,7 @@ package final class Worker: Service {
             ),
             drain: drain,
             readiness: readiness,
+            health: health,
             counts: counts,
             pulse: pulse,
             metrics: metrics,
@@ -71,6 +74,7 @@ package final class Worker: Service {
             endpoint: settings.endpoint.named("amity retries \(name)"),
             topology: settings.topology,
             insists: true,
+            health: health,
             logger: logger
         )
         let database = Database(
@@ -78,6 +82,7 @@ package final class Worker: Service {
             longQueue: Int(prefetch),
             intake: consumer.intake,
             readiness,
+            health,
             drain,
             keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
@@ -184,6 +189,7 @@ package final class Worker: Service {
                 sessions: database.sessions,
                 counts: counts,
                 readiness: readiness,
+                health: health,
                 drain: drain,
                 logger: logger,
                 onLoss: database.upkeep.sweepSoon
@@ -254,6 +260,7 @@ private struct Database {
         longQueue: Int,
         intake: Intake,
         _ readiness: Readiness,
+        _ health: LinkHealth,
         _ drain: DrainSignal,
         keeping analyses: KeptAnalyses?,
         _ logger: Logger
@@ -265,7 +272,12 @@ private struct Database {
             statementTimeout: settings.taskTimeout
         )
         store = ConversationStore(sessions: sessions, keeping: analyses)
-        outage = DatabaseOutage(intake: intake, readiness: readiness, logger: logger)
+        outage = DatabaseOutage(
+            intake: intake,
+            readiness: readiness,
+            health: health,
+            logger: logger
+        )
         crashes = DatabaseCrashLedger(
             sessions: sessions,
             outage: outage,
