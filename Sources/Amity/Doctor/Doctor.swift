@@ -3,16 +3,18 @@ import WorkerRuntime
 
 /// Examines everything a worker depends on, and changes nothing.
 package struct Doctor: Sendable {
-    /// In the order of the report. To add one, write its type and name it here.
+    /// In the order of the report, which puts the worst first. To add one, write its type and name it here.
     static let checks: [any Check] = [
         SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
         BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),
-        BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(), QueueLimitsCheck(),
-        DeliveryLimitCheck(), ConsumerTimeoutCheck(), ConsumersCheck(), DeadLettersCheck(),
+        BrokerAlarmCheck(), BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(),
+        QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
+        ConsumersCheck(), WorkersCheck(), AlertsCheck(), DeadLettersCheck(),
         ManagementCheck(), ManagementEncryptionCheck(),
         DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),
-        DatabaseWritableCheck(), PoolerCheck(), ConnectionsCheck(), TablesCheck(), GrantsCheck(),
-        IndexesCheck(),
+        DatabaseWritableCheck(), PoolerCheck(), SessionSettingsCheck(), ConnectionsCheck(),
+        TablesCheck(), GrantsCheck(), RowSecurityCheck(), WritesCheck(), KeysCheck(),
+        RowsCheck(), IndexesCheck(), UnseenCheck(),
         AnalysisEncryptionCheck(), ClockCheck(), RivalsCheck(),
     ]
 
@@ -31,7 +33,11 @@ package struct Doctor: Sendable {
             BrokerSight(of: endpoint, expecting: settings.topology)
         }
         async let database = onThread("amity-database") {
-            DatabaseProbe(target: settings.database, queue: settings.topology.names.main).look()
+            DatabaseProbe(
+                target: settings.database,
+                queue: settings.topology.names.main,
+                sessionsMax: settings.databaseSessionsMax
+            ).look()
         }
         async let management = lookAtManagement()
         return Self.judge(

@@ -55,7 +55,15 @@ package struct Diagnosis: Sendable, Encodable {
         private enum CodingKeys: CodingKey { case check }
     }
 
-    package var findings: [Entry]
+    package let findings: [Entry]
+
+    /// - Parameter findings: in the order of the checks. The worst come first, so that a long report cannot
+    ///   hide them.
+    package init(findings: [Entry]) {
+        self.findings = Finding.Level.allCases.reversed().flatMap { level in
+            findings.filter { $0.finding.level == level }
+        }
+    }
 
     /// Whether a worker cannot do its work.
     package var hasErrors: Bool { count(.error) > 0 }
