@@ -264,6 +264,13 @@ struct DoctorTests {
         #expect(complaints { $0.host.openFilesMax = 70 } == ["error open-files"])
         #expect(complaints { $0.host.memoryBytes = 300 << 20 } == ["warning memory"])
         #expect(complaints { $0.host.secretFiles[0].mode = 0o640 } == ["warning secret-files"])
+        // As compose mounts them; done as told, `chmod 600` would close them to the worker.
+        #expect(
+            complaints {
+                $0.host.secretFiles[0] = .init(name: "f", mode: 0o644, isReachable: false)
+            } == []
+        )
+        #expect(!HostSight.isReachable("/run/secrets/rabbitmq_password", mode: 0o644))
     }
 
     @Test func aPlainLinkToAServiceIsNamed() {

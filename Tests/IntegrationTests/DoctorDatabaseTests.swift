@@ -301,6 +301,26 @@ extension Integration {
             }
         }
 
+        /// Fault: the files in a folder that is closed to others are open to the containers' users, and the
+        /// doctor would have them closed to those.
+        @Test func aSecretThatOthersCannotGetToIsNone() throws {
+            let scene = try Scene.complete()
+            let file = try TemporaryFile(try #require(Servers.environment["RABBITMQ_URL"]))
+            let folder = FileManager.default.temporaryDirectory.appending(
+                path: "\(scene.name)-secrets"
+            )
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            defer { #expect(throws: Never.self) { try FileManager.default.removeItem(at: folder) } }
+            let path = folder.appending(path: "url").path
+            try FileManager.default.copyItem(atPath: file.path, toPath: path)
+            try #require(chmod(path, 0o644) == 0)
+            let extra = ["RABBITMQ_URL": "", "RABBITMQ_URL_FILE": path]
+            for (mode, found) in [(0o755, ["warning secret-files"]), (0o700, [])] {
+                try #require(chmod(folder.path, mode_t(mode)) == 0)
+                #expect(try scene.findings(extra) == found)
+            }
+        }
+
         @Test func limitsOfTheHostAreNamed() throws {
             let scene = try Scene.complete()
             let large = ["MESSAGE_MAX_BYTES": "536870912", "PREFETCH_COUNT": "65535"]
