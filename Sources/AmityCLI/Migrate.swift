@@ -2,6 +2,7 @@ import AMQP
 import Amity
 import ArgumentParser
 import Logging
+import SafeText
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,13 +19,13 @@ struct Migrate: AsyncParsableCommand {
     func run() async throws {
         let settings = try start()
         try await reportingFailure {
-            for line in try Migrator(target: settings.database).run() { print(line) }
+            for line in try Migrator(target: settings.database).run() { print(line.printable) }
             if topology {
                 try settings.topology.ensure(
                     at: settings.endpoint.named("amity migrate"),
                     logger: Logger(label: "amity")
                 )
-                print("topology of \(settings.topology.names.main) is complete")
+                print("topology of \(settings.topology.names.main.printable) is complete")
             }
         }
     }

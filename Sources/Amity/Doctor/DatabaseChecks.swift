@@ -38,8 +38,8 @@ struct DatabaseEncryptionCheck: Check {
     func findings(in seen: Sight) -> [Finding] {
         guard let session = seen.database.session else { return [] }
         let keywords = seen.settings.database.keywords
-        let hosts = (keywords["host"] ?? "").split(separator: ",").map(String.init)
-        let distant = hosts.filter { !isLocal($0) }.joined(separator: ", ")
+        let hosts = seen.settings.database.hosts
+        let distant = hosts.filter { !Loopback.containsSocketOr($0) }.joined(separator: ", ")
         if distant.isEmpty { return [.ok("the link does not cross a network", by: .settings)] }
         if !session.isEncrypted {
             return [

@@ -43,8 +43,7 @@ struct DatabaseProbe {
         }
         return hosts.enumerated().map { index, host in
             let port = ports.count == hosts.count ? ports[index] : ports.first ?? "5432"
-            let one = keywords.merging(["host": host, "port": port]) { $1 }
-            return ("\(host):\(port)", ConnectionTarget(keywords: one))
+            return ("\(host):\(port)", target.with(["host": host, "port": port]))
         }
     }
 
