@@ -2,6 +2,7 @@ import AMQP
 import Amity
 import ArgumentParser
 import Logging
+import SafeText
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,13 +26,13 @@ struct Migrate: AsyncParsableCommand {
         let settings = try start()
         try await reportingFailure {
             let migrator = Migrator(target: settings.database, isSeparate: separate)
-            for line in try migrator.run() { print(line) }
+            for line in try migrator.run() { print(line.printable) }
             if topology {
                 try settings.topology.ensure(
                     at: settings.endpoint.named("amity migrate"),
                     logger: Logger(label: "amity")
                 )
-                print("topology of \(settings.topology.names.main) is complete")
+                print("topology of \(settings.topology.names.main.printable) is complete")
             }
         }
     }

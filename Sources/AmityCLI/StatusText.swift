@@ -1,14 +1,15 @@
 import Amity
 import Foundation
+import SafeText
 
 /// A status report as lines for people. "?" is what could not be found out.
 struct StatusText {
     let lines: [String]
 
     init(_ report: StatusReport) {
-        var lines = ["\(TextTable.plain(report.queue.queue)) at \(Self.time(report.at))", ""]
+        var lines = ["\(report.queue.queue.printable) at \(Self.time(report.at))", ""]
         lines += Self.summary(report)
-        lines += report.problems.map { "! \(TextTable.plain($0))" }
+        lines += report.problems.map { "! \($0.printable)" }
         lines += report.queue.alerts.map { Self.alert($0, at: report.at) }
         lines += Self.section("workers", Self.workers(report))
         lines += Self.section("recent failures", Self.failures(report))

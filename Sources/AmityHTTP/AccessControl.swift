@@ -63,7 +63,7 @@ struct AccessControl: Sendable {
     private func pass(of request: Request) -> Pass? {
         guard let sessions else {
             // A page of somebody else's whose name was made to lead here is a stranger all the same.
-            return HTTPSettings.isLoopback(Self.host(of: request)) ? .unasked : nil
+            return Loopback.contains(Self.host(of: request)) ? .unasked : nil
         }
         let words = (request.headers[.authorization] ?? "").split(separator: " ")
         if words.count == 2, words[0].lowercased() == "bearer", isToken(words[1]) { return .token }

@@ -146,7 +146,9 @@ extension DoctorTests {
                 sight.database.session?.isStandby = standbys.allSatisfy(\.self)
             }
         }
+        #expect(with([true, false], "?target_session_attrs=any") == ["error database-writable"])
         #expect(with([true, false], "?target_session_attrs=read-write") == [])
+        #expect(with([true, false]) == [])
         #expect(
             with([true, true], "?target_session_attrs=read-write") == ["error database-writable"]
         )
@@ -167,6 +169,29 @@ extension DoctorTests {
         #expect(with(.byTransaction(keepsStatements: false)) == ["error pooler"])
         #expect(with(.byTransaction(keepsStatements: true)) == [])
         #expect(with(.byTransaction(keepsStatements: true), guards: false) == ["warning pooler"])
+    }
+
+    /// Other steps are written in these forms, too.
+    @Test func whatAStatementMakesIsRead() {
+        guard
+            case .index(let index, "amity_t")? = SchemaObject(
+                "CREATE INDEX ON amity_t (a, b) WHERE c IS NULL"
+            ),
+            case .index("named", "t")? = SchemaObject("CREATE UNIQUE INDEX named ON t (a)"),
+            case .columns(let columns, "t")? = SchemaObject(
+                "ALTER TABLE t\n    ADD COLUMN IF NOT EXISTS a jsonb NOT NULL DEFAULT '[]',\n    ADD COLUMN b numeric(3, 1)"
+            ),
+            case .table("t", let all, ["a", "b"], true)? = SchemaObject(
+                "CREATE UNLOGGED TABLE t (a text, b int CHECK (b IN (1, 2)), PRIMARY KEY (a, b)) WITH (fillfactor = 50)"
+            )
+        else {
+            Issue.record("a statement is not understood")
+            return
+        }
+        #expect(index == "amity_t_a_b_idx")
+        #expect(columns.map(\.definition) == ["jsonb NOT NULL DEFAULT '[]'", "numeric(3, 1)"])
+        #expect(all.map(\.definition) == ["text", "int CHECK (b IN (1, 2))"])
+        #expect(SchemaObject("UPDATE t SET a = 1").map { _ in 1 } == nil)
     }
 
     /// Fault: the doctor falls silent on what it could not ask.

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import SafeText
 import Testing
 
 @testable import Amity
@@ -28,5 +29,16 @@ struct LoggingTests {
     @Test func aTextLineIsOneLine() {
         let line = handler.textLine(.info, "event.name", ["b": "two words", "a": "x\ny"])
         #expect(line.hasSuffix(" INFO event.name a=\"x\\ny\" b=\"two words\"\n"))
+    }
+
+    /// Fault: a conversation's id steers the terminal of whoever reads the log, or adds a line to it.
+    @Test(arguments: ["\u{1B}[2J", "\u{7}", "\u{9B}31m", "\u{7F}", "\u{202E}x", "a\u{2028}b", "\r"])
+    func noFieldSteersATerminal(text: String) throws {
+        let fields: Logger.Metadata = ["id": "\(text)", "list": ["\(text)"], text: "1"]
+        let json = handler.jsonLine(.info, "event \(text)", fields)
+        let line = handler.textLine(.info, "event \(text)", fields)
+        for output in [json, line] { #expect(String(output.dropLast()).isPrintable, "\(output)") }
+        let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+        #expect(object?["id"] as? String == text)
     }
 }

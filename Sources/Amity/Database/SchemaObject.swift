@@ -60,9 +60,12 @@ enum SchemaObject {
 
     private static func index(_ sql: String) -> SchemaObject? {
         let form =
-            /CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?(?<name>\w+)\s+ON (?<table>\w+)\b/
-        return sql.prefixMatch(of: form).map {
-            .index(name: String($0.name), table: String($0.table))
+            /CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?(?:(?<name>\w+)\s+)?ON (?<table>\w+)\s*\((?<columns>[^()]*)\)/
+        return sql.prefixMatch(of: form).map { found in
+            // The name that PostgreSQL gives one without.
+            let columns = found.columns.split(separator: ",").map { $0.filter { $0 != " " } }
+            let given = ([String(found.table)] + columns + ["idx"]).joined(separator: "_")
+            return .index(name: found.name.map(String.init) ?? given, table: String(found.table))
         }
     }
 

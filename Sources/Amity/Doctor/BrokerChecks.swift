@@ -36,7 +36,7 @@ struct BrokerEncryptionCheck: Check {
 
     func findings(in seen: Sight) -> [Finding] {
         let endpoint = seen.settings.endpoint
-        let distant = endpoint.addresses.filter { !isLocal($0.host) }
+        let distant = endpoint.addresses.filter { !Loopback.contains($0.host) }
         if endpoint.security != nil || distant.isEmpty {
             return [.ok("the link does not cross a network in the clear", by: .settings)]
         }
@@ -51,12 +51,6 @@ struct BrokerEncryptionCheck: Check {
             )
         ]
     }
-}
-
-/// Whether a host is this machine, as far as its name says.
-func isLocal(_ host: String) -> Bool {
-    // A socket's path, or the name of one without.
-    host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || HTTPSettings.isLoopback(host)
 }
 
 struct BrokerPermissionsCheck: Check {
@@ -100,7 +94,7 @@ struct ManagementEncryptionCheck: Check {
         guard let url = seen.settings.monitoring.management.flatMap({ URL(string: $0.url) }) else {
             return []
         }
-        if url.scheme == "https" || isLocal((url.host() ?? "").trimmingCharacters(in: ["[", "]"])) {
+        if url.scheme == "https" || Loopback.contains(url.host() ?? "") {
             return [.ok("the link does not cross a network in the clear", by: .settings)]
         }
         return [

@@ -1,3 +1,4 @@
+import Glibc
 import Postgres
 
 struct DatabaseReachableCheck: Check {
@@ -47,8 +48,8 @@ struct DatabaseEncryptionCheck: Check {
     func findings(in seen: Sight) -> [Finding] {
         guard let session = seen.database.session else { return [] }
         let keywords = seen.settings.database.keywords
-        let hosts = (keywords["host"] ?? "").split(separator: ",").map(String.init)
-        let distant = hosts.filter { !isLocal($0) }.joined(separator: ", ")
+        let hosts = seen.settings.database.hosts
+        let distant = hosts.filter { !Loopback.containsSocketOr($0) }.joined(separator: ", ")
         if distant.isEmpty { return [.ok("the link does not cross a network", by: .settings)] }
         if !session.isEncrypted {
             return [
@@ -118,8 +119,12 @@ struct DatabaseWritableCheck: Check {
 }
 
 extension ConnectionTarget {
-    /// Whether libpq passes over hosts that take no writes.
+    /// Whether sessions pass over hosts that take no writes: so they do where several are named and nothing
+    /// else is asked for.
     fileprivate var findsPrimary: Bool {
-        ["read-write", "primary"].contains(keywords["target_session_attrs"] ?? "any")
+        let asked =
+            keywords["target_session_attrs"]
+            ?? getenv("PGTARGETSESSIONATTRS").map { String(cString: $0) }
+        return asked.map(["read-write", "primary"].contains) ?? true
     }
 }

@@ -40,18 +40,13 @@ struct DatabaseProbe {
         let hosts = (keywords["host"] ?? "").split(separator: ",").map(String.init)
         let ports = (keywords["port"] ?? "5432").split(separator: ",").map(String.init)
         guard keywords["hostaddr"] == nil, hosts.count > 1 else {
-            let any = keywords.merging(["target_session_attrs": "any"]) { $1 }
-            return [
-                (
-                    "\(hosts.first ?? "the default host"):\(ports.first ?? "5432")",
-                    ConnectionTarget(keywords: any)
-                )
-            ]
+            let address = "\(hosts.first ?? "the default host"):\(ports.first ?? "5432")"
+            return [(address, target.with(["target_session_attrs": "any"]))]
         }
         return hosts.enumerated().map { index, host in
             let port = ports.count == hosts.count ? ports[index] : ports.first ?? "5432"
             let one = ["host": host, "port": port, "target_session_attrs": "any"]
-            return ("\(host):\(port)", ConnectionTarget(keywords: keywords.merging(one) { $1 }))
+            return ("\(host):\(port)", target.with(one))
         }
     }
 
@@ -118,17 +113,22 @@ struct DatabaseProbe {
                 reasons: []
             )
             do {
-                worker.reasons = try JSONDecoder().decode(
-                    [String].self,
-                    from: rows.data(row, 2) ?? Data("[]".utf8)
-                )
-                worker.problems = try JSONDecoder().decode(
-                    [WorkerSight.Problem].self,
-                    from: rows.data(row, 3) ?? Data("[]".utf8)
-                )
-            } catch { worker.problems = [] }
+                worker.reasons = try json(rows, row, 2) ?? []
+                worker.problems = try json(rows, row, 3) ?? []
+                worker.pause = try json(rows, row, 4)
+            } catch {
+                // Another version's; its state alone says something, too.
+            }
             return worker
         }
+    }
+
+    private func json<Value: Decodable>(
+        _ rows: Rows,
+        _ row: Int,
+        _ column: Int
+    ) throws -> Value? {
+        try rows.data(row, column).map { try JSONDecoder().decode(Value?.self, from: $0) } ?? nil
     }
 
     private func room(asking questions: inout Questions) -> SessionSight.Room? {

@@ -134,10 +134,19 @@ struct WorkerSight: Sendable {
         var remedy: String?
     }
 
+    /// Why it takes no messages.
+    struct Pause: Sendable, Decodable {
+        /// A signal, for an operator, or a part of the worker.
+        var by: String
+        var secondsAgo: Double
+    }
+
+    /// Its host and process, with a colon between.
     var name: String
     var state: String
     var reasons: [String]
     var problems: [Problem] = []
+    var pause: Pause?
 }
 
 struct AlertSight: Sendable, Decodable {

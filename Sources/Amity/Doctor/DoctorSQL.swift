@@ -56,9 +56,10 @@ enum DoctorSQL {
                (SELECT datconnlimit FROM pg_database WHERE datname = current_database())
         """
 
-    /// $1: the queue. `problems` is a column that an older database may lack.
+    /// $1: the queue. An older database may lack the last two columns.
     static let workers = """
-        SELECT host || ':' || pid, state, to_json(reasons), to_jsonb(own) -> 'problems'
+        SELECT host || ':' || pid, state, to_json(reasons), to_jsonb(own) -> 'problems',
+               to_jsonb(own) -> 'paused'
         FROM amity_workers AS own
         WHERE queue = $1 AND state NOT IN ('stopped', 'lost')
           AND heartbeat_at > now() - interval '1 minute'

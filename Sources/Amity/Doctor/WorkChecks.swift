@@ -1,4 +1,5 @@
 import AMQP
+import WorkerRuntime
 
 /// Who takes messages from the queue.
 struct ConsumersCheck: Check {
@@ -120,13 +121,19 @@ struct WorkersCheck: Check {
         }
         let reasons = worker.reasons.compactMap { reason -> String? in
             switch reason {
-            case "intake is switched off":
-                "paused by an operator (SIGUSR1): SIGUSR2 to its process lets it go on"
-            case "draining": nil
+            case Readiness.Obstacle.intakeOff.rawValue:
+                "paused \(pause(of: worker)): kill -USR2 to the process lets it go on"
+            case Readiness.Obstacle.draining.rawValue: nil
             case _: problems.isEmpty ? "not ready: \(reason)" : nil
             }
         }
         return reasons + problems
+    }
+
+    private func pause(of worker: WorkerSight) -> String {
+        guard let pause = worker.pause else { return "by an operator (SIGUSR1)" }
+        let minutes = Int(pause.secondsAgo / 60)
+        return "by an operator (\(pause.by)) for \(minutes) min"
     }
 
     private func shown(_ names: [String]) -> String {

@@ -2,6 +2,7 @@ import AMQP
 import Foundation
 import Logging
 import Postgres
+import SafeText
 
 /// Finds out how a conversation's score came about, or why it has none yet, from its row, the queue and
 /// the dead letters.
@@ -256,15 +257,17 @@ extension Explanation {
                 at: 0
             )
         }
+        let word = conversationID.shellWord
+        let isOption = conversationID.hasPrefix("-")
         if !letters.isEmpty {
             because.append(
                 "\(queue) holds \(letters.count) of its messages: mend the cause, then "
-                    + "amity dead-letters retry --conversation \(conversationID)"
+                    + "amity dead-letters retry --conversation\(isOption ? "=" : " ")\(word)"
             )
         } else if state == .dead {
             because.append(
                 "\(queue) does not hold its message any more: it was purged, or was retried and runs. "
-                    + "amity publish \(conversationID) queues it again."
+                    + "amity publish \(isOption ? "-- " : "")\(word) queues it again."
             )
         }
     }

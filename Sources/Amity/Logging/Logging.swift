@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import SafeText
 
 package enum LogFormat: String, Sendable {
     /// Text on a terminal, JSON elsewhere.
@@ -54,10 +55,12 @@ struct LineLogHandler: LogHandler {
     func textLine(_ level: Logger.Level, _ event: String, _ fields: Logger.Metadata) -> String {
         let pairs = fields.sorted { $0.key < $1.key }.map { key, value in
             let text = "\(value)"
-            let isPlain = text.allSatisfy { !$0.isWhitespace && $0 != "\"" && $0 != "=" }
-            return " \(key)=\(isPlain ? text : quoted(text))"
+            let isPlain =
+                text.isPrintable
+                && text.allSatisfy { !$0.isWhitespace && $0 != "\"" && $0 != "=" }
+            return " \(key.printable)=\(isPlain ? text : quoted(text))"
         }
-        return "\(timestamp) \(level.rawValue.uppercased()) \(event)\(pairs.joined())\n"
+        return "\(timestamp) \(level.rawValue.uppercased()) \(event.printable)\(pairs.joined())\n"
     }
 
     private var timestamp: String {
@@ -74,7 +77,7 @@ struct LineLogHandler: LogHandler {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         do {
-            return String(decoding: try encoder.encode(text), as: UTF8.self)
+            return String(decoding: try encoder.encode(text), as: UTF8.self).printableJSON
         } catch {
             preconditionFailure("a string has a JSON form")
         }

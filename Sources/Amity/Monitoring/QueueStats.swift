@@ -1,4 +1,5 @@
 import Foundation
+import SafeText
 
 /// A queue and what belongs to it. nil is what could not be found out.
 package struct QueueStats: Codable, Sendable, Equatable {
@@ -94,7 +95,8 @@ extension JSONEncoder {
         return encoder
     }
 
+    /// As text that may be shown on a terminal.
     package func text(_ value: some Encodable) throws -> String {
-        String(decoding: try encode(value), as: UTF8.self)
+        String(decoding: try encode(value), as: UTF8.self).printableJSON
     }
 }

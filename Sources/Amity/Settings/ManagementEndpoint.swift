@@ -7,16 +7,11 @@ package struct ManagementEndpoint: Sendable, Equatable {
     package let username: String
     package let password: String
 
-    init?(url: String) {
-        guard var parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
-            ["http", "https"].contains(parts.scheme), parts.query == nil, parts.fragment == nil
-        else { return nil }
+    init(_ parts: AddressText) throws(AddressText.Mistake) {
+        guard ["http", "https"].contains(parts.scheme), parts.query == nil else { throw .noURL }
         username = parts.user ?? "guest"
         password = parts.password ?? "guest"
-        (parts.user, parts.password) = (nil, nil)
-        while parts.percentEncodedPath.hasSuffix("/") { parts.percentEncodedPath.removeLast() }
-        guard let plain = parts.string else { return nil }
-        self.url = plain
+        url = parts.plainURL
     }
 
     /// The value of the header of that name.

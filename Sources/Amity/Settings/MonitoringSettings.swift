@@ -19,13 +19,13 @@ package struct MonitoringSettings: Sendable {
         alertOldestAge = values.integer("ALERT_OLDEST_AGE_SECONDS")
         alertDeadLetters = values.integer("ALERT_DEAD_LETTERS")
         guard let url = values.text("RABBITMQ_MANAGEMENT_URL") else { return }
-        management = ManagementEndpoint(url: url)
-        if management == nil {
+        do throws(AddressText.Mistake) {
+            management = try ManagementEndpoint(AddressText(url))
+        } catch {
             mistakes.append(
                 """
-                RABBITMQ_MANAGEMENT_URL: its value is not accepted; use \
-                http://user:password@host:15672 (or https), with special characters \
-                percent-encoded
+                RABBITMQ_MANAGEMENT_URL: its value is not accepted (\(error.reason)); use \
+                http://user:password@host:15672 (or https), with \(AddressText.encodingHint)
                 """
             )
             return nil
