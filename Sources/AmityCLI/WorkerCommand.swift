@@ -21,6 +21,12 @@ struct WorkerCommand: AsyncParsableCommand {
 func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
     let settings = try start()
     let logger = Logger(label: "amity")
+    for unknown in Variables.load().unknownNames {
+        logger.warning(
+            "settings.unknown-name",
+            metadata: ["name": "\(unknown.name)", "likely": "\(unknown.likely)"]
+        )
+    }
     let analyser = standIn ?? settings.analysis.analyser(logger: logger)
     // Without a server nobody asks, and nothing is kept.
     let registry = settings.http.map { _ in PrometheusRegistry(describing: Metric.all) }

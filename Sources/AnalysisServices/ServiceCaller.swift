@@ -124,7 +124,7 @@ final class ServiceCaller: Sendable {
         let answer = try await exchange.post(
             body,
             to: settings.url,
-            key: settings.key,
+            key: settings.currentKey,
             by: deadline
         )
         if (200..<300).contains(answer.status) { return answer.body }

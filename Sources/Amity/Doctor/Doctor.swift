@@ -5,7 +5,7 @@ import WorkerRuntime
 package struct Doctor: Sendable {
     /// In the order of the report, which puts the worst first. To add one, write its type and name it here.
     static let checks: [any Check] = [
-        SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
+        SettingNamesCheck(), SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
         BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),
         BrokerAlarmCheck(), BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(),
         QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
@@ -23,7 +23,9 @@ package struct Doctor: Sendable {
 
     package init(settings: WorkerSettings, variables: Variables) {
         self.settings = settings
-        host = HostSight(lookup: variables.text)
+        var host = HostSight(lookup: variables.text)
+        host.unknownNames = variables.unknownNames
+        self.host = host
     }
 
     /// Looks at the broker and the database side by side, for seconds for each address at most.

@@ -33,6 +33,8 @@ struct HostSight: Sendable {
     /// As WORKER_REPLICAS says; nil where it is not set.
     var replicas: Int?
     var secretFiles: [SecretFile]
+    /// Variables that resemble settings and are none.
+    var unknownNames: [UnknownName] = []
 }
 
 /// What the management plugin tells.

@@ -88,6 +88,8 @@ enum HTTPFailure {
         // One for each address that the host has.
         case let error as NIOConnectionError:
             error.connectionErrors.last.map { text($0.error) } ?? "\(error.host) has no address"
+        // A file with user and password that cannot be used now.
+        case is SecretFile.Unreadable, is SettingsError: "\(error)"
         case let error as HTTPClientError: error.shortDescription
         case _: "\(type(of: error))"
         }

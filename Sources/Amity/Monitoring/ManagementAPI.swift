@@ -24,7 +24,7 @@ struct ManagementAPI {
         do {
             let request = try HTTPClient.Request(
                 url: endpoint.url + path,
-                headers: ["authorization": endpoint.authorization]
+                headers: ["authorization": try endpoint.authorization()]
             )
             let response = try HTTPClient.shared.execute(
                 request: request,
