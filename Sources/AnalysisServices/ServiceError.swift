@@ -8,7 +8,7 @@ package enum ServiceError: Error, Sendable, Hashable, CustomStringConvertible {
     /// No complete answer in time.
     case timeout
     /// No connection, or one that broke.
-    case unreachable
+    case unreachable(ConnectionFailure)
     /// Answered with this HTTP status, which is none of 200 to 299. Redirects are not followed.
     case status(Int)
     /// Answered at greater length than anything it could have to say.

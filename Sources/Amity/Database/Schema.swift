@@ -82,6 +82,7 @@ enum Schema {
                 )
             ]
         ),
+        causes,
     ]
 
     /// The tables that the steps make.

@@ -1,4 +1,5 @@
 import AMQP
+import AnalysisServices
 import WorkerRuntime
 
 /// Examines everything a worker depends on, and changes nothing.
@@ -13,7 +14,7 @@ package struct Doctor: Sendable {
         DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),
         DatabaseWritableCheck(), PoolerCheck(), ConnectionsCheck(), TablesCheck(), GrantsCheck(),
         IndexesCheck(),
-        AnalysisEncryptionCheck(), ClockCheck(), RivalsCheck(),
+        AnalysisEncryptionCheck(), AnalysisServicesCheck(), ClockCheck(), RivalsCheck(),
     ]
 
     private let settings: WorkerSettings
@@ -34,13 +35,15 @@ package struct Doctor: Sendable {
             DatabaseProbe(target: settings.database, queue: settings.topology.names.main).look()
         }
         async let management = lookAtManagement()
+        async let services = lookAtServices()
         return Self.judge(
             Sight(
                 settings: settings,
                 host: host,
                 broker: await broker,
                 management: await management,
-                database: await database
+                database: await database,
+                services: await services
             )
         )
     }
@@ -70,6 +73,11 @@ package struct Doctor: Sendable {
             broker: settings.endpoint,
             topology: settings.topology
         ).look()
+    }
+
+    private func lookAtServices() async -> [ServiceProbe.Sight] {
+        guard case .services(let services) = settings.analysis.mode else { return [] }
+        return await ServiceProbe(chat: services.chat, memory: services.memory).look()
     }
 
     /// Runs what blocks on a thread of its own.
