@@ -98,11 +98,8 @@ struct StatusText {
         let workers = report.workers ?? []
         let problems = SharedProblem.among(workers).map { shared in
             let problem = shared.problem
-            let subject = problem.subject.map { " \($0)" } ?? ""
             let age = duration(report.at.timeIntervalSince(problem.since))
-            let remedy = problem.remedy.map { "; \($0)" } ?? ""
-            return "! \(names(shared.workers)): \(problem.link)\(subject) \(problem.kind) "
-                + "for \(age) (\(problem.code)): \(problem.text)\(remedy)"
+            return "! \(names(shared.workers)): \(problem.name), for \(age): \(problem.advice)"
         }
         let pauses = workers.filter(\.state.isLiving).compactMap { worker in
             worker.paused.map { pause in

@@ -36,7 +36,9 @@ package enum ServiceError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    package var description: String { code }
+    package var description: String {
+        if case .unreachable(let failure) = self { "\(code): \(failure.text)" } else { code }
+    }
 
     /// Whether asking again at once may help.
     var mayPass: Bool {

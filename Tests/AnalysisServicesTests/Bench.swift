@@ -114,13 +114,19 @@ final class Bench: Sendable {
     func chat() async -> Result<ChatAnswer, ServiceError>? { await ask(memories: false).chat }
 
     /// Asks again and again until something holds, longer than a circuit pauses.
-    func waitUntil(_ condition: () -> Bool) async throws {
+    func waitUntil(
+        sourceLocation: SourceLocation = #_sourceLocation,
+        _ condition: () -> Bool
+    ) async {
         let deadline = ContinuousClock.now + .seconds(40)
-        while !condition() {
-            try #require(ContinuousClock.now < deadline)
+        while !condition(), ContinuousClock.now < deadline {
             _ = await chat()
-            try await Task.sleep(for: .milliseconds(50))
+            // An open circuit answers at once.
+            await withCheckedContinuation { done in
+                DispatchQueue.global().asyncAfter(deadline: .now() + 0.05) { done.resume() }
+            }
         }
+        #expect(condition(), sourceLocation: sourceLocation)
     }
 
     /// Why the model gave no answer; nil where it did.

@@ -34,19 +34,19 @@ import WorkerRuntime
     ) async throws {
         let bench = try Bench(timeout: 0.5) { _ in fault }
         #expect(await bench.failure() != nil)
-        let report = try #require(bench.health.reports.first)
-        #expect(report.problem.link == .chatModel && report.problem.subject == nil)
-        #expect(report.problem.kind == kind)
+        // An error thrown before the end would end the process: its client must be closed.
+        let problem = bench.health.reports.first?.problem
+        #expect(problem?.link == .chatModel && problem?.subject == nil)
+        #expect(problem?.kind == kind)
         #expect(
             fault.mayReset
-                ? ["closed", "ECONNRESET"].contains(report.problem.code)
-                : report.problem.code == code
+                ? ["closed", "ECONNRESET"].contains(problem?.code) : problem?.code == code
         )
-        #expect(report.problem.text.hasPrefix("the chat model "))
+        #expect(problem?.text.hasPrefix("the chat model ") == true)
         if let setting {
-            #expect(report.problem.remedy?.contains(setting) == true)
+            #expect(problem?.remedy?.contains(setting) == true)
         } else {
-            #expect(report.problem.remedy == nil)
+            #expect(problem?.remedy == nil)
         }
         #expect(try bench.count(outcome) >= 1 && bench.count("ok") == 0)
         bench.stub.answer { _ in good }
@@ -62,14 +62,14 @@ import WorkerRuntime
         let bench = try Bench { _ in .status(401) }
         for _ in 0..<5 { _ = await bench.chat() }
         #expect(try bench.isCircuitOpen())
-        let opened = try #require(bench.book.line("analysis.circuit-opened"))
+        let opened = bench.book.line("analysis.circuit-opened") ?? ""
         #expect(opened.contains("refuses the key (HTTP 401)") && opened.contains("LLM_API_KEY"))
         #expect(bench.book.warnings == ["analysis.circuit-opened"])
         bench.stub.answer { _ in .status(404) }
-        try await bench.waitUntil { bench.book.warnings.last == "analysis.service-failed" }
+        await bench.waitUntil { bench.book.warnings.last == "analysis.service-failed" }
         #expect(bench.health.reports.map(\.problem.code) == ["404"])
         bench.stub.answer { _ in good }
-        try await bench.waitUntil { bench.health.reports.isEmpty }
+        await bench.waitUntil { bench.health.reports.isEmpty }
         #expect(try !bench.isCircuitOpen())
         await bench.close()
     }

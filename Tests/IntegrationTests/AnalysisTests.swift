@@ -212,7 +212,7 @@ extension Integration {
                 try scene.statistics.workers().first?.problems.map(\.link) == ["chat-model"]
             }
             let status = try scene.amity(["status"]).output
-            #expect(status.contains("chat-model refused for "))
+            #expect(status.contains("chat-model refused (401), for "))
             #expect(status.contains("the chat model refuses the key (HTTP 401); check LLM_API_KEY"))
             let doctor = try scene.report([:]).findings.filter { $0.check == "analysis-services" }
             #expect(doctor.map(\.level) == ["warning"])

@@ -172,7 +172,7 @@ extension Integration {
             try eventually("it is raised") { told([worker], .brokerAlarm).raised == 1 }
             let status = try scene.amity(["status"]).output
             #expect(status.contains("ALERT broker_alarm 1, for "), "\(status)")
-            #expect(status.contains("broker-publisher blocked for "), "\(status)")
+            #expect(status.contains("broker-publisher blocked (alarm), for "))
             try scene.sql("DELETE FROM amity_workers WHERE boot_id = 'other'")
             try eventually("it is cleared") { told([worker], .brokerAlarm).cleared == 1 }
         }

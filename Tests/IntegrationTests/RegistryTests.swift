@@ -43,6 +43,7 @@ extension Integration {
         /// while health says ready.
         @Test func theRowFollowsReadinessAtOnce() throws {
             let scene = try Scene()
+            try scene.addConversation("c1")
             let worker = try scene.startWorker()
             let statistics = scene.statistics
             try eventually("it is ready") { !worker.events("worker.ready").isEmpty }
@@ -57,6 +58,8 @@ extension Integration {
             let paused = try #require(try statistics.workers().first)
             #expect(paused.reasons == ["intake is switched off"])
             #expect(abs(paused.paused?.since.timeIntervalSinceNow ?? 99) < 5)
+            let explained = try scene.amity(["explain", "c1"]).output
+            #expect(explained.contains(":\(worker.processID) is paused by SIGUSR1; kill -USR2 "))
             worker.signal(SIGUSR2)
             try eventually("it is on") { worker.events("intake.switched").count == 2 }
             try eventually("its row says so", within: .seconds(2)) {
@@ -80,7 +83,7 @@ extension Integration {
                 #expect(problems[0].count >= 1 && !problems[0].text.isEmpty)
                 #expect(abs(problems[0].since.timeIntervalSinceNow) < 30)
                 let status = try scene.amity(["status"]).output
-                #expect(status.contains(":\(worker.processID): broker-consumer away for "))
+                #expect(status.contains(":\(worker.processID): broker-consumer away ("))
                 #expect(status.contains(problems[0].text))
             }
             try eventually("nothing is left of it", within: .seconds(40)) {

@@ -56,6 +56,14 @@ package struct WorkerStats: Codable, Sendable, Equatable {
         package var since: Date
         /// Failures since then.
         package var count: Int
+
+        /// What suffers, how, and a code to look up.
+        package var name: String {
+            "\(link)\(subject.map { " \($0)" } ?? "") \(kind) (\(code))"
+        }
+
+        /// What it is, and what to do about it.
+        package var advice: String { text + (remedy.map { "; \($0)" } ?? "") }
     }
 
     /// Why it takes no messages, though nothing is broken.
