@@ -1,4 +1,5 @@
 import AMQP
+import AnalysisServices
 import WorkerRuntime
 
 /// Examines everything a worker depends on, and changes nothing.
@@ -15,7 +16,7 @@ package struct Doctor: Sendable {
         DatabaseWritableCheck(), PoolerCheck(), SessionSettingsCheck(), ConnectionsCheck(),
         TablesCheck(), GrantsCheck(), RowSecurityCheck(), WritesCheck(), KeysCheck(),
         RowsCheck(), IndexesCheck(), UnseenCheck(),
-        AnalysisEncryptionCheck(), ClockCheck(), RivalsCheck(),
+        AnalysisEncryptionCheck(), AnalysisServicesCheck(), ClockCheck(), RivalsCheck(),
     ]
 
     private let settings: WorkerSettings
@@ -42,13 +43,15 @@ package struct Doctor: Sendable {
             ).look()
         }
         async let management = lookAtManagement()
+        async let services = lookAtServices()
         return Self.judge(
             Sight(
                 settings: settings,
                 host: host,
                 broker: await broker,
                 management: await management,
-                database: await database
+                database: await database,
+                services: await services
             )
         )
     }
@@ -78,6 +81,11 @@ package struct Doctor: Sendable {
             broker: settings.endpoint,
             topology: settings.topology
         ).look()
+    }
+
+    private func lookAtServices() async -> [ServiceProbe.Sight] {
+        guard case .services(let services) = settings.analysis.mode else { return [] }
+        return await ServiceProbe(chat: services.chat, memory: services.memory).look()
     }
 
     /// Runs what blocks on a thread of its own.
