@@ -29,6 +29,7 @@ extension Integration {
                     "created table friendship_status",
                     "created table agenda_agent_prompting", "applied crash attribution",
                     "applied registry and monitor", "applied analyses",
+                    "applied dead letters",
                 ]
             )
             #expect(first.error.isEmpty)

@@ -82,6 +82,7 @@ enum Schema {
                 )
             ]
         ),
+        deadLetters,
     ]
 
     /// The tables that the steps make.

@@ -16,6 +16,8 @@ struct QueueLook: Sendable {
     var settled: Int?
     var retrying: [QueueStats.Retrying] = []
     var deadLetters: Int?
+    /// Whether the dead-letter queue is there, with no message, and no consumer that may hold some.
+    var isDeadQueueEmpty = false
 }
 
 /// From when on somebody is to be told.
