@@ -1,3 +1,4 @@
+import Digests
 import Foundation
 
 /// Decides what happens to a message that failed: a delay queue while attempts are left, then the
@@ -28,6 +29,10 @@ package struct RetryPolicy: Sendable {
         package static let replays = "amity-replays"
         /// How often it was cleared of a crash by other means than the database.
         package static let acquittals = "amity-acquittals"
+        /// Names a dead letter: the same for every copy of the same message in the same life.
+        package static let letterID = "amity-letter-id"
+        /// The first 8 bytes of the body's SHA-256, in hexadecimal.
+        package static let bodyDigest = "amity-body-sha256"
     }
 
     package let names: QueueNames
@@ -69,9 +74,11 @@ package struct RetryPolicy: Sendable {
         let step = backoffSeconds[
             min(Int.random(in: attempts...(attempts + 1), using: &random), backoffSeconds.count) - 1
         ]
+        var copy = annotated(message, attempts: attempts, failure: failure, at: now)
+        if isDead { name(&copy, after: message) }
         return Disposition(
             queue: isDead ? names.dead : names.retry(seconds: step),
-            message: annotated(message, attempts: attempts, failure: failure, at: now),
+            message: copy,
             attempts: attempts,
             retryAfter: isDead ? nil : step
         )
@@ -82,6 +89,12 @@ package struct RetryPolicy: Sendable {
     package static func replayed(_ message: Message) -> Message {
         var message = message
         let replays = replays(of: message) + 1
+        // Its publisher gave it none: see `name`.
+        if let id = message.properties.messageID,
+            message.properties.headers[Header.letterID] == .string(id)
+        {
+            message.properties.messageID = nil
+        }
         message.properties.headers = message.properties.headers.filter { name, _ in
             !name.hasPrefix("amity-")
         }
@@ -116,6 +129,25 @@ package struct RetryPolicy: Sendable {
     private static func count(_ header: String, of message: Message) -> Int {
         guard case .integer(let count) = message.properties.headers[header] else { return 0 }
         return Int(min(max(count, 0), 1_000_000))
+    }
+
+    /// Gives a dead letter an id, so that it can be shown, retried and purged whatever is in its body.
+    ///
+    /// The id is made from the original alone: one that is dead-lettered twice, because its worker died
+    /// between the copy's confirm and the ack, keeps its id. Two messages that do not differ at all share
+    /// one, too.
+    private func name(_ copy: inout Message, after original: Message) {
+        let properties = original.properties
+        let parts = [
+            names.main, properties.type ?? "", properties.messageID ?? "", Self.lives(of: original),
+        ]
+        let head = parts.joined(separator: "\u{0}") + "\u{0}"
+        let id = Digest.sha256(Array(head.utf8) + original.body).prefix(16).hexadecimal
+        copy.properties.headers[Header.letterID] = .string(id)
+        copy.properties.headers[Header.bodyDigest] = .string(
+            Digest.sha256(original.body).prefix(8).hexadecimal
+        )
+        if copy.properties.messageID == nil { copy.properties.messageID = id }
     }
 
     private func annotated(

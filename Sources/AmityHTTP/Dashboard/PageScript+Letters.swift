@@ -21,8 +21,8 @@ extension PageScript {
         }
 
         function drawLetters() {
-          const text = JSON.stringify([letters.value?.groups, letters.value?.is_complete,
-            letters.error?.message]);
+          const text = JSON.stringify([letters.value?.groups, letters.value?.remarks,
+            letters.value?.is_complete, letters.error?.message]);
           if (text === letters.text) return;
           letters.text = text;
           if (letters.error) {
@@ -31,13 +31,13 @@ extension PageScript {
           }
           const open = new Set([...byID("letters").querySelectorAll("details[open]")]
             .map((element) => element.dataset.code));
-          const { groups, is_complete: isComplete, seen } = letters.value;
+          const { groups, is_complete: isComplete, remarks } = letters.value;
           const parts = groups.map((group) => letterGroup(group, open.has(group.code)));
-          if (!groups.length) {
-            parts.push(none(isComplete ? "None." : "Somebody else has them in hand."));
-          } else if (!isComplete) {
-            parts.push(none(`These are of the oldest ${count(seen)}; there are more.`));
+          if (!groups.length && isComplete) parts.push(none("None."));
+          if (groups.length && !isComplete && !remarks.length) {
+            parts.push(none("There are more codes than these."));
           }
+          parts.push(...remarks.map((remark) => none(remark)));
           byID("letters").replaceChildren(...parts);
         }
 
