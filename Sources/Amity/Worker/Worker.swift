@@ -280,6 +280,7 @@ private struct Database {
         )
         crashes = DatabaseCrashLedger(
             sessions: sessions,
+            store: store,
             outage: outage,
             process: process,
             holdLimit: settings.holdLimit,
