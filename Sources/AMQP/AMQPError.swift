@@ -22,6 +22,8 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     case stalled(ready: Int)
     /// Frames in an order that AMQP does not allow.
     case protocolViolation(String)
+    /// The file with the password cannot be used now. With the setting and the reason.
+    case noCredentials(String)
 
     package var description: String {
         switch self {
@@ -40,6 +42,7 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
             (single active consumer, a higher priority), or the broker has lost this one
             """
         case .protocolViolation(let what): "unexpected frame: \(what)"
+        case .noCredentials(let reason): reason
         }
     }
 
@@ -67,6 +70,7 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         case consumerCancelled = "consumer-cancelled"
         case stalled
         case protocolViolation = "protocol-violation"
+        case noCredentials = "no-credentials"
     }
 
     var cause: Cause {
@@ -79,6 +83,7 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         case .consumerCancelled: .consumerCancelled
         case .stalled: .stalled
         case .protocolViolation: .protocolViolation
+        case .noCredentials: .noCredentials
         }
     }
 
@@ -90,7 +95,7 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     private var kind: LinkHealth.Kind {
         switch self {
         case .library, .unresolved, .unresponsive, .stalled: .away
-        case .insecure: .refused
+        case .insecure, .noCredentials: .refused
         case .consumerCancelled: .missing
         case .protocolViolation: .badAnswer
         case .closedByBroker(let code, _, _):
@@ -109,9 +114,21 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         case .library(let status, _): "\(cause.rawValue) \(status)"
         case .closedByBroker(let code, _, _): "\(code)"
         case .insecure, .unresolved, .unresponsive, .consumerCancelled, .stalled,
-            .protocolViolation:
+            .protocolViolation, .noCredentials:
             cause.rawValue
         }
+    }
+
+    /// During a login: says where the password came from that the broker has refused.
+    func naming(passwordOf endpoint: Endpoint) -> AMQPError {
+        guard case .closedByBroker(ReplyCode.accessRefused, let text, let operation) = self,
+            let origin = endpoint.passwordOrigin
+        else { return self }
+        return .closedByBroker(
+            code: ReplyCode.accessRefused,
+            text: "\(text); the password from \(origin) was refused",
+            during: operation
+        )
     }
 
     /// The broker's reply code, when it gave one.

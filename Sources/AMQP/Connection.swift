@@ -33,6 +33,7 @@ struct Connection: ~Copyable {
     ///   - attempt: which of the endpoint's hosts to try, counted on and on.
     ///   - timeout: upper bound on finding the host, on each address it has, and on the handshake.
     init(to endpoint: Endpoint, attempt: Int = 0, timeout: Duration) throws(AMQPError) {
+        let endpoint = try endpoint.current()
         let address = endpoint.addresses[attempt % endpoint.addresses.count]
         guard let handle = amqp_new_connection() else {
             throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
@@ -41,6 +42,7 @@ struct Connection: ~Copyable {
             try Self.connect(handle, to: address, endpoint.security, timeout: timeout)
             heartbeatSeconds = try Self.logIn(handle, to: endpoint, at: address, timeout: timeout)
         } catch {
+            let error = error.naming(passwordOf: endpoint)
             amqp_destroy_connection(handle)  // A failed init runs no deinit.
             throw error
         }

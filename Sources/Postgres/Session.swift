@@ -68,10 +68,11 @@ package struct Session: ~Copyable {
         statementTimeout: Duration = .seconds(30)
     ) throws(PostgresError) {
         // What the target says itself wins: the keywords are in order, and libpq takes the last.
-        let options = [Self.guards(statementTimeout), target.keywords["options"]].compactMap(\.self)
+        let wanted = try target.current()
+        let options = [Self.guards(statementTimeout), wanted["options"]].compactMap(\.self)
         var keywords = Self.link + [("fallback_application_name", applicationName)]
         if target.isReadWriteWanted { keywords.append(("target_session_attrs", "read-write")) }
-        keywords += target.keywords.filter { $0.key != "options" }.map { ($0.key, $0.value) }
+        keywords += wanted.filter { $0.key != "options" }.map { ($0.key, $0.value) }
         keywords.append(("options", options.joined(separator: " ")))
         let names = keywords.map { Parameter.text($0.0) }
         let values = keywords.map { Parameter.text($0.1) }
@@ -82,7 +83,7 @@ package struct Session: ~Copyable {
         guard let opened else { throw .link("out of memory", during: PostgresError.connecting) }
         // Notices may quote rows; libpq would print them to standard error.
         PQsetNoticeReceiver(opened, { _, _ in }, nil)
-        if let refusal = Self.refusal(of: opened) {
+        if let refusal = Self.refusal(of: opened, target) {
             PQfinish(opened)  // A failed init runs no deinit.
             throw refusal
         }
@@ -100,9 +101,15 @@ package struct Session: ~Copyable {
     /// libpq tells the SQLSTATE of a login that the server refuses in its verbose messages only, and only
     /// a connection that exists can be told to be verbose: so where a server has answered, it is asked once
     /// more. That may succeed.
-    private static func refusal(of connection: OpaquePointer) -> PostgresError? {
+    private static func refusal(
+        of connection: OpaquePointer,
+        _ target: ConnectionTarget
+    ) -> PostgresError? {
         if PQstatus(connection) == CONNECTION_OK { return nil }
-        let message = String(cString: PQerrorMessage(connection))
+        var message = String(cString: PQerrorMessage(connection))
+        if PQconnectionUsedPassword(connection) == 1, let origin = target.passwordOrigin {
+            message += "\nthe password from \(origin) was sent"
+        }
         guard message.contains("FATAL:") else {
             return .link(message, during: PostgresError.connecting)
         }
