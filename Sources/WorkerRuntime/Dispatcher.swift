@@ -229,7 +229,14 @@ extension Dispatcher {
         var settled: [Completion] = []
         settled.reserveCapacity(batch.count)
         var failed: [(FailedDelivery, RetryPolicy.Disposition)] = []
+        var postponed: [(Delivery, Failure, RetryPolicy.Disposition)] = []
         var tally = WorkerMetrics.Tally()
+        func fail(_ delivery: Delivery, _ failure: Failure, isPermanent: Bool) {
+            let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
+            if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
+            let after = next.retryAfter
+            failed.append((.init(delivery: delivery, failure: failure, retryAfter: after), next))
+        }
         for (delivery, outcome) in zip(batch, outcomes) {
             switch outcome {
             case .done:
@@ -241,16 +248,15 @@ extension Dispatcher {
             case .interrupted:
                 tally.interrupted += 1
                 settled.append(.init(id: delivery.id, settlement: .requeue))
-            case .retry(let failure), .deadLetter(let failure):
-                let isPermanent = outcome == .deadLetter(failure)
-                let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
-                let entry = FailedDelivery(
-                    delivery: delivery,
-                    failure: failure,
-                    retryAfter: next.retryAfter
-                )
-                if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
-                failed.append((entry, next))
+            case .retry(let failure): fail(delivery, failure, isPermanent: false)
+            case .deadLetter(let failure): fail(delivery, failure, isPermanent: true)
+            case .postpone(let failure, let isBounded):
+                if let next = postponement(of: delivery, isBounded: isBounded) {
+                    tally.interrupted += 1
+                    postponed.append((delivery, failure, next))
+                } else {
+                    fail(delivery, failure, isPermanent: false)
+                }
             }
         }
         // Before anybody can see that the messages are settled.
@@ -258,6 +264,7 @@ extension Dispatcher {
         counts.settled(done: tally.ok + tally.duplicate, interrupted: tally.interrupted)
         completions.post(settled)
         Failpoint.completionPosted.hit()
+        for (delivery, failure, next) in postponed { postpone(delivery, after: failure, next) }
         if failed.isEmpty { return }
         handler.record(failed.map(\.0), in: context)
         for (failed, next) in failed where !next.isDead {
@@ -304,6 +311,32 @@ extension Dispatcher {
             at: Date(),
             using: &random
         )
+    }
+
+    private func postponement(
+        of delivery: Delivery,
+        isBounded: Bool
+    ) -> RetryPolicy.Disposition? {
+        var random = SystemRandomNumberGenerator()
+        return policy.postponement(
+            of: delivery.message,
+            isBounded: isBounded,
+            using: &random
+        )
+    }
+
+    private func postpone(
+        _ delivery: Delivery,
+        after failure: Failure,
+        _ disposition: RetryPolicy.Disposition
+    ) {
+        var metadata: Logger.Metadata = [
+            "queue": "\(disposition.queue)", "code": "\(failure.code)",
+            "reason": "\(failure.reason)",
+        ]
+        metadata["subject"] = failure.subject.map { "\($0)" }
+        logger.warning("message.postponed", metadata: metadata)
+        republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
     }
 
     private func republish(

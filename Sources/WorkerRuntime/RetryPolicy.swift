@@ -19,6 +19,8 @@ package struct RetryPolicy: Sendable {
     /// Headers of ours. They start afresh when a dead letter is replayed.
     package enum Header {
         package static let attempts = "amity-attempts"
+        /// How often it was put off with no attempt spent.
+        package static let postponements = "amity-postponements"
         package static let code = "amity-error-code"
         package static let reason = "amity-error-reason"
         package static let firstFailure = "amity-first-failure-at"
@@ -81,6 +83,35 @@ package struct RetryPolicy: Sendable {
             message: copy,
             attempts: attempts,
             retryAfter: isDead ? nil : step
+        )
+    }
+
+    /// Most times that a message is put off for what passes by itself. Chosen: hours, with the delays that
+    /// are the default.
+    private static let mostPostponements = 20
+
+    /// Where a message goes that is to run later with no attempt spent: the same delays, the same body.
+    ///
+    /// - Parameter isBounded: false where nothing speaks against the message, however long it takes.
+    /// - Returns: nil when it was put off too often: from then on attempts are spent.
+    package func postponement(
+        of message: Message,
+        isBounded: Bool,
+        using random: inout some RandomNumberGenerator
+    ) -> Disposition? {
+        let count = Self.count(Header.postponements, of: message) + 1
+        if isBounded && count > Self.mostPostponements { return nil }
+        let step = backoffSeconds[
+            min(Int.random(in: count...(count + 1), using: &random), backoffSeconds.count) - 1
+        ]
+        var message = message
+        message.properties.headers = message.properties.headers.filter { Self.travels($0.key) }
+        message.properties.headers[Header.postponements] = .integer(Int64(count))
+        return Disposition(
+            queue: names.retry(seconds: step),
+            message: message,
+            attempts: Self.attempts(of: message),
+            retryAfter: step
         )
     }
 
@@ -150,6 +181,12 @@ package struct RetryPolicy: Sendable {
         if copy.properties.messageID == nil { copy.properties.messageID = id }
     }
 
+    /// What routes, expires or counts for the broker must not travel on with a copy.
+    private static func travels(_ header: String) -> Bool {
+        let name = header.lowercased()
+        return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
+    }
+
     private func annotated(
         _ message: Message,
         attempts: Int,
@@ -158,13 +195,10 @@ package struct RetryPolicy: Sendable {
     ) -> Message {
         var message = message
         let timestamp = HeaderValue.string(now.formatted(.iso8601))
-        // What routes, expires or counts for the broker must not travel on with the copy, nor what
-        // pretends to be ours: our headers go even when there is no room for others.
+        // Nor may travel on what pretends to be ours: our headers go even when there is no room for others.
         var headers = message.properties.headers.filter { name, _ in
-            if name == Header.firstFailure || name == Header.replays { return true }
-            let name = name.lowercased()
-            return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
-                && !name.hasPrefix("amity-")
+            let isKept = [Header.firstFailure, Header.replays, Header.postponements].contains(name)
+            return isKept || Self.travels(name) && !name.lowercased().hasPrefix("amity-")
         }
         headers[Header.attempts] = .integer(Int64(attempts))
         headers[Header.code] = .string(failure.code)

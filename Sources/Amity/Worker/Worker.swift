@@ -300,6 +300,7 @@ private struct Database {
         )
         crashes = DatabaseCrashLedger(
             sessions: sessions,
+            store: store,
             outage: outage,
             process: process,
             holdLimit: settings.holdLimit,
