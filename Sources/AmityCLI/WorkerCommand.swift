@@ -6,6 +6,7 @@ import Logging
 import Metering
 import PrometheusMetrics
 import ServiceLifecycle
+import WorkerRuntime
 
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,11 +28,12 @@ func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
             metadata: ["name": "\(unknown.name)", "likely": "\(unknown.likely)"]
         )
     }
-    let analyser = standIn ?? settings.analysis.analyser(logger: logger)
-    // Without a server nobody asks, and nothing is kept.
+    // Without a server nothing reads metrics, and none are kept. Made first: instruments come from it.
     let registry = settings.http.map { _ in PrometheusRegistry(describing: Metric.all) }
     if let registry { MetricsSystem.bootstrap(registry) }
-    let worker = Worker(settings: settings, analyser: analyser, logger: logger)
+    let health = LinkHealth()
+    let analyser = standIn ?? settings.analysis.analyser(health: health, logger: logger)
+    let worker = Worker(settings: settings, analyser: analyser, health: health, logger: logger)
     var services: [any Service] = [worker]
     if let registry, let http = settings.http {
         let server = HTTPServer(
