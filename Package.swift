@@ -98,8 +98,9 @@ let package = Package(
         .target(
             name: "AnalysisServices",
             dependencies: [
-                "FriendshipScoring", "WorkerRuntime",
+                "FriendshipScoring", "Metering", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -209,6 +210,7 @@ let package = Package(
             dependencies: [
                 "AnalysisServices", "FriendshipScoring", "TestSupport", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict
         ),
@@ -253,7 +255,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "Amity", "AmityCLI", "Failpoints", "Postgres", "TestSupport",
+                "AMQP", "Amity", "AmityCLI", "Failpoints", "Metering", "Postgres", "TestSupport",
                 "WorkerRuntime",
             ],
             resources: [.copy("schemas")],

@@ -40,6 +40,9 @@ struct AccessControl: Sendable {
         }
     }
 
+    /// Whether this request may read what is guarded.
+    func admits(_ request: Request) -> Bool { pass(of: request) != nil }
+
     /// Of who sent the token itself no intent is asked.
     private func checkIntent(of request: Request) throws(HTTPError) {
         if request.method == .get || request.method == .head { return }

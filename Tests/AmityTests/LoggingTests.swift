@@ -41,4 +41,33 @@ struct LoggingTests {
         let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
         #expect(object?["id"] as? String == text)
     }
+
+    /// Fault: a list and a boolean are strings to whoever reads the log with a program, and a duration
+    /// has fourteen decimals.
+    @Test func aJSONLineKeepsTypes() throws {
+        let line = handler.jsonLine(
+            .info,
+            "event",
+            [
+                "reasons": ["a", "b \"c\""], "is_on": .stringConvertible(false),
+                "seconds": .stringConvertible(70.05703687667847),
+                "small": .stringConvertible(0.00031249), "none": .stringConvertible(0.0),
+                "large": .stringConvertible(1e300),
+                "tiny": .stringConvertible(Double.leastNonzeroMagnitude),
+                "not": .stringConvertible(Double.nan), "nested": ["n": .stringConvertible(1)],
+            ]
+        )
+        for part in [
+            #""reasons":["a","b \"c\""]"#, #""is_on":false"#, #""seconds":70.057,"#,
+            #""small":0.000312,"#, #""none":0.0,"#, #""large":1e+300,"#, #""nested":{"n":1}"#,
+            #""not":"nan""#,
+        ] { #expect(line.contains(part), "\(line)") }
+        _ = try JSONSerialization.jsonObject(with: Data(line.utf8))
+        let text = handler.textLine(
+            .info,
+            "event",
+            ["reasons": ["a", "b"], "seconds": .stringConvertible(-1.23456)]
+        )
+        #expect(text.hasSuffix(" reasons=a,b seconds=-1.235\n"), "\(text)")
+    }
 }

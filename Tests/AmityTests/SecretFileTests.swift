@@ -40,18 +40,15 @@ struct SecretFileTests {
     /// Fault: a pipe, as of a shell's `<(vault read …)`, gives its content once; a second look waits for
     /// ever.
     @Test func aPipeIsReadOnce() throws {
-        defer { unlink(path) }
-        #expect(mkfifo(path, 0o600) == 0)
-        // Open at both ends from the start, as a shell's is.
-        let pipe = open(path, O_RDWR)
-        defer { close(pipe) }
-        Thread.detachNewThread { [path] in
-            let writer = open(path, O_WRONLY)
-            _ = Glibc.write(writer, "from a pipe\n", 12)
-            close(writer)
-            close(pipe)
+        let pipe = Pipe()
+        let variables = [
+            "RABBITMQ_PASSWORD_FILE": "/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)"
+        ]
+        Thread.detachNewThread {
+            pipe.fileHandleForWriting.write(Data("from a pipe\n".utf8))
+            pipe.fileHandleForWriting.closeFile()
         }
-        let values = values()
+        let values = SettingValues { variables[$0] }
         #expect(values.mistakes == [] && values.text("RABBITMQ_PASSWORD") == "from a pipe")
         #expect(!values.isRenewable(["RABBITMQ_PASSWORD"]))
         #expect(values.origin(of: "RABBITMQ_PASSWORD") == "RABBITMQ_PASSWORD_FILE")
@@ -79,5 +76,37 @@ struct SecretFileTests {
         let error = #expect(throws: SecretFile.Unreadable.self) { try renew() }
         #expect(error?.description.hasSuffix("No such file or directory") == true)
         #expect(settings.database.renewCredentials == nil)
+    }
+
+    /// The same for what is sent with each request.
+    @Test func keysAreReadAgain() throws {
+        defer { unlink(path) }
+        let management = NSTemporaryDirectory() + UUID().uuidString
+        defer { unlink(management) }
+        func write(_ text: String) throws {
+            try self.write(Array(text.utf8))
+            try Data("http://u:\(text)@h:1".utf8).write(to: URL(fileURLWithPath: management))
+        }
+        try write("one")
+        let variables = [
+            "LLM_ANALYSIS_ENABLED": "true", "LLM_MODEL": "m", "MEMORY_API_ENABLED": "false",
+            "LLM_API_KEY_FILE": path, "RABBITMQ_MANAGEMENT_URL_FILE": management,
+        ]
+        let settings = try WorkerSettings(SettingValues { variables[$0] })
+        guard case .services(let services) = settings.analysis.mode else {
+            return #expect(Bool(false), "services are asked for")
+        }
+        let endpoint = try #require(settings.monitoring.management)
+        let basic = { (word: String) in "Basic " + Data("u:\(word)".utf8).base64EncodedString() }
+        for word in ["one", "two"] {
+            try write(word)
+            #expect(services.chat.renewKey?() == word)
+            #expect(try endpoint.authorization() == basic(word))
+        }
+        unlink(path)
+        unlink(management)
+        #expect(services.chat.renewKey?() == nil && services.chat.key == "one")
+        let error = #expect(throws: SecretFile.Unreadable.self) { try endpoint.authorization() }
+        #expect(error?.description.hasPrefix("RABBITMQ_MANAGEMENT_URL_FILE: ") == true)
     }
 }

@@ -35,6 +35,7 @@ extension Integration {
                     "created table friendship_status",
                     "created table agenda_agent_prompting", "applied crash attribution",
                     "applied registry and monitor", "applied analyses",
+                    "applied causes in the registry",
                 ]
             )
             #expect(first.error.isEmpty)

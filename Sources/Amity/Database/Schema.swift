@@ -85,6 +85,7 @@ enum Schema {
                 )
             ]
         ),
+        causes,
     ]
 
     static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

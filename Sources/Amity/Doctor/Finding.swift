@@ -13,7 +13,7 @@ package struct Finding: Sendable, Equatable, Encodable {
 
     /// Who says so.
     package enum Source: String, Sendable, Encodable {
-        case settings, host, database
+        case settings, host, database, service
         case amqp = "AMQP"
         case management = "management API"
     }

@@ -54,6 +54,21 @@ struct MemoryCheck: Check {
     }
 }
 
+/// A name with a slip of the pen sets nothing, and nothing else says so.
+struct SettingNamesCheck: Check {
+    let name = "setting-names"
+
+    func findings(in seen: Sight) -> [Finding] {
+        let unknown = seen.host.unknownNames
+        if unknown.isEmpty {
+            return [.ok("no variable resembles a setting and is none", by: .settings)]
+        }
+        return unknown.map {
+            .warning("\($0.name) is not a setting and is ignored: \($0.likely) is", by: .settings)
+        }
+    }
+}
+
 struct SecretFilesCheck: Check {
     let name = "secret-files"
 

@@ -126,7 +126,7 @@ struct ManagementProbe {
         _ path: String
     ) async throws -> (value: Value, date: Date?) {
         var request = HTTPClientRequest(url: "\(endpoint.url)/api/\(path)")
-        request.headers.add(name: "authorization", value: endpoint.authorization)
+        request.headers.add(name: "authorization", value: try endpoint.authorization())
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
         guard response.status == .ok else { throw Failure.refused(response.status.code) }
         let body = try await response.body.collect(upTo: Self.largestAnswer)

@@ -1,4 +1,5 @@
 import AMQP
+import AnalysisServices
 import Postgres
 import WorkerRuntime
 
@@ -10,6 +11,8 @@ struct Sight: Sendable {
     var broker: BrokerSight
     var management: ManagementSight
     var database: DatabaseSight
+    /// Those behind the analysis; empty where none is asked.
+    var services: [ServiceProbe.Sight] = []
 }
 
 /// The machine, or the container, that this runs on. A worker elsewhere may see another.
@@ -33,6 +36,8 @@ struct HostSight: Sendable {
     /// As WORKER_REPLICAS says; nil where it is not set.
     var replicas: Int?
     var secretFiles: [SecretFile]
+    /// Variables that resemble settings and are none.
+    var unknownNames: [UnknownName] = []
 }
 
 /// What the management plugin tells.

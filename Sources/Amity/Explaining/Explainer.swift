@@ -69,10 +69,16 @@ package struct Explainer {
         let living = workers.filter(\.state.isLiving).map { worker in
             "\(worker.name) runs and does not consume: \(worker.reasons.joined(separator: ", "))."
         }
+        let causes = SharedProblem.among(workers).map { shared in
+            "\(shared.problem.name): \(shared.problem.advice)."
+        }
+        let pauses = workers.filter(\.state.isLiving).compactMap { worker in
+            worker.wayBack.map { "\(worker.name) is paused by SIGUSR1; \($0)." }
+        }
         let lost = workers.filter { $0.state == .lost }.map { worker in
             "\(worker.name) is gone without a word, with \(worker.inFlight) messages in hand."
         }
-        return ["No worker consumes from \(queue)."] + living + lost.prefix(3)
+        return ["No worker consumes from \(queue)."] + living + causes + pauses + lost.prefix(3)
     }
 
     private func score(_ row: Row, _ because: inout [String]) -> Explanation.Score? {

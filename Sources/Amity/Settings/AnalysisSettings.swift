@@ -50,10 +50,10 @@ extension AnalysisSettings.Services {
     ) {
         let before = mistakes.count
         let base = Self.url("LLM_BASE_URL", values, &mistakes)
-        let key =
-            values.text("LLM_API_KEY")
-            // Another service's key is sent to that service alone.
-            ?? (base?.isGroq == true ? values.text("GROQ_API_KEY") : nil)
+        // Another service's key is sent to that service alone.
+        let isGroqsKey = values.text("LLM_API_KEY") == nil && base?.isGroq == true
+        let keyName = isGroqsKey ? "GROQ_API_KEY" : "LLM_API_KEY"
+        let key = values.text(keyName)
         if let base, key == nil, !base.isLoopback {
             let groq = base.isGroq ? " (or GROQ_API_KEY)" : ""
             mistakes.append("LLM_API_KEY\(groq): LLM_ANALYSIS_ENABLED is true and needs it")
@@ -83,6 +83,13 @@ extension AnalysisSettings.Services {
             )
         }
         chat = service(base, "/chat/completions", key, "LLM")
+        if values.isRenewable([keyName]) {
+            chat.renewKey = {
+                do throws(SecretFile.Unreadable) {
+                    return try values.renewed([keyName]).text(keyName)
+                } catch { return nil }
+            }
+        }
         memory = memoryURL.map { service($0, "/extract_facts", nil, "MEMORY_API") }
         fallback =
             AnalysisFallback(rawValue: values.text("ANALYSIS_FALLBACK")?.lowercased() ?? "")

@@ -1,11 +1,13 @@
 import Foundation
 
 /// Where the broker's management plugin is, and who we are there. Holds the password: never log.
-package struct ManagementEndpoint: Sendable, Equatable {
+package struct ManagementEndpoint: Sendable {
     /// Without user and password, and without a slash at its end.
     package let url: String
     package let username: String
     package let password: String
+    /// Reads the endpoint again for each request; nil where it cannot change.
+    var renew: (@Sendable () throws -> ManagementEndpoint)?
 
     init(_ parts: AddressText) throws(AddressText.Mistake) {
         guard ["http", "https"].contains(parts.scheme), parts.query == nil else { throw .noURL }
@@ -14,9 +16,12 @@ package struct ManagementEndpoint: Sendable, Equatable {
         url = parts.plainURL
     }
 
-    /// The value of the header of that name.
-    var authorization: String {
-        "Basic " + Data("\(username):\(password)".utf8).base64EncodedString()
+    /// The value of the header of that name, for a request that is made now.
+    ///
+    /// - Throws: what is wrong with the file that holds user and password, safe to log.
+    func authorization() throws -> String {
+        let now = try renew?() ?? self
+        return "Basic " + Data("\(now.username):\(now.password)".utf8).base64EncodedString()
     }
 
     /// A name of somebody's as one segment of a path.

@@ -21,6 +21,11 @@ package struct Variables: Sendable {
     package func text(_ name: String) -> String? { environment[name] ?? file.variables[name] }
 
     var mistakes: [String] { file.mistakes }
+
+    /// Of names that resemble a setting's and are none.
+    package var unknownNames: [UnknownName] {
+        UnknownName.among(Set(environment.keys).union(file.variables.keys))
+    }
 }
 
 /// The settings as text, checked against the table row by row. The environment wins over `.env`.
