@@ -75,7 +75,7 @@ extension Integration {
                     == ["created table amity_migrations"] + Self.left
                     + [
                         "applied crash attribution", "applied registry and monitor",
-                        "applied analyses",
+                        "applied analyses", "applied dead letters",
                     ]
             )
             #expect(try scene.sql(catalogue).string(0, 0) == before)
