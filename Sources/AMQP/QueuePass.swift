@@ -44,6 +44,8 @@ package struct QueuePass: ~Copyable {
     private var held = 0
     private var frames = 0
     private var unsettled: Set<UInt64> = []
+    /// Came while the caller waited for something else.
+    private var arrived: [Entry] = []
     /// Messages that should be ready when all has gone back.
     private var expected: Int
     private var isStopped = false
@@ -101,8 +103,17 @@ package struct QueuePass: ~Copyable {
         return nil
     }
 
+    /// To be called at least every half heartbeat by a caller that takes its time over a message.
+    package mutating func keepAlive() throws(AMQPError) {
+        while let entry = try receive() { arrived.append(entry) }
+    }
+
     /// The next message that has arrived; nil when none has. Never waits.
     private mutating func take() throws(AMQPError) -> Entry? {
+        arrived.isEmpty ? try receive() : arrived.removeFirst()
+    }
+
+    private mutating func receive() throws(AMQPError) -> Entry? {
         while let frame = try connection.nextFrame() {
             frames += 1
             if case .closed(let error) = frame { throw error }
@@ -137,10 +148,34 @@ package struct QueuePass: ~Copyable {
     package mutating func stop() throws(AMQPError) -> [Entry] {
         if isStopped { return [] }
         isStopped = true
+        var rest = try waitForAllUnderWay()
         // The library keeps what comes before the broker's answer.
         try connection.cancelConsumer(tag: Self.tag(consumers))
-        var rest: [Entry] = []
         while let entry = try take() { rest.append(entry) }
+        return rest
+    }
+
+    /// What a quorum queue has sent and its channel has not passed on is returned to the queue when the
+    /// consumer is cancelled, and that counts as a delivery. So nothing may be under way then: the window
+    /// is full, or the queue has nothing to send.
+    private mutating func waitForAllUnderWay() throws(AMQPError) -> [Entry] {
+        var rest: [Entry] = []
+        let deadline = ContinuousClock.now + .seconds(2)
+        var arrivedAt = ContinuousClock.now
+        while held < Self.window, .now < deadline {
+            if let entry = try take() {
+                rest.append(entry)
+                arrivedAt = .now
+            } else if arrivedAt + .milliseconds(100) > .now {
+                bell.wait(orReadable: connection.descriptor, timeout: .milliseconds(20))
+            } else if try connection.depth(of: queue).ready == 0,
+                !isAlone || unsettled.count >= expected
+            {
+                break
+            } else {
+                arrivedAt = .now
+            }
+        }
         return rest
     }
 
@@ -175,10 +210,7 @@ package enum QueuePresence: Sendable, Equatable {
             depth = try connection.depth(of: queue)
         } catch {
             guard error.replyCode == ReplyCode.notFound else { throw error }
-            // The reply code is the same for both, so only the broker's words tell them apart.
-            let text = "\(error)"
-            let isDown = text.contains("is down") || text.contains("inaccessible")
-            self = isDown ? .away(text) : .missing
+            self = error.isQueueMissing ? .missing : .away("\(error)")
             return
         }
         self = .there(depth)
@@ -197,5 +229,15 @@ package enum QueuePresence: Sendable, Equatable {
         case .missing: true
         case .away: false
         }
+    }
+}
+
+extension AMQPError {
+    /// Whether there is no such queue. The reply code is the same for one whose node does not run, so only
+    /// the broker's words tell them apart.
+    package var isQueueMissing: Bool {
+        guard replyCode == ReplyCode.notFound else { return false }
+        let text = "\(self)"
+        return !text.contains("is down") && !text.contains("inaccessible")
     }
 }

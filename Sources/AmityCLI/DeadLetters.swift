@@ -47,10 +47,7 @@ struct Selection: ParsableArguments {
         filter.conversationIDs = Set(conversation.map(ExactText.init))
         filter.before = olderThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
         filter.since = newerThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
-        if let user {
-            filter.user = ExactText(user)
-            filter.conversationsOfUser = try desk.conversations(of: user)
-        }
+        if let user { try desk.limit(&filter, to: user) }
         return filter
     }
 }

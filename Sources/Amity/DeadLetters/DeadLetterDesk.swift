@@ -58,10 +58,20 @@ package struct DeadLetterDesk: Sendable {
         return (recorded, counts.withoutRow ?? 0)
     }
 
-    /// Conversations of a user, so that letters that do not name theirs are found.
-    package func conversations(of user: String) throws -> Set<ExactText> {
-        try table.conversations(of: user)
+    /// Limits a filter to one user's letters, whether they name their user or not.
+    package func limit(_ filter: inout DeadLetterFilter, to user: String) throws {
+        filter.user = ExactText(user)
+        filter.conversationsOfUser = try table.conversations(of: user)
+        do throws(PostgresError) {
+            let rows = try table.list(filter, limit: Self.mostOfAUser)
+            filter.lettersOfUser = Set(rows.map(\.id))
+        } catch {
+            // Without the table there are no rows.
+            if !error.isMissingOrForbidden { throw error }
+        }
     }
+
+    private static let mostOfAUser = 100_000
 }
 
 extension DeadLetter {

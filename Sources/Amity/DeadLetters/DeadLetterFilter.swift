@@ -8,6 +8,8 @@ package struct DeadLetterFilter: Sendable {
     package var user: ExactText?
     /// Conversations of `user` by the database, for letters that do not name their user.
     package var conversationsOfUser: Set<ExactText> = []
+    /// Letters of `user` by their rows: the conversation's own row may be gone by now.
+    package var lettersOfUser: Set<String> = []
     /// Last failed before this instant.
     package var before: Date?
     /// Last failed at or after this instant.
@@ -29,7 +31,7 @@ package struct DeadLetterFilter: Sendable {
         if !conversationIDs.isEmpty, conversation.map(conversationIDs.contains) != true {
             return false
         }
-        if let user, letter.userID.map(ExactText.init) != user,
+        if let user, letter.userID.map(ExactText.init) != user, !lettersOfUser.contains(letter.id),
             conversation.map(conversationsOfUser.contains) != true
         {
             return false

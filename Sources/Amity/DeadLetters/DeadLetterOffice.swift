@@ -104,9 +104,7 @@ package struct DeadLetterOffice: Sendable {
             if Self.isPast(deadline) { return .ends }
             guard filter.matches(letter) else { return .stays }
             if let perSecond {
-                let due = began + .seconds(Double(settled.count) / perSecond)
-                let pause = ContinuousClock.now.duration(to: due) / .seconds(1)
-                Thread.sleep(forTimeInterval: max(0, pause))
+                try Self.wait(until: began + .seconds(Double(settled.count) / perSecond), pass: &pass)
             }
             let result = confirm(RetryPolicy.replayed(entry.message), with: publisher)
             guard result == .confirmed else {
@@ -117,6 +115,18 @@ package struct DeadLetterOffice: Sendable {
             return settled.count < limit ? .left : .leftAndEnds
         }
         return settled.count
+    }
+
+    /// In pieces: a connection that is silent for two heartbeats is closed.
+    private static func wait(
+        until due: ContinuousClock.Instant,
+        pass: inout QueuePass
+    ) throws(AMQPError) {
+        while .now < due {
+            let rest = ContinuousClock.now.duration(to: due) / .seconds(1)
+            Thread.sleep(forTimeInterval: min(max(0, rest), 1))
+            try pass.keepAlive()
+        }
     }
 
     private static func isPast(_ deadline: ContinuousClock.Instant?) -> Bool {

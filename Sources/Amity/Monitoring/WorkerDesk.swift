@@ -110,7 +110,7 @@ package final class WorkerDesk: OperatorDesk {
         } catch let error as DeadLetterError {
             log(event, order, error.done)
             throw .unfinished("\(error)", done: error.done)
-        } catch let error as AMQPError where error.replyCode == ReplyCode.notFound {
+        } catch let error as AMQPError where error.isQueueMissing {
             return LetterResult(count: 0, isComplete: true)
         } catch {
             throw .broker("\(error)")

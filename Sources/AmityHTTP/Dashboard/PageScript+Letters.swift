@@ -3,7 +3,7 @@ extension PageScript {
     static let letters = #"""
         const letters = { value: null, text: "", error: null, total: undefined, isBusy: false };
 
-        /** Only when there are more or fewer of them, or somebody wants it: a look holds them. */
+        /** Only when there are more or fewer of them, or somebody wants it. */
         async function look() {
           if (letters.isBusy) return;
           letters.isBusy = true;
@@ -63,11 +63,11 @@ extension PageScript {
           ["Replays", "number"], ["Bytes", "number"], ["Worker"], [""]];
 
         function letterRow(letter) {
-          const named = letter.conversation_id ?? "no conversation";
+          const named = letter.conversation_id ?? letter.id.slice(0, 12);
           const act = (verb) => () => deal(verb, { ids: [letter.id] }, `the letter of ${named}`);
           return { cells: [
             letter.last_failure_at ? when(letter.last_failure_at) : "unknown",
-            known(letter.conversation_id) ? stranger(named) : "–",
+            known(letter.conversation_id) ? stranger(named) : `none (letter ${named})`,
             count(letter.attempts), count(letter.replays), count(letter.body_bytes),
             make("span", { class: "id whole" }, letter.worker || "–"),
             acts(act, `the letter of ${named}`),
