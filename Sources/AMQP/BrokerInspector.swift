@@ -95,8 +95,8 @@ extension BrokerSight {
         for topology: Topology
     ) throws(AMQPError) {
         try connection.openChannel()
-        for (name, arguments) in topology.queues {
-            queues.append(try queue(name, arguments, through: connection))
+        for queue in topology.queues {
+            queues.append(try self.queue(queue.name, queue.arguments, through: connection))
         }
         exchange = try Self.presence { () throws(AMQPError) in
             try connection.declareDirectExchange(topology.exchange, passive: true)
@@ -191,7 +191,8 @@ extension BrokerSight {
                     return .refused
                 case .closed(let error): throw error
                 case .blocked(let reason): return .unknown("the broker takes nothing: \(reason)")
-                case .delivery, .header, .body, .confirm, .unblocked, .consumerCancelled, .other:
+                case .delivery, .header, .body, .confirm, .unblocked, .consumerCancelled, .depth,
+                    .other:
                     continue
                 }
             }

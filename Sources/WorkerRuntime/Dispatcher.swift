@@ -194,7 +194,12 @@ extension Dispatcher {
             counts.settled(done: 0, interrupted: 1)
             metrics.count(.init(interrupted: 1))
             let copy = RetryPolicy.acquitted(delivery.message)
-            republisher.republish(copy, to: policy.names.main, replacing: delivery.id)
+            republisher.republish(
+                copy,
+                about: nil,
+                to: policy.names.main,
+                replacing: delivery.id
+            )
         } else {
             finish([delivery], with: outcomes, by: handler, in: context)
         }
@@ -290,6 +295,11 @@ extension Dispatcher {
             disposition.isDead ? "message.dead-lettered" : "message.retry-scheduled",
             metadata: metadata
         )
-        republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
+        republisher.republish(
+            disposition.message,
+            about: failure.subject,
+            to: disposition.queue,
+            replacing: delivery.id
+        )
     }
 }

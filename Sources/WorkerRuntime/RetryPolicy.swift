@@ -15,6 +15,9 @@ package struct RetryPolicy: Sendable {
         package var isDead: Bool { retryAfter == nil }
     }
 
+    /// With which every header of ours begins.
+    package static let headerPrefix = "amity-"
+
     /// Headers of ours. They start afresh when a dead letter is replayed.
     package enum Header {
         package static let attempts = "amity-attempts"
@@ -83,7 +86,7 @@ package struct RetryPolicy: Sendable {
         var message = message
         let replays = replays(of: message) + 1
         message.properties.headers = message.properties.headers.filter { name, _ in
-            !name.hasPrefix("amity-")
+            !name.hasPrefix(headerPrefix)
         }
         message.properties.headers[Header.replays] = .integer(Int64(replays))
         return message
@@ -118,6 +121,16 @@ package struct RetryPolicy: Sendable {
         return Int(min(max(count, 0), 1_000_000))
     }
 
+    /// Whether a header that bears our name is as we write it: a forged one of any size would take the
+    /// room of those that bound the attempts.
+    private static func isOurs(_ value: HeaderValue) -> Bool {
+        switch value {
+        case .integer: true
+        case .string(let text): text.utf8.count <= 40
+        case .bool, .double, .bytes, .timestamp: false
+        }
+    }
+
     private func annotated(
         _ message: Message,
         attempts: Int,
@@ -128,11 +141,13 @@ package struct RetryPolicy: Sendable {
         let timestamp = HeaderValue.string(now.formatted(.iso8601))
         // What routes, expires or counts for the broker must not travel on with the copy, nor what
         // pretends to be ours: our headers go even when there is no room for others.
-        var headers = message.properties.headers.filter { name, _ in
-            if name == Header.firstFailure || name == Header.replays { return true }
+        var headers = message.properties.headers.filter { name, value in
+            if name == Header.firstFailure || name == Header.replays {
+                return Self.isOurs(value)
+            }
             let name = name.lowercased()
             return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
-                && !name.hasPrefix("amity-")
+                && !name.hasPrefix(Self.headerPrefix)
         }
         headers[Header.attempts] = .integer(Int64(attempts))
         headers[Header.code] = .string(failure.code)
@@ -162,5 +177,12 @@ package struct QueueNames: Sendable, Equatable {
 /// Publishes a message again and settles its original once the broker has confirmed the copy.
 package protocol Republisher: Sendable {
     /// Returns at once. The original's ack is posted when the copy is safe, never before.
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID)
+    ///
+    /// - Parameter subject: the id of what the message is about, for logs; nil when it names nothing.
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    )
 }
