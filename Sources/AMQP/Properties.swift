@@ -66,15 +66,19 @@ extension MessageProperties {
         return encoded
     }
 
+    /// Room for what the broker adds when it dead-letters a message (x-death and the like: names of at
+    /// most 255 bytes, and some words): it could not deliver a header larger than a frame.
+    private static let brokersShare = 1200
+
     /// Bytes of a header frame besides those of the headers; an upper bound.
     private var sizeWithoutHeaders: Int {
         // The frame's own, the content header's, flags, delivery mode, timestamp, priority, the table's
         // length, and a length for each text, rounded up.
-        let fixed = 64
+        let fixed = 64 + Self.brokersShare
         let texts = [
             contentType, contentEncoding, correlationID, messageID, replyTo, appID, type,
         ]
-        return texts.reduce(fixed) { $0 + ($1?.utf8.count ?? 0) }
+        return texts.reduce(fixed) { $0 + min(255, $1?.utf8.count ?? 0) }
     }
 
     /// All headers where they fit. Else ours, the longest texts cut, and of the others those that still

@@ -138,11 +138,7 @@ final class PublisherLane: Sendable {
             try connection.openChannel()
             // What insists is a worker's, whose queues have a keeper.
             if !settings.insists {
-                try settings.topology.ensure(
-                    settings.topology.main,
-                    on: connection,
-                    logger: logger
-                )
+                try settings.topology.ensureMain(on: connection, logger: logger)
             }
             try connection.selectConfirms()
         }

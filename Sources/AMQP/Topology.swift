@@ -233,6 +233,12 @@ extension Topology {
     package func ensureMain(at endpoint: Endpoint, logger: Logger) throws(AMQPError) {
         let connection = try Connection.toAny(of: endpoint)
         try connection.openChannel()
+        try ensureMain(on: connection, logger: logger)
+        try connection.close()
+    }
+
+    /// The same on a connection that is there.
+    func ensureMain(on connection: borrowing Connection, logger: Logger) throws(AMQPError) {
         try ensure(main, on: connection, logger: logger)
         do throws(AMQPError) {
             try ensureBinding(on: connection, logger: logger)
@@ -242,7 +248,6 @@ extension Topology {
                 metadata: ["exchange": "\(exchange)", "error": "\(error)"]
             )
         }
-        try connection.close()
     }
 
     /// Whether a queue is a stream, which refuses to give a single message. Any other one is given it back
