@@ -82,7 +82,7 @@ extension Integration {
         private func begin(_ refusal: Refusal, _ scene: Scene, _ user: BrokerUser) throws {
             let dead = "\(scene.name).dead"
             switch refusal {
-            case .tooLarge: try setLargest(1_500_000)
+            case .tooLarge: try Servers.setLargestMessage(1_500_000)
             case .forbidden: try user.permit(write: "^$")
             case .full:
                 try Servers.rabbitmqctl("delete_queue", dead)
@@ -96,21 +96,11 @@ extension Integration {
 
         private func end(_ refusal: Refusal, _ scene: Scene, _ user: BrokerUser) throws {
             switch refusal {
-            case .tooLarge: try setLargest(134_217_728)
+            case .tooLarge: try Servers.setLargestMessage(134_217_728)
             case .forbidden: try user.permit()
             case .full: break  // The test takes letters out.
             case .gone: try scene.deadLetters.declare([])
             }
-        }
-
-        private func setLargest(_ bytes: Int) throws {
-            try Servers.rabbitmqctl(
-                "eval",
-                """
-                application:set_env(rabbit, max_message_size, \(bytes)),
-                persistent_term:put(max_message_size, \(bytes)).
-                """
-            )
         }
 
         /// Fault: a worker that may not declare, or a helper queue that another connection holds or whose
