@@ -29,6 +29,8 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     case stalled(ready: Int)
     /// Frames in an order that AMQP does not allow.
     case protocolViolation(String)
+    /// The file with the password cannot be used now. With the setting and the reason.
+    case noCredentials(String)
 
     package var description: String {
         switch self {
@@ -53,6 +55,7 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
             (single active consumer, a higher priority), or the broker has lost this one
             """
         case .protocolViolation(let what): "unexpected frame: \(what)"
+        case .noCredentials(let reason): reason
         }
     }
 
@@ -88,6 +91,7 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         case consumerCancelled = "consumer-cancelled"
         case stalled
         case protocolViolation = "protocol-violation"
+        case noCredentials = "no-credentials"
     }
 
     var cause: Cause {
@@ -100,7 +104,20 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         case .consumerCancelled: .consumerCancelled
         case .stalled: .stalled
         case .protocolViolation: .protocolViolation
+        case .noCredentials: .noCredentials
         }
+    }
+
+    /// During a login: says where the password came from that the broker has refused.
+    func naming(passwordOf endpoint: Endpoint) -> AMQPError {
+        guard case .closedByBroker(ReplyCode.accessRefused, let text, let operation) = self,
+            let origin = endpoint.passwordOrigin
+        else { return self }
+        return .closedByBroker(
+            code: ReplyCode.accessRefused,
+            text: "\(text); the password from \(origin) was refused",
+            during: operation
+        )
     }
 
     /// The broker's reply code, when it gave one.

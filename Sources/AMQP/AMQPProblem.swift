@@ -18,7 +18,7 @@ extension AMQPError {
     private var kind: LinkHealth.Kind {
         switch self {
         case .library, .system, .unresolved, .unresponsive, .interrupted, .stalled: .away
-        case .insecure, .unsuitable: .refused
+        case .insecure, .unsuitable, .noCredentials: .refused
         case .consumerCancelled: .missing
         case .protocolViolation: .badAnswer
         case .closedByBroker(let code, _, _):
@@ -43,7 +43,7 @@ extension AMQPError {
         case .unsuitable(_, let defect): defect.rawValue
         case .interrupted: "interrupted"
         case .insecure, .unresolved, .unresponsive, .consumerCancelled, .stalled,
-            .protocolViolation:
+            .protocolViolation, .noCredentials:
             cause.rawValue
         }
     }
@@ -73,7 +73,7 @@ extension AMQPError {
             "check that the broker runs, and its host and port in RABBITMQ_URL or RABBITMQ_HOST"
         case .stalled: "see who else consumes: rabbitmqctl list_consumers"
         case .library, .system, .insecure, .unresponsive, .interrupted, .consumerCancelled,
-            .protocolViolation:
+            .protocolViolation, .noCredentials:
             nil
         }
     }

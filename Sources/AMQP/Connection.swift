@@ -43,6 +43,7 @@ struct Connection: ~Copyable {
         timeout: Duration,
         until drain: DrainSignal = DrainSignal()
     ) throws(AMQPError) {
+        let endpoint = try endpoint.current()
         let address = endpoint.addresses[attempt % endpoint.addresses.count]
         let opened = try Opening.open(endpoint, at: address, timeout: timeout, until: drain)
         handle = opened.handle

@@ -102,7 +102,7 @@ final class Opening: @unchecked Sendable {
             return Opened(handle: handle, heartbeatSeconds: heartbeat)
         } catch {
             amqp_destroy_connection(handle)
-            throw error
+            throw error.naming(passwordOf: endpoint)
         }
     }
 

@@ -268,7 +268,7 @@ extension AMQPError {
         // 501 and more: errors of a frame, of a command, or the broker's own.
         case .closedByBroker(let code, _, _): code >= 501
         case .system, .insecure, .unresolved, .unresponsive, .interrupted, .consumerCancelled,
-            .unsuitable, .stalled, .protocolViolation:
+            .unsuitable, .stalled, .protocolViolation, .noCredentials:
             false
         }
     }

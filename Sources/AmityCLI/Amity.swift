@@ -3,6 +3,7 @@
 import Amity
 import ArgumentParser
 import Foundation
+import SafeText
 
 @main
 struct AmityCommand: AsyncParsableCommand {
@@ -33,7 +34,8 @@ func start() throws -> WorkerSettings {
         bootstrapLogging(format: settings.logFormat, level: settings.logLevel)
         return settings
     } catch {
-        complain("\(error)")
+        complain("the settings are not usable:")
+        for mistake in error.mistakes { complain("  \(mistake)") }
         throw ExitStatus.configuration
     }
 }
@@ -50,6 +52,7 @@ func reportingFailure<R>(_ body: () async throws -> R) async throws -> R {
     }
 }
 
+/// Writes one line to standard error.
 func complain(_ text: String) {
-    writeToStandardError("amity: \(text)\n")
+    writeToStandardError("amity: \(text.printable)\n")
 }

@@ -2,6 +2,7 @@ import Amity
 import ArgumentParser
 import Foundation
 import Logging
+import SafeText
 import WorkerRuntime
 
 struct DeadLetters: ParsableCommand {
@@ -146,7 +147,7 @@ extension DeadLetters {
                     print(try letter.json)
                     for (name, value) in message.properties.headers.sorted(by: { $0.key < $1.key })
                     {
-                        print("  \(name): \(value.shown)")
+                        print("  \(name.printable): \(value.shown.printable)")
                     }
                     if let bodyBecause {
                         Logger(label: "amity").notice(
@@ -155,7 +156,7 @@ extension DeadLetters {
                                 "conversation": "\(conversation)", "because": "\(bodyBecause)",
                             ]
                         )
-                        print(String(decoding: message.body, as: UTF8.self))
+                        print(String(decoding: message.body, as: UTF8.self).printableJSON)
                     }
                     return true
                 }

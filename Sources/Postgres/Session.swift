@@ -61,9 +61,10 @@ package struct Session: ~Copyable {
         statementTimeout: Duration = .seconds(30)
     ) throws(PostgresError) {
         // What the target says itself wins: the keywords are in order, and libpq takes the last.
-        let options = [Self.guards(statementTimeout), target.keywords["options"]].compactMap(\.self)
+        let wanted = try target.current()
+        let options = [Self.guards(statementTimeout), wanted["options"]].compactMap(\.self)
         var keywords = Self.link + [("fallback_application_name", applicationName)]
-        keywords += target.keywords.filter { $0.key != "options" }.map { ($0.key, $0.value) }
+        keywords += wanted.filter { $0.key != "options" }.map { ($0.key, $0.value) }
         keywords.append(("options", options.joined(separator: " ")))
         let names = keywords.map { Parameter.text($0.0) }
         let values = keywords.map { Parameter.text($0.1) }
@@ -76,7 +77,13 @@ package struct Session: ~Copyable {
             PQsetnonblocking(opened, 1) == 0
         else {
             defer { PQfinish(opened) }  // A failed init runs no deinit.
-            throw .link(String(cString: PQerrorMessage(opened)), during: "connect")
+            var reason = String(cString: PQerrorMessage(opened))
+            if PQstatus(opened) != CONNECTION_OK, PQconnectionUsedPassword(opened) == 1,
+                let origin = target.passwordOrigin
+            {
+                reason += "\nthe password from \(origin) was sent"
+            }
+            throw .link(reason, during: "connect")
         }
         // Notices may quote rows; libpq would print them to standard error.
         PQsetNoticeReceiver(opened, { _, _ in }, nil)

@@ -15,7 +15,7 @@ package final class Worker: Service {
     /// Whether it does what it is there for.
     package let readiness: Readiness
     /// What its links suffer from.
-    package let health = LinkHealth()
+    package let health: LinkHealth
     /// Of the channel thread.
     package let pulse = Pulse(name: "channel")
     /// What whoever watches may ask and do, from when it runs.
@@ -26,19 +26,31 @@ package final class Worker: Service {
     private let manager: ServiceManager?
     /// What to look at for the metrics, once there is something.
     private let parts = Locked<(@Sendable () -> Void)?>(nil)
+    /// Of the registry's thread.
+    private let wakeup = Wakeup()
     private let logger: Logger
 
     private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
     private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
 
-    package init(settings: WorkerSettings, analyser: any Analyser, logger: Logger) {
+    /// - Parameter health: which the analyser reports to as well, where it asks services.
+    package init(
+        settings: WorkerSettings,
+        analyser: any Analyser,
+        health: LinkHealth = LinkHealth(),
+        logger: Logger
+    ) {
         self.settings = settings
         self.analyser = analyser
+        self.health = health
         self.logger = logger
         let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
         self.manager = manager
         desk = WorkerDesk(settings: settings, logger: logger)
-        readiness = Readiness(logger: logger) { manager?.changed(to: $0) }
+        readiness = Readiness(logger: logger) { [wakeup] obstacles in
+            manager?.changed(to: obstacles)
+            wakeup.ring()
+        }
     }
 
     /// Brings up to date those metrics that are looked at when somebody asks.
@@ -121,10 +133,10 @@ package final class Worker: Service {
             metrics: metrics,
             logger: logger
         )
-        let monitoring = try monitoring(on: database, counts, readiness, drain)
+        let monitoring = try monitoring(on: database, counts, consumer.intake, drain)
         parts.withLock { parts in
-            parts = { [metrics, readiness] in
-                metrics.look(at: dispatcher, consumer.completions, readiness)
+            parts = { [metrics, readiness, health] in
+                metrics.look(at: dispatcher, consumer.completions, readiness, health)
             }
         }
         logStart()
@@ -189,7 +201,7 @@ package final class Worker: Service {
     private func monitoring(
         on database: Database,
         _ counts: WorkerCounts,
-        _ readiness: Readiness,
+        _ intake: Intake,
         _ drain: DrainSignal
     ) throws -> Monitoring {
         Monitoring(
@@ -203,7 +215,8 @@ package final class Worker: Service {
                 counts: counts,
                 readiness: readiness,
                 health: health,
-                drain: drain,
+                intake: intake,
+                wakeup: wakeup,
                 logger: logger,
                 onLoss: database.upkeep.sweepSoon
             ),
@@ -211,6 +224,7 @@ package final class Worker: Service {
                 bootID: database.process,
                 settings: settings,
                 sessions: database.sessions,
+                health: health,
                 drain: drain,
                 logger: logger
             )
