@@ -55,7 +55,7 @@ struct StatusText {
     /// Who consumes besides the workers; nothing where the alert is not active or nobody could say.
     private static func others(_ queue: QueueStats) -> [String] {
         guard queue.alerts.contains(where: { $0.name == .foreignConsumers }) else { return [] }
-        return (queue.foreignConsumers ?? []).map { "  \(TextTable.plain($0))" }
+        return (queue.foreignConsumers ?? []).map { "  \($0.printable)" }
     }
 
     // MARK: Tables
@@ -109,7 +109,7 @@ struct StatusText {
                     + (worker.wayBack.map { "; \($0)" } ?? "")
             }
         }
-        return (problems + pauses).map { "  " + TextTable.plain($0) }
+        return (problems + pauses).map { "  " + $0.printable }
     }
 
     private static func names(_ workers: [String]) -> String {
@@ -127,8 +127,13 @@ struct StatusText {
     }
 
     private static func deadLetters(_ report: StatusReport) -> [[String]] {
-        (report.deadLettersByCode ?? [:]).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-            .map { ["\($0.value)", $0.key.isEmpty ? "no code" : $0.key] }
+        let codes = (report.deadLettersByCode ?? [:])
+            .sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .map { ["\($0.value)", $0.key] }
+        let (others, gone) = (report.deadLettersWithoutRow ?? 0, report.deadLettersGone ?? 0)
+        let look = "without a row here: amity dead-letters list --look-into-queue"
+        return codes + (others > 0 ? [["\(others)", look]] : [])
+            + (gone > 0 ? [["\(gone)", "of these are gone: the dead-letter queue is empty"]] : [])
     }
 
     // MARK: Words

@@ -112,6 +112,7 @@ package final class Worker: Service {
             logger
         )
         desk.open(database.sessions)
+        let repeated = RepeatedEvents(logger: logger)
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
             handlers: handlers(on: database, counts),
@@ -128,9 +129,11 @@ package final class Worker: Service {
                 publisher: publisher,
                 consumer: consumer
             ),
+            journal: database.journal,
             drain: drain,
             counts: counts,
             metrics: metrics,
+            repeated: repeated,
             logger: logger
         )
         let monitoring = try monitoring(on: database, counts, consumer.intake, drain)
@@ -161,11 +164,13 @@ package final class Worker: Service {
                     // Here, on a thread of our own, because it blocks.
                     let closed = MonotonicSemaphore(value: 0)
                     startThread(name: "amity-close", stackBytes: 512 << 10) {
+                        database.journal.close()
                         database.crashes.close()
                         monitoring.close()
                         closed.signal()
                     }
                     publisher.stop()
+                    repeated.flush()
                     // A database that does not answer must not hold up a stop.
                     closed.wait(atMost: .milliseconds(700))
                     stopped.resume()
@@ -280,6 +285,7 @@ private struct Database {
     let store: ConversationStore
     let outage: DatabaseOutage
     let crashes: DatabaseCrashLedger
+    let journal: DatabaseJournal
     let upkeep: Upkeep
 
     init(
@@ -307,9 +313,15 @@ private struct Database {
         )
         crashes = DatabaseCrashLedger(
             sessions: sessions,
+            store: store,
             outage: outage,
             process: process,
             holdLimit: settings.holdLimit,
+            logger: logger
+        )
+        journal = DatabaseJournal(
+            sessions: sessions,
+            queue: settings.topology.names.main,
             logger: logger
         )
         let sweeper = Sweeper(
@@ -327,6 +339,7 @@ private struct Database {
             sweeper: sweeper,
             outage: outage,
             crashes: crashes,
+            sessions: sessions,
             settings: settings,
             drain: drain,
             logger: logger
