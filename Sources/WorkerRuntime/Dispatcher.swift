@@ -341,7 +341,12 @@ extension Dispatcher {
         ]
         metadata["subject"] = failure.subject.map { "\($0)" }
         logger.warning("message.postponed", metadata: metadata)
-        republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
+        republisher.republish(
+            disposition.message,
+            about: failure.subject,
+            to: disposition.queue,
+            replacing: delivery.id
+        )
     }
 
     private func republish(
