@@ -170,7 +170,6 @@ package final class Worker: Service {
                         monitoring.close()
                         closed.signal()
                     }
-                    publisher.stop()
                     // A database that does not answer must not hold up a stop.
                     closed.wait(atMost: .milliseconds(700))
                     stopped.resume()
