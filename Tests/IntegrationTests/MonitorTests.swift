@@ -233,7 +233,7 @@ extension Integration {
             let plugin = try HTTPStub { path in
                 if isAway.withLock({ $0 }) { return .init(status: 401, body: "{}") }
                 if path.hasSuffix("/connections") {
-                    let names = [("1", "amity worker vm:1"), ("2", "celery@b")].map {
+                    let names = [("1", "amity worker vm:1"), ("2", #"celery@b\u0000"#)].map {
                         #"{"name":"\#($0.0)","user_provided_name":"\#($0.1)"}"#
                     }
                     return .init(body: "[\(names.joined(separator: ","))]")
@@ -263,7 +263,7 @@ extension Integration {
             )
             try scene.queue.whileConsuming {
                 try eventually("it names the other") {
-                    try statistics.queues().first?.foreignConsumers == ["celery@b"]
+                    try statistics.queues().first?.foreignConsumers == [#"celery@b\u{0}"#]
                 }
             }
             let token = Data("watcher:canary-4711".utf8).base64EncodedString()
