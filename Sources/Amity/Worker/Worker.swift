@@ -162,6 +162,7 @@ package final class Worker: Service {
             await withCheckedContinuation { stopped in
                 consumer.start(delivering: dispatcher, withheld: { publisher.withheld }) {
                     // Here, on a thread of our own, because it blocks.
+                    publisher.stop()
                     repeated.flush()
                     let closed = MonotonicSemaphore(value: 0)
                     startThread(name: "amity-close", stackBytes: 512 << 10) {
