@@ -55,7 +55,7 @@ struct StatusText {
     /// Who consumes besides the workers; nothing where the alert is not active or nobody could say.
     private static func others(_ queue: QueueStats) -> [String] {
         guard queue.alerts.contains(where: { $0.name == .foreignConsumers }) else { return [] }
-        return (queue.foreignConsumers ?? []).map { "  \(TextTable.plain($0))" }
+        return (queue.foreignConsumers ?? []).map { "  \($0.printable)" }
     }
 
     // MARK: Tables
@@ -109,7 +109,7 @@ struct StatusText {
                     + (worker.wayBack.map { "; \($0)" } ?? "")
             }
         }
-        return (problems + pauses).map { "  " + TextTable.plain($0) }
+        return (problems + pauses).map { "  " + $0.printable }
     }
 
     private static func names(_ workers: [String]) -> String {

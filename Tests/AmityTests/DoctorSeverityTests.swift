@@ -58,9 +58,13 @@ extension DoctorTests {
 
     /// Fault: all workers are paused, and the doctor says "start a worker".
     @Test func workersThatDoNotWorkAreNamed() {
-        func with(_ states: [(String, [String])], waiting: Int = 0) -> [String] {
+        func with(_ states: [(String, [String])], _ consumers: Int = 1, waiting: Int = 0)
+            -> [String]
+        {
             complaints { sight in
-                sight.broker.queues[0].presence = .exists(.init(ready: waiting, consumers: 1))
+                sight.broker.queues[0].presence = .exists(
+                    .init(ready: waiting, consumers: consumers)
+                )
                 sight.database.session?.workers = states.enumerated().map { index, state in
                     .init(name: "h:\(index)", state: state.0, reasons: state.1)
                 }
@@ -70,9 +74,13 @@ extension DoctorTests {
         let cut = ("not-ready", ["not consuming from the broker"])
         #expect(with([("ready", []), paused]) == ["warning workers"])
         #expect(with([("ready", []), paused], waiting: 5) == ["warning workers"])
-        #expect(with([paused, paused], waiting: 5) == ["error workers"])
-        #expect(with([paused, cut]) == ["warning workers", "warning workers"])
-        #expect(with([("draining", ["draining"])]) == [])
+        #expect(with([paused, paused], 0, waiting: 5) == ["error consumers", "error workers"])
+        #expect(
+            with([paused, cut], 0) == ["warning workers", "warning workers", "note consumers"]
+        )
+        #expect(with([("ready", []), ("draining", ["draining"])]) == [])
+        // A paused worker does not stand for another's consumer.
+        #expect(with([("ready", []), paused], 2) == ["warning consumers", "warning workers"])
     }
 
     /// Faults: a message that comes from another consumer's hands is never scored here, and all is green.
@@ -131,6 +139,27 @@ extension DoctorTests {
         #expect(with(".dead", ["message-ttl": .integer(1)]) == ["warning queue-limits"])
         #expect(with(".retry.30", ["max-length": .integer(1)]) == ["warning queue-limits"])
         #expect(with(".retry.30", ["message-ttl": .integer(99_000)]) == [])
+    }
+
+    /// Faults: a stream, or a queue that goes with the broker, in the place of the main queue; helpers that
+    /// one node alone has, beside a main queue that survives it.
+    @Test func kindsOfQueuesAreNamed() {
+        let main = "conversation_events_processing"
+        func with(_ nodes: Int? = 3, _ change: (inout ManagementReport) -> Void) -> [String] {
+            complaints(ofReport: {
+                $0.nodes = nodes
+                change(&$0)
+            })
+        }
+        #expect(with { $0.queues[main]?.type = "stream" } == ["error queue-kind"])
+        #expect(with { $0.queues[main]?.isDurable = false } == ["warning queue-kind"])
+        #expect(with { $0.queues[main]?.isAutoDelete = true } == ["warning queue-kind"])
+        #expect(with { $0.queues[main]?.type = "quorum" } == ["warning queue-kind"])
+        #expect(with(1) { $0.queues[main]?.type = "quorum" } == [])
+        let all = with { report in
+            for name in report.queues.keys { report.queues[name]?.type = "quorum" }
+        }
+        #expect(all == [])
     }
 
     // MARK: The database

@@ -32,6 +32,7 @@ struct DoctorTests {
             ]
         }
         report.isBound = true
+        report.nodes = 1
         report.skew = 0.5
         return Sight(
             settings: settings,

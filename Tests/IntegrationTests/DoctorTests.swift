@@ -161,6 +161,15 @@ extension Integration {
             }
         }
 
+        /// Fault: a stream in the place of the main queue; "another consumer may hold it", says the worker.
+        @Test func aStreamIsNamed() throws {
+            let scene = try Scene()
+            try scene.queue.declare([("x-queue-type", .string("stream"))])
+            try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)
+            let found = try scene.findings()
+            #expect(found.contains("error queue-kind"), "\(found)")
+        }
+
         @Test func aQueueThatWaitsForLessIsNamed() throws {
             let plugin = try ManagementPlugin()
             let scene = try Scene()

@@ -48,7 +48,8 @@ struct QueueLimitsCheck: Check {
             if isDelay, name == "message-ttl" { return [] }
             return [lossy(queue.name, "\(name), and perhaps more", names, by: .amqp)]
         }
-        if isDelay { return [] }
+        let isKind = ["'durable'", "'auto_delete'", "'stream'"].contains(where: text.contains)
+        if isDelay || isKind { return [] }
         return [.note("\(queue.name) is not as Amity makes it: \(text)", by: .amqp)]
     }
 
