@@ -200,7 +200,7 @@ extension Integration {
             try scene.publish(ids: "c1")
             #expect(Set(try scene.findings()) == ["error workers", "error consumers"])
             let texts = try scene.report([:]).findings.map(\.text)
-            #expect(texts.contains { $0.contains("SIGUSR2") })
+            #expect(texts.contains { $0.contains("kill -USR2") })
             worker.signal(SIGUSR2)
             try eventually("all is well again") { try !scene.findings().contains("error workers") }
         }
