@@ -1,4 +1,5 @@
 import CPostgres
+import Glibc
 
 /// Where the database is and who we are there, as libpq's keywords. Holds the password: never log.
 package struct ConnectionTarget: Sendable {
@@ -38,6 +39,15 @@ package struct ConnectionTarget: Sendable {
         var keywords: [String: String] = [:]
         Self.forEach(options) { keywords[$0] = $1 }
         self.keywords = keywords
+    }
+
+    /// Whether to pass over servers that only read: several hosts are named, of which one is the primary
+    /// now, and nothing else is asked for.
+    var isReadWriteWanted: Bool {
+        guard keywords["target_session_attrs"] == nil, getenv("PGTARGETSESSIONATTRS") == nil else {
+            return false
+        }
+        return [keywords["host"], keywords["hostaddr"]].contains { $0?.contains(",") ?? false }
     }
 
     /// The same place for one of its hosts.

@@ -15,6 +15,8 @@ package final class Dispatcher: Sendable {
     private let crashes: any CrashLedger
     private let completions: Mailbox<Completion>
     private let republisher: any Republisher
+    private let journal: any DeadLetterJournal
+    private let repeated: RepeatedEvents
     private let drain: DrainSignal
     private let counts: WorkerCounts
     private let metrics: WorkerMetrics
@@ -27,11 +29,15 @@ package final class Dispatcher: Sendable {
         crashes: any CrashLedger,
         completions: Mailbox<Completion>,
         republisher: any Republisher,
+        journal: any DeadLetterJournal = NoJournal(),
         drain: DrainSignal,
         counts: WorkerCounts = WorkerCounts(),
         metrics: WorkerMetrics = WorkerMetrics(),
+        repeated: RepeatedEvents? = nil,
         logger: Logger
     ) {
+        self.journal = journal
+        self.repeated = repeated ?? RepeatedEvents(logger: logger)
         inbox = Locked(Inbox(limit: pool.count))
         self.pool = pool
         self.handlers = handlers
@@ -73,7 +79,8 @@ package final class Dispatcher: Sendable {
     package func refuse(_ delivery: Delivery, because failure: Failure) {
         let disposition = disposition(of: delivery, after: failure, isPermanent: true)
         metrics.count(.init(dead: 1))
-        republish(delivery, after: failure, disposition)
+        let failed = FailedDelivery(delivery: delivery, failure: failure, retryAfter: nil)
+        bury([(failed, disposition)], isReadable: false)
     }
 
     private func startOperations(after change: (inout Inbox) -> Void) {
@@ -222,7 +229,14 @@ extension Dispatcher {
         var settled: [Completion] = []
         settled.reserveCapacity(batch.count)
         var failed: [(FailedDelivery, RetryPolicy.Disposition)] = []
+        var postponed: [(Delivery, Failure, RetryPolicy.Disposition)] = []
         var tally = WorkerMetrics.Tally()
+        func fail(_ delivery: Delivery, _ failure: Failure, isPermanent: Bool) {
+            let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
+            if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
+            let after = next.retryAfter
+            failed.append((.init(delivery: delivery, failure: failure, retryAfter: after), next))
+        }
         for (delivery, outcome) in zip(batch, outcomes) {
             switch outcome {
             case .done:
@@ -234,16 +248,15 @@ extension Dispatcher {
             case .interrupted:
                 tally.interrupted += 1
                 settled.append(.init(id: delivery.id, settlement: .requeue))
-            case .retry(let failure), .deadLetter(let failure):
-                let isPermanent = outcome == .deadLetter(failure)
-                let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
-                let entry = FailedDelivery(
-                    delivery: delivery,
-                    failure: failure,
-                    retryAfter: next.retryAfter
-                )
-                if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
-                failed.append((entry, next))
+            case .retry(let failure): fail(delivery, failure, isPermanent: false)
+            case .deadLetter(let failure): fail(delivery, failure, isPermanent: true)
+            case .postpone(let failure, let isBounded):
+                if let next = postponement(of: delivery, isBounded: isBounded) {
+                    tally.interrupted += 1
+                    postponed.append((delivery, failure, next))
+                } else {
+                    fail(delivery, failure, isPermanent: false)
+                }
             }
         }
         // Before anybody can see that the messages are settled.
@@ -251,9 +264,38 @@ extension Dispatcher {
         counts.settled(done: tally.ok + tally.duplicate, interrupted: tally.interrupted)
         completions.post(settled)
         Failpoint.completionPosted.hit()
+        for (delivery, failure, next) in postponed { postpone(delivery, after: failure, next) }
         if failed.isEmpty { return }
         handler.record(failed.map(\.0), in: context)
-        for (failed, next) in failed { republish(failed.delivery, after: failed.failure, next) }
+        for (failed, next) in failed where !next.isDead {
+            republish(failed.delivery, after: failed.failure, next)
+        }
+        bury(failed.filter(\.1.isDead), isReadable: true)
+    }
+
+    /// Dead-letters what is written down first: row, then copy, then ack, so that a crash in between
+    /// leaves a row too many for a moment and never a letter without one.
+    ///
+    /// - Parameter isReadable: false where the body is not to be looked at.
+    private func bury(
+        _ dead: [(FailedDelivery, RetryPolicy.Disposition)],
+        isReadable: Bool
+    ) {
+        if dead.isEmpty { return }
+        let records = dead.map { failed, next in
+            DeadLetterRecord(
+                message: next.message,
+                failure: failed.failure,
+                attempts: next.attempts,
+                isReadable: isReadable,
+                isRedelivered: failed.delivery.redelivered
+            )
+        }
+        journal.record(records) { [self] in
+            for (failed, next) in dead {
+                republish(failed.delivery, after: failed.failure, next)
+            }
+        }
     }
 
     private func disposition(
@@ -271,6 +313,32 @@ extension Dispatcher {
         )
     }
 
+    private func postponement(
+        of delivery: Delivery,
+        isBounded: Bool
+    ) -> RetryPolicy.Disposition? {
+        var random = SystemRandomNumberGenerator()
+        return policy.postponement(
+            of: delivery.message,
+            isBounded: isBounded,
+            using: &random
+        )
+    }
+
+    private func postpone(
+        _ delivery: Delivery,
+        after failure: Failure,
+        _ disposition: RetryPolicy.Disposition
+    ) {
+        var metadata: Logger.Metadata = [
+            "queue": "\(disposition.queue)", "code": "\(failure.code)",
+            "reason": "\(failure.reason)",
+        ]
+        metadata["subject"] = failure.subject.map { "\($0)" }
+        logger.warning("message.postponed", metadata: metadata)
+        republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
+    }
+
     private func republish(
         _ delivery: Delivery,
         after failure: Failure,
@@ -285,9 +353,13 @@ extension Dispatcher {
         ]
         metadata["subject"] = failure.subject.map { "\($0)" }
         metadata["message"] = delivery.message.properties.messageID.map { "\($0)" }
-        logger.log(
+        let letter = disposition.isDead ? disposition.message.letterID : nil
+        metadata["letter"] = letter.map { "\($0)" }
+        repeated.log(
             level: disposition.isDead ? .error : .warning,
             disposition.isDead ? "message.dead-lettered" : "message.retry-scheduled",
+            code: failure.code,
+            id: letter ?? failure.subject,
             metadata: metadata
         )
         republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)

@@ -1,3 +1,4 @@
+import Digests
 import Foundation
 
 /// Decides what happens to a message that failed: a delay queue while attempts are left, then the
@@ -18,6 +19,8 @@ package struct RetryPolicy: Sendable {
     /// Headers of ours. They start afresh when a dead letter is replayed.
     package enum Header {
         package static let attempts = "amity-attempts"
+        /// How often it was put off with no attempt spent.
+        package static let postponements = "amity-postponements"
         package static let code = "amity-error-code"
         package static let reason = "amity-error-reason"
         package static let firstFailure = "amity-first-failure-at"
@@ -28,6 +31,10 @@ package struct RetryPolicy: Sendable {
         package static let replays = "amity-replays"
         /// How often it was cleared of a crash by other means than the database.
         package static let acquittals = "amity-acquittals"
+        /// Names a dead letter: the same for every copy of the same message in the same life.
+        package static let letterID = "amity-letter-id"
+        /// The first 8 bytes of the body's SHA-256, in hexadecimal.
+        package static let bodyDigest = "amity-body-sha256"
     }
 
     package let names: QueueNames
@@ -69,11 +76,42 @@ package struct RetryPolicy: Sendable {
         let step = backoffSeconds[
             min(Int.random(in: attempts...(attempts + 1), using: &random), backoffSeconds.count) - 1
         ]
+        var copy = annotated(message, attempts: attempts, failure: failure, at: now)
+        if isDead { name(&copy, after: message) }
         return Disposition(
             queue: isDead ? names.dead : names.retry(seconds: step),
-            message: annotated(message, attempts: attempts, failure: failure, at: now),
+            message: copy,
             attempts: attempts,
             retryAfter: isDead ? nil : step
+        )
+    }
+
+    /// Most times that a message is put off for what passes by itself. Chosen: hours, with the delays that
+    /// are the default.
+    private static let mostPostponements = 20
+
+    /// Where a message goes that is to run later with no attempt spent: the same delays, the same body.
+    ///
+    /// - Parameter isBounded: false where nothing speaks against the message, however long it takes.
+    /// - Returns: nil when it was put off too often: from then on attempts are spent.
+    package func postponement(
+        of message: Message,
+        isBounded: Bool,
+        using random: inout some RandomNumberGenerator
+    ) -> Disposition? {
+        let count = Self.count(Header.postponements, of: message) + 1
+        if isBounded && count > Self.mostPostponements { return nil }
+        let step = backoffSeconds[
+            min(Int.random(in: count...(count + 1), using: &random), backoffSeconds.count) - 1
+        ]
+        var message = message
+        message.properties.headers = message.properties.headers.filter { Self.travels($0.key) }
+        message.properties.headers[Header.postponements] = .integer(Int64(count))
+        return Disposition(
+            queue: names.retry(seconds: step),
+            message: message,
+            attempts: Self.attempts(of: message),
+            retryAfter: step
         )
     }
 
@@ -82,6 +120,12 @@ package struct RetryPolicy: Sendable {
     package static func replayed(_ message: Message) -> Message {
         var message = message
         let replays = replays(of: message) + 1
+        // Its publisher gave it none: see `name`.
+        if let id = message.properties.messageID,
+            message.properties.headers[Header.letterID] == .string(id)
+        {
+            message.properties.messageID = nil
+        }
         message.properties.headers = message.properties.headers.filter { name, _ in
             !name.hasPrefix("amity-")
         }
@@ -118,6 +162,31 @@ package struct RetryPolicy: Sendable {
         return Int(min(max(count, 0), 1_000_000))
     }
 
+    /// Gives a dead letter an id, so that it can be shown, retried and purged whatever is in its body.
+    ///
+    /// The id is made from the original alone: one that is dead-lettered twice, because its worker died
+    /// between the copy's confirm and the ack, keeps its id. Two messages that do not differ at all share
+    /// one, too.
+    private func name(_ copy: inout Message, after original: Message) {
+        let properties = original.properties
+        let parts = [
+            names.main, properties.type ?? "", properties.messageID ?? "", Self.lives(of: original),
+        ]
+        let head = parts.joined(separator: "\u{0}") + "\u{0}"
+        let id = Digest.sha256(Array(head.utf8) + original.body).prefix(16).hexadecimal
+        copy.properties.headers[Header.letterID] = .string(id)
+        copy.properties.headers[Header.bodyDigest] = .string(
+            Digest.sha256(original.body).prefix(8).hexadecimal
+        )
+        if copy.properties.messageID == nil { copy.properties.messageID = id }
+    }
+
+    /// What routes, expires or counts for the broker must not travel on with a copy.
+    private static func travels(_ header: String) -> Bool {
+        let name = header.lowercased()
+        return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
+    }
+
     private func annotated(
         _ message: Message,
         attempts: Int,
@@ -126,13 +195,10 @@ package struct RetryPolicy: Sendable {
     ) -> Message {
         var message = message
         let timestamp = HeaderValue.string(now.formatted(.iso8601))
-        // What routes, expires or counts for the broker must not travel on with the copy, nor what
-        // pretends to be ours: our headers go even when there is no room for others.
+        // Nor may travel on what pretends to be ours: our headers go even when there is no room for others.
         var headers = message.properties.headers.filter { name, _ in
-            if name == Header.firstFailure || name == Header.replays { return true }
-            let name = name.lowercased()
-            return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
-                && !name.hasPrefix("amity-")
+            let isKept = [Header.firstFailure, Header.replays, Header.postponements].contains(name)
+            return isKept || Self.travels(name) && !name.lowercased().hasPrefix("amity-")
         }
         headers[Header.attempts] = .integer(Int64(attempts))
         headers[Header.code] = .string(failure.code)

@@ -100,6 +100,7 @@ package final class Worker: Service {
             logger
         )
         desk.open(database.sessions)
+        let repeated = RepeatedEvents(logger: logger)
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
             handlers: handlers(on: database, counts),
@@ -116,9 +117,11 @@ package final class Worker: Service {
                 publisher: publisher,
                 completions: consumer.completions
             ),
+            journal: database.journal,
             drain: drain,
             counts: counts,
             metrics: metrics,
+            repeated: repeated,
             logger: logger
         )
         let monitoring = try monitoring(on: database, counts, consumer.intake, drain)
@@ -147,8 +150,10 @@ package final class Worker: Service {
                 consumer.start(delivering: dispatcher) {
                     // Here, on a thread of our own, because it blocks.
                     publisher.stop()
+                    repeated.flush()
                     let closed = DispatchSemaphore(value: 0)
                     startThread(name: "amity-farewell", stackBytes: 512 << 10) {
+                        database.journal.close()
                         database.crashes.close()
                         monitoring.close()
                         closed.signal()
@@ -267,6 +272,7 @@ private struct Database {
     let store: ConversationStore
     let outage: DatabaseOutage
     let crashes: DatabaseCrashLedger
+    let journal: DatabaseJournal
     let upkeep: Upkeep
 
     init(
@@ -294,9 +300,15 @@ private struct Database {
         )
         crashes = DatabaseCrashLedger(
             sessions: sessions,
+            store: store,
             outage: outage,
             process: process,
             holdLimit: settings.holdLimit,
+            logger: logger
+        )
+        journal = DatabaseJournal(
+            sessions: sessions,
+            queue: settings.topology.names.main,
             logger: logger
         )
         let sweeper = Sweeper(
@@ -314,6 +326,7 @@ private struct Database {
             sweeper: sweeper,
             outage: outage,
             crashes: crashes,
+            sessions: sessions,
             settings: settings,
             drain: drain,
             logger: logger
