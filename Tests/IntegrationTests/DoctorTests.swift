@@ -29,7 +29,9 @@ extension Integration {
                 try scene.findings(extra, leavingOut: []).isEmpty
             }
             let shown = try scene.amity(["doctor", "--all"], extra)
-            #expect(shown.output.contains("ok       rival-writer: nobody else was seen to write"))
+            #expect(
+                shown.output.contains("ok       rival-writer: no other program was seen to write")
+            )
             #expect(worker.events("consumer.connection-lost").isEmpty)
         }
 

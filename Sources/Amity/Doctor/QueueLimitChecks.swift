@@ -53,7 +53,7 @@ struct QueueLimitsCheck: Check {
         return [.note("\(queue.name) is not as Amity makes it: \(text)", by: .amqp)]
     }
 
-    /// A queue that nobody consumes is unused, whatever it holds.
+    /// A queue without consumers is unused, whatever it holds.
     private func vanishing(_ queue: String, _ time: String, _ names: QueueNames) -> Finding {
         let loss = queue == names.dead ? "dead letters" : "messages that wait for a retry"
         return .error(
@@ -141,7 +141,7 @@ struct ConsumerTimeoutCheck: Check {
         else {
             return [
                 .ok(
-                    "as CONSUMER_TIMEOUT_SECONDS says: the broker tells it to nobody",
+                    "as CONSUMER_TIMEOUT_SECONDS says: the broker does not tell it",
                     by: .settings
                 )
             ]

@@ -23,7 +23,7 @@ struct HostSight: Sendable {
         /// Permission bits.
         var mode: UInt32
         /// Whether others get to it at all: a folder above it may be closed to them, and a secret that a
-        /// container is given is seen by nobody outside of it.
+        /// container is given is not seen outside of it.
         var isReachable = true
         /// Whether it belongs to the user who reads it, or that is root: else closing it to others closes it
         /// to the reader.

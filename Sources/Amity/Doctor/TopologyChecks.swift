@@ -12,7 +12,7 @@ struct TopologyCheck: Check {
             findings.append(
                 .error(
                     """
-                    missing: \(missing.joined(separator: ", ")): run amity migrate --topology as somebody \
+                    missing: \(missing.joined(separator: ", ")): run amity migrate --topology as a user \
                     who may declare them (whether this user may cannot be asked without doing it)
                     """,
                     by: .amqp
