@@ -64,7 +64,7 @@ struct Publish: AsyncParsableCommand {
         let logger = Logger(label: "amity")
         let ids = try namedIDs()
         let (confirmed, missing) = try await reportingFailure {
-            try settings.topology.ensure(at: endpoint, logger: logger)
+            try settings.topology.ensureMain(at: endpoint, logger: logger)
             let publisher = ConversationPublisher(
                 publisher: Publisher(
                     endpoint: endpoint,

@@ -201,7 +201,12 @@ extension Dispatcher {
             counts.settled(done: 0, interrupted: 1)
             metrics.count(.init(interrupted: 1))
             let copy = RetryPolicy.acquitted(delivery.message)
-            republisher.republish(copy, to: policy.names.main, replacing: delivery.id)
+            republisher.republish(
+                copy,
+                about: nil,
+                to: policy.names.main,
+                replacing: delivery.id
+            )
         } else {
             finish([delivery], with: outcomes, by: handler, in: context)
         }
@@ -335,8 +340,19 @@ extension Dispatcher {
             "reason": "\(failure.reason)",
         ]
         metadata["subject"] = failure.subject.map { "\($0)" }
-        logger.warning("message.postponed", metadata: metadata)
-        republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
+        repeated.log(
+            level: .warning,
+            "message.postponed",
+            code: failure.code,
+            id: failure.subject,
+            metadata: metadata
+        )
+        republisher.republish(
+            disposition.message,
+            about: failure.subject,
+            to: disposition.queue,
+            replacing: delivery.id
+        )
     }
 
     private func republish(
@@ -362,6 +378,11 @@ extension Dispatcher {
             id: letter ?? failure.subject,
             metadata: metadata
         )
-        republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
+        republisher.republish(
+            disposition.message,
+            about: failure.subject,
+            to: disposition.queue,
+            replacing: delivery.id
+        )
     }
 }

@@ -16,6 +16,9 @@ package struct RetryPolicy: Sendable {
         package var isDead: Bool { retryAfter == nil }
     }
 
+    /// With which every header of ours begins.
+    package static let headerPrefix = "amity-"
+
     /// Headers of ours. They start afresh when a dead letter is replayed.
     package enum Header {
         package static let attempts = "amity-attempts"
@@ -127,7 +130,7 @@ package struct RetryPolicy: Sendable {
             message.properties.messageID = nil
         }
         message.properties.headers = message.properties.headers.filter { name, _ in
-            !name.hasPrefix("amity-")
+            !name.hasPrefix(headerPrefix)
         }
         message.properties.headers[Header.replays] = .integer(Int64(replays))
         return message
@@ -187,6 +190,16 @@ package struct RetryPolicy: Sendable {
         return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
     }
 
+    /// Whether a header that bears our name is as we write it: a forged one of any size would take the
+    /// room of those that bound the attempts.
+    private static func isOurs(_ value: HeaderValue) -> Bool {
+        switch value {
+        case .integer: true
+        case .string(let text): text.utf8.count <= 40
+        case .bool, .double, .bytes, .timestamp: false
+        }
+    }
+
     private func annotated(
         _ message: Message,
         attempts: Int,
@@ -196,9 +209,11 @@ package struct RetryPolicy: Sendable {
         var message = message
         let timestamp = HeaderValue.string(now.formatted(.iso8601))
         // Nor may travel on what pretends to be ours: our headers go even when there is no room for others.
-        var headers = message.properties.headers.filter { name, _ in
-            let isKept = [Header.firstFailure, Header.replays, Header.postponements].contains(name)
-            return isKept || Self.travels(name) && !name.lowercased().hasPrefix("amity-")
+        var headers = message.properties.headers.filter { name, value in
+            if [Header.firstFailure, Header.replays, Header.postponements].contains(name) {
+                return Self.isOurs(value)
+            }
+            return Self.travels(name) && !name.lowercased().hasPrefix(Self.headerPrefix)
         }
         headers[Header.attempts] = .integer(Int64(attempts))
         headers[Header.code] = .string(failure.code)
@@ -228,5 +243,12 @@ package struct QueueNames: Sendable, Equatable {
 /// Publishes a message again and settles its original once the broker has confirmed the copy.
 package protocol Republisher: Sendable {
     /// Returns at once. The original's ack is posted when the copy is safe, never before.
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID)
+    ///
+    /// - Parameter subject: the id of what the message is about, for logs; nil when it names nothing.
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    )
 }

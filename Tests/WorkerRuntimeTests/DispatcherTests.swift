@@ -26,7 +26,12 @@ final class CountingBell: Bell {
 final class RecordingRepublisher: Republisher {
     let messages = Locked<[(queue: String, original: DeliveryID)]>([])
 
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID) {
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    ) {
         messages.withLock { $0.append((queue, original)) }
     }
 }
