@@ -145,21 +145,48 @@ extension DoctorTests {
     /// one node alone has, beside a main queue that survives it.
     @Test func kindsOfQueuesAreNamed() {
         let main = "conversation_events_processing"
-        func with(_ nodes: Int? = 3, _ change: (inout ManagementReport) -> Void) -> [String] {
-            complaints(ofReport: {
-                $0.nodes = nodes
-                change(&$0)
-            })
+        func with(
+            _ nodes: Int? = 3,
+            _ setting: String = "quorum",
+            change: (inout ManagementReport) -> Void
+        ) -> [String] {
+            complaints(["RABBITMQ_QUEUE_TYPE": setting]) { sight in
+                guard case .seen(var report) = sight.management else { return }
+                report.nodes = nodes
+                for name in report.queues.keys { report.queues[name]?.type = "quorum" }
+                change(&report)
+                sight.management = .seen(report)
+            }
         }
+        #expect(with { _ in } == [])
         #expect(with { $0.queues[main]?.type = "stream" } == ["error queue-kind"])
+        #expect(with { $0.queues[main]?.isAutoDelete = true } == ["error queue-kind"])
         #expect(with { $0.queues[main]?.isDurable = false } == ["warning queue-kind"])
-        #expect(with { $0.queues[main]?.isAutoDelete = true } == ["warning queue-kind"])
-        #expect(with { $0.queues[main]?.type = "quorum" } == ["warning queue-kind"])
-        #expect(with(1) { $0.queues[main]?.type = "quorum" } == [])
-        let all = with { report in
-            for name in report.queues.keys { report.queues[name]?.type = "quorum" }
+        #expect(with(3, "classic") { _ in } == ["note queue-kind"])
+        let classic = { (report: inout ManagementReport) in
+            report.queues["\(main).dead"]?.type = "classic"
         }
-        #expect(all == [])
+        #expect(with(3, change: classic) == ["warning queue-kind", "note queue-kind"])
+        #expect(with(1, change: classic) == ["note queue-kind"])
+    }
+
+    /// Fault: delay queues of the other type are told as such that give nothing back.
+    @Test(arguments: [
+        (
+            "inequivalent arg 'x-queue-type' for queue 'q': received none but current is the value 'quorum'",
+            ["note dead-letter-wiring", "note queue-kind"]
+        ),
+        (
+            "inequivalent arg 'x-message-ttl' for queue 'q': received 1000 but current is 2000",
+            ["error dead-letter-wiring"]
+        ),
+    ])
+    func anotherTypeIsNoWrongWiring(text: String, found: [String]) {
+        let seen = complaints { sight in
+            sight.management = .notAsked
+            sight.broker.queues[2].likeness = .differs(text)
+        }
+        #expect(seen.filter { $0 != "note management" } == found)
     }
 
     // MARK: The database

@@ -150,8 +150,11 @@ extension Integration {
             let management = ["RABBITMQ_MANAGEMENT_URL": plugin.url]
             let type: [(String, HeaderValue)] = [("x-queue-type", .string("quorum"))]
             for (arguments, found) in [
-                (type, []),
-                (type + [("x-delivery-limit", .integer(3))], ["warning delivery-limit"]),
+                (type, ["note queue-kind"]),
+                (
+                    type + [("x-delivery-limit", .integer(3))],
+                    ["warning delivery-limit", "note queue-kind"]
+                ),
             ] {
                 let scene = try Scene()
                 try scene.queue.declare(arguments)
@@ -159,7 +162,7 @@ extension Integration {
                 try eventually("the plugin knows its type") {
                     try scene.findings(management) == found
                 }
-                #expect(try scene.findings() == ["note queue-limits"])
+                #expect(try scene.findings() == ["note queue-kind"])
             }
         }
 

@@ -48,7 +48,7 @@ struct QueueLimitsCheck: Check {
             if isDelay, name == "message-ttl" { return [] }
             return [lossy(queue.name, "\(name), and perhaps more", names, by: .amqp)]
         }
-        let isKind = ["'durable'", "'auto_delete'", "'stream'"].contains(where: text.contains)
+        let isKind = QueueDefect(text) != nil || QueueDifference.queueType(in: text) != nil
         if isDelay || isKind { return [] }
         return [.note("\(queue.name) is not as Amity makes it: \(text)", by: .amqp)]
     }
