@@ -42,6 +42,7 @@ let package = Package(
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
         .target(name: "Failpoints", swiftSettings: strict),
+        .target(name: "SafeText", swiftSettings: strict),
         .target(
             name: "Metering",
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
@@ -97,8 +98,9 @@ let package = Package(
         .target(
             name: "AnalysisServices",
             dependencies: [
-                "FriendshipScoring", "WorkerRuntime",
+                "FriendshipScoring", "Metering", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -110,7 +112,8 @@ let package = Package(
             name: "Amity",
             dependencies: [
                 "AMQP", "AnalysisServices", "ConversationAnalysis", "Digests", "Failpoints",
-                "FriendshipScoring", "JSONReading", "Metering", "Postgres", "WorkerRuntime",
+                "FriendshipScoring", "JSONReading", "Metering", "Postgres", "SafeText",
+                "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
@@ -147,7 +150,7 @@ let package = Package(
             name: "AmityCLI",
             dependencies: [
                 "AMQP", "Amity", "AmityHTTP", "Benchmark", "Metering", "PrometheusMetrics",
-                "WorkerRuntime",
+                "SafeText", "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -158,6 +161,11 @@ let package = Package(
         .testTarget(
             name: "JSONReadingTests",
             dependencies: ["JSONReading"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "SafeTextTests",
+            dependencies: ["SafeText"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -202,6 +210,7 @@ let package = Package(
             dependencies: [
                 "AnalysisServices", "FriendshipScoring", "TestSupport", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict
         ),
@@ -233,7 +242,7 @@ let package = Package(
             name: "AmityTests",
             dependencies: [
                 "AMQP", "Amity", "AnalysisServices", "FriendshipScoring", "Metering", "Postgres",
-                "WorkerRuntime",
+                "SafeText", "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict
@@ -246,7 +255,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "Amity", "AmityCLI", "Failpoints", "Postgres", "TestSupport",
+                "AMQP", "Amity", "AmityCLI", "Failpoints", "Metering", "Postgres", "TestSupport",
                 "WorkerRuntime",
             ],
             resources: [.copy("schemas")],

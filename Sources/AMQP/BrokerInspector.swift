@@ -24,6 +24,8 @@ package struct BrokerSight: Sendable {
     package enum Presence: Sendable, Equatable {
         case exists(QueueDepth)
         case missing
+        /// It is there, on a node that is down; its name where the broker gives it.
+        case away(node: String?)
         /// Why nobody can tell.
         case unknown(String)
     }
@@ -64,6 +66,8 @@ package struct BrokerSight: Sendable {
     package var reading: Permission?
     /// To publish to queues by their names.
     package var publishing: Permission?
+    /// Why the broker takes no messages, in its words; nil where it does.
+    package var alarm: String?
 
     package init() {}
 }
@@ -84,6 +88,7 @@ extension BrokerSight {
                 node.version = connection.brokerProperty("version")
                 if queues.isEmpty { try look(through: connection, for: topology) }
                 // A broker that takes nothing would not answer a goodbye either, for ten seconds.
+                if alarm != nil { continue }
                 if case .unknown = publishing { continue }
                 try connection.close()
             } catch { node.failure = error }
@@ -95,8 +100,8 @@ extension BrokerSight {
         for topology: Topology
     ) throws(AMQPError) {
         try connection.openChannel()
-        for (name, arguments) in topology.queues {
-            queues.append(try queue(name, arguments, through: connection))
+        for queue in topology.queues {
+            queues.append(try self.queue(queue.name, queue.arguments, through: connection))
         }
         exchange = try Self.presence { () throws(AMQPError) in
             try connection.declareDirectExchange(topology.exchange, passive: true)
@@ -143,7 +148,8 @@ extension BrokerSight {
             return .exists(try ask())
         } catch {
             switch error {
-            case .closedByBroker(ReplyCode.notFound, _, _): return .missing
+            case .closedByBroker(ReplyCode.notFound, let text, _):
+                return absence(text)
             case .closedByBroker(_, let text, _) where !error.endsConnection: return .unknown(text)
             case _: throw error
             }
@@ -172,8 +178,15 @@ extension BrokerSight {
         }
     }
 
-    /// Publishes to a queue that does not exist, and waits for what comes back.
-    private func publishingPermission(
+    /// A 404 also stands for a queue whose node is down.
+    package static func absence(_ text: String) -> Presence {
+        guard text.contains("is down or inaccessible") else { return .missing }
+        return .away(node: text.firstMatch(of: /home node '([^']*)'/).map { String($0.1) })
+    }
+
+    /// Publishes to a queue that does not exist, and waits for what comes back. A broker with an alarm says
+    /// so to who publishes.
+    private mutating func publishingPermission(
         through connection: borrowing Connection
     ) throws(AMQPError) -> Permission {
         try connection.publish(
@@ -182,25 +195,30 @@ extension BrokerSight {
             routingKey: "amity-doctor-\(UUID().uuidString)"
         )
         let bell = EventBell()
-        let deadline = ContinuousClock.now + .seconds(5)
+        var answer: Permission?
+        var deadline = ContinuousClock.now + .seconds(5)
         while ContinuousClock.now < deadline {
             while let frame = try connection.nextFrame() {
                 switch frame {
-                case .returned: return .granted
+                case .returned: answer = .granted
                 case .closed(let error) where error.replyCode == ReplyCode.accessRefused:
-                    return .refused
+                    answer = .refused
                 case .closed(let error): throw error
-                case .blocked(let reason): return .unknown("the broker takes nothing: \(reason)")
-                case .delivery, .header, .body, .confirm, .unblocked, .consumerCancelled, .other:
+                case .blocked(let reason): alarm = reason
+                case .delivery, .header, .body, .confirm, .unblocked, .consumerCancelled, .depth,
+                    .other:
                     continue
                 }
+                if alarm != nil { return answer ?? .unknown("the broker takes nothing") }
+                // The word of an alarm may come just behind the answer.
+                if answer != nil { deadline = min(deadline, .now + .milliseconds(300)) }
             }
             bell.wait(
                 orReadable: connection.descriptor,
                 timeout: ContinuousClock.now.duration(to: deadline)
             )
         }
-        return .unknown("the broker has not answered")
+        return answer ?? .unknown("the broker has not answered")
     }
 }
 

@@ -1,5 +1,5 @@
 /// Where the broker is and who we are there.
-package struct Endpoint: Sendable, Equatable {
+package struct Endpoint: Sendable {
     package struct Address: Sendable, Equatable, CustomStringConvertible {
         package var host: String
         package var port: UInt16
@@ -26,6 +26,21 @@ package struct Endpoint: Sendable, Equatable {
     /// Shown in the broker's list of connections.
     package var connectionName: String
     package var productVersion: String
+    /// The setting that the password came from, for error texts.
+    package var passwordOrigin: String?
+    /// Reads user and password again for each connection; nil where they cannot change. What it throws
+    /// names the setting, and is safe to log.
+    package var renewCredentials: (@Sendable () throws -> Credentials)?
+
+    package struct Credentials: Sendable {
+        package var username: String
+        package var password: String
+
+        package init(username: String, password: String) {
+            self.username = username
+            self.password = password
+        }
+    }
 
     package init(
         addresses: [Address],
@@ -46,6 +61,19 @@ package struct Endpoint: Sendable, Equatable {
         self.heartbeatSeconds = heartbeatSeconds
         self.connectionName = connectionName
         self.productVersion = productVersion
+    }
+
+    /// With user and password for a connection that opens now.
+    func current() throws(AMQPError) -> Endpoint {
+        guard let renewCredentials else { return self }
+        do {
+            let credentials = try renewCredentials()
+            var current = self
+            (current.username, current.password) = (credentials.username, credentials.password)
+            return current
+        } catch {
+            throw .noCredentials("\(error)")
+        }
     }
 
     package func named(_ name: String) -> Endpoint {

@@ -3,6 +3,7 @@
 import Amity
 import ArgumentParser
 import Foundation
+import SafeText
 
 @main
 struct AmityCommand: AsyncParsableCommand {
@@ -28,12 +29,20 @@ enum ExitStatus {
 
 /// Reads and checks the settings, and turns on logging.
 func start() throws -> WorkerSettings {
-    do {
-        let settings = try WorkerSettings(SettingValues.load())
-        bootstrapLogging(format: settings.logFormat, level: settings.logLevel)
-        return settings
+    let settings = try usable { () throws(SettingsError) in
+        try WorkerSettings(SettingValues.load())
+    }
+    bootstrapLogging(format: settings.logFormat, level: settings.logLevel)
+    return settings
+}
+
+/// Says what is wrong with settings that are not usable.
+func usable(_ read: () throws(SettingsError) -> WorkerSettings) throws -> WorkerSettings {
+    do throws(SettingsError) {
+        return try read()
     } catch {
-        complain("\(error)")
+        complain("the settings are not usable:")
+        for mistake in error.mistakes { complain("  \(mistake)") }
         throw ExitStatus.configuration
     }
 }
@@ -50,6 +59,7 @@ func reportingFailure<R>(_ body: () async throws -> R) async throws -> R {
     }
 }
 
+/// Writes one line to standard error.
 func complain(_ text: String) {
-    writeToStandardError("amity: \(text)\n")
+    writeToStandardError("amity: \(text.printable)\n")
 }

@@ -2,6 +2,7 @@ import Amity
 import ArgumentParser
 import Foundation
 import Logging
+import SafeText
 import WorkerRuntime
 
 struct DeadLetters: ParsableCommand {
@@ -198,7 +199,7 @@ extension DeadLetters {
                         "dead-letter.body-shown",
                         metadata: ["letter": "\(id)", "because": "\(bodyBecause)"]
                     )
-                    Swift.print(String(decoding: message.body, as: UTF8.self))
+                    Swift.print(String(decoding: message.body, as: UTF8.self).printableJSON)
                 }
                 // There may be more of a conversation, but not of a letter.
                 return !isIt
@@ -209,7 +210,7 @@ extension DeadLetters {
         private func print(_ letter: DeadLetter, _ headers: [String: String]) throws {
             Swift.print(try letter.json)
             for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
-                Swift.print("  \(name): \(value)")
+                Swift.print("  \(name.printable): \(value.printable)")
             }
         }
     }

@@ -1,6 +1,7 @@
 import Amity
 import ArgumentParser
 import Foundation
+import SafeText
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -38,7 +39,7 @@ struct DoctorCommand: AsyncParsableCommand {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return print(String(decoding: try encoder.encode(diagnosis), as: UTF8.self))
+            return print(try encoder.text(diagnosis))
         }
         for entry in diagnosis.findings where all || entry.finding.level != .ok {
             let level = entry.finding.level.rawValue.padding(
@@ -47,7 +48,8 @@ struct DoctorCommand: AsyncParsableCommand {
                 startingAt: 0
             )
             print(
-                "\(level)  \(entry.check): \(entry.finding.text) [\(entry.finding.source.rawValue)]"
+                "\(level)  \(entry.check): \(entry.finding.text.printable) "
+                    + "[\(entry.finding.source.rawValue)]"
             )
         }
         let counts = Finding.Level.allCases.reversed().map { level in

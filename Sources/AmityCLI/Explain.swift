@@ -2,6 +2,7 @@ import Amity
 import ArgumentParser
 import Foundation
 import Logging
+import SafeText
 
 struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -43,7 +44,7 @@ extension Explanation {
                     + letter.reason
             )
         }
-        return lines.map(plain).joined(separator: "\n")
+        return lines.map(\.printable).joined(separator: "\n")
     }
 
     private var headline: String {
@@ -129,9 +130,4 @@ extension Explanation.Score {
 
 private func pad(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))
-}
-
-/// Ids and others' error texts must not steer a terminal.
-private func plain(_ text: String) -> String {
-    String(text.unicodeScalars.map { $0.value < 0x20 ? " " : Character($0) })
 }

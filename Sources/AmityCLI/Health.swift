@@ -1,5 +1,6 @@
 import Amity
 import ArgumentParser
+import SafeText
 
 struct Health: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,7 +24,7 @@ struct Health: AsyncParsableCommand {
     func run() async throws {
         let probe = HealthProbe(try start().http)
         let answer = await probe.ask(live ? .live : .ready, timeout: .seconds(timeout))
-        if answer.isHealthy { return print(answer.text) }
+        if answer.isHealthy { return print(answer.text.printable) }
         complain(answer.text)
         throw ExitCode.failure
     }

@@ -2,29 +2,37 @@ import AMQP
 import Amity
 import ArgumentParser
 import Logging
+import SafeText
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Create what is missing in the database; never alter what exists.",
+        abstract: "Create what is missing in the database; never alter what others made.",
         discussion: """
-            Makes the contract's tables where they are missing and adds what is Amity's own. Safe to \
-            run twice and by several at once. Tables that exist are left as they are.
+            Makes the contract's tables where they are missing and adds what is Amity's own, also \
+            what has been lost of it. Safe to run twice and by several at once. Tables of others are \
+            left as they are.
             """
     )
 
     @Flag(help: "Also declare the exchange, the queue, its delay queues and its dead-letter queue.")
     var topology = false
 
+    @Flag(
+        help: "Make the tables also where another schema of the database has some of these names."
+    )
+    var separate = false
+
     func run() async throws {
         let settings = try start()
         try await reportingFailure {
-            for line in try Migrator(target: settings.database).run() { print(line) }
+            let migrator = Migrator(target: settings.database, isSeparate: separate)
+            for line in try migrator.run() { print(line.printable) }
             if topology {
                 try settings.topology.ensure(
                     at: settings.endpoint.named("amity migrate"),
                     logger: Logger(label: "amity")
                 )
-                print("topology of \(settings.topology.names.main) is complete")
+                print("topology of \(settings.topology.names.main.printable) is complete")
             }
         }
     }

@@ -1,19 +1,22 @@
 import Amity
 import Foundation
+import SafeText
 
 /// A status report as lines for people. "?" is what could not be found out.
 struct StatusText {
     let lines: [String]
 
     init(_ report: StatusReport) {
-        var lines = ["\(TextTable.plain(report.queue.queue)) at \(Self.time(report.at))", ""]
+        var lines = ["\(report.queue.queue.printable) at \(Self.time(report.at))", ""]
         lines += Self.summary(report)
-        lines += report.problems.map { "! \(TextTable.plain($0))" }
+        lines += report.problems.map { "! \($0.printable)" }
         lines += report.queue.alerts.map { Self.alert($0, at: report.at) }
+        lines += Self.others(report.queue)
         lines += Self.section("workers", Self.workers(report))
+        lines += Self.causes(report)
         lines += Self.section("recent failures", Self.failures(report))
         lines += Self.section("dead letters by code", Self.deadLetters(report))
-        // A worker's reason is short: which table, which grant, the doctor finds out.
+        // What a worker says of itself is what it met: the doctor looks at everything.
         let isSick = (report.workers ?? []).contains {
             !$0.reasons.isEmpty && $0.state == .notReady
         }
@@ -47,6 +50,12 @@ struct StatusText {
         let threshold = alert.threshold.map { " of \(number($0))" } ?? ""
         let since = duration(now.timeIntervalSince(alert.since))
         return "ALERT \(alert.name.rawValue)\(value)\(threshold), for \(since)"
+    }
+
+    /// Who consumes besides the workers; nothing where the alert is not active or nobody could say.
+    private static func others(_ queue: QueueStats) -> [String] {
+        guard queue.alerts.contains(where: { $0.name == .foreignConsumers }) else { return [] }
+        return (queue.foreignConsumers ?? []).map { "  \($0.printable)" }
     }
 
     // MARK: Tables
@@ -83,6 +92,29 @@ struct StatusText {
         case .stopped, .lost:
             "\(worker.state.rawValue) \(duration(age)) ago"
         }
+    }
+
+    /// Why workers are as they are: a line for each problem, whoever has it, and for each that is paused.
+    private static func causes(_ report: StatusReport) -> [String] {
+        let workers = report.workers ?? []
+        let problems = SharedProblem.among(workers).map { shared in
+            let problem = shared.problem
+            let age = duration(report.at.timeIntervalSince(problem.since))
+            return "! \(names(shared.workers)): \(problem.name), for \(age): \(problem.advice)"
+        }
+        let pauses = workers.filter(\.state.isLiving).compactMap { worker in
+            worker.paused.map { pause in
+                "! \(worker.name): paused by \(pause.by) for "
+                    + duration(report.at.timeIntervalSince(pause.since))
+                    + (worker.wayBack.map { "; \($0)" } ?? "")
+            }
+        }
+        return (problems + pauses).map { "  " + $0.printable }
+    }
+
+    private static func names(_ workers: [String]) -> String {
+        let shown = workers.prefix(3).joined(separator: ", ")
+        return workers.count > 3 ? "\(shown) and \(workers.count - 3) more" : shown
     }
 
     private static func failures(_ report: StatusReport) -> [[String]] {

@@ -6,6 +6,7 @@ import Logging
 import Metering
 import PrometheusMetrics
 import ServiceLifecycle
+import WorkerRuntime
 
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,11 +22,18 @@ struct WorkerCommand: AsyncParsableCommand {
 func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
     let settings = try start()
     let logger = Logger(label: "amity")
-    let analyser = standIn ?? settings.analysis.analyser(logger: logger)
-    // Without a server nobody asks, and nothing is kept.
+    for unknown in Variables.load().unknownNames {
+        logger.warning(
+            "settings.unknown-name",
+            metadata: ["name": "\(unknown.name)", "likely": "\(unknown.likely)"]
+        )
+    }
+    // Without a server nothing reads metrics, and none are kept. Made first: instruments come from it.
     let registry = settings.http.map { _ in PrometheusRegistry(describing: Metric.all) }
     if let registry { MetricsSystem.bootstrap(registry) }
-    let worker = Worker(settings: settings, analyser: analyser, logger: logger)
+    let health = LinkHealth()
+    let analyser = standIn ?? settings.analysis.analyser(health: health, logger: logger)
+    let worker = Worker(settings: settings, analyser: analyser, health: health, logger: logger)
     var services: [any Service] = [worker]
     if let registry, let http = settings.http {
         let server = HTTPServer(

@@ -40,6 +40,9 @@ struct AccessControl: Sendable {
         }
     }
 
+    /// Whether this request may read what is guarded.
+    func admits(_ request: Request) -> Bool { pass(of: request) != nil }
+
     /// Of who sent the token itself no intent is asked.
     private func checkIntent(of request: Request) throws(HTTPError) {
         if request.method == .get || request.method == .head { return }
@@ -63,7 +66,7 @@ struct AccessControl: Sendable {
     private func pass(of request: Request) -> Pass? {
         guard let sessions else {
             // A page of somebody else's whose name was made to lead here is a stranger all the same.
-            return HTTPSettings.isLoopback(Self.host(of: request)) ? .unasked : nil
+            return Loopback.contains(Self.host(of: request)) ? .unasked : nil
         }
         let words = (request.headers[.authorization] ?? "").split(separator: " ")
         if words.count == 2, words[0].lowercased() == "bearer", isToken(words[1]) { return .token }

@@ -8,6 +8,7 @@ import WorkerRuntime
 package struct Exhibits: Sendable {
     let readiness: Readiness
     let pulse: Pulse
+    let health: LinkHealth
     /// The text for Prometheus, as of now.
     let metrics: @Sendable () -> String
     let desk: any OperatorDesk
@@ -15,17 +16,24 @@ package struct Exhibits: Sendable {
     package init(
         readiness: Readiness,
         pulse: Pulse,
+        health: LinkHealth = LinkHealth(),
         desk: any OperatorDesk,
         metrics: @escaping @Sendable () -> String
     ) {
         self.readiness = readiness
         self.pulse = pulse
+        self.health = health
         self.desk = desk
         self.metrics = metrics
     }
 
     package init(of worker: Worker, metrics registry: PrometheusRegistry) {
-        self.init(readiness: worker.readiness, pulse: worker.pulse, desk: worker.desk) {
+        self.init(
+            readiness: worker.readiness,
+            pulse: worker.pulse,
+            health: worker.health,
+            desk: worker.desk
+        ) {
             worker.refreshMetrics()
             return registry.text()
         }

@@ -18,8 +18,8 @@ package enum HTTPServerError: Error, CustomStringConvertible {
         switch self {
         case .cannotListen(let host, let port, let reason):
             """
-            cannot serve HTTP on \(host), port \(port): \(reason); set HTTP_HOST and HTTP_PORT to an \
-            address that is free (each worker of a host needs a port of its own), or HTTP_PORT to 0 for \
+            cannot serve HTTP on \(host.contains(":") ? "[\(host)]" : host):\(port): \(reason); set \
+            HTTP_HOST and HTTP_PORT to an address that is free (each worker of a host needs a port of its own), or HTTP_PORT to 0 for \
             no server
             """
         }
@@ -135,8 +135,9 @@ package final class HTTPServer: Service {
     }
 
     private static func reason(_ error: any Error) -> String {
-        // Names a call and an errno.
-        if let error = error as? IOError { return error.description }
+        // Its own description is the call with its parameters' labels.
+        if let error = error as? IOError { return String(cString: strerror(error.errnoCode)) }
+        if error is SocketAddressError { return "this host has no address" }
         return "\(error)"
     }
 }

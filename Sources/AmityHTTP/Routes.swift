@@ -1,6 +1,8 @@
+import Amity
 import Foundation
 import Hummingbird
 import PrometheusMetrics
+import WorkerRuntime
 
 /// What is where. A page is added to `router` and is guarded, unless its path is one of those that are open.
 struct Routes {
@@ -35,31 +37,57 @@ struct Routes {
                 )
                 : Self.answer(.ok, Status(status: "alive"))
         }
-        router.get("health/ready") { [exhibits] _, _ in
+        router.get("health/ready") { [exhibits, access] request, _ in
             let reasons = exhibits.readiness.reasons.map(\.rawValue)
-            return reasons.isEmpty
-                ? Self.answer(.ok, Status(status: "ready"))
-                : Self.answer(
-                    .serviceUnavailable,
-                    Status(status: "not ready", reasons: reasons)
-                )
+            // A probe is told kinds and codes; texts name hosts, users and settings.
+            let showsTexts = access.admits(request)
+            let problems = exhibits.health.reports.map { Problem($0, showsTexts: showsTexts) }
+            let status = Status(
+                status: reasons.isEmpty ? "ready" : "not ready",
+                reasons: reasons.isEmpty ? nil : reasons,
+                problems: problems.isEmpty ? nil : problems
+            )
+            return Self.answer(reasons.isEmpty ? .ok : .serviceUnavailable, status)
         }
     }
 
     private struct Status: Encodable {
         var status: String
         var reasons: [String]?
+        var problems: [Problem]?
+    }
+
+    /// What a part of a link suffers from.
+    private struct Problem: Encodable {
+        var link: LinkHealth.Link
+        var subject: String?
+        var kind: LinkHealth.Kind
+        var code: String
+        var since: Date
+        var text: String?
+        var remedy: String?
+
+        init(_ report: LinkHealth.Report, showsTexts: Bool) {
+            link = report.problem.link
+            subject = report.problem.subject
+            kind = report.problem.kind
+            code = report.problem.code
+            since = report.since
+            if showsTexts {
+                text = report.problem.text
+                remedy = report.problem.remedy
+            }
+        }
     }
 
     /// Encoding what is made here cannot fail.
     static func answer(_ status: HTTPResponse.Status, _ value: some Encodable) -> Response {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do {
+            let json = try JSONEncoder.amity.encode(value)
             return Response(
                 status: status,
                 headers: [.contentType: "application/json"],
-                body: .init(byteBuffer: ByteBuffer(bytes: try encoder.encode(value)))
+                body: .init(byteBuffer: ByteBuffer(bytes: json))
             )
         } catch {
             preconditionFailure("an answer has a JSON form")

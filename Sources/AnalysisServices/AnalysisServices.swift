@@ -1,3 +1,4 @@
+import CoreMetrics
 import FriendshipScoring
 import Logging
 import WorkerRuntime
@@ -42,25 +43,32 @@ package final class AnalysisServices: Sendable {
     private let exchange: HTTPExchange
     private let calls = Locked(Calls())
 
-    /// - Parameter memory: nil where there is none.
-    package init(chat: ServiceSettings, model: String, memory: ServiceSettings?, logger: Logger) {
+    /// - Parameters:
+    ///   - memory: nil where there is none.
+    ///   - health: is told what each of them suffers from.
+    package init(
+        chat: ServiceSettings,
+        model: String,
+        memory: ServiceSettings?,
+        health: LinkHealth = LinkHealth(),
+        metrics factory: any MetricsFactory = MetricsSystem.factory,
+        logger: Logger
+    ) {
         // To one host there may go as many as to both services.
         let exchange = HTTPExchange(connections: chat.concurrency + (memory?.concurrency ?? 0))
         self.exchange = exchange
-        self.chat = ChatModel(
-            caller: ServiceCaller(name: "llm", settings: chat, exchange: exchange, logger: logger),
-            model: model
-        )
-        self.memory = memory.map { settings in
-            MemoryService(
-                caller: ServiceCaller(
-                    name: "memory-service",
-                    settings: settings,
-                    exchange: exchange,
-                    logger: logger
-                )
+        func caller(of service: Service, _ settings: ServiceSettings) -> ServiceCaller {
+            ServiceCaller(
+                service: service,
+                settings: settings,
+                exchange: exchange,
+                health: health,
+                metrics: ServiceMetrics(of: service, in: factory),
+                logger: logger
             )
         }
+        self.chat = ChatModel(caller: caller(of: .chatModel, chat), model: model)
+        self.memory = memory.map { MemoryService(caller: caller(of: .memoryService, $0)) }
     }
 
     /// Whether nobody would be asked now.

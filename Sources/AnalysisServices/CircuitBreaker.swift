@@ -44,6 +44,14 @@ struct CircuitBreaker {
     /// Goes up whenever it opens or lets a probe through: what was asked before says nothing new.
     private var generation = 0
 
+    /// Whether it has given the service up, be it that a probe may ask or not.
+    var isOpen: Bool {
+        switch state {
+        case .closed: false
+        case .open, .probing: true
+        }
+    }
+
     /// Whether `admit` would say no.
     func refuses(at now: Instant) -> Bool {
         switch state {

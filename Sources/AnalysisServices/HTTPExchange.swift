@@ -7,6 +7,8 @@ import NIOPosix
 /// One request to a service and its whole answer. Redirects are not followed: they would carry keys and
 /// children's talk to wherever somebody points.
 struct HTTPExchange: Sendable {
+    typealias Method = HTTPMethod
+
     struct Answer: Sendable {
         var status: Int
         /// As the service wrote it.
@@ -47,15 +49,18 @@ struct HTTPExchange: Sendable {
         }
     }
 
-    /// - Parameter deadline: for all of it, down to the last byte of the answer.
-    func post(
-        _ body: Data,
+    /// - Parameters:
+    ///   - body: nil for none.
+    ///   - deadline: for all of it, down to the last byte of the answer.
+    func send(
+        _ method: Method,
+        _ body: Data?,
         to url: String,
         key: String?,
         by deadline: ContinuousClock.Instant
     ) async throws(ServiceError) -> Answer {
         let result = await withTaskGroup(of: Result<Answer, ServiceError>.self) { race in
-            race.addTask { await exchange(body, url, key, by: deadline) }
+            race.addTask { await exchange(method, body, url, key, by: deadline) }
             race.addTask {
                 do {
                     try await Task.sleep(until: deadline, clock: .continuous)
@@ -73,18 +78,21 @@ struct HTTPExchange: Sendable {
     }
 
     private func exchange(
-        _ body: Data,
+        _ method: Method,
+        _ body: Data?,
         _ url: String,
         _ key: String?,
         by deadline: ContinuousClock.Instant
     ) async -> Result<Answer, ServiceError> {
         var request = HTTPClientRequest(url: url)
-        request.method = .POST
-        request.headers.add(name: "content-type", value: "application/json")
+        request.method = method
         request.headers.add(name: "accept", value: "application/json")
         request.headers.add(name: "user-agent", value: "amity")
         if let key { request.headers.add(name: "authorization", value: "Bearer \(key)") }
-        request.body = .bytes(ByteBuffer(bytes: body))
+        if let body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(bytes: body))
+        }
         let left = ContinuousClock.now.duration(to: deadline)
         do {
             let response = try await client.execute(
@@ -105,9 +113,8 @@ struct HTTPExchange: Sendable {
         } catch let error as HTTPClientError where Self.timeouts.contains(error) {
             return .failure(.timeout)
         } catch {
-            // Refused, reset, cut off, a name nobody knows, a certificate that is wrong: its words may
-            // name what is in the URL.
-            return .failure(.unreachable)
+            // Refused, reset, cut off, a name nobody knows, a certificate that is wrong.
+            return .failure(.unreachable(ConnectionFailure(error)))
         }
     }
 

@@ -8,28 +8,43 @@ final class ServiceCaller: Sendable {
     private struct State {
         var breaker = CircuitBreaker()
         var bucket: TokenBucket
+        /// Answers in a row that refused, or were of no use for, the conversation asked about.
+        var rejections = 0
     }
+
+    /// So many conversations in a row cannot all be at fault. Chosen, as the breaker's.
+    private static let rejectionsToTell = 5
 
     /// Most requests for one answer. Chosen, as are the pauses between them.
     private static let tries = 3
     private static let firstPause: Duration = .milliseconds(250)
 
-    private let name: String
+    private let service: Service
     private let settings: ServiceSettings
     private let exchange: HTTPExchange
     private let permits: Permits
     /// One of those who wait for the rate takes a token: who leaves the line then costs it at most one.
     private let turnstile = Permits(1)
     private let state: Locked<State>
+    private let health: LinkHealth
+    private let metrics: ServiceMetrics
     private let logger: Logger
 
-    /// - Parameter name: in logs.
-    init(name: String, settings: ServiceSettings, exchange: HTTPExchange, logger: Logger) {
-        self.name = name
+    init(
+        service: Service,
+        settings: ServiceSettings,
+        exchange: HTTPExchange,
+        health: LinkHealth,
+        metrics: ServiceMetrics,
+        logger: Logger
+    ) {
+        self.service = service
         self.settings = settings
         self.exchange = exchange
         permits = Permits(settings.concurrency)
         state = Locked(State(bucket: TokenBucket(perSecond: settings.requestsPerSecond)))
+        self.health = health
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -55,10 +70,10 @@ final class ServiceCaller: Sendable {
         var wish: Duration?
         do throws(ServiceError) {
             let value = try await tryRepeatedly(body, isProbe: ticket.isProbe, &wish, read)
-            record(.answered, of: ticket, wish: nil)
+            record(nil, of: ticket, wish: nil)
             return value
         } catch {
-            record(error.verdict, of: ticket, wish: wish)
+            record(error, of: ticket, wish: wish)
             throw error
         }
     }
@@ -85,9 +100,13 @@ final class ServiceCaller: Sendable {
         var backoff = Backoff(first: Self.firstPause, cap: .seconds(4))
         var tries = 1
         while true {
+            let begin = ContinuousClock.now
             do throws(ServiceError) {
-                return try read(try await send(body, by: deadline, &wish))
+                let value = try read(try await send(body, by: deadline, &wish))
+                metrics.count(nil, after: begin.duration(to: .now))
+                return value
             } catch {
+                metrics.count(error, after: begin.duration(to: .now))
                 let mayRepeat = error.mayPass && !isProbe && tries < Self.tries
                 guard mayRepeat,
                     let pause = pause(max(backoff.next(), wish ?? .zero), wish, before: deadline)
@@ -121,10 +140,11 @@ final class ServiceCaller: Sendable {
         _ wish: inout Duration?
     ) async throws(ServiceError) -> [UInt8] {
         wish = nil
-        let answer = try await exchange.post(
+        let answer = try await exchange.send(
+            .POST,
             body,
             to: settings.url,
-            key: settings.key,
+            key: settings.currentKey,
             by: deadline
         )
         if (200..<300).contains(answer.status) { return answer.body }
@@ -140,32 +160,66 @@ final class ServiceCaller: Sendable {
         }
     }
 
+    // MARK: What has become of it
+
+    /// - Parameter error: nil where it was answered.
     private func record(
-        _ verdict: CircuitBreaker.Verdict,
+        _ error: ServiceError?,
         of ticket: CircuitBreaker.Ticket,
         wish: Duration?
     ) {
-        let change = state.withLock {
-            $0.breaker.record(verdict, of: ticket, wish: wish, at: .now)
+        let verdict = error?.verdict ?? .answered
+        let (change, isOpen, rejections) = state.withLock { state in
+            let change = state.breaker.record(verdict, of: ticket, wish: wish, at: .now)
+            if verdict != .unknown {
+                state.rejections = error == nil || verdict == .failed ? 0 : state.rejections + 1
+            }
+            return (change, state.breaker.isOpen, state.rejections)
         }
         switch change {
         case nil: break
-        case .opened(let pause):
-            logger.warning(
-                "analysis.circuit-opened",
-                metadata: [
-                    "service": "\(name)",
-                    "pause_seconds": .stringConvertible(pause / .seconds(1)),
-                ]
-            )
+        case .opened: metrics.circuit(isOpen: true)
         case .closed(let downtime):
+            metrics.circuit(isOpen: false)
             logger.notice(
                 "analysis.circuit-closed",
                 metadata: [
-                    "service": "\(name)",
+                    "service": "\(service.name)",
                     "downtime_seconds": .stringConvertible(downtime / .seconds(1)),
                 ]
             )
         }
+        guard let error else {
+            health.works(service.link)
+            return
+        }
+        // One conversation that is refused says nothing of the service.
+        let isRejected = verdict == .answered
+        guard !isRejected || rejections >= Self.rejectionsToTell,
+            let problem = error.problem(of: service, within: settings.timeout)
+        else { return }
+        let notice = health.failed(problem)
+        if case .opened(let pause) = change {
+            log("analysis.circuit-opened", problem, pause: pause, at: .warning)
+        } else {
+            // While the circuit is closed, a failure now and then is how services are.
+            let isLogged = notice.isLogged && (isOpen || isRejected)
+            log("analysis.service-failed", problem, at: isLogged ? .warning : .debug)
+        }
+    }
+
+    private func log(
+        _ event: Logger.Message,
+        _ problem: LinkHealth.Problem,
+        pause: Duration? = nil,
+        at level: Logger.Level
+    ) {
+        var metadata: Logger.Metadata = [
+            "service": "\(service.name)", "kind": "\(problem.kind.rawValue)",
+            "code": "\(problem.code)", "error": "\(problem.text)",
+        ]
+        metadata["remedy"] = problem.remedy.map { "\($0)" }
+        metadata["pause_seconds"] = pause.map { .stringConvertible($0 / .seconds(1)) }
+        logger.log(level: level, event, metadata: metadata)
     }
 }

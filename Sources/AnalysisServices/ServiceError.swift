@@ -8,7 +8,7 @@ package enum ServiceError: Error, Sendable, Hashable, CustomStringConvertible {
     /// No complete answer in time.
     case timeout
     /// No connection, or one that broke.
-    case unreachable
+    case unreachable(ConnectionFailure)
     /// Answered with this HTTP status, which is none of 200 to 299. Redirects are not followed.
     case status(Int)
     /// Answered at greater length than anything it could have to say.
@@ -36,7 +36,9 @@ package enum ServiceError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    package var description: String { code }
+    package var description: String {
+        if case .unreachable(let failure) = self { "\(code): \(failure.text)" } else { code }
+    }
 
     /// Whether asking again at once may help.
     var mayPass: Bool {

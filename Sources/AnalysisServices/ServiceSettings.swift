@@ -4,6 +4,8 @@ package struct ServiceSettings: Sendable {
     package var url: String
     /// Sent as a bearer token; nil for a service that wants none.
     package var key: String?
+    /// Reads the key again for each request; nil where it cannot change.
+    package var renewKey: (@Sendable () -> String?)?
     /// For one answer, with its retries; the wait in line before it does not count.
     package var timeout: Duration
     /// Most requests at once, 1 or more.
@@ -24,4 +26,8 @@ package struct ServiceSettings: Sendable {
         self.concurrency = concurrency
         self.requestsPerSecond = requestsPerSecond
     }
+
+    /// For a request that is made now. While its file cannot be read the key of the start is sent: then
+    /// the service says whether it is still good.
+    var currentKey: String? { renewKey?() ?? key }
 }

@@ -1,6 +1,15 @@
-// libpq. Everything Amity needs of it is callable from Swift; the only macro is the field code.
+// libpq. Everything Amity needs of it is callable from Swift; the only macros are the field codes.
 #pragma once
 
 #include <libpq-fe.h>
 
-enum { AMITY_DIAG_SQLSTATE = PG_DIAG_SQLSTATE, AMITY_DIAG_MESSAGE_PRIMARY = PG_DIAG_MESSAGE_PRIMARY };
+enum {
+    AMITY_DIAG_SEVERITY = PG_DIAG_SEVERITY_NONLOCALIZED,
+    AMITY_DIAG_SQLSTATE = PG_DIAG_SQLSTATE,
+    AMITY_DIAG_MESSAGE_PRIMARY = PG_DIAG_MESSAGE_PRIMARY,
+    AMITY_DIAG_CONTEXT = PG_DIAG_CONTEXT,
+    AMITY_DIAG_SOURCE_FUNCTION = PG_DIAG_SOURCE_FUNCTION,
+    AMITY_DIAG_TABLE_NAME = PG_DIAG_TABLE_NAME,
+    AMITY_DIAG_COLUMN_NAME = PG_DIAG_COLUMN_NAME,
+    AMITY_DIAG_CONSTRAINT_NAME = PG_DIAG_CONSTRAINT_NAME,
+};

@@ -1,7 +1,8 @@
 /// Every metric there is, by what it is about. OpenTelemetry's names for messaging where one fits,
 /// Prometheus' for processes, ours with `amity_`; base units.
 extension Metric {
-    package static let all: [Metric] = messages + time + work + servers + queues + process
+    package static let all: [Metric] =
+        messages + time + work + servers + services + queues + process
 
     // MARK: Messages
 
@@ -134,35 +135,74 @@ extension Metric {
         .counter,
         help: "Times that messages were ready, the worker was free, and none was delivered."
     )
-    private static let servers = [ready, notReady, reconnects, stalls]
+    package static let linkProblem = Metric(
+        "amity_link_problem",
+        .gauge,
+        "link",
+        "kind",
+        help: "1 while a link of the worker has a problem of that kind, else 0."
+    )
+    private static let servers = [ready, notReady, linkProblem, reconnects, stalls]
+
+    // MARK: Services
+
+    package static let serviceRequests = Metric(
+        "amity_service_requests_total",
+        .counter,
+        "service",
+        "outcome",
+        help: """
+            Requests to the services behind the analysis by outcome: ok, timeout, unreachable, refused \
+            (401, 403), limited (429), rejected (any other status below 500), failed (500 and above), \
+            bad-answer, cancelled.
+            """
+    )
+    package static let serviceDuration = Metric(
+        "amity_service_request_duration_seconds",
+        .histogram([0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120]),
+        "service",
+        help: "Time from a request to a service until its answer, or until there was none."
+    )
+    package static let serviceCircuit = Metric(
+        "amity_service_circuit_open",
+        .gauge,
+        "service",
+        help: "1 while a service has failed too often and is asked by a probe at most, else 0."
+    )
+    private static let services = [serviceRequests, serviceDuration, serviceCircuit]
 
     // MARK: Queues
 
     package static let queueReady = Metric(
         "amity_queue_messages_ready",
         .gauge,
+        "queue",
         help: "Messages in the queue that are delivered to nobody."
     )
     package static let queueOldestAge = Metric(
         "amity_queue_oldest_age_seconds",
         .gauge,
+        "queue",
         help: "Age of the oldest conversation that waits."
     )
     package static let deadLetters = Metric(
         "amity_dead_letters",
         .gauge,
+        "queue",
         help: "Messages in the dead-letter queue."
     )
     package static let queueConsumers = Metric(
         "amity_queue_consumers",
         .gauge,
-        help: "Consumers of the queue, of all workers."
+        "queue",
+        help: "Consumers of the queue, workers and others."
     )
     package static let alertActive = Metric(
         "amity_alert_active",
         .gauge,
+        "queue",
         "alert",
-        help: "1 while a threshold of the worker's own is passed, else 0."
+        help: "1 while an alert of the monitor is active, else 0."
     )
     private static let queues = [
         queueReady, queueOldestAge, deadLetters, queueConsumers, alertActive,

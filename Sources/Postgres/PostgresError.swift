@@ -4,14 +4,14 @@
 /// What the server or the link to it answered, safe to log: no connection string, no parameter, no
 /// row, no DETAIL.
 package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What a caller can do about it.
+    /// What the SQLSTATE alone says. A trigger may raise any SQLSTATE for one row, so whose fault an error
+    /// is takes more than that to know.
     package enum Kind: Sendable, Equatable {
-        /// The database is away, full, read-only or out of connections. Nobody's message is to
-        /// blame: wait and try again.
+        /// The database is away, full, read-only or out of connections.
         case unavailable
-        /// A table, column or grant is missing: wait for somebody to mend it.
+        /// A table, column or grant is missing.
         case misconfigured
-        /// The transaction lost a race, or waited too long for somebody's lock: do it again.
+        /// The transaction lost a race, or waited too long for a lock: do it again.
         case conflict
         /// The server gave the statement up after `statement_timeout`.
         case timeout
@@ -21,29 +21,81 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         case unknown
     }
 
+    /// What of the schema the server says it is about. Names only, so safe to show.
+    package struct Place: Sendable, Hashable {
+        package var table: String?
+        package var column: String?
+        package var constraint: String?
+
+        package init(table: String? = nil, column: String? = nil, constraint: String? = nil) {
+            self.table = table
+            self.column = column
+            self.constraint = constraint
+        }
+    }
+
     /// Five characters, or empty when the link failed before the server could say.
     package let sqlState: String
     /// The name of the statement, or `connect`.
     package let operation: String
     package let kind: Kind
+    package let place: Place
+    /// Whether the session ended with it: the server said so, or the link is gone.
+    package let endsSession: Bool
+    /// Whether a function of the database (a trigger's, say) was running.
+    package let isFromFunction: Bool
     /// The server's primary message where it can only name objects of the schema, else nil.
     private let message: String?
 
-    init(sqlState: String, operation: String, message: String) {
+    /// - Parameter message: the server's. Dropped where it may quote values.
+    package init(
+        sqlState: String,
+        operation: String,
+        message: String,
+        place: Place = Place(),
+        endsSession: Bool = false,
+        isFromFunction: Bool = false,
+        isRaised: Bool = false
+    ) {
         self.sqlState = sqlState
         self.operation = operation
+        self.place = place
+        self.endsSession = endsSession
+        self.isFromFunction = isFromFunction
         kind = Self.kind(of: sqlState)
-        // Other classes quote the values they choke on.
-        self.message = sqlState.isEmpty || kind == .misconfigured ? message : nil
+        // Other classes quote the values they choke on, and RAISE says whatever its author liked.
+        let isSafe = sqlState.isEmpty || endsSession || kind == .misconfigured && !isRaised
+        self.message = isSafe ? message : nil
     }
 
     /// The link is gone, or never was. libpq's words name host, port and the reason.
     static func link(_ message: String, during operation: String) -> PostgresError {
         let oneLine = message.split(separator: "\n").joined(separator: "; ")
-        return PostgresError(sqlState: "", operation: operation, message: oneLine)
+        return PostgresError(
+            sqlState: "",
+            operation: operation,
+            message: oneLine,
+            endsSession: true
+        )
     }
 
-    /// Whether the database, not the message, is what has to be mended.
+    /// The server answers and writes nothing.
+    package static func readOnly(isStandby: Bool) -> PostgresError {
+        PostgresError(
+            sqlState: "25006",
+            operation: "probe",
+            message: isStandby
+                ? "the server is a standby, which only reads"
+                : "the server only reads: default_transaction_read_only is on",
+            endsSession: true
+        )
+    }
+
+    /// Whether no session came about.
+    package var isFromConnecting: Bool { operation == Self.connecting }
+    static let connecting = "connect"
+
+    /// Whether the SQLSTATE says that the database, not the message, is what has to be mended.
     package var isOutage: Bool { kind == .unavailable || kind == .misconfigured }
 
     /// Whether a table is not there.
@@ -53,12 +105,33 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
     package var isMissingOrForbidden: Bool { sqlState == "42P01" || sqlState == "42501" }
 
     /// Whether the session's prepared statements are outdated ("cached plan must not change result
-    /// type"), or gone because a pooler has changed the server under it.
-    var outdatesSession: Bool { sqlState == "0A000" || sqlState == "26000" }
+    /// type"), or gone or someone else's because a pooler has changed the server under it.
+    package var outdatesSession: Bool { ["0A000", "26000", "42P05"].contains(sqlState) }
+
+    /// Whether a statement of ours found that its rows are not as it needs them: it then asks for a
+    /// negative OFFSET. No generated column and no constraint can raise this, for they hold no query;
+    /// and a function of the database would be named in the error's context.
+    package var isGuard: Bool { sqlState == "2201X" && !isFromFunction }
 
     package var description: String {
         let state = sqlState.isEmpty ? "no answer" : "SQLSTATE \(sqlState)"
+        let names = [
+            place.table.map { "table \($0)" }, place.column.map { "column \($0)" },
+            place.constraint.map { "constraint \($0)" },
+        ].compactMap(\.self).joined(separator: ", ")
         return "\(operation): \(state)" + (message.map { ": \($0)" } ?? "")
+            + (names.isEmpty ? "" : " (\(names))") + (hint.map { "; \($0)" } ?? "")
+    }
+
+    /// What is known of it that its SQLSTATE does not say.
+    private var hint: String? {
+        switch sqlState {
+        case "26000", "42P05":
+            "a pooler in transaction mode stands between that does not keep prepared statements: "
+                + "PgBouncer 1.21 or newer with max_prepared_statements, or session mode"
+        case "25P03": "the worker was slow in a transaction"
+        case _: nil
+        }
     }
 
     /// Why a session was lost, or not opened, as a metric's label has it.
@@ -84,9 +157,9 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         switch sqlState {
         case "": .unavailable
         // serialization failure, completion unknown, deadlock, lock not available, prepared
-        // statements that are outdated or gone (the session is replaced), and division by zero: so
-        // a statement of ours says that rows are no longer as they were read.
-        case "40001", "40003", "40P01", "55P03", "0A000", "26000", "22012": .conflict
+        // statements that are outdated, gone or someone else's (the session is replaced), and a guard
+        // of ours.
+        case "40001", "40003", "40P01", "55P03", "0A000", "26000", "42P05", "2201X": .conflict
         case "57014": .timeout
         // read-only transaction, idle-in-transaction timeout, transaction timeout.
         case "25006", "25P03", "25P04": .unavailable

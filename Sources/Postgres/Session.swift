@@ -11,6 +11,9 @@ package struct Session: ~Copyable {
     private var buffer = ParameterBuffer()
     /// By the statement that gives a flight its name.
     private var timers: [String: CoreMetrics.Timer] = [:]
+    /// Whether columns without a zone get UTC: PGTZ in the environment and options in the URL win over what
+    /// a session asks for at its start, so they are set right before the first flight.
+    private var isInUTC: Bool
     /// How long the answers to one flight may take in all.
     private let patience: Duration
     /// Whether an answer is owing or the link is gone. Such a session is only good for closing.
@@ -28,10 +31,14 @@ package struct Session: ~Copyable {
     /// seconds.
     ///
     /// A wait for a lock ends well before its statement does: only then is it known for what it is.
+    ///
+    /// What is read after a lock must be newer than the lock: so READ COMMITTED, whatever the role's
+    /// default is.
     private static func guards(_ statementTimeout: Duration) -> String {
         let milliseconds = Int(statementTimeout / .milliseconds(1))
         return """
-            -c TimeZone=UTC -c lock_timeout=\(min(1000, milliseconds / 2)) \
+            -c TimeZone=UTC -c default_transaction_isolation=read\\ committed \
+            -c lock_timeout=\(min(1000, milliseconds / 2)) \
             -c idle_in_transaction_session_timeout=2s -c statement_timeout=\(milliseconds) \
             -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off \
             -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3
@@ -61,9 +68,13 @@ package struct Session: ~Copyable {
         statementTimeout: Duration = .seconds(30)
     ) throws(PostgresError) {
         // What the target says itself wins: the keywords are in order, and libpq takes the last.
-        let options = [Self.guards(statementTimeout), target.keywords["options"]].compactMap(\.self)
+        let wanted = try target.current()
+        // libpq reads PGOPTIONS only where nobody gives it options.
+        let own = wanted["options"] ?? getenv("PGOPTIONS").map { String(cString: $0) }
+        let options = [Self.guards(statementTimeout), own].compactMap(\.self)
         var keywords = Self.link + [("fallback_application_name", applicationName)]
-        keywords += target.keywords.filter { $0.key != "options" }.map { ($0.key, $0.value) }
+        if target.isReadWriteWanted { keywords.append(("target_session_attrs", "read-write")) }
+        keywords += wanted.filter { $0.key != "options" }.map { ($0.key, $0.value) }
         keywords.append(("options", options.joined(separator: " ")))
         let names = keywords.map { Parameter.text($0.0) }
         let values = keywords.map { Parameter.text($0.1) }
@@ -71,17 +82,64 @@ package struct Session: ~Copyable {
         let opened = nameBuffer.withCStrings(names) { names in
             valueBuffer.withCStrings(values) { values in PQconnectdbParams(names, values, 0) }
         }
-        guard let opened else { throw .link("out of memory", during: "connect") }
-        guard PQstatus(opened) == CONNECTION_OK, PQenterPipelineMode(opened) == 1,
-            PQsetnonblocking(opened, 1) == 0
-        else {
-            defer { PQfinish(opened) }  // A failed init runs no deinit.
-            throw .link(String(cString: PQerrorMessage(opened)), during: "connect")
-        }
+        guard let opened else { throw .link("out of memory", during: PostgresError.connecting) }
         // Notices may quote rows; libpq would print them to standard error.
         PQsetNoticeReceiver(opened, { _, _ in }, nil)
+        if let refusal = Self.refusal(of: opened, target) {
+            PQfinish(opened)  // A failed init runs no deinit.
+            throw refusal
+        }
+        guard PQenterPipelineMode(opened) == 1, PQsetnonblocking(opened, 1) == 0 else {
+            defer { PQfinish(opened) }
+            throw .link(String(cString: PQerrorMessage(opened)), during: PostgresError.connecting)
+        }
         connection = opened
         patience = Self.patience(statementTimeout)
+        isInUTC = PQparameterStatus(opened, "TimeZone").map { String(cString: $0) } == "UTC"
+    }
+
+    /// Why a connection did not come about; nil if it did.
+    ///
+    /// libpq tells the SQLSTATE of a login that the server refuses in its verbose messages only, and only
+    /// a connection that exists can be told to be verbose: so where a server has answered, it is asked once
+    /// more. That may succeed.
+    private static func refusal(
+        of connection: OpaquePointer,
+        _ target: ConnectionTarget
+    ) -> PostgresError? {
+        if PQstatus(connection) == CONNECTION_OK { return nil }
+        var message = String(cString: PQerrorMessage(connection))
+        if PQconnectionUsedPassword(connection) == 1, let origin = target.passwordOrigin {
+            message += "\nthe password from \(origin) was sent"
+        }
+        guard message.contains("FATAL:") else {
+            return .link(message, during: PostgresError.connecting)
+        }
+        PQsetErrorVerbosity(connection, PQERRORS_VERBOSE)
+        PQreset(connection)
+        PQsetErrorVerbosity(connection, PQERRORS_DEFAULT)
+        if PQstatus(connection) == CONNECTION_OK { return nil }
+        let verbose = String(cString: PQerrorMessage(connection))
+        let state = verbose.firstMatch(of: #/FATAL: +([0-9A-Z]{5}): /#).map { String($0.1) }
+        return PostgresError(
+            sqlState: state ?? "",
+            operation: PostgresError.connecting,
+            message: message.split(separator: "\n").joined(separator: "; "),
+            endsSession: true
+        )
+    }
+
+    /// Whether the other side has ended it while nothing was asked. For a session that has rested: the
+    /// server ends those that idle (57P05) or are told to go, and so may whatever is between.
+    package func hasEnded() -> Bool {
+        var socket = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
+        // Each turn takes in what has come: a parameter that changed, a last word, the end.
+        while poll(&socket, 1, 0) > 0 {
+            if PQconsumeInput(connection) == 0 || PQstatus(connection) == CONNECTION_BAD {
+                return true
+            }
+        }
+        return false
     }
 
     deinit { PQfinish(connection) }
@@ -101,6 +159,15 @@ package struct Session: ~Copyable {
     package mutating func flight(
         _ statements: [(Statement, [Parameter])]
     ) throws(PostgresError) -> [Rows] {
+        if !isInUTC {
+            isInUTC = true
+            do throws(PostgresError) {
+                _ = try flight([(Statement("utc", "SET TimeZone TO 'UTC'"), [])])
+            } catch {
+                isBroken = true
+                throw error
+            }
+        }
         let begin = ContinuousClock.now
         defer { time(statements, since: begin) }
         var expected: [(operation: String, preparing: Bool)] = []
@@ -246,10 +313,23 @@ package struct Session: ~Copyable {
         func field(_ code: Int) -> String {
             PQresultErrorField(result, Int32(code)).map { String(cString: $0) } ?? ""
         }
+        func name(_ code: Int) -> String? {
+            let name = field(code)
+            return name.isEmpty ? nil : name
+        }
         return PostgresError(
             sqlState: field(AMITY_DIAG_SQLSTATE),
             operation: operation,
-            message: field(AMITY_DIAG_MESSAGE_PRIMARY)
+            message: field(AMITY_DIAG_MESSAGE_PRIMARY),
+            place: .init(
+                table: name(AMITY_DIAG_TABLE_NAME),
+                column: name(AMITY_DIAG_COLUMN_NAME),
+                constraint: name(AMITY_DIAG_CONSTRAINT_NAME)
+            ),
+            endsSession: ["FATAL", "PANIC"].contains(field(AMITY_DIAG_SEVERITY)),
+            // Where it was, line by line. It may quote rows, so that there is one is all that is kept.
+            isFromFunction: !field(AMITY_DIAG_CONTEXT).isEmpty,
+            isRaised: field(AMITY_DIAG_SOURCE_FUNCTION) == "exec_stmt_raise"
         )
     }
 }

@@ -201,7 +201,12 @@ extension Dispatcher {
             counts.settled(done: 0, interrupted: 1)
             metrics.count(.init(interrupted: 1))
             let copy = RetryPolicy.acquitted(delivery.message)
-            republisher.republish(copy, to: policy.names.main, replacing: delivery.id)
+            republisher.republish(
+                copy,
+                about: nil,
+                to: policy.names.main,
+                replacing: delivery.id
+            )
         } else {
             finish([delivery], with: outcomes, by: handler, in: context)
         }
@@ -229,7 +234,14 @@ extension Dispatcher {
         var settled: [Completion] = []
         settled.reserveCapacity(batch.count)
         var failed: [(FailedDelivery, RetryPolicy.Disposition)] = []
+        var postponed: [(Delivery, Failure, RetryPolicy.Disposition)] = []
         var tally = WorkerMetrics.Tally()
+        func fail(_ delivery: Delivery, _ failure: Failure, isPermanent: Bool) {
+            let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
+            if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
+            let after = next.retryAfter
+            failed.append((.init(delivery: delivery, failure: failure, retryAfter: after), next))
+        }
         for (delivery, outcome) in zip(batch, outcomes) {
             switch outcome {
             case .done:
@@ -241,16 +253,15 @@ extension Dispatcher {
             case .interrupted:
                 tally.interrupted += 1
                 settled.append(.init(id: delivery.id, settlement: .requeue))
-            case .retry(let failure), .deadLetter(let failure):
-                let isPermanent = outcome == .deadLetter(failure)
-                let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
-                let entry = FailedDelivery(
-                    delivery: delivery,
-                    failure: failure,
-                    retryAfter: next.retryAfter
-                )
-                if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
-                failed.append((entry, next))
+            case .retry(let failure): fail(delivery, failure, isPermanent: false)
+            case .deadLetter(let failure): fail(delivery, failure, isPermanent: true)
+            case .postpone(let failure, let isBounded):
+                if let next = postponement(of: delivery, isBounded: isBounded) {
+                    tally.interrupted += 1
+                    postponed.append((delivery, failure, next))
+                } else {
+                    fail(delivery, failure, isPermanent: false)
+                }
             }
         }
         // Before anybody can see that the messages are settled.
@@ -258,6 +269,7 @@ extension Dispatcher {
         counts.settled(done: tally.ok + tally.duplicate, interrupted: tally.interrupted)
         completions.post(settled)
         Failpoint.completionPosted.hit()
+        for (delivery, failure, next) in postponed { postpone(delivery, after: failure, next) }
         if failed.isEmpty { return }
         handler.record(failed.map(\.0), in: context)
         for (failed, next) in failed where !next.isDead {
@@ -306,6 +318,43 @@ extension Dispatcher {
         )
     }
 
+    private func postponement(
+        of delivery: Delivery,
+        isBounded: Bool
+    ) -> RetryPolicy.Disposition? {
+        var random = SystemRandomNumberGenerator()
+        return policy.postponement(
+            of: delivery.message,
+            isBounded: isBounded,
+            using: &random
+        )
+    }
+
+    private func postpone(
+        _ delivery: Delivery,
+        after failure: Failure,
+        _ disposition: RetryPolicy.Disposition
+    ) {
+        var metadata: Logger.Metadata = [
+            "queue": "\(disposition.queue)", "code": "\(failure.code)",
+            "reason": "\(failure.reason)",
+        ]
+        metadata["subject"] = failure.subject.map { "\($0)" }
+        repeated.log(
+            level: .warning,
+            "message.postponed",
+            code: failure.code,
+            id: failure.subject,
+            metadata: metadata
+        )
+        republisher.republish(
+            disposition.message,
+            about: failure.subject,
+            to: disposition.queue,
+            replacing: delivery.id
+        )
+    }
+
     private func republish(
         _ delivery: Delivery,
         after failure: Failure,
@@ -329,6 +378,11 @@ extension Dispatcher {
             id: letter ?? failure.subject,
             metadata: metadata
         )
-        republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
+        republisher.republish(
+            disposition.message,
+            about: failure.subject,
+            to: disposition.queue,
+            replacing: delivery.id
+        )
     }
 }

@@ -8,7 +8,8 @@ package final class Intake: Sendable {
         case databaseAway
     }
 
-    private let reasons = Locked<Set<Reason>>([])
+    /// Since when each reason has kept it closed.
+    private let reasons = Locked<[Reason: ContinuousClock.Instant]>([:])
     private let bell: any Bell
 
     /// - Parameter bell: wakes the channel thread.
@@ -18,11 +19,23 @@ package final class Intake: Sendable {
 
     package var isOpen: Bool { reasons.withLock(\.isEmpty) }
 
+    /// The reason that keeps it closed, an operator's first, and since when; nil while it is open.
+    package var closure: (reason: Reason, since: ContinuousClock.Instant)? {
+        let reasons = reasons.withLock { $0 }
+        return Reason.allCases.lazy.compactMap { reason in reasons[reason].map { (reason, $0) } }
+            .first
+    }
+
     package func close(_ reason: Reason) {
-        if reasons.withLock({ $0.insert(reason).inserted }) { bell.ring() }
+        let isNew = reasons.withLock { reasons in
+            if reasons[reason] != nil { return false }
+            reasons[reason] = .now
+            return true
+        }
+        if isNew { bell.ring() }
     }
 
     package func open(_ reason: Reason) {
-        if reasons.withLock({ $0.remove(reason) != nil }) { bell.ring() }
+        if reasons.withLock({ $0.removeValue(forKey: reason) != nil }) { bell.ring() }
     }
 }

@@ -122,6 +122,11 @@ package enum Outcome: Sendable, Equatable {
     case retry(Failure)
     /// It will never succeed.
     case deadLetter(Failure)
+    /// It met something that is not its own fault and that takes its time: it runs again later, no attempt
+    /// spent.
+    ///
+    /// - Parameter isBounded: whether it becomes a retry when that has happened often.
+    case postpone(Failure, isBounded: Bool)
     /// It did not run to its end, through no fault of its own: back to the queue, no attempt spent.
     case interrupted
 }

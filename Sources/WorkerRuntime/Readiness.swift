@@ -8,6 +8,8 @@ package final class Readiness: Sendable {
         case databaseUnknown = "the database has not answered yet"
         case stalled = "messages are ready and none is delivered"
         case databaseAway = "the database is away"
+        case databaseRefused = "the database refuses the worker"
+        case schemaUnfit = "the schema is not as Amity needs it"
         case intakeOff = "intake is switched off"
         case draining = "draining"
 
@@ -18,6 +20,8 @@ package final class Readiness: Sendable {
             case .databaseUnknown: "database-unknown"
             case .stalled: "stalled"
             case .databaseAway: "database-away"
+            case .databaseRefused: "database-refused"
+            case .schemaUnfit: "schema-unfit"
             case .intakeOff: "intake-off"
             case .draining: "draining"
             }

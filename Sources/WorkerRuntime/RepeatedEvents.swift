@@ -23,7 +23,7 @@ package final class RepeatedEvents: Sendable {
         var lastID: String?
     }
 
-    /// Chosen: enough to see what it is about.
+    /// Chosen: more failures than this are not read one by one.
     private let first: Int
     private let window: Duration
     private let schedule: @Sendable (Duration, @escaping @Sendable () -> Void) -> Void
@@ -35,7 +35,7 @@ package final class RepeatedEvents: Sendable {
     ///   - first: events that are logged in each window.
     ///   - schedule: calls a function later; tests call it when they like.
     package init(
-        first: Int = 10,
+        first: Int = 100,
         window: Duration = .seconds(10),
         logger: Logger,
         schedule: @escaping @Sendable (Duration, @escaping @Sendable () -> Void) -> Void = {

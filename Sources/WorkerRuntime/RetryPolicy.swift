@@ -16,9 +16,14 @@ package struct RetryPolicy: Sendable {
         package var isDead: Bool { retryAfter == nil }
     }
 
+    /// With which every header of ours begins.
+    package static let headerPrefix = "amity-"
+
     /// Headers of ours. They start afresh when a dead letter is replayed.
     package enum Header {
         package static let attempts = "amity-attempts"
+        /// How often it was put off with no attempt spent.
+        package static let postponements = "amity-postponements"
         package static let code = "amity-error-code"
         package static let reason = "amity-error-reason"
         package static let firstFailure = "amity-first-failure-at"
@@ -84,6 +89,35 @@ package struct RetryPolicy: Sendable {
         )
     }
 
+    /// Most times that a message is put off for what passes by itself. Chosen: hours, with the delays that
+    /// are the default.
+    private static let mostPostponements = 20
+
+    /// Where a message goes that is to run later with no attempt spent: the same delays, the same body.
+    ///
+    /// - Parameter isBounded: false where nothing speaks against the message, however long it takes.
+    /// - Returns: nil when it was put off too often: from then on attempts are spent.
+    package func postponement(
+        of message: Message,
+        isBounded: Bool,
+        using random: inout some RandomNumberGenerator
+    ) -> Disposition? {
+        let count = Self.count(Header.postponements, of: message) + 1
+        if isBounded && count > Self.mostPostponements { return nil }
+        let step = backoffSeconds[
+            min(Int.random(in: count...(count + 1), using: &random), backoffSeconds.count) - 1
+        ]
+        var message = message
+        message.properties.headers = message.properties.headers.filter { Self.travels($0.key) }
+        message.properties.headers[Header.postponements] = .integer(Int64(count))
+        return Disposition(
+            queue: names.retry(seconds: step),
+            message: message,
+            attempts: Self.attempts(of: message),
+            retryAfter: step
+        )
+    }
+
     /// The message as it goes back to work from the dead letters: nothing recorded but the count of
     /// its replays, so with a fresh budget of attempts.
     package static func replayed(_ message: Message) -> Message {
@@ -96,7 +130,7 @@ package struct RetryPolicy: Sendable {
             message.properties.messageID = nil
         }
         message.properties.headers = message.properties.headers.filter { name, _ in
-            !name.hasPrefix("amity-")
+            !name.hasPrefix(headerPrefix)
         }
         message.properties.headers[Header.replays] = .integer(Int64(replays))
         return message
@@ -150,6 +184,22 @@ package struct RetryPolicy: Sendable {
         if copy.properties.messageID == nil { copy.properties.messageID = id }
     }
 
+    /// What routes, expires or counts for the broker must not travel on with a copy.
+    private static func travels(_ header: String) -> Bool {
+        let name = header.lowercased()
+        return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
+    }
+
+    /// Whether a header that bears our name is as we write it: a forged one of any size would take the
+    /// room of those that bound the attempts.
+    private static func isOurs(_ value: HeaderValue) -> Bool {
+        switch value {
+        case .integer: true
+        case .string(let text): text.utf8.count <= 40
+        case .bool, .double, .bytes, .timestamp: false
+        }
+    }
+
     private func annotated(
         _ message: Message,
         attempts: Int,
@@ -158,13 +208,12 @@ package struct RetryPolicy: Sendable {
     ) -> Message {
         var message = message
         let timestamp = HeaderValue.string(now.formatted(.iso8601))
-        // What routes, expires or counts for the broker must not travel on with the copy, nor what
-        // pretends to be ours: our headers go even when there is no room for others.
-        var headers = message.properties.headers.filter { name, _ in
-            if name == Header.firstFailure || name == Header.replays { return true }
-            let name = name.lowercased()
-            return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
-                && !name.hasPrefix("amity-")
+        // Nor may travel on what pretends to be ours: our headers go even when there is no room for others.
+        var headers = message.properties.headers.filter { name, value in
+            if [Header.firstFailure, Header.replays, Header.postponements].contains(name) {
+                return Self.isOurs(value)
+            }
+            return Self.travels(name) && !name.lowercased().hasPrefix(Self.headerPrefix)
         }
         headers[Header.attempts] = .integer(Int64(attempts))
         headers[Header.code] = .string(failure.code)
@@ -194,5 +243,12 @@ package struct QueueNames: Sendable, Equatable {
 /// Publishes a message again and settles its original once the broker has confirmed the copy.
 package protocol Republisher: Sendable {
     /// Returns at once. The original's ack is posted when the copy is safe, never before.
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID)
+    ///
+    /// - Parameter subject: the id of what the message is about, for logs; nil when it names nothing.
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    )
 }

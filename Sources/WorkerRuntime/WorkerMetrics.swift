@@ -27,6 +27,7 @@ package struct WorkerMetrics: Sendable {
     private let mailbox: Gauge
     private let ready: Gauge
     private let notReady: [Readiness.Obstacle: Gauge]
+    private let problems: [(LinkHealth.Link, LinkHealth.Kind, Gauge)]
 
     package init(factory: any MetricsFactory = MetricsSystem.factory) {
         self.factory = factory
@@ -55,6 +56,11 @@ package struct WorkerMetrics: Sendable {
                 (obstacle, Metric.notReady.gauge(obstacle.label, in: factory))
             }
         )
+        problems = LinkHealth.Link.allCases.flatMap { link in
+            LinkHealth.Kind.allCases.map { kind in
+                (link, kind, Metric.linkProblem.gauge(link.rawValue, kind.rawValue, in: factory))
+            }
+        }
     }
 
     /// What became of the messages of one batch.
@@ -86,7 +92,8 @@ package struct WorkerMetrics: Sendable {
     package func look(
         at dispatcher: Dispatcher,
         _ completions: Mailbox<Completion>,
-        _ readiness: Readiness
+        _ readiness: Readiness,
+        _ health: LinkHealth
     ) {
         let load = dispatcher.load
         busy.record(load.busy)
@@ -97,5 +104,9 @@ package struct WorkerMetrics: Sendable {
         let reasons = readiness.reasons
         ready.record(reasons.isEmpty ? 1 : 0)
         for (obstacle, gauge) in notReady { gauge.record(reasons.contains(obstacle) ? 1 : 0) }
+        let now = health.reports.map(\.problem)
+        for (link, kind, gauge) in problems {
+            gauge.record(now.contains { $0.link == link && $0.kind == kind } ? 1 : 0)
+        }
     }
 }

@@ -26,6 +26,52 @@ struct RoutesTests {
         }
     }
 
+    /// Faults: a worker is not ready and does not say why; or a stranger reads who logs in where.
+    @Test func readinessNamesCausesAndTheirTextsOnlyToWhoMayRead() async throws {
+        let token = "correct-horse-battery"
+        try await ServerRig().run(token: token) { (rig: ServerRig) throws in
+            _ = rig.health.failed(
+                .init(
+                    link: .database,
+                    subject: "friendship_status",
+                    kind: .refused,
+                    code: "42501",
+                    text: "permission denied for amity at db-1",
+                    remedy: "deploy/grants.sql"
+                ),
+                at: .now,
+                Date(timeIntervalSince1970: 0)
+            )
+            let known =
+                #""kind":"refused","link":"database""#
+            let probe = try rig.get("/health/ready")
+            #expect(probe.status == 503)
+            #expect(
+                probe.body.contains(
+                    #""problems":[{"code":"42501",\#(known),"since":"1970-01-01T00:00:00Z","#
+                        + #""subject":"friendship_status"}]"#
+                ),
+                "\(probe.body)"
+            )
+            #expect(!probe.body.contains("db-1") && !probe.body.contains("grants"))
+            let operators = try rig.get("/health/ready", "Authorization: Bearer \(token)")
+            #expect(operators.body.contains(#""remedy":"deploy/grants.sql""#))
+            #expect(operators.body.contains(#""text":"permission denied for amity at db-1""#))
+            // A broker that takes no copies keeps nobody from scoring: ready, and it says so.
+            rig.readiness.set(.notConsuming, false)
+            rig.readiness.set(.databaseUnknown, false)
+            let ready = try rig.get("/health/ready")
+            #expect(ready.status == 200 && ready.body.contains(#""problems":[{"#))
+            rig.health.works(.database, "friendship_status")
+            #expect(try rig.get("/health/ready").body == #"{"status":"ready"}"#)
+        }
+        try await ServerRig().run { (rig: ServerRig) throws in
+            _ = rig.health.failed(.init(link: .database, kind: .away, code: "a", text: "words"))
+            #expect(try rig.get("/health/ready").body.contains("words"))
+            #expect(try !rig.get("/health/ready", host: "evil.example").body.contains("words"))
+        }
+    }
+
     /// Fault: the channel thread hangs for ever, and nobody starts the process anew.
     @Test func liveFollowsThePulse() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
@@ -112,7 +158,7 @@ struct RoutesTests {
             }
             try #require(ended.wait(timeout: .now() + 20) == .success)
             let text = said.withLock { $0 }
-            #expect(text.contains("127.0.0.1, port \(rig.port)") && text.contains("HTTP_PORT to 0"))
+            #expect(text.contains("127.0.0.1:\(rig.port)") && text.contains("HTTP_PORT to"))
         }
     }
 

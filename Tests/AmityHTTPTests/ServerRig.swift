@@ -15,6 +15,7 @@ struct ServerRig: Sendable {
     private let server = Locked<HTTPServer?>(nil)
     let readiness = Readiness(logger: quiet)
     let pulse = Pulse(name: "channel")
+    let health = LinkHealth()
     let desk = StubDesk()
 
     /// The one on which it listens: the system chose it, so that no other test has it.
@@ -44,6 +45,7 @@ struct ServerRig: Sendable {
             exhibits: Exhibits(
                 readiness: readiness,
                 pulse: pulse,
+                health: health,
                 desk: desk,
                 metrics: metrics
             ),

@@ -33,15 +33,6 @@ struct DoctorTests {
         }
         report.isBound = true
         report.skew = 0.5
-        var tables: [String: SessionSight.Table] = [:]
-        for table in Schema.tables {
-            let columns = table.columns.map { ($0, TablesCheck.types[$0]?.first ?? "") }
-            tables[table.name] = .init(
-                columns: Dictionary(uniqueKeysWithValues: columns),
-                lacking: []
-            )
-        }
-        for name in Schema.ownTables { tables[name] = .init(columns: [:], lacking: []) }
         return Sight(
             settings: settings,
             host: HostSight(
@@ -54,32 +45,66 @@ struct DoctorTests {
             management: .seen(report),
             database: DatabaseSight(
                 servers: [.init(address: "localhost:5432", failure: nil)],
-                session: SessionSight(
-                    version: 150_018,
-                    role: "amity",
-                    isEncrypted: false,
-                    isReadOnly: false,
-                    hasOurGuards: true,
-                    pooling: .none,
-                    skew: (0.01, 0.01),
-                    tables: tables,
-                    indexes: [],
-                    room: .init(maximum: 100, reserved: 3, others: 10),
-                    liveWorkers: 2,
-                    rivals: [],
-                    doubled: (0, 0)
-                )
+                session: session
             )
         )
     }
 
+    private static var session: SessionSight {
+        var session = SessionSight(
+            version: 150_018,
+            role: "amity",
+            database: "amity",
+            isEncrypted: false,
+            isStandby: false,
+            isReadOnlyByDefault: false,
+            hasOurGuards: true,
+            isolation: "read committed",
+            timeZone: "UTC",
+            pooling: .none,
+            skew: (0.01, 0.01)
+        )
+        session.path = .init(text: "public", schema: "public")
+        session.room = .init(maximum: 100, reserved: 3, others: 10)
+        session.workers = ["a:1", "b:2"].map { .init(name: $0, state: "ready", reasons: []) }
+        var tables = [Schema.ledgerName: TableSight(columns: [:])]
+        var indexes: [SessionSight.Index] = []
+        func add(_ name: String, _ columns: [String], key: String) {
+            let columns = columns.map {
+                ($0, TableSight.Column(type: TablesCheck.types[$0]?.first ?? ""))
+            }
+            tables[name] = .init(columns: Dictionary(uniqueKeysWithValues: columns))
+            indexes.append(
+                .init(
+                    name: "\(name)_key",
+                    table: name,
+                    method: "btree",
+                    columns: key,
+                    bytes: 0,
+                    isKey: true
+                )
+            )
+        }
+        let keys = ["conversation_events": "conversation_id", "friendship_status": "user_id"]
+        for table in Schema.tables { add(table.name, table.columns, key: keys[table.name] ?? "id") }
+        for table in Schema.ownTables {
+            add(table.name, table.columns, key: table.key.joined(separator: ", "))
+            indexes += table.indexes.map {
+                .init(name: $0, table: table.name, method: "btree", columns: "", bytes: 0)
+            }
+        }
+        session.tables = tables
+        session.indexes = indexes
+        return session
+    }
+
     /// All that is not fine, as `level check`.
-    private func complaints(_ sight: Sight) -> [String] {
+    func complaints(_ sight: Sight) -> [String] {
         Doctor.judge(sight).findings.filter { $0.finding.level != .ok }
             .map { "\($0.finding.level) \($0.check)" }
     }
 
-    private func complaints(
+    func complaints(
         _ variables: [String: String] = [:],
         _ change: (inout Sight) -> Void
     ) -> [String] {
@@ -90,7 +115,16 @@ struct DoctorTests {
         } catch { return ["\(error)"] }
     }
 
-    private func complaints(ofReport change: (inout ManagementReport) -> Void) -> [String] {
+    /// The healthy one, changed.
+    func sight(_ change: (inout Sight) -> Void) -> Sight {
+        do {
+            var sight = try Self.healthy()
+            change(&sight)
+            return sight
+        } catch { preconditionFailure("\(error)") }
+    }
+
+    func complaints(ofReport change: (inout ManagementReport) -> Void) -> [String] {
         complaints { sight in
             guard case .seen(var report) = sight.management else { return }
             change(&report)
@@ -172,6 +206,12 @@ struct DoctorTests {
         #expect(with("3.13.7", ["x-delivery-limit": .integer(9)]) == ["warning delivery-limit"])
         #expect(with("3.13.7", [:], ["delivery-limit": .integer(9)]) == ["warning delivery-limit"])
         #expect(with("4.0.1", ["x-dead-letter-exchange": .string("")]) == [])
+        // The same of the letters, which each look counts against.
+        let letters = complaints(ofReport: { report in
+            report.version = "4.0.5"
+            report.queues["conversation_events_processing.dead"]?.type = "quorum"
+        })
+        #expect(letters == ["warning delivery-limit"])
     }
 
     @Test func aConsumerTimeoutThatIsShorterIsNamed() {
@@ -212,7 +252,9 @@ struct DoctorTests {
         #expect(with(nil) == [] && with(8) == [])
         let live = complaints {
             $0.host.replicas = nil
-            $0.database.session?.liveWorkers = 10
+            $0.database.session?.workers = (0..<10).map {
+                .init(name: "h:\($0)", state: "ready", reasons: [])
+            }
         }
         #expect(live == ["error max-connections"])
         #expect(with(9) == ["warning max-connections"])
@@ -225,6 +267,13 @@ struct DoctorTests {
         #expect(complaints { $0.host.openFilesMax = 70 } == ["error open-files"])
         #expect(complaints { $0.host.memoryBytes = 300 << 20 } == ["warning memory"])
         #expect(complaints { $0.host.secretFiles[0].mode = 0o640 } == ["warning secret-files"])
+        // As compose mounts them; done as told, `chmod 600` would close them to the worker.
+        #expect(
+            complaints {
+                $0.host.secretFiles[0] = .init(name: "f", mode: 0o644, isReachable: false)
+            } == []
+        )
+        #expect(!HostSight.isReachable("/run/secrets/rabbitmq_password", mode: 0o644))
     }
 
     @Test func aPlainLinkToAServiceIsNamed() {
@@ -256,6 +305,6 @@ struct DoctorTests {
             sight.management = .notAsked
             sight.database = DatabaseSight(servers: [.init(address: "h:1", failure: "no answer")])
         }
-        #expect(found == ["error broker", "note management", "error database"])
+        #expect(found == ["error broker", "error database", "note management"])
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import SafeText
 import Testing
 
 @testable import Amity
@@ -28,5 +29,45 @@ struct LoggingTests {
     @Test func aTextLineIsOneLine() {
         let line = handler.textLine(.info, "event.name", ["b": "two words", "a": "x\ny"])
         #expect(line.hasSuffix(" INFO event.name a=\"x\\ny\" b=\"two words\"\n"))
+    }
+
+    /// Fault: a conversation's id steers the terminal of whoever reads the log, or adds a line to it.
+    @Test(arguments: ["\u{1B}[2J", "\u{7}", "\u{9B}31m", "\u{7F}", "\u{202E}x", "a\u{2028}b", "\r"])
+    func noFieldSteersATerminal(text: String) throws {
+        let fields: Logger.Metadata = ["id": "\(text)", "list": ["\(text)"], text: "1"]
+        let json = handler.jsonLine(.info, "event \(text)", fields)
+        let line = handler.textLine(.info, "event \(text)", fields)
+        for output in [json, line] { #expect(String(output.dropLast()).isPrintable, "\(output)") }
+        let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+        #expect(object?["id"] as? String == text)
+    }
+
+    /// Fault: a list and a boolean are strings to whoever reads the log with a program, and a duration
+    /// has fourteen decimals.
+    @Test func aJSONLineKeepsTypes() throws {
+        let line = handler.jsonLine(
+            .info,
+            "event",
+            [
+                "reasons": ["a", "b \"c\""], "is_on": .stringConvertible(false),
+                "seconds": .stringConvertible(70.05703687667847),
+                "small": .stringConvertible(0.00031249), "none": .stringConvertible(0.0),
+                "large": .stringConvertible(1e300),
+                "tiny": .stringConvertible(Double.leastNonzeroMagnitude),
+                "not": .stringConvertible(Double.nan), "nested": ["n": .stringConvertible(1)],
+            ]
+        )
+        for part in [
+            #""reasons":["a","b \"c\""]"#, #""is_on":false"#, #""seconds":70.057,"#,
+            #""small":0.000312,"#, #""none":0.0,"#, #""large":1e+300,"#, #""nested":{"n":1}"#,
+            #""not":"nan""#,
+        ] { #expect(line.contains(part), "\(line)") }
+        _ = try JSONSerialization.jsonObject(with: Data(line.utf8))
+        let text = handler.textLine(
+            .info,
+            "event",
+            ["reasons": ["a", "b"], "seconds": .stringConvertible(-1.23456)]
+        )
+        #expect(text.hasSuffix(" reasons=a,b seconds=-1.235\n"), "\(text)")
     }
 }

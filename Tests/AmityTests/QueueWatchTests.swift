@@ -108,6 +108,43 @@ struct QueueWatchTests {
         #expect(queue.stats?.drainPerSecond == nil && queue.stats?.secondsToEmpty == nil)
     }
 
+    // MARK: Others, and the broker
+
+    /// Fault: another consumer with a higher priority takes the messages, and all is green.
+    @Test func moreConsumersThanWorkersIsAnAlert() {
+        var queue = Watched()
+        queue.next { ($0.consumers, $0.workersConsuming) = (2, 2) }
+        #expect(queue.next { $0.consumers = 3 }.isEmpty, "a worker may be about to report itself")
+        #expect(queue.next() == [.raised(.foreignConsumers, value: 1, threshold: nil)])
+        #expect(queue.stats?.workersConsuming == 2)
+        queue.next { $0.workersConsuming = 3 }
+        #expect(queue.next().map(\.name) == ["-foreign_consumers"])
+    }
+
+    /// Fault: a deploy, a paused worker or one that was killed a moment ago is called a stranger.
+    @Test func fewerConsumersThanWorkersOrAnUnreadRegistryIsNone() {
+        var queue = Watched()
+        for _ in 0..<3 { queue.next { ($0.consumers, $0.workersConsuming) = (1, 4) } }
+        for _ in 0..<3 { queue.next { ($0.consumers, $0.workersConsuming) = (9, nil) } }
+        for _ in 0..<3 { queue.next { ($0.consumers, $0.workersConsuming) = (nil, 1) } }
+        for step in 0..<9 {
+            queue.next { ($0.consumers, $0.workersConsuming) = (step % 2 + 1, 1) }
+        }
+        #expect(queue.events.isEmpty)
+    }
+
+    /// Fault: the broker is short of memory, nobody can publish, and all is green.
+    @Test func aBrokerThatTakesNothingIsAnAlert() {
+        var queue = Watched()
+        queue.next { $0.blockedWorkers = 2 }
+        #expect(queue.next() == [.raised(.brokerAlarm, value: 2, threshold: nil)])
+        queue.next { $0.blockedWorkers = nil }
+        queue.next()
+        #expect(queue.stats?.alerts.map(\.name) == [.brokerAlarm], "not known, so as it was")
+        queue.next { $0.blockedWorkers = 0 }
+        #expect(queue.next().map(\.name) == ["-broker_alarm"])
+    }
+
     // MARK: Stalled
 
     /// Fault: workers hold a queue and do nothing; it looks consumed.

@@ -119,7 +119,7 @@ struct SettingsTests {
         #expect(settings.database.keywords["password"] == "p@ss word")
         #expect(
             mistakes(["POSTGRES_PASSWORD_FILE": "/nowhere"]) == [
-                "POSTGRES_PASSWORD_FILE: cannot read the file it names as UTF-8 text"
+                "POSTGRES_PASSWORD_FILE: cannot read the file it names: No such file or directory"
             ]
         )
     }

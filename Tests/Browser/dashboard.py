@@ -76,6 +76,43 @@ def the_page_says_how_things_are():
     expect(page.run("document.title").startswith("("), "the tab does not say that something is wrong")
 
 
+def causes_are_named():
+    page.run("""window.realFetch = window.fetch; window.fetch = async (path, options) => {
+      const answer = await realFetch(path, options);
+      if (!path.includes("stats/workers")) return answer;
+      const value = await answer.json();
+      const since = new Date(Date.now() - 200000).toISOString();
+      for (const worker of value.workers) {
+        worker.state = "not-ready";
+        worker.reasons = ["the database is away", "intake is switched off"];
+        worker.paused = { by: "SIGUSR1", since };
+        worker.problems = [
+          { link: "broker-publisher", kind: "blocked", code: "alarm", text: "low on memory", since, count: 1 },
+          { link: "database", subject: "friendship_status", kind: "refused", code: "42501", since, count: 9,
+            text: "permission denied <img src=x onerror=stolen=1>\\u202e", remedy: "deploy/grants.sql" },
+        ];
+      }
+      return Response.json(value, { headers: answer.headers });
+    }""")
+    page.until("document.querySelector('#verdict').dataset.level === 'bad'", "there is trouble")
+    page.until("document.querySelector('#problems li').dataset.level === 'bad'", "the worst is first")
+    first = text("#problems li")
+    for part in ("database friendship_status refused (42501)", options.worker, "for 3 min",
+                 "permission denied <img", "deploy/grants.sql"):
+        expect(part in first, f"the first cause is {first!r}, without {part!r}")
+    expect("\u202e" not in first, "a text of a stranger turns what stands around it")
+    expect(page.run("document.images.length") == 0, "a cause became an element")
+    expect("broker-publisher blocked (alarm)" in text("#problems [data-level=warn]"), "an alarm is amber")
+    row = text("#workers")
+    expect("database friendship_status refused (42501)" in row, "the worker's row does not say why")
+    expect("paused by SIGUSR1 for 3 min, until kill -USR2 " in row, "nobody says how a pause ends")
+    for scheme in ("light", "dark"):
+        looks(360, scheme)
+    page.resize(1360, 900)
+    page.run("window.fetch = window.realFetch")
+    page.until("document.querySelector('#verdict').dataset.level === 'warn'", "it is as it was")
+
+
 def strangers_texts_are_texts():
     page.until(f"document.body.innerText.includes({json.dumps(options.markup)})", "the id is shown")
     expect(page.run("document.images.length") == 0, "an id became an element")
@@ -208,7 +245,7 @@ def who_is_cut_off_knows():
 
 def main():
     steps = [
-        only_the_token_opens, the_page_says_how_things_are, strangers_texts_are_texts,
+        only_the_token_opens, the_page_says_how_things_are, causes_are_named, strangers_texts_are_texts,
         charts_are_read_with_the_keyboard, light_and_dark_from_a_phone_to_a_desk,
         a_letter_is_retried_by_a_click, a_purge_wants_a_word, who_is_cut_off_knows,
     ]

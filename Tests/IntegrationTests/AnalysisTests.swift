@@ -183,6 +183,46 @@ extension Integration {
             expectSilence(of: worker)
         }
 
+        /// Fault: the model refuses the key, and all there is is a line without a cause.
+        @Test func aServiceThatRefusesIsNamedEverywhere() throws {
+            let stub = try StubServer {
+                $0.path.hasPrefix("/v1/") ? .status(401) : .memories(1)
+            }
+            let scene = try Scene(settings: Scene.services(stub))
+            let port = RawConnection.freePort()
+            for number in 0..<6 { try scene.addConversation("c\(number)", log: Scene.threeWords) }
+            let worker = try scene.startWorker(["HTTP_PORT": "\(port)"])
+            try scene.publish(ids: (0..<6).map { "c\($0)" })
+            try eventually("the circuit opens") {
+                !worker.events("analysis.circuit-opened").isEmpty
+            }
+            let opened = worker.events("analysis.circuit-opened")[0]
+            #expect(opened["service"] as? String == "llm" && opened["code"] as? String == "401")
+            #expect((opened["remedy"] as? String)?.contains("LLM_API_KEY") == true)
+            let metrics = try RawAnswer.get("/metrics", port: port).body
+            for sample in [
+                #"amity_service_circuit_open{service="chat-model"} 1"#,
+                #"amity_service_circuit_open{service="memory-service"} 0"#,
+                #"amity_link_problem{kind="refused",link="chat-model"} 1"#,
+            ] { #expect(metrics.contains(sample + "\n"), "\(sample)") }
+            let health = try RawAnswer.get("/health/ready", port: port)
+            #expect(health.status == 200, "it scores all the same")
+            #expect(health.body.contains(#""link":"chat-model""#))
+            try eventually("its row says so") {
+                try scene.statistics.workers().first?.problems.map(\.link) == ["chat-model"]
+            }
+            let status = try scene.amity(["status"]).output
+            #expect(status.contains("chat-model refused (401), for "))
+            #expect(status.contains("the chat model refuses the key (HTTP 401); check LLM_API_KEY"))
+            let doctor = try scene.report([:]).findings.filter { $0.check == "analysis-services" }
+            #expect(doctor.map(\.level) == ["warning"])
+            #expect(doctor.first?.text.contains("check LLM_API_KEY") == true)
+            for text in [status, metrics, health.body, "\(doctor)"] {
+                #expect(!text.contains("canary"))
+            }
+            expectSilence(of: worker)
+        }
+
         // MARK: Paid once
 
         /// Fault: one service fails and the message is retried: the other is asked, and paid, again.

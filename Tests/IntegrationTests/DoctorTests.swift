@@ -40,7 +40,7 @@ extension Integration {
             #expect(try scene.queue.unsettled() == nil)
             try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)
             try scene.publish(ids: "c1")
-            #expect(try scene.findings() == [])
+            #expect(try scene.findings() == ["error consumers"])
             #expect(try scene.queue.ready() == 1)
             #expect(try !scene.queue.isFirstRedelivered())
         }
@@ -174,11 +174,26 @@ extension Integration {
             #expect(try scene.findings(agreed) == [])
         }
 
-        @Test func deadLettersAndIdleQueuesAreNoted() throws {
+        @Test func deadLettersAndIdleQueuesAreNamed() throws {
             let scene = try Scene.complete()
             try scene.bury(Array("{}".utf8), .init())
             let found = try scene.findings(leavingOut: ["note management"])
-            #expect(found == ["note consumers", "note dead-letters"])
+            #expect(found == ["warning dead-letters", "note consumers"])
+        }
+
+        /// Fault: an operator has paused the only worker, and every tool says that it is well, or away.
+        @Test func aPausedWorkerIsNamedWithTheWayBack() throws {
+            let scene = try Scene.complete()
+            let worker = try scene.startWorker()
+            try worker.waitUntilConsuming()
+            worker.signal(SIGUSR1)
+            try eventually("the doctor says so") { try scene.findings() == ["warning workers"] }
+            try scene.publish(ids: "c1")
+            #expect(Set(try scene.findings()) == ["error workers", "error consumers"])
+            let texts = try scene.report([:]).findings.map(\.text)
+            #expect(texts.contains { $0.contains("SIGUSR2") })
+            worker.signal(SIGUSR2)
+            try eventually("all is well again") { try !scene.findings().contains("error workers") }
         }
 
         @Test func aPluginThatCannotBeAskedIsNamed() throws {
@@ -201,11 +216,34 @@ extension Integration {
                     try Servers.rabbitmqctl("set_vm_memory_high_watermark", "0.4")
                 } catch { Issue.record(error, "the broker stays blocked") }
             }
-            var found: [String] = []
-            try eventually("the alarm shows: \(found)") {
-                found = try scene.findings(["RABBITMQ_MANAGEMENT_URL": plugin.url])
-                return found == ["note broker-permissions", "error management"]
+            // With the plugin's word, and by what AMQP tells who publishes.
+            for extra in [["RABBITMQ_MANAGEMENT_URL": plugin.url], [:]] {
+                var found: [String] = []
+                try eventually("the alarm shows: \(found)") {
+                    found = try scene.findings(extra)
+                    return found == ["error broker-alarm"]
+                }
             }
+        }
+
+        /// Fault: a policy over all queues deletes the letters, and the delay queues with what waits there.
+        @Test func aPolicyThatDeletesHelperQueuesIsNamed() throws {
+            let plugin = try ManagementPlugin()
+            let scene = try Scene.complete()
+            try Servers.rabbitmqctl(
+                "set_policy",
+                "--apply-to",
+                "queues",
+                scene.name,
+                "^\(scene.name)",
+                #"{"expires": 9000000}"#
+            )
+            try eventually("the policy shows") {
+                try scene.findings(["RABBITMQ_MANAGEMENT_URL": plugin.url]) == [
+                    "error queue-limits", "error queue-limits", "warning queue-limits",
+                ]
+            }
+            try Servers.rabbitmqctl("clear_policy", scene.name)
         }
 
         // MARK: Rivals
@@ -221,6 +259,8 @@ extension Integration {
                 try eventually("the other shows") {
                     try scene.findings(management) == ["error rival-writer"]
                 }
+                // Without the plugin nobody knows who it is, but that there is one more than workers.
+                #expect(try scene.findings() == ["warning consumers"])
             }
         }
 

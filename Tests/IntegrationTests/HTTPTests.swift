@@ -1,4 +1,5 @@
 import Foundation
+import Metering
 import TestSupport
 import Testing
 
@@ -14,6 +15,19 @@ extension Integration {
         private var environment: [String: String] { ["HTTP_PORT": "\(port)"] }
 
         private func isReady() throws -> Bool { try get("/health/ready").status == 200 }
+
+        /// Exit code of what the image's HEALTHCHECK runs.
+        private func healthCheckOfTheImage() throws -> Int32 {
+            let file = try String(
+                contentsOf: Servers.root.appending(path: "deploy/Dockerfile"),
+                encoding: .utf8
+            )
+            let check = try #require(file.firstMatch(of: /HEALTHCHECK .*CMD (\[.*\])/)).1
+            let words = try JSONDecoder().decode([String].self, from: Data(check.utf8))
+            #expect(words.first == "/amity")
+            let arguments = Array(words.dropFirst())
+            return try Command.run(Command.amity, arguments, environment: environment).status
+        }
 
         /// The value of one sample; nil when it is not there.
         private func metric(_ sample: String) throws -> Double? {
@@ -37,6 +51,8 @@ extension Integration {
                     try get("/health/ready").body.contains("the database is away")
                 }
                 #expect(try get("/health/live").status == 200)
+                #expect(try healthCheckOfTheImage() == 0, "no container is started anew for it")
+                #expect(try get("/health/ready").body.contains(#""link":"database""#))
                 #expect(try metric("amity_ready") == 0)
                 #expect(try metric("amity_not_ready{reason=\"database-away\"}") == 1)
             }
@@ -180,6 +196,41 @@ extension Integration {
             #expect(abs(files - Double(actual)) <= 3)
         }
 
+        /// Faults: a row of the table that nothing measures, or a label that the table does not know: a
+        /// dashboard made from the README is empty.
+        @Test func theTableAndTheMetricsAgreeBothWays() throws {
+            let stub = try StubServer.healthy()
+            let scene = try Scene(
+                settings: Scene.services(stub, ["MONITOR_INTERVAL_SECONDS": "1"])
+            )
+            try scene.addConversation("c1", log: Scene.threeWords)
+            let worker = try scene.startWorker(environment)
+            try worker.waitUntilConsuming()
+            try scene.publish(ids: "c1")
+            try scene.waitUntilScored("c1")
+            try eventually("the monitor has looked") {
+                try metric("amity_queue_consumers{queue=\"\(scene.name)\"}") == 1
+            }
+            var measured: [String: Set<Set<String>>] = [:]
+            for line in try get("/metrics").body.split(separator: "\n") where line.first != "#" {
+                let sample = try #require(line.wholeMatch(of: /(\w+)(?:\{(.*)\})? \S+/))
+                let labels = Set((sample.2 ?? "").matches(of: /(\w+)="/).map { String($0.1) })
+                measured[String(sample.1), default: []].insert(labels.subtracting(["le"]))
+            }
+            var promised: [String: Set<Set<String>>] = [:]
+            for metric in Metric.all {
+                switch metric.kind {
+                case .counter, .gauge: promised[metric.name] = [Set(metric.labels)]
+                case .histogram:
+                    for suffix in ["_bucket", "_sum", "_count"] {
+                        promised[metric.name + suffix] = [Set(metric.labels)]
+                    }
+                }
+            }
+            #expect(Set(measured.keys) == Set(promised.keys))
+            for (name, labels) in promised { #expect(measured[name] == labels, "\(name)") }
+        }
+
         /// Fault: what is for operators is open to all who reach the port, or its token gets into a log.
         @Test func aTokenGuardsTheMetricsAndIsNeverShown() throws {
             let token = "canary-of-an-operator"
@@ -217,7 +268,8 @@ extension Integration {
             try first.waitUntilConsuming()
             let second = try scene.startWorker(environment)
             #expect(try second.waitForExit() == 69)
-            #expect(second.log.contains("cannot serve HTTP on 127.0.0.1, port \(port)"))
+            let reason = "127.0.0.1:\(port): Address already in use; "
+            #expect(second.log.contains("cannot serve HTTP on \(reason)"))
             #expect(second.log.contains("HTTP_PORT to 0"))
             #expect(second.events("worker.started").isEmpty)
             #expect(first.isRunning)

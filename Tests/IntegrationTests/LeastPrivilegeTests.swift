@@ -15,7 +15,9 @@ extension Integration {
             )
             let patterns = line.matches(of: /'([^']*)'/).map { String($0.1) }
             try #require(patterns.count == 3)
-            return patterns.map { $0.replacing("Q", with: queue) }
+            return patterns.map {
+                $0.replacing("conversation_events_processing", with: queue)
+            }
         }
 
         /// Faults: the README promises too little, and retries fail at night; or more than is needed, and

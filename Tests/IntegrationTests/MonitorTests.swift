@@ -101,6 +101,82 @@ extension Integration {
             try eventually("it is cleared") { told([worker], .queueDepth) == (1, 1) }
         }
 
+        /// Fault: another consumer takes the messages, and everything is green.
+        @Test func aConsumerThatIsNoWorkerIsAnAlert() throws {
+            let scene = try Scene(settings: Self.settings)
+            let workers = try (0..<2).map { _ in try scene.startWorker() }
+            for worker in workers { try worker.waitUntilConsuming() }
+            // A paused one is no consumer: it must not hide the other.
+            workers[1].signal(SIGUSR1)
+            try eventually("it is off") { !workers[1].events("consumer.paused").isEmpty }
+            let statistics = scene.statistics
+            try eventually("one worker of one consumer") {
+                let stats = try statistics.queues().first
+                return stats?.consumers == 1 && stats?.workersConsuming == 1
+            }
+            try scene.queue.whileConsuming {
+                try eventually("it is raised") { told(workers, .foreignConsumers).raised == 1 }
+                #expect(try statistics.queues().first?.alerts.map(\.name) == [.foreignConsumers])
+                let status = try scene.amity(["status"]).output
+                #expect(status.contains("ALERT foreign_consumers 1, for "), "\(status)")
+            }
+            try eventually("it is cleared") { told(workers, .foreignConsumers).cleared == 1 }
+        }
+
+        /// Fault: workers come, pause, drain and die, and one of them is taken for a stranger.
+        @Test func workersAreNeverTakenForOthers() throws {
+            let scene = try Scene(settings: Self.settings)
+            let first = try scene.startWorker()
+            try first.waitUntilConsuming()
+            var workers = [first]
+            for _ in 0..<2 {
+                let next = try scene.startWorker()
+                workers.append(next)
+                try next.waitUntilConsuming()
+                next.signal(SIGUSR1)
+                try eventually("it is off") { !next.events("consumer.paused").isEmpty }
+                next.signal(SIGUSR2)
+                next.signal(SIGTERM)
+                _ = try next.waitForExit()
+                let doomed = try scene.startWorker()
+                workers.append(doomed)
+                try doomed.waitUntilConsuming()
+                doomed.signal(SIGKILL)
+                _ = try doomed.waitForExit()
+            }
+            try eventually("it was looked at") {
+                let stats = try scene.statistics.queues().first
+                return stats?.consumers == 1
+            }
+            #expect(told(workers, .foreignConsumers).raised == 0)
+        }
+
+        /// Fault: the broker is short of memory or disk, a worker knows it, and everything is green.
+        @Test func aBrokerThatBlocksAnyWorkerIsAnAlert() throws {
+            let scene = try Scene(settings: Self.settings)
+            let worker = try scene.startWorker()
+            try eventually("it is there") {
+                try scene.statistics.workers().map(\.state) == [.ready]
+            }
+            try scene.sql(
+                """
+                INSERT INTO amity_workers
+                SELECT (jsonb_populate_record(w, jsonb_build_object('boot_id', 'other',
+                    'heartbeat_at', now() + interval '1 hour', 'problems', jsonb_build_array(
+                        jsonb_build_object('link', 'broker-publisher', 'kind', 'blocked',
+                            'code', 'alarm', 'text', 'low on memory', 'secondsAgo', 3,
+                            'count', 1))))).*
+                FROM amity_workers AS w
+                """
+            )
+            try eventually("it is raised") { told([worker], .brokerAlarm).raised == 1 }
+            let status = try scene.amity(["status"]).output
+            #expect(status.contains("ALERT broker_alarm 1, for "), "\(status)")
+            #expect(status.contains("broker-publisher blocked (alarm), for "))
+            try scene.sql("DELETE FROM amity_workers WHERE boot_id = 'other'")
+            try eventually("it is cleared") { told([worker], .brokerAlarm).cleared == 1 }
+        }
+
         /// Fault: a bounded query that reads the whole table once it is large.
         @Test(arguments: [Scene.Tables.fresh, .python])
         func theOldestConversationIsFoundByAnIndex(tables: Scene.Tables) throws {
@@ -154,10 +230,21 @@ extension Integration {
         /// Fault: the plugin is away or refuses, and the monitor stops, or tells somebody the password.
         @Test func theManagementPluginTellsWhatIsInHand() throws {
             let isAway = Locked(false)
-            let plugin = try HTTPStub { _ in
-                isAway.withLock { $0 }
-                    ? .init(status: 401, body: "{}")
-                    : .init(body: #"{"messages_unacknowledged":7,"consumers":1}"#)
+            let plugin = try HTTPStub { path in
+                if isAway.withLock({ $0 }) { return .init(status: 401, body: "{}") }
+                if path.hasSuffix("/connections") {
+                    let names = [("1", "amity worker vm:1"), ("2", "celery@b")].map {
+                        #"{"name":"\#($0.0)","user_provided_name":"\#($0.1)"}"#
+                    }
+                    return .init(body: "[\(names.joined(separator: ","))]")
+                }
+                let consumers = ["1", "2"].map {
+                    #"{"channel_details":{"connection_name":"\#($0)"}}"#
+                }
+                return .init(
+                    body: #"{"messages_unacknowledged":7,"consumer_details":"#
+                        + "[\(consumers.joined(separator: ","))]}"
+                )
             }
             let url = "http://watcher:canary-4711@127.0.0.1:\(plugin.port)/"
             let scene = try Scene(
@@ -174,6 +261,11 @@ extension Integration {
                     "GET /api/queues/%2F/\(scene.name.replacing("_", with: "%5F")) "
                 )
             )
+            try scene.queue.whileConsuming {
+                try eventually("it names the other") {
+                    try statistics.queues().first?.foreignConsumers == ["celery@b"]
+                }
+            }
             let token = Data("watcher:canary-4711".utf8).base64EncodedString()
             #expect(plugin.requests[0].contains("Basic \(token)"))
             isAway.withLock { $0 = true }

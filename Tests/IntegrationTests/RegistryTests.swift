@@ -39,6 +39,74 @@ extension Integration {
             #expect(first.events("registry.worker-lost").isEmpty)
         }
 
+        /// Fault: for five seconds after the start status says "not ready" and explain "no worker consumes",
+        /// while health says ready.
+        @Test func theRowFollowsReadinessAtOnce() throws {
+            let scene = try Scene()
+            try scene.addConversation("c1")
+            let worker = try scene.startWorker()
+            let statistics = scene.statistics
+            try eventually("it is ready") { !worker.events("worker.ready").isEmpty }
+            try eventually("its row says so", within: .seconds(2)) {
+                try statistics.workers().map(\.state) == [.ready]
+            }
+            worker.signal(SIGUSR1)
+            try eventually("it is off") { !worker.events("intake.switched").isEmpty }
+            try eventually("its row says by whom", within: .seconds(2)) {
+                try statistics.workers().first?.paused?.by == "SIGUSR1"
+            }
+            let paused = try #require(try statistics.workers().first)
+            #expect(paused.reasons == ["intake is switched off"])
+            #expect(abs(paused.paused?.since.timeIntervalSinceNow ?? 99) < 5)
+            let explained = try scene.amity(["explain", "c1"]).output
+            #expect(explained.contains(":\(worker.processID) is paused by SIGUSR1; kill -USR2 "))
+            worker.signal(SIGUSR2)
+            try eventually("it is on") { worker.events("intake.switched").count == 2 }
+            try eventually("its row says so", within: .seconds(2)) {
+                let row = try statistics.workers().first
+                return row?.state == .ready && row?.paused == nil
+            }
+        }
+
+        /// Fault: the database is there, the broker is not, and the registry knows only "not consuming".
+        @Test func theRowNamesTheCause() throws {
+            let scene = try Scene()
+            let worker = try scene.startWorker()
+            let statistics = scene.statistics
+            try eventually("it is ready") { try statistics.workers().map(\.state) == [.ready] }
+            try Servers.without(.rabbitmq, .stop) {
+                try eventually("its row names the broker") {
+                    let problems = try statistics.workers().first?.problems ?? []
+                    return problems.contains { $0.link == "broker-consumer" && $0.kind == "away" }
+                }
+                let problems = try #require(try statistics.workers().first?.problems)
+                #expect(problems[0].count >= 1 && !problems[0].text.isEmpty)
+                #expect(abs(problems[0].since.timeIntervalSinceNow) < 30)
+                let status = try scene.amity(["status"]).output
+                #expect(status.contains(":\(worker.processID): broker-consumer away ("))
+                #expect(status.contains(problems[0].text))
+            }
+            try eventually("nothing is left of it", within: .seconds(40)) {
+                let row = try statistics.workers().first
+                return row?.state == .ready && row?.problems == []
+            }
+        }
+
+        /// Fault: a new version starts before its migration, on a registry that lacks a column.
+        @Test func aRegistryOfAnOlderVersionIsOffAndNothingElse() throws {
+            let scene = try Scene()
+            try scene.sql("ALTER TABLE amity_workers DROP COLUMN problems, DROP COLUMN paused")
+            try scene.addConversation("c1")
+            let worker = try scene.startWorker()
+            try scene.publish(ids: "c1")
+            try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
+            try eventually("it says so") { !worker.events("registry.off").isEmpty }
+            let off = worker.events("registry.off")[0]
+            #expect((off["remedy"] as? String)?.contains("amity migrate") == true)
+            let status = try scene.amity(["status"])
+            #expect(status.output.contains("amity migrate"))
+        }
+
         /// Fault: a worker is killed, its row goes on saying that it is ready, and what a dead worker of
         /// another kind left in PROCESSING waits for the next sweep.
         @Test func aKilledWorkerIsNoticedOnceAndASweepFollows() throws {

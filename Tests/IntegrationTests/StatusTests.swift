@@ -73,7 +73,9 @@ extension Integration {
             #expect(table.contains("ALERT dead_letters 1 of 1, for "))
             #expect(table.contains(":\(worker.processID)  \(amityVersion)"))
             #expect(table.contains("not ready: intake is switched off"))
-            #expect(table.contains("unknown [31m") && !table.contains("\u{1B}"))
+            #expect(table.contains(":\(worker.processID): paused by SIGUSR1 for "))
+            #expect(table.contains("; kill -USR2 \(worker.processID) on "))
+            #expect(table.contains(#"unknown\u{1B}[31m"#) && !table.contains("\u{1B}"))
             #expect(table.contains("1  INVALID_MESSAGE"))
         }
 
@@ -180,15 +182,22 @@ extension Integration {
                 if isReady.withLock({ $0 }) {
                     return .init(body: #"{"status":"ready","reasons":[]}"#)
                 }
-                let reasons = #""the database is away","draining""#
-                return .init(status: 503, body: #"{"status":"not ready","reasons":[\#(reasons)]}"#)
+                let reasons = #""reasons":["the database is away","draining"]"#
+                let problems = #""problems":[{"link":"database","kind":"away","code":"57P03"}]"#
+                return .init(
+                    status: 503,
+                    body: #"{"status":"not ready",\#(reasons),\#(problems)}"#
+                )
             }
             let ready = try health([], worker.port)
             #expect(ready.status == 0 && ready.output == "ready\n")
             isReady.withLock { $0 = false }
             let notReady = try health([], worker.port)
             #expect(notReady.status == 1)
-            #expect(notReady.error == "amity: not ready: the database is away, draining\n")
+            #expect(
+                notReady.error
+                    == "amity: not ready: the database is away, draining; database away (57P03)\n"
+            )
             let live = try health(["--live"], worker.port)
             #expect(live.status == 0 && live.output == "alive\n")
         }

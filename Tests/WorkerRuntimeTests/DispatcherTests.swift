@@ -26,7 +26,12 @@ final class CountingBell: Bell {
 final class RecordingRepublisher: Republisher {
     let messages = Locked<[(queue: String, original: DeliveryID)]>([])
 
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID) {
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    ) {
         messages.withLock { $0.append((queue, original)) }
     }
 }
@@ -169,6 +174,19 @@ struct DispatcherTests {
         #expect(recorded.count { $0.retryAfter == 1 } == 25)
         #expect(recorded.count { $0.retryAfter == nil } == 25)
         #expect(Set(copies.map(\.original.tag)).count == 50)
+    }
+
+    /// Fault: a message that waits for another transaction spends attempts, or goes round at full speed.
+    @Test func whatIsPostponedGoesToADelayQueueWithoutAnAttempt() {
+        let failure = Failure(code: "CONFLICT", reason: "r")
+        let handler = ScriptedHandler { $0.map { _ in .postpone(failure, isBounded: true) } }
+        let bench = Bench(threads: 1, handler: handler)
+        bench.dispatcher.submit([delivery(1)])
+        bench.finish()
+        #expect(bench.completions.drain().isEmpty, "not before its copy is safe")
+        let copies = bench.republisher.messages.withLock { $0 }
+        #expect(copies.map(\.queue) == ["q.retry.1"])
+        #expect(handler.recorded.withLock { $0 }.isEmpty)
     }
 
     @Test func aTypeNobodyHandlesIsDeadLettered() {

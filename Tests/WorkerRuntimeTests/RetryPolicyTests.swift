@@ -30,6 +30,23 @@ struct RetryPolicyTests {
         )
     }
 
+    /// Fault: a message that only ever waits for others uses up its attempts, or waits for ever.
+    @Test func whatIsPutOffSpendsNoAttemptAndIsBounded() throws {
+        var random = LowestNumbers()
+        var message = disposition(Message(body: [1])).message
+        for count in 1...20 {
+            let next = policy.postponement(of: message, isBounded: true, using: &random)
+            message = try #require(next?.message)
+            #expect(next?.queue == (count == 1 ? "q.retry.1" : "q.retry.5"))
+            #expect(message.properties.headers[Header.attempts] == .integer(1))
+        }
+        #expect(policy.postponement(of: message, isBounded: true, using: &random) == nil)
+        #expect(policy.postponement(of: message, isBounded: false, using: &random) != nil)
+        let retried = disposition(message).message
+        #expect(retried.properties.headers[Header.attempts] == .integer(2))
+        #expect(policy.postponement(of: retried, isBounded: true, using: &random) == nil)
+    }
+
     /// Fault: a thousand messages that failed together come back together, and fail again.
     @Test func theDelayIsChosenBetweenAStepAndTheNext() {
         var random = SeededGenerator(seed: 1)

@@ -67,7 +67,9 @@ struct WorkerMetricsTests {
         bench.dispatcher.submit((1...2).map { delivery($0) })
         for _ in 0..<2 { try #require(begun.wait(timeout: .now() + 10) == .success) }
         let readiness = Readiness(logger: quiet)
-        metrics.look(at: bench.dispatcher, bench.completions, readiness)
+        let health = LinkHealth()
+        _ = health.failed(.init(link: .database, kind: .refused, code: "28P01", text: "no"))
+        metrics.look(at: bench.dispatcher, bench.completions, readiness, health)
         expect(
             "amity_threads{state=\"busy\"} 2",
             "amity_threads{state=\"idle\"} 1",
@@ -75,22 +77,27 @@ struct WorkerMetricsTests {
             "amity_mailbox_completions 0",
             "amity_ready 0",
             "amity_not_ready{reason=\"not-consuming\"} 1",
-            "amity_not_ready{reason=\"stalled\"} 0"
+            "amity_not_ready{reason=\"stalled\"} 0",
+            "amity_link_problem{kind=\"refused\",link=\"database\"} 1",
+            "amity_link_problem{kind=\"away\",link=\"database\"} 0",
+            "amity_link_problem{kind=\"refused\",link=\"broker-consumer\"} 0"
         )
         bench.dispatcher.submit((3...7).map { delivery($0) })
         try #require(begun.wait(timeout: .now() + 10) == .success)
         readiness.set(.notConsuming, false)
         readiness.set(.databaseUnknown, false)
-        metrics.look(at: bench.dispatcher, bench.completions, readiness)
+        health.works(.database)
+        metrics.look(at: bench.dispatcher, bench.completions, readiness, health)
         expect(
             "amity_threads{state=\"busy\"} 3",
             "amity_threads{state=\"idle\"} 0",
             "amity_inbox_messages 4",
-            "amity_ready 1"
+            "amity_ready 1",
+            "amity_link_problem{kind=\"refused\",link=\"database\"} 0"
         )
         for _ in 0..<7 { mayEnd.signal() }
         bench.finish()
-        metrics.look(at: bench.dispatcher, bench.completions, readiness)
+        metrics.look(at: bench.dispatcher, bench.completions, readiness, health)
         expect("amity_threads{state=\"idle\"} 3", "amity_mailbox_completions 7")
     }
 }

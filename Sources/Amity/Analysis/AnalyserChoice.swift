@@ -1,5 +1,6 @@
 import AnalysisServices
 import Logging
+import WorkerRuntime
 
 extension AnalysisSettings {
     /// For the log.
@@ -12,7 +13,12 @@ extension AnalysisSettings {
     }
 
     /// The analyser that the settings ask for.
-    package func analyser(logger: Logger) -> any Analyser {
+    ///
+    /// - Parameter health: is told what the services suffer from.
+    package func analyser(
+        health: LinkHealth = LinkHealth(),
+        logger: Logger
+    ) -> any Analyser {
         switch mode {
         case .builtIn: return builtIn
         case .zeros: return NoAnalyser()
@@ -24,6 +30,7 @@ extension AnalysisSettings {
                 chat: settings.chat,
                 model: settings.model,
                 memory: settings.memory,
+                health: health,
                 logger: logger
             )
             return ServiceAnalyser(

@@ -26,9 +26,10 @@ package final class KeptAnalyses: Sendable {
         do throws(PostgresError) {
             return try body(true)
         } catch {
-            guard error.isMissingOrForbidden, Self.operations.contains(error.operation) else {
-                throw error
-            }
+            // Whatever its table refuses: it is no conversation's fault.
+            guard Self.operations.contains(error.operation), !error.endsSession,
+                error.kind != .conflict, error.kind != .timeout
+            else { throw error }
             turnOff(error)
             return try body(false)
         }

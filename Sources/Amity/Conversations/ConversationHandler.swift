@@ -10,18 +10,22 @@ import WorkerRuntime
 ///
 ///     decode ─▶ (load ─▶ analyse) ─▶ lock ─▶ score ─▶ persist ─▶ outcome
 ///
+/// What the database refuses on the way is in `ConversationFaults.swift`.
+///
 /// It may run twice for the same conversation at any time: the row's own state, under its user's lock,
 /// decides whether the conversation still counts.
 package struct ConversationHandler: Handler {
     private let largestBatch: Int
-    private let store: ConversationStore
+    let store: ConversationStore
     private let judge: ConversationJudge
     private let taskTimeout: Duration
-    private let outage: DatabaseOutage
+    let outage: DatabaseOutage
+    /// Until when batches are judged before anything is locked: see `part`.
+    let slowUntil = Locked<ContinuousClock.Instant?>(nil)
     private let holdLimit: Duration
     private let counts: WorkerCounts
     private let metrics: WorkerMetrics
-    private let logger: Logger
+    let logger: Logger
 
     /// - Parameters:
     ///   - batchLimit: while the analyser answers at once.
@@ -98,26 +102,26 @@ package struct ConversationHandler: Handler {
     /// none by then was interrupted. They begin as one group, and part where one holds up others.
     private func settle(_ ids: [ExactText], in context: HandlerContext) -> [ExactText: Outcome] {
         let begin = ContinuousClock.now
-        var run = Run(limit: begin + holdLimit)
+        var run = Run(limit: begin + holdLimit, judgesFirst: isSlow)
         var groups = ids.isEmpty ? [] : [ids]
         var deadline = begin + taskTimeout
         var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
         while !groups.isEmpty {
-            run.rounds += 1
-            run.isOutage = false
+            run.beginRound()
             let before = groups.count
             groups = groups.flatMap { group in
                 // A group that has parted may take its time limit for each of its members.
                 mayGoOn(run, context) ? attempt(group, &run, context) : [group]
             }
+            groups += judgeTheRefused(&run)
             if groups.isEmpty || context.drain.wait(for: pause.next()) { break }
             if !mayGoOn(run, context) { break }
-            if !run.isOutage && groups.count == before && deadline <= .now {
+            if !run.isHeld && groups.count == before && deadline <= .now {
                 // Not even parted yet: what holds up the group may be one of it.
                 if groups.allSatisfy({ $0.count == 1 }) { break }
                 groups = groups.flatMap { $0.map { [$0] } }
             }
-            if run.isOutage || groups.count != before { deadline = .now + taskTimeout }
+            if run.isHeld || groups.count != before { deadline = .now + taskTimeout }
         }
         return run.outcomes
     }
@@ -125,25 +129,6 @@ package struct ConversationHandler: Handler {
     /// Messages go back long before the broker would take them back by closing the channel.
     private func mayGoOn(_ run: borrowing Run, _ context: HandlerContext) -> Bool {
         !context.drain.isRaised && .now < run.limit
-    }
-
-    /// What one call of `settle` has found out so far.
-    private struct Run: ~Copyable {
-        /// When messages go back, whatever is still to be done for them.
-        let limit: ContinuousClock.Instant
-        var outcomes: [ExactText: Outcome] = [:]
-        /// By the event's id: an analysis is paid for once, however often its transaction is redone.
-        var verdicts: [Int: Verdict] = [:]
-        /// What was paid for and is not written down yet.
-        var unkept: [ExactText: PaidAnalysis] = [:]
-        var rounds = 0
-        /// Whether the database was found away in this round.
-        var isOutage = false
-        var hold: DatabaseOutage.Hold?
-
-        init(limit: ContinuousClock.Instant) {
-            self.limit = limit
-        }
     }
 
     /// Tries a group in one transaction.
@@ -154,31 +139,17 @@ package struct ConversationHandler: Handler {
         _ run: inout Run,
         _ context: HandlerContext
     ) -> [[ExactText]] {
-        if run.isOutage { return [group] }
+        if run.isHeld { return [group] }
+        if run.hasWaitedForSeveral {
+            for id in group { run.outcomes[id] = .inConflict(id) }
+            return []
+        }
         do throws(PostgresError) {
             try score(group, &run, on: context.slot)
-            outage.ended()
             let open = group.filter { run.outcomes[$0] == nil }
-            return open.isEmpty ? [] : [open]
+            return open.isEmpty ? [] : again(open, &run)
         } catch {
-            switch error.kind {
-            case .unavailable, .misconfigured:
-                // Held, not failed.
-                outage.began(error, &run.hold)
-                run.isOutage = true
-                return [group]
-            case .conflict where run.rounds < 3:
-                return [group]
-            case .conflict:
-                // Not the messages' fault, so no attempt is spent. But somebody holds one row for
-                // long, and the others shall not wait for it.
-                return group.map { [$0] }
-            case .timeout, .permanent, .unknown:
-                // One of them spoils the transaction: singly, so that it fails alone.
-                if group.count > 1 { return group.map { [$0] } }
-                run.outcomes[group[0]] = outcome(of: group[0], error)
-                return []
-            }
+            return part(group, after: error, &run, context)
         }
     }
 
@@ -190,15 +161,24 @@ package struct ConversationHandler: Handler {
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
         // Decided once: what is asked under the locks must not wait.
-        let isImmediate = judge.analyser.isImmediate
+        let isImmediate = judge.analyser.isImmediate && !run.judgesFirst
         var ids = ids
         if !isImmediate { ids = try analyse(ids, &run, on: slot) }
         if ids.isEmpty { return }
-        let fates = try store.settle(ids, readsLogs: isImmediate, on: slot) {
-            [self, verdicts = run.verdicts] event, paid in
+        let settling = try store.settle(
+            ids,
+            readsLogs: isImmediate,
+            waits: run.waitsForLocks,
+            on: slot
+        ) { [self, verdicts = run.verdicts] event, paid in
             Failpoint.loaded.hit()
             return verdicts[event.id] ?? (isImmediate ? judge.judge(event, paid) : nil)
         }
+        let fates = settling.fates
+        let missing = fates.filter { $0.value == .missing }.map(\.key)
+        outage.passed(
+            missing.count < fates.count ? settling.passed.union(.finding) : settling.passed
+        )
         counts.foundDuplicates(fates.values.count { $0 == .settled })
         for (id, fate) in fates {
             switch fate {
@@ -210,11 +190,11 @@ package struct ConversationHandler: Handler {
                 run.outcomes[id] = .deadLetter(failure.about(id.text))
             case .failed(let failure, mayPass: true):
                 run.outcomes[id] = .retry(failure.about(id.text))
-            // A producer may publish before its commit shows.
-            case .missing: run.outcomes[id] = .retry(.conversationNotFound.about(id.text))
-            case .changed: break
+            case .locked: run.outcomes[id] = .inConflict(id)
+            case .missing, .changed: break
             }
         }
+        if !missing.isEmpty { judgeTheMissing(missing, of: fates.count, &run, on: slot) }
     }
 
     /// Judges what it has not judged yet, with no transaction open and no session held.
@@ -241,55 +221,23 @@ package struct ConversationHandler: Handler {
         return ids.filter { !interrupted.contains($0) }
     }
 
-    /// The outcome of one conversation that the database refuses.
-    private func outcome(of id: ExactText, _ error: PostgresError) -> Outcome {
-        let failure = Failure(
-            code: error.kind == .timeout ? "TASK_TIMEOUT" : "UNEXPECTED_ERROR",
-            reason: error.description,
-            subject: id.text
-        )
-        return error.kind == .permanent ? .deadLetter(failure) : .retry(failure)
-    }
-
     package func record(_ failed: [FailedDelivery], in context: HandlerContext) {
         // A message that names no conversation has no row to say so.
-        var groups = [
-            failed.compactMap { failed -> EventFailure? in
-                guard let id = Self.conversation(of: failed.delivery) else { return nil }
-                return EventFailure(
-                    conversationID: id,
-                    failure: failed.failure,
-                    retryAfter: failed.retryAfter
-                )
-            }
-        ].filter { !$0.isEmpty }
-        let begin = ContinuousClock.now
-        var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
-        var hold: DatabaseOutage.Hold?
-        while let group = groups.popLast() {
-            do throws(PostgresError) {
-                try store.record(group, on: context.slot)
-                outage.ended()
-            } catch {
-                if group.count > 1 && !error.isOutage {
-                    groups += group.map { [$0] }
-                    continue
-                }
-                if error.isOutage { outage.began(error, &hold) }
-                let limit = error.isOutage ? holdLimit : taskTimeout
-                let mayPass = error.isOutage || error.kind == .conflict
-                if mayPass, .now < begin + limit, !context.drain.wait(for: pause.next()) {
-                    groups.append(group)
-                    continue
-                }
-                logger.error(
-                    "conversation.failure-not-recorded",
-                    metadata: [
-                        "conversation": "\(group[0].conversationID)", "error": "\(error)",
-                    ]
-                )
-            }
+        let failures = failed.compactMap { failed -> EventFailure? in
+            guard let id = Self.conversation(of: failed.delivery) else { return nil }
+            return EventFailure(
+                conversationID: id,
+                failure: failed.failure,
+                retryAfter: failed.retryAfter
+            )
         }
+        FailureRecorder(
+            store: store,
+            outage: outage,
+            taskTimeout: taskTimeout,
+            holdLimit: holdLimit,
+            logger: logger
+        ).record(failures, in: context)
     }
 
     private static func conversation(of delivery: Delivery) -> ExactText? {
@@ -314,15 +262,4 @@ package struct ConversationHandler: Handler {
             ]
         )
     }
-}
-
-extension Failure {
-    static let conversationNotFound = Failure(
-        code: "CONVERSATION_NOT_FOUND",
-        reason: "conversation_events has no row with this conversation_id"
-    )
-    static let invalidScore = Failure(
-        code: "INVALID_SCORE",
-        reason: "the change is not a finite number"
-    )
 }

@@ -14,8 +14,13 @@ package enum SQL {
     private static let eventColumns = """
         id, conversation_id, user_id, bot_type, bot_id, agent_tag,
             status IN ('PROCESSED', 'SKIPPED'),
-            CASE WHEN $2::boolean AND status NOT IN ('PROCESSED', 'SKIPPED')
+            CASE WHEN $2::boolean AND \(isOpen("status"))
         """
+
+    /// Whether an event still counts. A row whose status is NULL has not been settled.
+    static func isOpen(_ status: String) -> String {
+        "(\(status) IN ('PROCESSED', 'SKIPPED')) IS NOT TRUE"
+    }
 
     /// $1: ids of conversations; $2: whether their logs are wanted. The settled ones come along to be
     /// told from the gone.
@@ -58,15 +63,30 @@ package enum SQL {
 
     /// $1: ids of conversations. Whoever holds a user's lock decides all that changes the user, so
     /// what is read after it, with a snapshot of its own, holds until the end of the transaction.
-    package static let lockUsers = Statement(
-        "lock_users",
-        """
+    package static let lockUsers = Statement("lock_users", "\(users) FOR NO KEY UPDATE")
+
+    /// The same for those that nobody else has locked: waits for none.
+    static let lockFreeUsers = Statement(
+        "lock_free_users",
+        "\(users) FOR NO KEY UPDATE SKIP LOCKED"
+    )
+
+    private static let users = """
         SELECT user_id, friendship_score, friendship_level
         FROM friendship_status
         WHERE user_id = ANY (ARRAY(
             SELECT user_id FROM conversation_events
-            WHERE conversation_id = ANY ($1::text[]) AND status NOT IN ('PROCESSED', 'SKIPPED')))
+            WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status"))))
         ORDER BY user_id
+        """
+
+    /// $1: a user whose row is there and was not found under this spelling. It is compared as the column
+    /// compares (citext, a collation that is not deterministic): so it has no type here.
+    static let lockUser = Statement(
+        "lock_user",
+        """
+        SELECT user_id, friendship_score, friendship_level
+        FROM friendship_status WHERE user_id = $1
         FOR NO KEY UPDATE
         """
     )
@@ -97,10 +117,18 @@ package enum SQL {
         """
     )
 
+    /// Raises 2201X (`PostgresError.isGuard`) unless as many rows were written as there are elements in
+    /// `array`: nothing of the transaction happens then. A trigger or a policy may leave a row as it was
+    /// without an error, and what follows in the flight is COMMIT.
+    private static func guardAll(_ array: String) -> String {
+        "SELECT 1 OFFSET (SELECT -abs(count(*) - cardinality(\(array))) FROM done)"
+    }
+
     /// One element for each user.
     package static let updateUsers = Statement(
         "update_users",
         """
+        WITH done AS (
         UPDATE friendship_status AS stored
         SET friendship_score = new.score,
             friendship_level = new.level,
@@ -108,6 +136,8 @@ package enum SQL {
             updated_at = now()
         FROM unnest($1::text[], $2::float8[], $3::text[]) AS new (user_id, score, level)
         WHERE stored.user_id = ANY ($1::text[]) AND stored.user_id = new.user_id
+        RETURNING 1)
+        \(guardAll("$1::text[]"))
         """
     )
 
@@ -116,6 +146,7 @@ package enum SQL {
     static let updateUsersAndTopics = Statement(
         "update_users_and_topics",
         """
+        WITH done AS (
         UPDATE friendship_status AS stored
         SET friendship_score = new.score,
             friendship_level = new.level,
@@ -141,6 +172,8 @@ package enum SQL {
             updated_at = now()
         FROM unnest($1::text[], $2::float8[], $3::text[]) AS new (user_id, score, level)
         WHERE stored.user_id = ANY ($1::text[]) AND stored.user_id = new.user_id
+        RETURNING 1)
+        \(guardAll("$1::text[]"))
         """
     )
 
@@ -163,8 +196,8 @@ package enum SQL {
             updated_at = now()
         """
 
-    /// One element for each event. If one of them is settled, gone or another user's by now, although
-    /// nobody but us scores what this user said, it divides by zero (22012): nothing of the batch happens.
+    /// One element for each event. If one of them is settled, gone or another user's by now, or stays as it
+    /// was, nothing of the batch happens: see `guardAll`.
     package static let updateEvents = Statement(
         "update_events",
         """
@@ -175,9 +208,9 @@ package enum SQL {
                     $7::int[], $8::text[], $9::text[], $10::float8[])
             AS new (id, change, level, turns, emotion, questions, memories, user_id, sources, before)
         WHERE stored.id = ANY ($1::bigint[]) AND stored.id = new.id
-            AND stored.user_id = new.user_id AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
+            AND stored.user_id = new.user_id AND \(isOpen("stored.status"))
         RETURNING 1)
-        SELECT 1 / (count(*) = cardinality($1::bigint[]))::int FROM done
+        \(guardAll("$1::bigint[]"))
         """
     )
 
@@ -185,7 +218,8 @@ package enum SQL {
     /// user's new score, $12 the level that was found. No lock is older than the statement. The user's row
     /// comes first, as everywhere, and is taken only if it still is what was found.
     ///
-    /// Answers whether it was; then the event must be what it was, too, as in `updateEvents`.
+    /// Answers 1 if it was, else 0; and if it was, the event must be what it was, too, or it raises what
+    /// `guardAll` does.
     static let updateConversation = Statement(
         "update_conversation",
         """
@@ -205,9 +239,10 @@ package enum SQL {
                 $6::int AS questions, $7::int AS memories, $9::text AS sources, $10::float8 AS before)
             AS new
         WHERE stored.id = $1::bigint AND EXISTS (SELECT FROM moved)
-            AND stored.user_id = $8::text AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
+            AND stored.user_id = $8::text AND \(isOpen("stored.status"))
         RETURNING 1)
-        SELECT CASE WHEN EXISTS (SELECT FROM moved) THEN 1 / (SELECT count(*) FROM done)::int ELSE 0 END
+        SELECT count(*) FROM moved
+        OFFSET (SELECT -abs((SELECT count(*) FROM done) - (SELECT count(*) FROM moved)))
         """,
         commits: true
     )
@@ -222,14 +257,48 @@ package enum SQL {
             attempt_count = stored.attempt_count + 1,
             error_code = new.code,
             error_details = new.reason,
-            next_attempt_at = coalesce(now() + make_interval(secs => new.delay + 60),
-                                       '3000-01-01T00:00:00Z'),
+            next_attempt_at = \(nextAttempt),
             updated_at = now()
+        \(failures)
+        """
+    )
+
+    /// The least that tells the sweep to leave the rows alone, where the columns do not take more. Same
+    /// parameters.
+    static let markFailures = [
+        Statement(
+            "mark_failures",
+            """
+            UPDATE conversation_events AS stored
+            SET status = 'FAILED', next_attempt_at = \(nextAttempt), updated_at = now()
+            \(failures)
+            """
+        ),
+        Statement(
+            "put_off_failures",
+            """
+            UPDATE conversation_events AS stored
+            SET next_attempt_at = \(nextAttempt)
+            \(failures)
+            """
+        ),
+    ]
+
+    private static let nextAttempt = """
+        coalesce(now() + make_interval(secs => new.delay + 60), '3000-01-01T00:00:00Z')
+        """
+
+    private static let failures = """
         FROM unnest($1::text[], $2::text[], $3::text[], $4::int[])
             AS new (conversation_id, code, reason, delay)
         WHERE stored.conversation_id = ANY ($1::text[])
           AND stored.conversation_id = new.conversation_id
-          AND stored.status NOT IN ('PROCESSED', 'SKIPPED')
+          AND \(isOpen("stored.status"))
         """
+
+    /// Whether row level security may hide events from this role.
+    static let hidesEvents = Statement(
+        "hides_events",
+        "SELECT row_security_active('conversation_events')"
     )
 }

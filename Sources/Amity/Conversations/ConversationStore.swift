@@ -16,14 +16,23 @@ enum EventFate: Sendable, Equatable {
     case missing
     /// It changed since it was analysed: it goes round again.
     case changed
+    /// Its user's row is locked, and was not waited for.
+    case locked
 
     /// Whether nobody will score it any more.
     var isOver: Bool {
         switch self {
         case .applied, .settled: true
-        case .failed, .missing, .changed: false
+        case .failed, .missing, .changed, .locked: false
         }
     }
+}
+
+/// What one transaction has come to.
+struct Settling: Sendable {
+    var fates: [ExactText: EventFate]
+    /// What rows have passed on the way.
+    var passed: FaultEvidence.Steps = []
 }
 
 /// Conversations and friendships in PostgreSQL, two round trips for a batch of any size.
@@ -44,7 +53,7 @@ enum EventFate: Sendable, Equatable {
 /// microseconds. Conversations that have an agent, and so may move a topic, take a round trip more; so
 /// do users that are new.
 package struct ConversationStore: Sendable {
-    private let sessions: SessionPool
+    let sessions: SessionPool
     /// nil where no analysis costs anything.
     private let analyses: KeptAnalyses?
 
@@ -106,21 +115,6 @@ package struct ConversationStore: Sendable {
         }
     }
 
-    /// Does what is done for conversations, for none: opens a session, prepares its statements, and finds
-    /// out whether the database is there and lets us write.
-    func rehearse(on slot: ThreadPool.Slot) throws(PostgresError) {
-        try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            let none = Parameter.textArray([])
-            let fold = FriendshipFold(users: [:], at: Date())
-            _ = try session.flight([
-                (.begin, []), (SQL.readConversation, [.text(""), .text("f")]),
-                (SQL.updateConversation, .init(repeating: .null, count: 12)),
-                (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("f")]),
-                fold.userUpdate, fold.eventUpdate, (.rollback, []),
-            ])
-        }
-    }
-
     /// Closes sessions that have idled for a minute.
     func closeIdleSessions() {
         sessions.close(idleFor: .seconds(60))
@@ -134,16 +128,18 @@ package struct ConversationStore: Sendable {
     ///   - judge: called for what is not settled, with what of its analysis was paid for. It must not wait,
     ///     for there may be locks. Called again for one alone where somebody was faster. Answers nil for an
     ///     event that changed.
+    ///   - waits: whether to wait for locks on users. Those it does not wait for are `locked`.
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
         readsLogs: Bool,
+        waits: Bool = true,
         on slot: ThreadPool.Slot,
         by judge: @Sendable (ConversationEvent, PaidAnalysis) -> Verdict?
-    ) throws(PostgresError) -> [ExactText: EventFate] {
+    ) throws(PostgresError) -> Settling {
         try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-                if let only = ids.first, ids.count == 1, !isKept,
+                if let only = ids.first, ids.count == 1, waits, !isKept,
                     let fate = try Self.settleAlone(
                         only,
                         readsLogs: readsLogs,
@@ -151,12 +147,15 @@ package struct ConversationStore: Sendable {
                         by: judge
                     )
                 {
-                    return [only: fate]
+                    var settling = Settling(fates: [only: fate])
+                    if case .applied = fate { settling.passed = .scoring }
+                    return settling
                 }
                 return try Self.settleUnderLocks(
                     ids,
                     readsLogs: readsLogs,
                     isKept: isKept,
+                    waits: waits,
                     in: &session,
                     by: judge
                 )
@@ -177,11 +176,13 @@ package struct ConversationStore: Sendable {
         ])[0]
         guard let event = ConversationEvent.all(in: read)[id] else { return .missing }
         if event.isSettled { return .settled }
-        guard event.agent == nil, let score = read.double(0, 8), let level = read.string(0, 9)
+        if let defect = event.defect { return .failed(defect, mayPass: false) }
+        guard event.agent == nil, let score = read.double(0, 8), score.isFinite,
+            let level = read.string(0, 9)
         else { return nil }
         let user = Friendship(score: score, level: level)
         var fold = FriendshipFold(users: [event.userID: user], at: Date())
-        let fate = fate(of: event, in: &fold) { judge($0, PaidAnalysis()) }
+        let fate = fate(of: event, in: &fold, missing: .changed) { judge($0, PaidAnalysis()) }
         guard let write = fold.conversationUpdate(of: level) else { return fate }
         Failpoint.written.hit()
         let isDone = try session.flight([write])[0].integer(0, 0) == 1
@@ -193,94 +194,77 @@ package struct ConversationStore: Sendable {
         _ ids: [ExactText],
         readsLogs: Bool,
         isKept: Bool,
+        waits: Bool,
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
-    ) throws(PostgresError) -> [ExactText: EventFate] {
+    ) throws(PostgresError) -> Settling {
         let texts = Parameter.textArray(ids.map(\.text))
         let lock: [(Statement, [Parameter])] =
             [
-                (.begin, []), (SQL.lockUsers, [texts]),
+                (.begin, []), (waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]),
                 (SQL.readEvents, [texts, .text(readsLogs ? "t" : "f")]),
             ] + (isKept ? [(KeptAnalyses.load, [texts])] : [])
-        var locked = Locks(try session.flight(lock))
+        var locked = LockedEvents(try session.flight(lock))
+        var passed: FaultEvidence.Steps = []
         let strangers = locked.strangers
         if !strangers.isEmpty {
             // In a transaction of its own: to wait for another's insert with locks in hand could
             // end in a deadlock.
             let users = Parameter.textArray(strangers)
             _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
-            locked = Locks(try session.flight(lock))
+            passed.insert(.newUser)
+            locked = LockedEvents(try session.flight(lock))
+            if waits { try locked.findOtherSpellings(in: &session) }
         }
         let events = locked.events
         var fold = try Self.fold(locked.users, moving: events.values, in: &session)
         var fates: [ExactText: EventFate] = [:]
         for id in ids {
-            fates[id] = Self.fate(of: events[id], in: &fold) {
+            fates[id] = Self.fate(of: events[id], in: &fold, missing: waits ? .changed : .locked) {
                 judge($0, locked.paid[id] ?? PaidAnalysis())
             }
         }
         let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
+        if !fold.isEmpty { passed.insert(fold.movesTopics ? [.scoring, .topics] : .scoring) }
         try Self.write(fold, forgetting: over.map(\.text), to: &session)
-        return fates
+        return Settling(fates: fates, passed: passed)
     }
 
+    /// - Parameter missing: its fate where its user is not among the locked.
     private static func fate(
         of event: ConversationEvent?,
         in fold: inout FriendshipFold,
+        missing: EventFate,
         by judge: (ConversationEvent) -> Verdict?
     ) -> EventFate {
         guard let event else { return .missing }
         if event.isSettled { return .settled }
+        if let defect = event.defect ?? fold.defect(of: event) {
+            return .failed(defect, mayPass: false)
+        }
         switch judge(event) {
         case nil: return .changed
         case .failed(let failure, let mayPass): return .failed(failure, mayPass: mayPass)
         case .scored(let scored):
-            guard let level = fold.apply(scored, to: event) else { return .changed }
+            guard let level = fold.apply(scored, to: event) else { return missing }
             return .applied(change: scored.score.change, level, user: event.userID)
-        }
-    }
-
-    /// Events, and their users, which this transaction holds locked.
-    private struct Locks {
-        let events: [ExactText: ConversationEvent]
-        let users: [ExactText: Friendship]
-        /// Not locked: whoever settles the event throws it away.
-        let paid: [ExactText: PaidAnalysis]
-
-        /// - Parameter answers: to BEGIN, `SQL.lockUsers`, `SQL.readEvents` and, where analyses are kept,
-        ///   `KeptAnalyses.load`.
-        init(_ answers: [Rows]) {
-            users = FriendshipFold.users(in: answers[1])
-            events = ConversationEvent.all(in: answers[2])
-            paid = answers.count > 3 ? KeptAnalyses.all(in: answers[3]) : [:]
-        }
-
-        /// Users of unsettled events that have no row yet, or none that is locked.
-        var strangers: [String] {
-            let missing = events.values.lazy.filter { !$0.isSettled && users[$0.userID] == nil }
-            return Set(missing.map(\.userID)).map(\.text)
         }
     }
 
     /// Reads the topics that events may move, under the users' locks.
     private static func fold(
-        _ users: [ExactText: Friendship],
+        _ users: LockedUsers,
         moving events: some Collection<ConversationEvent>,
         in session: inout Session
     ) throws(PostgresError) -> FriendshipFold {
-        let open = events.filter { !$0.isSettled && $0.agent != nil }
-        if open.isEmpty { return FriendshipFold(users: users, at: Date()) }
+        let open = events.filter { !$0.isSettled && $0.defect == nil && $0.agent != nil }
+        if open.isEmpty { return FriendshipFold(users, at: Date()) }
         let agents = Parameter.textArray(Set(open.compactMap(\.agent)).map(\.text))
-        let movers = Parameter.textArray(Set(open.map(\.userID)).map(\.text))
+        let movers = Parameter.textArray(Set(open.map { users.stored($0.userID) }).map(\.text))
         let read = try session.flight([
             (SQL.readAgenda, [agents]), (SQL.readTopics, [movers, agents]),
         ])
-        return FriendshipFold(
-            users: users,
-            agenda: Agenda(read[0]),
-            topics: FriendshipFold.topics(in: read[1]),
-            at: Date()
-        )
+        return FriendshipFold(users, agenda: Agenda(read[0]), topics: read[1], at: Date())
     }
 
     private static func write(
@@ -302,8 +286,11 @@ package struct ConversationStore: Sendable {
     }
 
     /// Marks events whose message was dead-lettered or waits for a retry.
+    ///
+    /// - Parameter statement: `SQL.recordFailures`, or one that writes less.
     func record(
         _ failures: [EventFailure],
+        by statement: Statement = SQL.recordFailures,
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
         let parameters: [Parameter] = [
@@ -312,7 +299,7 @@ package struct ConversationStore: Sendable {
             .textArray(failures.map { $0.retryAfter.map(String.init) }),
         ]
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            _ = try session.flight([(SQL.recordFailures, parameters)])
+            _ = try session.flight([(statement, parameters)])
         }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import FriendshipScoring
 import Postgres
+import WorkerRuntime
 
 /// Which topic an agent leads to, at each level of the user.
 struct Agenda: Sendable {
@@ -53,9 +54,11 @@ struct FriendshipFold {
         var level: FriendshipLevel
     }
 
-    private var users: [ExactText: Friendship]
+    private var users: LockedUsers
     private var touched: Set<ExactText> = []
     private let topics: [TopicKey: TopicProgress]
+    /// Whose stored score is no number that can be added to.
+    private let badTopics: Set<TopicKey>
     private var moved: [TopicKey: MovedTopic] = [:]
     private var applied: [Applied] = []
     private let agenda: Agenda
@@ -67,10 +70,36 @@ struct FriendshipFold {
         topics: [TopicKey: TopicProgress] = [:],
         at now: Date
     ) {
-        self.users = users
+        self.users = LockedUsers(users)
         self.agenda = agenda
         self.topics = topics
+        badTopics = []
         self.now = now
+    }
+
+    /// - Parameter topics: the rows of `SQL.readTopics`; nil where none may move.
+    init(_ users: LockedUsers, agenda: Agenda = .init(), topics: Rows? = nil, at now: Date) {
+        self.users = users
+        self.agenda = agenda
+        (self.topics, badTopics) = topics.map(Self.topics) ?? ([:], [])
+        self.now = now
+    }
+
+    /// Why nothing can be added to what is stored of an event's user; nil where that is all right.
+    func defect(of event: ConversationEvent) -> Failure? {
+        if users.defects.isEmpty && badTopics.isEmpty { return nil }
+        let user = users.stored(event.userID)
+        if let defect = users.defects[user] { return defect }
+        guard let key = topicKey(of: event, user), badTopics.contains(key) else { return nil }
+        return .invalidFriendship("the score of a topic in topic_metrics is not a finite number")
+    }
+
+    /// The topic that an event moves, if any.
+    private func topicKey(of event: ConversationEvent, _ user: ExactText) -> TopicKey? {
+        guard let agent = event.agent, let friendship = users[user],
+            let topic = agenda.topic(agent: agent, level: friendship.level)
+        else { return nil }
+        return TopicKey(user: user, topic: topic)
     }
 
     /// - Returns: the user's level after it; nil when the user is not among the locked.
@@ -78,14 +107,15 @@ struct FriendshipFold {
         _ scored: ScoredConversation,
         to event: ConversationEvent
     ) -> FriendshipLevel? {
-        guard var friendship = users[event.userID] else { return nil }
+        let user = users.stored(event.userID)
+        guard var friendship = users[user] else { return nil }
         let score = scored.score
-        let (scoreBefore, levelBefore) = (friendship.score, friendship.level)
+        let scoreBefore = friendship.score
+        let key = topicKey(of: event, user)
         let level = friendship.apply(change: score.change)
-        users[event.userID] = friendship
-        touched.insert(event.userID)
-        if let agent = event.agent, let topic = agenda.topic(agent: agent, level: levelBefore) {
-            let key = TopicKey(user: event.userID, topic: topic)
+        users[user] = friendship
+        touched.insert(user)
+        if let key {
             var topic = moved[key] ?? MovedTopic(progress: topics[key] ?? TopicProgress())
             topic.progress.apply(score, userLevel: level)
             topic.agents.insert(ExactText(event.botID))
@@ -105,6 +135,7 @@ struct FriendshipFold {
 
     /// Whether anything is to be written.
     var isEmpty: Bool { applied.isEmpty }
+    var movesTopics: Bool { !moved.isEmpty }
 
     /// What writes the users, and their topics where there are any.
     var userUpdate: (Statement, [Parameter]) {
@@ -160,33 +191,23 @@ struct FriendshipFold {
 }
 
 extension FriendshipFold {
-    /// Reads the rows of `SQL.lockUsers`.
-    static func users(in rows: Rows) -> [ExactText: Friendship] {
-        var users: [ExactText: Friendship] = [:]
-        for row in 0..<rows.count {
-            users[ExactText(rows.string(row, 0) ?? "")] = Friendship(
-                score: rows.double(row, 1) ?? 0,
-                level: rows.string(row, 2) ?? ""
-            )
-        }
-        return users
-    }
-
     /// Reads the rows of `SQL.readTopics`.
-    static func topics(in rows: Rows) -> [TopicKey: TopicProgress] {
+    private static func topics(in rows: Rows) -> ([TopicKey: TopicProgress], bad: Set<TopicKey>) {
         var topics: [TopicKey: TopicProgress] = [:]
+        var bad: Set<TopicKey> = []
         for row in 0..<rows.count {
             let key = TopicKey(
                 user: ExactText(rows.string(row, 0) ?? ""),
                 topic: ExactText(rows.string(row, 1) ?? "")
             )
+            if let score = rows.double(row, 2), !score.isFinite { bad.insert(key) }
             topics[key] = TopicProgress(
                 score: rows.string(row, 2),
                 turns: rows.string(row, 3),
                 level: rows.string(row, 4)
             )
         }
-        return topics
+        return (topics, bad)
     }
 }
 

@@ -80,4 +80,19 @@ extension Schema {
             ),
         ]
     )
+
+    /// Why a worker is as it is: the problems of its links, and who paused it.
+    static let causes = Step(
+        name: "causes in the registry",
+        statements: [
+            Statement(
+                "add_causes_to_amity_workers",
+                """
+                ALTER TABLE amity_workers
+                    ADD COLUMN IF NOT EXISTS problems jsonb NOT NULL DEFAULT '[]',
+                    ADD COLUMN IF NOT EXISTS paused jsonb
+                """
+            )
+        ]
+    )
 }

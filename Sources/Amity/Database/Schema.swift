@@ -14,11 +14,14 @@ enum Schema {
         let definition: [Statement]
     }
 
-    /// Something of Amity's own, applied once. Steps are only ever added at the end.
+    /// Something of Amity's own, applied once. Steps are only ever added at the end. `SchemaObject` reads
+    /// from each statement what it makes, so that what is lost can be made again.
     struct Step {
         let name: String
         let statements: [Statement]
     }
+
+    static let ledgerName = "amity_migrations"
 
     /// Which steps have been applied.
     static let ledger = Statement(
@@ -82,13 +85,9 @@ enum Schema {
                 )
             ]
         ),
+        causes,
         deadLetters,
     ]
-
-    /// The tables that the steps make.
-    static let ownTables = steps.flatMap(\.statements).compactMap { statement in
-        statement.sql.firstMatch(of: /CREATE (?:UNLOGGED )?TABLE (\w+)/).map { String($0.1) }
-    }
 
     static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]
 

@@ -143,13 +143,13 @@ package struct DeadLetterOffice: Sendable {
     /// Publishes one message and waits for the broker's word.
     private func confirm(_ message: Message, with publisher: Publisher) -> Publisher.Result {
         let answer = Locked(Publisher.Result.abandoned)
-        let answered = DispatchSemaphore(value: 0)
+        let answered = MonotonicSemaphore(value: 0)
         publisher.publish(message, routingKey: settings.topology.names.main) { result in
             answer.withLock { $0 = result }
             answered.signal()
         }
         // Chosen: a broker that confirms nothing for this long is not well; the letter stays.
-        _ = answered.wait(timeout: .now() + 30)
+        answered.wait(atMost: .seconds(30))
         return answer.withLock { $0 }
     }
 

@@ -36,7 +36,7 @@ struct BrokerEncryptionCheck: Check {
 
     func findings(in seen: Sight) -> [Finding] {
         let endpoint = seen.settings.endpoint
-        let distant = endpoint.addresses.filter { !isLocal($0.host) }
+        let distant = endpoint.addresses.filter { !Loopback.contains($0.host) }
         if endpoint.security != nil || distant.isEmpty {
             return [.ok("the link does not cross a network in the clear", by: .settings)]
         }
@@ -53,12 +53,6 @@ struct BrokerEncryptionCheck: Check {
     }
 }
 
-/// Whether a host is this machine, as far as its name says.
-func isLocal(_ host: String) -> Bool {
-    // A socket's path, or the name of one without.
-    host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || HTTPSettings.isLoopback(host)
-}
-
 struct BrokerPermissionsCheck: Check {
     let name = "broker-permissions"
 
@@ -71,8 +65,9 @@ struct BrokerPermissionsCheck: Check {
             lack:
                 "user \(user) may not read \(queue), so a worker gets nothing: give it read on ^\(queue)$"
         )
+        // A broker with an alarm answers nothing, which the check of that says.
         let publishing = judge(
-            seen.broker.publishing,
+            seen.broker.alarm == nil ? seen.broker.publishing : nil,
             lack: """
                 user \(user) may not publish to queues, so nothing can be retried or dead-lettered: \
                 give it write on ^amq\\.default$
@@ -99,7 +94,7 @@ struct ManagementEncryptionCheck: Check {
         guard let url = seen.settings.monitoring.management.flatMap({ URL(string: $0.url) }) else {
             return []
         }
-        if url.scheme == "https" || isLocal((url.host() ?? "").trimmingCharacters(in: ["[", "]"])) {
+        if url.scheme == "https" || Loopback.contains(url.host() ?? "") {
             return [.ok("the link does not cross a network in the clear", by: .settings)]
         }
         return [
@@ -120,7 +115,7 @@ struct ManagementCheck: Check {
             [
                 .note(
                     """
-                    AMQP tells neither who else consumes, nor alarms, nor a quorum queue's delivery \
+                    AMQP tells neither who else consumes, nor policies, nor a quorum queue's delivery \
                     limit, and of a queue's arguments only the first that differs: \
                     RABBITMQ_MANAGEMENT_URL lets the doctor see them
                     """,
@@ -130,14 +125,23 @@ struct ManagementCheck: Check {
         case .failed(let reason):
             [.warning("RABBITMQ_MANAGEMENT_URL: \(reason)", by: .management)]
         case .seen(let report):
-            report.alarms.isEmpty
-                ? [.ok("RabbitMQ \(report.version) answers", by: .management)]
-                : report.alarms.map { alarm in
-                    .error(
-                        "\(alarm), so the broker takes no messages: make room there",
-                        by: .management
-                    )
-                }
+            [.ok("RabbitMQ \(report.version) answers", by: .management)]
         }
+    }
+}
+
+/// A broker that is short of memory or disk takes no message: no retry, no dead letter, nothing new.
+struct BrokerAlarmCheck: Check {
+    let name = "broker-alarm"
+
+    func findings(in seen: Sight) -> [Finding] {
+        let cost = "the broker takes no messages: make room there"
+        if case .seen(let report) = seen.management, !report.alarms.isEmpty {
+            return report.alarms.map { .error("\($0), so \(cost)", by: .management) }
+        }
+        if let alarm = seen.broker.alarm {
+            return [.error("\(alarm), so \(cost)", by: .amqp)]
+        }
+        return seen.broker.queues.isEmpty ? [] : [.ok("the broker takes messages", by: .amqp)]
     }
 }

@@ -1,3 +1,6 @@
+import Glibc
+import Postgres
+
 struct DatabaseReachableCheck: Check {
     let name = "database"
 
@@ -11,6 +14,13 @@ struct DatabaseReachableCheck: Check {
                 return .error(
                     "\(text): that is a pooler that drops what sessions ask for; connect workers to "
                         + "PostgreSQL itself",
+                    by: .database
+                )
+            }
+            if server.isConnected {
+                return .error(
+                    "\(text), though it let us in: a pooler whose pool has no place left "
+                        + "(default_pool_size, max_db_connections), or a server that hangs",
                     by: .database
                 )
             }
@@ -38,8 +48,8 @@ struct DatabaseEncryptionCheck: Check {
     func findings(in seen: Sight) -> [Finding] {
         guard let session = seen.database.session else { return [] }
         let keywords = seen.settings.database.keywords
-        let hosts = (keywords["host"] ?? "").split(separator: ",").map(String.init)
-        let distant = hosts.filter { !isLocal($0) }.joined(separator: ", ")
+        let hosts = seen.settings.database.hosts
+        let distant = hosts.filter { !Loopback.containsSocketOr($0) }.joined(separator: ", ")
         if distant.isEmpty { return [.ok("the link does not cross a network", by: .settings)] }
         if !session.isEncrypted {
             return [
@@ -69,92 +79,52 @@ struct DatabaseWritableCheck: Check {
 
     func findings(in seen: Sight) -> [Finding] {
         guard let session = seen.database.session else { return [] }
-        if !session.isReadOnly { return [.ok("it takes writes", by: .database)] }
+        let standbys = seen.database.servers.filter { $0.isStandby == true }.map(\.address)
+        let primaries = seen.database.servers.filter { $0.isStandby == false }.map(\.address)
+        let list = standbys.joined(separator: ", ")
+        if session.isStandby {
+            let text =
+                standbys.count > 1
+                ? "\(list) are standbys, and none of the addresses is the primary's"
+                : "\(list) is a standby, which is read-only"
+            return [
+                .error(
+                    "\(text): workers wait; name the primary in DATABASE_URL, or every host",
+                    by: .database
+                )
+            ]
+        }
+        if session.isReadOnlyByDefault {
+            return [
+                .error(
+                    """
+                    it is read-only for \(session.role) (default_transaction_read_only): workers wait; \
+                    ALTER ROLE … RESET default_transaction_read_only, or the same of the database or \
+                    the server
+                    """,
+                    by: .database
+                )
+            ]
+        }
+        if standbys.isEmpty { return [.ok("it takes writes", by: .database)] }
+        let roles = "\(primaries.joined(separator: ", ")) is the primary, \(list) a standby"
+        if seen.settings.database.findsPrimary { return [.ok(roles, by: .database)] }
         return [
             .error(
-                "it is read-only, a standby perhaps: workers wait; name the primary, or add "
-                    + "target_session_attrs=read-write to DATABASE_URL",
-                by: .database
+                "\(roles): workers may take the standby; add target_session_attrs=read-write",
+                by: .settings
             )
         ]
     }
 }
 
-/// Sessions ask for limits when they start, and prepare their statements once.
-struct PoolerCheck: Check {
-    let name = "pooler"
-
-    func findings(in seen: Sight) -> [Finding] {
-        guard let session = seen.database.session else { return [] }
-        switch session.pooling {
-        case .byTransaction:
-            return [
-                .error(
-                    """
-                    a pooler gives each transaction another server, where the session's prepared \
-                    statements and limits are not: connect workers to PostgreSQL itself, or set \
-                    pool_mode = session for them
-                    """,
-                    by: .database
-                )
-            ]
-        case .bySession, .none:
-            if !session.hasOurGuards {
-                return [
-                    .error(
-                        """
-                        the limits that a session asks for when it starts (lock_timeout and more) do not \
-                        reach the server, a pooler ignores them: connect workers to PostgreSQL itself
-                        """,
-                        by: .database
-                    )
-                ]
-            }
-            return [.ok("sessions reach PostgreSQL as they are", by: .database)]
-        }
-    }
-}
-
-struct ConnectionsCheck: Check {
-    let name = "max-connections"
-
-    func findings(in seen: Sight) -> [Finding] {
-        guard let session = seen.database.session else { return [] }
-        let room = session.room
-        // What runs now may be fewer than a deploy starts, and more than somebody has written down.
-        let live = session.liveWorkers ?? 0
-        let replicas = max(seen.host.replicas ?? 1, live)
-        let each = seen.settings.databaseSessionsMax
-        let needed = replicas * each
-        let origin = live == replicas ? " (that run now)" : ""
-        let count =
-            "\(replicas) worker\(replicas == 1 ? "" : "s")"
-            + (seen.host.replicas == nil && live < 2 ? " (WORKER_REPLICAS is not set)" : origin)
-            + " × \(each) sessions"
-        let all = room.maximum - room.reserved
-        let limits =
-            [("max_connections", all)]
-            + [("the role's limit", room.roleLimit), ("the database's limit", room.databaseLimit)]
-            .compactMap { name, limit in limit.map { (name, $0) } }
-        let remedy = "lower DATABASE_SESSIONS_MAX, or raise it"
-        let over = limits.filter { needed > $0.1 }
-        if !over.isEmpty {
-            return over.map { name, limit in
-                .error(
-                    "\(count) are more than \(name) has room for, \(limit): \(remedy)",
-                    by: .database
-                )
-            }
-        }
-        if needed > all - room.others {
-            return [
-                .warning(
-                    "\(count) and \(room.others) connections of others are more than max_connections "
-                        + "has room for, \(all): \(remedy)",
-                    by: .database
-                )
-            ]
-        }
-        return [.ok("\(count) fit into \(all)", by: .database)]
+extension ConnectionTarget {
+    /// Whether sessions pass over hosts that take no writes: so they do where several are named and nothing
+    /// else is asked for.
+    fileprivate var findsPrimary: Bool {
+        let asked =
+            keywords["target_session_attrs"]
+            ?? getenv("PGTARGETSESSIONATTRS").map { String(cString: $0) }
+        return asked.map(["read-write", "primary"].contains) ?? true
     }
 }

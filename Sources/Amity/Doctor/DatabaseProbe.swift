@@ -5,140 +5,134 @@ import Postgres
 struct DatabaseProbe {
     let target: ConnectionTarget
     let queue: String
-
-    /// A statement that takes longer is given up: the doctor must not be a load.
-    private static let patience: Duration = .seconds(5)
+    /// Most sessions of a worker.
+    let sessionsMax: Int
 
     func look() -> DatabaseSight {
         var sight = DatabaseSight()
+        var usable: [(isStandby: Bool, target: ConnectionTarget)] = []
         for (address, target) in Self.single(target) {
             var server = DatabaseSight.Server(address: address)
             do throws(PostgresError) {
-                var session = try open(target)
-                if sight.session == nil { sight.session = try look(through: &session, at: target) }
-            } catch {
-                server.failure = "\(error)"
-                server.isMisconfigured = error.kind == .misconfigured
-            }
+                var questions = try Questions(to: target)
+                server.isConnected = true
+                let isStandby = try questions.ask(DoctorSQL.isStandby).string(0, 0) == "t"
+                server.isStandby = isStandby
+                usable.append((isStandby, target))
+            } catch { server.failure = "\(error)" }
             sight.servers.append(server)
+        }
+        guard let one = usable.first(where: { !$0.isStandby }) ?? usable.first else { return sight }
+        do throws(PostgresError) {
+            var questions = try Questions(to: one.target)
+            sight.session = try look(asking: &questions, at: one.target)
+            sight.session?.unseen = questions.unseen
+        } catch {
+            let index = sight.servers.firstIndex { $0.failure == nil }
+            if let index { sight.servers[index].failure = "\(error)" }
         }
         return sight
     }
 
-    private func open(_ target: ConnectionTarget) throws(PostgresError) -> Session {
-        try Session(
-            to: target,
-            applicationName: "amity doctor",
-            statementTimeout: Self.patience
-        )
-    }
-
-    /// Each host that libpq would try, alone.
+    /// Each host that libpq would try, alone, and whatever it is.
     static func single(_ target: ConnectionTarget) -> [(String, ConnectionTarget)] {
         let keywords = target.keywords
         let hosts = (keywords["host"] ?? "").split(separator: ",").map(String.init)
         let ports = (keywords["port"] ?? "5432").split(separator: ",").map(String.init)
         guard keywords["hostaddr"] == nil, hosts.count > 1 else {
-            return [("\(hosts.first ?? "the default host"):\(ports.first ?? "5432")", target)]
+            let address = "\(hosts.first ?? "the default host"):\(ports.first ?? "5432")"
+            return [(address, target.with(["target_session_attrs": "any"]))]
         }
         return hosts.enumerated().map { index, host in
             let port = ports.count == hosts.count ? ports[index] : ports.first ?? "5432"
-            let one = keywords.merging(["host": host, "port": port]) { $1 }
-            return ("\(host):\(port)", ConnectionTarget(keywords: one))
+            let one = ["host": host, "port": port, "target_session_attrs": "any"]
+            return ("\(host):\(port)", target.with(one))
         }
     }
 
     private func look(
-        through session: inout Session,
+        asking questions: inout Questions,
         at target: ConnectionTarget
     ) throws(PostgresError) -> SessionSight {
         let asked = Date()
-        let facts = try session.ask(DoctorSQL.facts)
+        let facts = try questions.ask(DoctorSQL.facts)
         let half = Date().timeIntervalSince(asked) / 2
-        let skew = (facts.double(0, 5) ?? 0) - asked.timeIntervalSince1970 - half
-        return SessionSight(
+        var sight = SessionSight(
             version: facts.integer(0, 0) ?? 0,
             role: facts.string(0, 1) ?? "",
-            isEncrypted: session.isEncrypted,
-            isReadOnly: facts.string(0, 2) == "t",
-            hasOurGuards: facts.string(0, 3) == "force_generic_plan",
-            pooling: facts.integer(0, 4) == session.announcedProcess
-                ? .none : try pooling(of: &session, at: target),
-            skew: (skew, half),
-            tables: try tables(through: &session),
-            indexes: try indexes(through: &session),
-            room: try room(through: &session),
-            liveWorkers: try unless(forbidden: nil) { () throws(PostgresError) in
-                try session.ask(DoctorSQL.liveWorkers, [.text(queue)]).integer(0, 0)
-            },
-            rivals: try unless(forbidden: []) { () throws(PostgresError) in
-                let rows = try session.ask(DoctorSQL.rivals)
-                return (0..<rows.count).compactMap { rows.string($0, 0) }
-            },
-            doubled: try unless(forbidden: (0, 0)) { () throws(PostgresError) in
-                let rows = try session.ask(DoctorSQL.doubled)
-                return (rows.integer(0, 0) ?? 0, rows.integer(0, 1) ?? 0)
+            database: facts.string(0, 2) ?? "",
+            isEncrypted: questions.isEncrypted,
+            isStandby: facts.bool(0, 3),
+            isReadOnlyByDefault: facts.bool(0, 4),
+            hasOurGuards: facts.string(0, 5) == "force_generic_plan",
+            isolation: facts.string(0, 6) ?? "",
+            timeZone: facts.string(0, 7) ?? "",
+            pooling: .none,
+            skew: ((facts.double(0, 9) ?? 0) - asked.timeIntervalSince1970 - half, half)
+        )
+        if facts.integer(0, 8) != questions.announcedProcess {
+            sight.pooling = pooling(of: &questions, at: target)
+        }
+        if let rows = questions.ask("settings of the role", DoctorSQL.ownSettings) {
+            for row in 0..<rows.count {
+                sight.ownSettings[(rows.string(row, 0) ?? "").lowercased()] = rows.string(row, 1)
             }
-        )
+        }
+        CatalogueProbe.look(into: &sight, asking: &questions)
+        lookAtWork(into: &sight, asking: &questions)
+        return sight
     }
 
-    /// Two sessions that are open side by side have a server process each, unless a pooler gives them away
-    /// after every transaction.
-    private func pooling(
-        of session: inout Session,
-        at target: ConnectionTarget
-    ) throws(PostgresError) -> SessionSight.Pooling {
-        var other = try open(target)
-        var (mine, theirs): (Set<Int?>, Set<Int?>) = ([], [])
-        for _ in 0..<5 {
-            mine.insert(try session.ask(DoctorSQL.process).integer(0, 0))
-            theirs.insert(try other.ask(DoctorSQL.process).integer(0, 0))
+    private func lookAtWork(into sight: inout SessionSight, asking questions: inout Questions) {
+        sight.room = room(asking: &questions)
+        sight.workers = workers(asking: &questions)
+        if let rows = questions.ask("alerts", DoctorSQL.alerts, [.text(queue)]),
+            let json = rows.data(0, 0)
+        {
+            do {
+                sight.alerts = try JSONDecoder().decode([AlertSight].self, from: json)
+            } catch { sight.unseen.append("alerts (not as this version stores them)") }
         }
-        return mine.count == 1 && mine.isDisjoint(with: theirs) ? .bySession : .byTransaction
+        if let rows = questions.ask("other writers", DoctorSQL.rivals) {
+            sight.rivals = (0..<rows.count).compactMap { rows.string($0, 0) }
+        }
+        if let rows = questions.ask("doubled scores", DoctorSQL.doubled) {
+            sight.doubled = (rows.integer(0, 0) ?? 0, rows.integer(0, 1) ?? 0)
+        }
+        sight.rows = RowProbe.look(at: sight, asking: &questions)
     }
 
-    private func tables(
-        through session: inout Session
-    ) throws(PostgresError) -> [String: SessionSight.Table] {
-        let names = Schema.tables.map(\.name) + Schema.ownTables
-        let columns = try session.ask(DoctorSQL.columns, [.textArray(names)])
-        var tables: [String: SessionSight.Table] = [:]
-        for row in 0..<columns.count {
-            let (table, column) = (columns.string(row, 0) ?? "", columns.string(row, 1) ?? "")
-            tables[table, default: .init(columns: [:], lacking: [])].columns[column] =
-                columns.string(row, 2)
+    private func workers(asking questions: inout Questions) -> [WorkerSight]? {
+        guard let rows = questions.ask("workers", DoctorSQL.workers, [.text(queue)]) else {
+            return nil
         }
-        let wanted = DoctorSQL.privileges
-        let lacking = try session.ask(
-            DoctorSQL.lacking,
-            [.textArray(wanted.map(\.table)), .textArray(wanted.map(\.privilege))]
-        )
-        for row in 0..<lacking.count {
-            tables[lacking.string(row, 0) ?? ""]?.lacking.append(lacking.string(row, 1) ?? "")
-        }
-        return tables
-    }
-
-    private func indexes(
-        through session: inout Session
-    ) throws(PostgresError) -> [SessionSight.Index] {
-        let rows = try session.ask(
-            DoctorSQL.indexes,
-            [.textArray(["conversation_events", "friendship_status"])]
-        )
         return (0..<rows.count).map { row in
-            .init(
+            var worker = WorkerSight(
                 name: rows.string(row, 0) ?? "",
-                table: rows.string(row, 1) ?? "",
-                method: rows.string(row, 2) ?? "",
-                columns: rows.string(row, 3) ?? "",
-                bytes: rows.integer(row, 4) ?? 0
+                state: rows.string(row, 1) ?? "",
+                reasons: []
             )
+            do {
+                worker.reasons = try json(rows, row, 2) ?? []
+                worker.problems = try json(rows, row, 3) ?? []
+                worker.pause = try json(rows, row, 4)
+            } catch {
+                // Another version's; its state alone says something, too.
+            }
+            return worker
         }
     }
 
-    private func room(through session: inout Session) throws(PostgresError) -> SessionSight.Room {
-        let rows = try session.ask(DoctorSQL.room)
+    private func json<Value: Decodable>(
+        _ rows: Rows,
+        _ row: Int,
+        _ column: Int
+    ) throws -> Value? {
+        try rows.data(row, column).map { try JSONDecoder().decode(Value?.self, from: $0) } ?? nil
+    }
+
+    private func room(asking questions: inout Questions) -> SessionSight.Room? {
+        guard let rows = questions.ask("connections", DoctorSQL.room) else { return nil }
         func limit(_ column: Int) -> Int? { rows.integer(0, column).flatMap { $0 < 0 ? nil : $0 } }
         return .init(
             maximum: rows.integer(0, 0) ?? 0,
@@ -148,29 +142,54 @@ struct DatabaseProbe {
             databaseLimit: limit(4)
         )
     }
+}
 
-    /// Answers `nothing` where the role may not look, or a table is missing, which other checks say; and
-    /// where it takes too long.
-    private func unless<R>(
-        forbidden nothing: R,
-        _ ask: () throws(PostgresError) -> R
-    ) throws(PostgresError) -> R {
+// MARK: - Poolers
+
+extension DatabaseProbe {
+    /// Two sessions that are open side by side have a server process each, unless a pooler gives them away
+    /// after every transaction.
+    private func pooling(
+        of questions: inout Questions,
+        at target: ConnectionTarget
+    ) -> SessionSight.Pooling {
         do throws(PostgresError) {
-            return try ask()
-        } catch {
-            if error.kind == .misconfigured || error.kind == .timeout { return nothing }
-            throw error
-        }
+            var other = try Questions(to: target)
+            var (mine, theirs): (Set<Int?>, Set<Int?>) = ([], [])
+            for _ in 0..<5 {
+                mine.insert(try questions.ask(DoctorSQL.process).integer(0, 0))
+                theirs.insert(try other.ask(DoctorSQL.process).integer(0, 0))
+            }
+            if mine.count == 1, mine.isDisjoint(with: theirs) {
+                return .bySession(places: 2 + places(at: target, atMost: sessionsMax - 2))
+            }
+            return .byTransaction(keepsStatements: areKept(by: &questions, &other))
+        } catch { return .bySession(places: 1) }
+    }
+
+    /// Both prepare one of the same name, perhaps on the same server: only a pooler that knows of prepared
+    /// statements keeps them apart.
+    private func areKept(by one: inout Questions, _ other: inout Questions) -> Bool {
+        let statement = Statement(Questions.name(), DoctorSQL.process)
+        do throws(PostgresError) {
+            try one.run(statement)
+            try other.run(statement)
+            try one.run(statement)
+            return true
+        } catch { return false }
+    }
+
+    /// How many more sessions get a server at once: each stays open until the next has an answer.
+    private func places(at target: ConnectionTarget, atMost most: Int) -> Int {
+        if most <= 0 { return 0 }
+        do throws(PostgresError) {
+            var questions = try Questions(to: target)
+            _ = try questions.ask(DoctorSQL.process)
+            return 1 + places(at: target, atMost: most - 1)
+        } catch { return 0 }
     }
 }
 
-extension Session {
-    /// Sends one statement under a name of its own: behind a pooler that of another session may be there.
-    fileprivate mutating func ask(
-        _ sql: String,
-        _ parameters: [Parameter] = []
-    ) throws(PostgresError) -> Rows {
-        let name = "doctor_" + UUID().uuidString.prefix(13)
-        return try flight([(Statement(name, sql), parameters)])[0]
-    }
+extension Rows {
+    func bool(_ row: Int, _ column: Int) -> Bool { string(row, column) == "t" }
 }

@@ -1,19 +1,22 @@
 import AMQP
+import AnalysisServices
 import WorkerRuntime
 
 /// Examines everything a worker depends on, and changes nothing.
 package struct Doctor: Sendable {
-    /// In the order of the report. To add one, write its type and name it here.
+    /// In the order of the report, which puts the worst first. To add one, write its type and name it here.
     static let checks: [any Check] = [
-        SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
+        SettingNamesCheck(), SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
         BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),
-        BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(), QueueLimitsCheck(),
-        DeliveryLimitCheck(), ConsumerTimeoutCheck(), ConsumersCheck(), DeadLettersCheck(),
+        BrokerAlarmCheck(), BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(),
+        QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
+        ConsumersCheck(), WorkersCheck(), AlertsCheck(), DeadLettersCheck(),
         ManagementCheck(), ManagementEncryptionCheck(),
         DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),
-        DatabaseWritableCheck(), PoolerCheck(), ConnectionsCheck(), TablesCheck(), GrantsCheck(),
-        IndexesCheck(),
-        AnalysisEncryptionCheck(), ClockCheck(), RivalsCheck(),
+        DatabaseWritableCheck(), PoolerCheck(), SessionSettingsCheck(), ConnectionsCheck(),
+        TablesCheck(), GrantsCheck(), RowSecurityCheck(), WritesCheck(), KeysCheck(),
+        RowsCheck(), IndexesCheck(), UnseenCheck(),
+        AnalysisEncryptionCheck(), AnalysisServicesCheck(), ClockCheck(), RivalsCheck(),
     ]
 
     private let settings: WorkerSettings
@@ -21,7 +24,9 @@ package struct Doctor: Sendable {
 
     package init(settings: WorkerSettings, variables: Variables) {
         self.settings = settings
-        host = HostSight(lookup: variables.text)
+        var host = HostSight(lookup: variables.text)
+        host.unknownNames = variables.unknownNames
+        self.host = host
     }
 
     /// Looks at the broker and the database side by side, for seconds for each address at most.
@@ -31,16 +36,22 @@ package struct Doctor: Sendable {
             BrokerSight(of: endpoint, expecting: settings.topology)
         }
         async let database = onThread("amity-database") {
-            DatabaseProbe(target: settings.database, queue: settings.topology.names.main).look()
+            DatabaseProbe(
+                target: settings.database,
+                queue: settings.topology.names.main,
+                sessionsMax: settings.databaseSessionsMax
+            ).look()
         }
         async let management = lookAtManagement()
+        async let services = lookAtServices()
         return Self.judge(
             Sight(
                 settings: settings,
                 host: host,
                 broker: await broker,
                 management: await management,
-                database: await database
+                database: await database,
+                services: await services
             )
         )
     }
@@ -70,6 +81,11 @@ package struct Doctor: Sendable {
             broker: settings.endpoint,
             topology: settings.topology
         ).look()
+    }
+
+    private func lookAtServices() async -> [ServiceProbe.Sight] {
+        guard case .services(let services) = settings.analysis.mode else { return [] }
+        return await ServiceProbe(chat: services.chat, memory: services.memory).look()
     }
 
     /// Runs what blocks on a thread of its own.

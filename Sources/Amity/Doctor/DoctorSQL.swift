@@ -1,21 +1,27 @@
 /// What the doctor asks the database.
 enum DoctorSQL {
     static let facts = """
-        SELECT current_setting('server_version_num')::int, current_user,
-               pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean,
-               current_setting('plan_cache_mode'), pg_backend_pid(),
-               extract(epoch FROM clock_timestamp())
+        SELECT current_setting('server_version_num')::int, current_user, current_database(),
+               pg_is_in_recovery(), current_setting('default_transaction_read_only')::boolean,
+               current_setting('plan_cache_mode'),
+               current_setting('default_transaction_isolation'), current_setting('TimeZone'),
+               pg_backend_pid(), extract(epoch FROM clock_timestamp())
+        """
+
+    static let isStandby = "SELECT pg_is_in_recovery()"
+
+    /// What is set for the role or for the database, whatever a session asks for when it starts. The more
+    /// special come last.
+    static let ownSettings = """
+        SELECT split_part(entry, '=', 1), substr(entry, strpos(entry, '=') + 1)
+        FROM pg_db_role_setting, unnest(setconfig) AS entry
+        WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+          AND setdatabase IN
+              (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+        ORDER BY setrole <> 0, setdatabase <> 0
         """
 
     static let process = "SELECT pg_backend_pid()"
-
-    /// $1: names of tables, found as a worker finds them.
-    static let columns = """
-        SELECT wanted.name, attname, format_type(atttypid, NULL)
-        FROM unnest($1::text[]) AS wanted (name)
-        JOIN pg_attribute ON attrelid = to_regclass(wanted.name)
-        WHERE attnum > 0 AND NOT attisdropped
-        """
 
     /// $1 and $2: tables and privileges.
     static let lacking = """
@@ -31,21 +37,8 @@ enum DoctorSQL {
             ("friendship_status", "UPDATE"), ("agenda_agent_prompting", "SELECT"),
         ]
         + Schema.ownTables.flatMap { table in
-            ["SELECT", "INSERT", "UPDATE", "DELETE"].map { (table, $0) }
+            ["SELECT", "INSERT", "UPDATE", "DELETE"].map { (table.name, $0) }
         }
-
-    /// $1: names of tables.
-    static let indexes = """
-        SELECT own.relname, wanted.name, amname,
-               (SELECT string_agg(pg_get_indexdef(indexrelid, place, true), ', ' ORDER BY place)
-                FROM generate_series(1, indnkeyatts) AS place),
-               pg_relation_size(indexrelid)
-        FROM unnest($1::text[]) AS wanted (name)
-        JOIN pg_index ON indrelid = to_regclass(wanted.name)
-        JOIN pg_class AS own ON own.oid = indexrelid
-        JOIN pg_am ON pg_am.oid = own.relam
-        ORDER BY wanted.name, own.relname
-        """
 
     /// Whose sessions are ours: `application_name` may be set in DATABASE_URL.
     private static let isOurs = """
@@ -63,10 +56,24 @@ enum DoctorSQL {
                (SELECT datconnlimit FROM pg_database WHERE datname = current_database())
         """
 
-    /// $1: the queue.
-    static let liveWorkers = """
-        SELECT count(*) FROM amity_workers
-        WHERE queue = $1 AND heartbeat_at > now() - interval '1 minute'
+    /// $1: the queue. An older database may lack the last two columns.
+    static let workers = """
+        SELECT host || ':' || pid, state, to_json(reasons), to_jsonb(own) -> 'problems',
+               to_jsonb(own) -> 'paused'
+        FROM amity_workers AS own
+        WHERE queue = $1 AND state NOT IN ('stopped', 'lost')
+          AND heartbeat_at > now() - interval '1 minute'
+        ORDER BY host, pid LIMIT 1000
+        """
+
+    /// $1: the queue. What the monitor has stored of it, and how old that is; instants are counted from 2001.
+    static let alerts = """
+        SELECT json_agg(json_build_object('name', alert ->> 'name', 'value', alert -> 'value', 'age',
+            extract(epoch FROM now()) - 978307200 - (alert ->> 'since')::float8))
+        FROM amity_queues, jsonb_array_elements(stats -> 'alerts') AS alert
+        WHERE queue = $1
+          AND (stats ->> 'observedAt')::float8
+              > extract(epoch FROM now()) - 978307200 - 120
         """
 
     /// Statements of other roles can be seen only by members of pg_monitor.

@@ -13,7 +13,7 @@ package struct Finding: Sendable, Equatable, Encodable {
 
     /// Who says so.
     package enum Source: String, Sendable, Encodable {
-        case settings, host, database
+        case settings, host, database, service
         case amqp = "AMQP"
         case management = "management API"
     }
@@ -55,7 +55,15 @@ package struct Diagnosis: Sendable, Encodable {
         private enum CodingKeys: CodingKey { case check }
     }
 
-    package var findings: [Entry]
+    package let findings: [Entry]
+
+    /// - Parameter findings: in the order of the checks. The worst come first, so that a long report cannot
+    ///   hide them.
+    package init(findings: [Entry]) {
+        self.findings = Finding.Level.allCases.reversed().flatMap { level in
+            findings.filter { $0.finding.level == level }
+        }
+    }
 
     /// Whether a worker cannot do its work.
     package var hasErrors: Bool { count(.error) > 0 }

@@ -54,17 +54,33 @@ struct MemoryCheck: Check {
     }
 }
 
+/// A name with a slip of the pen sets nothing, and nothing else says so.
+struct SettingNamesCheck: Check {
+    let name = "setting-names"
+
+    func findings(in seen: Sight) -> [Finding] {
+        let unknown = seen.host.unknownNames
+        if unknown.isEmpty {
+            return [.ok("no variable resembles a setting and is none", by: .settings)]
+        }
+        return unknown.map {
+            .warning("\($0.name) is not a setting and is ignored: \($0.likely) is", by: .settings)
+        }
+    }
+}
+
 struct SecretFilesCheck: Check {
     let name = "secret-files"
 
     func findings(in seen: Sight) -> [Finding] {
-        let open = seen.host.secretFiles.filter { $0.mode & 0o077 != 0 }
+        let open = seen.host.secretFiles.filter { $0.mode & 0o077 != 0 && $0.isReachable }
         if open.isEmpty { return [.ok("no file with a secret is open to others", by: .host)] }
         return open.map { file in
             .warning(
                 """
                 others than its owner may use the file of \(file.name) \
-                (mode \(String(file.mode, radix: 8))): chmod 600
+                (mode \(String(file.mode, radix: 8))): \(file.isOwn ? "" : "chown it to this user, then ")\
+                chmod 600
                 """,
                 by: .host
             )

@@ -23,7 +23,30 @@ extension HostSight {
             var status = stat()
             // One that cannot be read has been complained of with the settings.
             guard !path.isEmpty, stat(path, &status) == 0 else { return nil }
-            return SecretFile(name: name, mode: status.st_mode & 0o777)
+            return SecretFile(
+                name: name,
+                mode: status.st_mode & 0o777,
+                isReachable: Self.isReachable(path, mode: status.st_mode),
+                isOwn: geteuid() == 0 || status.st_uid == geteuid()
+            )
         }
+    }
+
+    /// Whether the folders above a file let those in whom its mode lets read it.
+    static func isReachable(_ path: String, mode: mode_t) -> Bool {
+        let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+        // Where compose, Swarm and Kubernetes mount secrets, as the host has them or open to all.
+        if resolved.path.hasPrefix("/run/secrets/") { return false }
+        var open = mode & 0o077
+        var folder = resolved.deletingLastPathComponent()
+        while open != 0, folder.path != "/" {
+            var status = stat()
+            guard stat(folder.path, &status) == 0 else { return true }
+            // Its group may be another than the file's.
+            if status.st_mode & 0o001 == 0 { open &= ~0o007 }
+            if status.st_mode & 0o011 == 0 { open &= ~0o070 }
+            folder.deleteLastPathComponent()
+        }
+        return open != 0
     }
 }

@@ -45,7 +45,9 @@ struct ManagementProbe {
                 name: name,
                 type: queue.type ?? "classic",
                 arguments: queue.arguments?.values ?? [:],
-                policy: queue.effective_policy_definition?.values ?? [:]
+                policy: queue.effective_policy_definition?.values ?? [:],
+                state: queue.state,
+                node: queue.node
             )
             if name == topology.names.main {
                 report.consumers = try await consumers(of: queue)
@@ -70,7 +72,8 @@ struct ManagementProbe {
             let name = names[connection].flatMap(\.self)
             return .init(
                 connection: name ?? connection,
-                isAmity: name?.hasPrefix("amity ") ?? false
+                isAmity: name?.hasPrefix("amity ") ?? false,
+                priority: consumer.priority
             )
         }
     }
@@ -123,7 +126,7 @@ struct ManagementProbe {
         _ path: String
     ) async throws -> (value: Value, date: Date?) {
         var request = HTTPClientRequest(url: "\(endpoint.url)/api/\(path)")
-        request.headers.add(name: "authorization", value: endpoint.authorization)
+        request.headers.add(name: "authorization", value: try endpoint.authorization())
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
         guard response.status == .ok else { throw Failure.refused(response.status.code) }
         let body = try await response.body.collect(upTo: Self.largestAnswer)
@@ -150,9 +153,16 @@ private struct Queue: Decodable {
     struct Consumer: Decodable {
         struct Channel: Decodable { var connection_name: String }
         var channel_details: Channel
+        var arguments: Arguments?
+
+        var priority: Int64? {
+            if case .integer(let value) = arguments?.values["x-priority"] { value } else { nil }
+        }
     }
 
     var type: String?
+    var state: String?
+    var node: String?
     var arguments: Arguments?
     var effective_policy_definition: Arguments?
     var consumer_details: [Consumer]?

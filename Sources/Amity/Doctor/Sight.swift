@@ -1,4 +1,5 @@
 import AMQP
+import AnalysisServices
 import Postgres
 import WorkerRuntime
 
@@ -10,6 +11,8 @@ struct Sight: Sendable {
     var broker: BrokerSight
     var management: ManagementSight
     var database: DatabaseSight
+    /// Those behind the analysis; empty where none is asked.
+    var services: [ServiceProbe.Sight] = []
 }
 
 /// The machine, or the container, that this runs on. A worker elsewhere may see another.
@@ -19,6 +22,12 @@ struct HostSight: Sendable {
         var name: String
         /// Permission bits.
         var mode: UInt32
+        /// Whether others get to it at all: a folder above it may be closed to them, and a secret that a
+        /// container is given is seen by nobody outside of it.
+        var isReachable = true
+        /// Whether it belongs to the user who reads it, or that is root: else closing it to others closes it
+        /// to the reader.
+        var isOwn = true
     }
 
     var openFilesMax: Int
@@ -27,6 +36,8 @@ struct HostSight: Sendable {
     /// As WORKER_REPLICAS says; nil where it is not set.
     var replicas: Int?
     var secretFiles: [SecretFile]
+    /// Variables that resemble settings and are none.
+    var unknownNames: [UnknownName] = []
 }
 
 /// What the management plugin tells.
@@ -43,12 +54,17 @@ struct ManagementReport: Sendable {
         /// Its own, then a policy's.
         var arguments: [String: HeaderValue]
         var policy: [String: HeaderValue]
+        /// `running`, `down` and the like; nil where the plugin does not say.
+        var state: String?
+        var node: String?
     }
 
     struct Consumer: Sendable {
         /// As the connection calls itself, else its address.
         var connection: String
         var isAmity: Bool
+        /// The broker gives messages to the highest first.
+        var priority: Int64?
     }
 
     var version: String
@@ -62,75 +78,4 @@ struct ManagementReport: Sendable {
     var alarms: [String]
     /// The broker's clock minus ours, in seconds; it counts whole ones.
     var skew: Double?
-}
-
-struct DatabaseSight: Sendable {
-    struct Server: Sendable {
-        var address: String
-        /// nil where it let us in.
-        var failure: String?
-        var isMisconfigured = false
-    }
-
-    var servers: [Server] = []
-    /// Of the first that let us in.
-    var session: SessionSight?
-}
-
-struct SessionSight: Sendable {
-    enum Pooling: Sendable {
-        /// The server itself.
-        case none
-        /// A server for as long as the session lasts.
-        case bySession
-        /// Perhaps another server for each transaction.
-        case byTransaction
-    }
-
-    struct Table: Sendable {
-        /// Column to type, as PostgreSQL names it.
-        var columns: [String: String]
-        /// Those of the ones asked for that the role lacks.
-        var lacking: [String]
-    }
-
-    struct Index: Sendable {
-        var name: String
-        var table: String
-        var method: String
-        var columns: String
-        var bytes: Int
-    }
-
-    struct Room: Sendable {
-        var maximum: Int
-        var reserved: Int
-        /// Connections there are, of everybody but Amity as far as can be seen.
-        var others: Int
-        /// Of the role and of the database; nil for no limit.
-        var roleLimit: Int?
-        var databaseLimit: Int?
-    }
-
-    /// As `server_version_num`.
-    var version: Int
-    var role: String
-    var isEncrypted: Bool
-    var isReadOnly: Bool
-    /// Whether the server has the limits that each session asks for when it starts.
-    var hasOurGuards: Bool
-    var pooling: Pooling
-    /// The database's clock minus ours, in seconds, and how far that may be off.
-    var skew: (seconds: Double, uncertainty: Double)
-    /// By name; those that are missing are not in it.
-    var tables: [String: Table]
-    var indexes: [Index]
-    var room: Room
-    /// Workers on the queue that have reported themselves of late; nil where that cannot be seen.
-    var liveWorkers: Int?
-    /// Others whose last statement changed friendships: the application's name and the role.
-    var rivals: [String]
-    /// Of users that were scored last and whose friendships are new: those with exactly twice what their
-    /// conversations brought, and all.
-    var doubled: (users: Int, of: Int)
 }

@@ -3,35 +3,48 @@ struct TablesCheck: Check {
     let name = "schema"
 
     func findings(in seen: Sight) -> [Finding] {
-        guard let session = seen.database.session else { return [] }
-        var findings: [Finding] = []
-        for table in Schema.tables {
-            guard let found = session.tables[table.name] else {
-                findings.append(
-                    .error(
-                        "table \(table.name) is missing, or not in the search_path of \(session.role): "
-                            + "run amity migrate",
-                        by: .database
-                    )
-                )
-                continue
-            }
-            findings += judge(found, table)
-        }
-        let missing = Schema.ownTables.filter { session.tables[$0] == nil }
-        if !missing.isEmpty {
-            findings.append(
-                .warning(
-                    "Amity's own tables are missing, \(missing.joined(separator: ", ")), so what they are "
-                        + "for is off: run amity migrate",
+        guard let session = seen.database.session, let tables = session.tables else { return [] }
+        if let path = session.path, path.schema == nil {
+            return [
+                .error(
+                    "\(MigrationError.noSchema(path: path.text, role: session.role))",
                     by: .database
                 )
-            )
+            ]
         }
+        let absent = Schema.tables.map(\.name).filter { tables[$0] == nil }
+        var findings = absence(of: absent, session).map { Finding.error($0, by: .database) }
+        for table in Schema.tables {
+            if let found = tables[table.name] { findings += judge(found, table) }
+        }
+        findings += own(tables, session)
         return findings.isEmpty ? [.ok("tables and columns are there", by: .database)] : findings
     }
 
-    private func judge(_ found: SessionSight.Table, _ table: Schema.Table) -> [Finding] {
+    private func absence(of tables: [String], _ session: SessionSight) -> [String] {
+        let elsewhere = session.path?.elsewhere ?? [:]
+        let missing = tables.filter { elsewhere[$0] == nil }
+        var texts: [String] = []
+        if !missing.isEmpty {
+            texts.append("missing: table \(missing.joined(separator: ", ")): run amity migrate")
+        }
+        let hidden = tables.filter { elsewhere[$0] != nil }
+        if !hidden.isEmpty {
+            let schemas = Array(Set(hidden.flatMap { elsewhere[$0] ?? [] })).sorted()
+            let shown =
+                schemas.prefix(3).joined(separator: ", ") + (schemas.count > 3 ? ", …" : "")
+            texts.append(
+                """
+                the search_path of \(session.role) does not lead to \(hidden.joined(separator: ", ")), \
+                which schema \(shown) has. \(MigrationError.way(to: schemas)), and see that the role has \
+                USAGE on it
+                """
+            )
+        }
+        return texts
+    }
+
+    private func judge(_ found: TableSight, _ table: Schema.Table) -> [Finding] {
         var findings: [Finding] = []
         let missing = table.columns.filter { found.columns[$0] == nil }
         if !missing.isEmpty {
@@ -44,13 +57,61 @@ struct TablesCheck: Check {
             )
         }
         for column in table.columns {
-            guard let type = found.columns[column], let wanted = Self.types[column],
+            guard let type = found.columns[column]?.type, let wanted = Self.types[column],
                 !wanted.contains(type)
             else { continue }
             findings.append(
                 .error(
                     "\(table.name).\(column) is \(type), not \(wanted.joined(separator: " or ")): "
                         + "statements fail or numbers are cut; alter it",
+                    by: .database
+                )
+            )
+        }
+        return findings
+    }
+
+    // MARK: Amity's own
+
+    private func own(_ tables: [String: TableSight], _ session: SessionSight) -> [Finding] {
+        var lost: [String] = []
+        var findings: [Finding] = []
+        for table in Schema.ownTables {
+            guard let found = tables[table.name] else {
+                lost.append(table.name)
+                continue
+            }
+            let missing = table.columns.filter { found.columns[$0] == nil }
+            let keys = missing.filter(table.key.contains)
+            if !keys.isEmpty {
+                let error = MigrationError.notOurs(
+                    table: table.name,
+                    lacks: keys.joined(separator: ", ")
+                )
+                findings.append(.warning("\(error)", by: .database))
+                continue
+            }
+            lost += missing.map { "\(table.name).\($0)" }
+            guard let indexes = session.indexes else { continue }
+            if !session.hasKey(table.key, of: table.name) {
+                lost.append("the primary key of \(table.name)")
+            }
+            let names = Set(indexes.map(\.name))
+            lost += table.indexes.filter { !names.contains($0) }
+        }
+        if !lost.isEmpty {
+            findings.append(
+                .warning(
+                    "of Amity's own tables there is missing: \(lost.joined(separator: ", ")), so what it is "
+                        + "for is off: run amity migrate",
+                    by: .database
+                )
+            )
+        } else if tables[Schema.ledgerName] == nil {
+            findings.append(
+                .note(
+                    "the record of what amity migrate has done, \(Schema.ledgerName), is missing: run it "
+                        + "again, it finds what is there",
                     by: .database
                 )
             )
@@ -80,9 +141,9 @@ struct GrantsCheck: Check {
     let name = "grants"
 
     func findings(in seen: Sight) -> [Finding] {
-        guard let session = seen.database.session else { return [] }
-        let own = Set(Schema.ownTables)
-        let findings: [Finding] = session.tables.sorted { $0.key < $1.key }.compactMap {
+        guard let session = seen.database.session, let tables = session.tables else { return [] }
+        let own = Set(Schema.ownTables.map(\.name))
+        let findings: [Finding] = tables.sorted { $0.key < $1.key }.compactMap {
             name,
             table in
             if table.lacking.isEmpty { return nil }
@@ -93,88 +154,5 @@ struct GrantsCheck: Check {
             return own.contains(name) ? .warning(text, by: .database) : .error(text, by: .database)
         }
         return findings.isEmpty ? [.ok("\(session.role) may do its work", by: .database)] : findings
-    }
-}
-
-/// What the Python service's indexes cost; nothing alters them.
-struct IndexesCheck: Check {
-    let name = "indexes"
-
-    func findings(in seen: Sight) -> [Finding] {
-        guard let session = seen.database.session else { return [] }
-        let logs = session.indexes.filter {
-            $0.table == "conversation_events" && $0.method == "gin"
-                && ["conversation_log", "raw_conversation_log"].contains($0.columns)
-        }
-        let friendships = session.indexes.filter { index in
-            index.table == "friendship_status"
-                && ["friendship_score", "friendship_level", "updated_at", "last_interaction_date"]
-                    .contains { index.columns.hasPrefix($0) }
-        }
-        var findings: [Finding] = []
-        if !logs.isEmpty {
-            findings.append(
-                .note(
-                    "GIN indexes on conversation logs, \(list(logs)), take up to half of the throughput: "
-                        + "drop them if nobody searches logs",
-                    by: .database
-                )
-            )
-        }
-        if !friendships.isEmpty {
-            findings.append(
-                .note(
-                    "indexes on what every score changes, \(list(friendships)), make each update move "
-                        + "its row: drop those that nobody uses",
-                    by: .database
-                )
-            )
-        }
-        return findings.isEmpty ? [.ok("none is dear", by: .database)] : findings
-    }
-
-    private func list(_ indexes: [SessionSight.Index]) -> String {
-        indexes.map { "\($0.name) (\($0.bytes >> 10) kB)" }.joined(separator: ", ")
-    }
-}
-
-/// The Python service's worker and its six-hour job read, add and write: next to them scores are wrong.
-struct RivalsCheck: Check {
-    let name = "rival-writer"
-
-    func findings(in seen: Sight) -> [Finding] {
-        var findings: [Finding] = []
-        if case .seen(let report) = seen.management {
-            findings += report.consumers.filter { !$0.isAmity }.map { consumer in
-                .error(
-                    """
-                    \(consumer.connection), no Amity, consumes \(seen.settings.topology.names.main), too: \
-                    stop it (the Python worker and its six-hour job corrupt scores next to others)
-                    """,
-                    by: .management
-                )
-            }
-        }
-        guard let session = seen.database.session else { return findings }
-        findings += session.rivals.map { rival in
-            .error(
-                "\(rival), no Amity, changes friendships, too: stop the Python worker and its six-hour job",
-                by: .database
-            )
-        }
-        // Chosen: one user can come to twice the sum by chance.
-        if session.doubled.users >= 3, session.doubled.users * 2 >= session.doubled.of {
-            findings.append(
-                .warning(
-                    """
-                    \(session.doubled.users) of \(session.doubled.of) users who came since yesterday have \
-                    twice what their conversations brought, as the Python worker counts: see that it is \
-                    stopped
-                    """,
-                    by: .database
-                )
-            )
-        }
-        return findings.isEmpty ? [.ok("nobody else was seen to write", by: .database)] : findings
     }
 }

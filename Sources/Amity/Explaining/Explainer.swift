@@ -2,6 +2,7 @@ import AMQP
 import Foundation
 import Logging
 import Postgres
+import SafeText
 
 /// Finds out how a conversation's score came about, or why it has none yet, from its row, the queue and
 /// the dead letters.
@@ -69,10 +70,16 @@ package struct Explainer {
         let living = workers.filter(\.state.isLiving).map { worker in
             "\(worker.name) runs and does not consume: \(worker.reasons.joined(separator: ", "))."
         }
+        let causes = SharedProblem.among(workers).map { shared in
+            "\(shared.problem.name): \(shared.problem.advice)."
+        }
+        let pauses = workers.filter(\.state.isLiving).compactMap { worker in
+            worker.wayBack.map { "\(worker.name) is paused by SIGUSR1; \($0)." }
+        }
         let lost = workers.filter { $0.state == .lost }.map { worker in
             "\(worker.name) is gone without a word, with \(worker.inFlight) messages in hand."
         }
-        return ["No worker consumes from \(queue)."] + living + lost.prefix(3)
+        return ["No worker consumes from \(queue)."] + living + causes + pauses + lost.prefix(3)
     }
 
     private func score(_ row: Row, _ because: inout [String]) -> Explanation.Score? {
@@ -280,28 +287,30 @@ extension Explanation {
                 at: 0
             )
         }
+        let word = conversationID.shellWord
+        let isOption = conversationID.hasPrefix("-")
         let others = counts?.withoutRow ?? 0
         if !letters.isEmpty, let counts, counts.gone > 0 {
             because.append(
                 "Its \(letters.count) dead letters are gone: \(queue) is empty or missing, so another "
                     + "consumer or a policy of the broker took them. "
-                    + "amity publish \(conversationID) queues it again."
+                    + "amity publish \(isOption ? "-- " : "")\(word) queues it again."
             )
         } else if !letters.isEmpty {
             because.append(
                 "\(queue) holds \(letters.count) of its messages: mend the cause, then "
-                    + "amity dead-letters retry --conversation \(conversationID)"
+                    + "amity dead-letters retry --conversation\(isOption ? "=" : " ")\(word)"
             )
         } else if others > 0 {
             because.append(
                 "\(queue) has \(others) \(others == 1 ? "message" : "messages") without a row, which may "
                     + "be its: amity dead-letters list --look-into-queue "
-                    + "--conversation \(conversationID)"
+                    + "--conversation\(isOption ? "=" : " ")\(word)"
             )
         } else if state == .dead, counts != nil {
             because.append(
                 "\(queue) does not hold its message any more: it was purged, or was retried and runs. "
-                    + "amity publish \(conversationID) queues it again."
+                    + "amity publish \(isOption ? "-- " : "")\(word) queues it again."
             )
         }
     }

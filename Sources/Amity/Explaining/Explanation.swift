@@ -77,7 +77,7 @@ package struct Explanation: Encodable, Sendable {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             encoder.keyEncodingStrategy = .convertToSnakeCase
-            return String(decoding: try encoder.encode(self), as: UTF8.self)
+            return try encoder.text(self)
         }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import SafeText
 
 package enum LogFormat: String, Sendable {
     /// Text on a terminal, JSON elsewhere.
@@ -46,27 +47,63 @@ struct LineLogHandler: LogHandler {
     func jsonLine(_ level: Logger.Level, _ event: String, _ fields: Logger.Metadata) -> String {
         var line = #"{"time":"\#(timestamp)","level":"\#(level)","event":\#(quoted(event))"#
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
-            line += ",\(quoted(key)):\(isNumber(value) ? "\(value)" : quoted("\(value)"))"
+            line += ",\(quoted(key)):\(json(value))"
         }
         return line + "}\n"
     }
 
     func textLine(_ level: Logger.Level, _ event: String, _ fields: Logger.Metadata) -> String {
         let pairs = fields.sorted { $0.key < $1.key }.map { key, value in
-            let text = "\(value)"
-            let isPlain = text.allSatisfy { !$0.isWhitespace && $0 != "\"" && $0 != "=" }
-            return " \(key)=\(isPlain ? text : quoted(text))"
+            let text = plain(value)
+            let isPlain =
+                text.isPrintable
+                && text.allSatisfy { !$0.isWhitespace && $0 != "\"" && $0 != "=" }
+            return " \(key.printable)=\(isPlain ? text : quoted(text))"
         }
-        return "\(timestamp) \(level.rawValue.uppercased()) \(event)\(pairs.joined())\n"
+        return "\(timestamp) \(level.rawValue.uppercased()) \(event.printable)\(pairs.joined())\n"
     }
 
     private var timestamp: String {
         Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
-    private func isNumber(_ value: Logger.MetadataValue) -> Bool {
-        guard case .stringConvertible(let number) = value else { return false }
-        return number is any BinaryInteger || (number as? Double)?.isFinite == true
+    /// A value with its type: lists, numbers and booleans as such.
+    private func json(_ value: Logger.MetadataValue) -> String {
+        switch value {
+        case .string(let text): quoted(text)
+        case .stringConvertible(let value): literal(value) ?? quoted("\(value)")
+        case .array(let values): "[\(values.map(json).joined(separator: ","))]"
+        case .dictionary(let fields):
+            "{\(fields.sorted { $0.key < $1.key }.map { "\(quoted($0)):\(json($1))" }.joined(separator: ","))}"
+        }
+    }
+
+    private func plain(_ value: Logger.MetadataValue) -> String {
+        switch value {
+        case .string(let text): text
+        case .stringConvertible(let value): literal(value) ?? "\(value)"
+        case .array(let values): values.map(plain).joined(separator: ",")
+        case .dictionary: json(value)
+        }
+    }
+
+    /// nil for what is neither a number nor a boolean, and for a number that JSON has no form for.
+    private func literal(_ value: any CustomStringConvertible) -> String? {
+        switch value {
+        case let number as any BinaryInteger: "\(number)"
+        case let isTrue as Bool: isTrue ? "true" : "false"
+        case let number as Double where number.isFinite: "\(rounded(number))"
+        case _: nil
+        }
+    }
+
+    /// To three decimals, or to three digits where there is nothing before the point: nobody reads more.
+    private func rounded(_ number: Double) -> Double {
+        let size = abs(number)
+        // Beyond that it has no three decimals.
+        guard size > 0, size < 1e12 else { return number }
+        let scale = size >= 1 ? 1000 : pow(10, 2 - floor(log10(size)))
+        return scale.isFinite ? (number * scale).rounded() / scale : number
     }
 
     /// A JSON string. Encoding a string cannot fail.
@@ -74,7 +111,7 @@ struct LineLogHandler: LogHandler {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         do {
-            return String(decoding: try encoder.encode(text), as: UTF8.self)
+            return String(decoding: try encoder.encode(text), as: UTF8.self).printableJSON
         } catch {
             preconditionFailure("a string has a JSON form")
         }

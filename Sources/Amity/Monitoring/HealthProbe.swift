@@ -67,13 +67,25 @@ package struct HealthProbe: Sendable {
     /// - Returns: nil for what no worker has said.
     private static func text(_ body: Data) -> String? {
         struct Health: Decodable {
+            struct Problem: Decodable {
+                var link: String
+                var subject: String?
+                var kind: String
+                var code: String
+                var text: String?
+            }
             var status: String
             var reasons: [String]?
+            var problems: [Problem]?
         }
         do {
             let health = try JSONDecoder().decode(Health.self, from: body)
             let reasons = (health.reasons ?? []).joined(separator: ", ")
-            return reasons.isEmpty ? health.status : "\(health.status): \(reasons)"
+            let problems = (health.problems ?? []).map { problem in
+                "; \(problem.link) \(problem.subject.map { "\($0) " } ?? "")\(problem.kind) "
+                    + "(\(problem.code))\(problem.text.map { ": \($0)" } ?? "")"
+            }
+            return health.status + (reasons.isEmpty ? "" : ": \(reasons)") + problems.joined()
         } catch {
             return nil
         }
@@ -88,6 +100,8 @@ enum HTTPFailure {
         // One for each address that the host has.
         case let error as NIOConnectionError:
             error.connectionErrors.last.map { text($0.error) } ?? "\(error.host) has no address"
+        // A file with user and password that cannot be used now.
+        case is SecretFile.Unreadable, is SettingsError: "\(error)"
         case let error as HTTPClientError: error.shortDescription
         case _: "\(type(of: error))"
         }

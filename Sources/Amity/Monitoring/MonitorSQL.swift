@@ -1,4 +1,5 @@
 import Postgres
+import WorkerRuntime
 
 /// The statements of the queue monitor. All times are the database's.
 enum MonitorSQL {
@@ -71,14 +72,27 @@ enum MonitorSQL {
         """
     )
 
-    /// $1: queue. What its workers have settled, the gone ones too, and what the living have in hand.
+    /// $1: queue. What its workers have settled, the gone ones too; what the living have in hand; how many
+    /// may consume; and from how many the broker takes no messages.
+    ///
+    /// One that died without a word may be a consumer until the broker has missed two of its heartbeats, at
+    /// most 60 s each: until then it counts.
     static let settled = Statement(
         "sum_workers",
         """
         SELECT sum(done + retried + dead),
-               sum(in_flight) FILTER (WHERE state NOT IN ('stopped', 'lost'))
+               sum(in_flight) FILTER (WHERE state NOT IN ('stopped', 'lost')),
+               count(*) FILTER (WHERE state <> 'stopped'
+                   AND heartbeat_at > now() - interval '150 seconds' AND NOT reasons && $2::text[]),
+               count(*) FILTER (WHERE state NOT IN ('stopped', 'lost')
+                   AND problems @> '[{"kind": "blocked"}]')
         FROM amity_workers WHERE queue = $1
         """
+    )
+
+    /// $2 of `settled`: reasons with which a worker is no consumer.
+    static let noConsumer = Parameter.textArray(
+        [Readiness.Obstacle.notConsuming, .intakeOff, .draining].map(\.rawValue)
     )
 
     /// All of them.

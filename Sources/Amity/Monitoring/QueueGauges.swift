@@ -1,4 +1,5 @@
-import Metrics
+import CoreMetrics
+import Metering
 
 /// What the monitor tells of its queue, as metrics: the same from every worker.
 struct QueueGauges {
@@ -9,18 +10,12 @@ struct QueueGauges {
     private let alerts: [(AlertName, Gauge)]
 
     init(queue: String, factory: any MetricsFactory = MetricsSystem.factory) {
-        let dimensions = [("queue", queue)]
-        ready = Gauge(label: "amity_queue_messages_ready", dimensions: dimensions, factory: factory)
-        oldestAge = Gauge(
-            label: "amity_queue_oldest_age_seconds",
-            dimensions: dimensions,
-            factory: factory
-        )
-        deadLetters = Gauge(label: "amity_dead_letters", dimensions: dimensions, factory: factory)
-        consumers = Gauge(label: "amity_queue_consumers", dimensions: dimensions, factory: factory)
+        ready = Metric.queueReady.gauge(queue, in: factory)
+        oldestAge = Metric.queueOldestAge.gauge(queue, in: factory)
+        deadLetters = Metric.deadLetters.gauge(queue, in: factory)
+        consumers = Metric.queueConsumers.gauge(queue, in: factory)
         alerts = AlertName.allCases.map { name in
-            let labels = dimensions + [("alert", name.rawValue)]
-            return (name, Gauge(label: "amity_alert_active", dimensions: labels, factory: factory))
+            (name, Metric.alertActive.gauge(queue, name.rawValue, in: factory))
         }
     }
 

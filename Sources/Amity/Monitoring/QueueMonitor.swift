@@ -12,6 +12,7 @@ final class QueueMonitor: Sendable {
     private let bootID: String
     private let settings: WorkerSettings
     private let sessions: SessionPool
+    private let health: LinkHealth
     private let drain: DrainSignal
     private let logger: Logger
 
@@ -19,12 +20,14 @@ final class QueueMonitor: Sendable {
         bootID: String,
         settings: WorkerSettings,
         sessions: SessionPool,
+        health: LinkHealth,
         drain: DrainSignal,
         logger: Logger
     ) {
         self.bootID = bootID
         self.settings = settings
         self.sessions = sessions
+        self.health = health
         self.drain = drain
         self.logger = logger
     }
@@ -129,6 +132,10 @@ final class QueueMonitor: Sendable {
         var look = try sessions.withSession { [queue] session throws(PostgresError) in
             try QueueLook.read(of: queue, isRegistered: !isAlone, in: &session)
         }
+        if isAlone {
+            // Without a registry it knows of itself alone.
+            look.blockedWorkers = health.reports.contains { $0.problem.kind == .blocked } ? 1 : 0
+        }
         ask(&observer, into: &look)
         do throws(ManagementError) {
             try observer.askManagement(into: &look)
@@ -140,7 +147,7 @@ final class QueueMonitor: Sendable {
         // Told only by who could write it down: so each is told once.
         if try isAlone || save(next, stats) {
             watch = next
-            for event in events { log(event) }
+            for event in events { log(event, stats) }
             if look.isDeadQueueEmpty { noticeGone() }
         }
         return stats
@@ -195,12 +202,15 @@ final class QueueMonitor: Sendable {
         }
     }
 
-    private func log(_ event: AlertEvent) {
+    private func log(_ event: AlertEvent, _ stats: QueueStats) {
         switch event {
         case .raised(let name, let value, let threshold):
             var metadata: Logger.Metadata = ["alert": "\(name.rawValue)", "queue": "\(queue)"]
             metadata["value"] = value.map { .stringConvertible($0) }
             metadata["threshold"] = threshold.map { .stringConvertible($0) }
+            if name == .foreignConsumers, let names = stats.foreignConsumers {
+                metadata["consumers"] = .array(names.map { "\($0)" })
+            }
             logger.warning("alert.raised", metadata: metadata)
         case .cleared(let name, let seconds):
             logger.notice(

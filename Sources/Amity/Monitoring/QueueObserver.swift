@@ -69,6 +69,10 @@ struct QueueObserver: ~Copyable {
         guard let management, look.isThere else { return }
         look.unacked = try management.unacked(of: names.main)
         look.unackedSource = .management
+        // A list of all connections is long: only where it has something to tell.
+        if (look.foreignCount ?? 0) > 0 {
+            look.foreignConsumers = try management.foreignConsumers(of: names.main)
+        }
     }
 }
 
@@ -84,7 +88,9 @@ extension QueueLook {
         var flight: [(Statement, [Parameter])] = [
             (.begin, []), (MonitorSQL.inOrder, []), (MonitorSQL.oldest, []),
         ]
-        if isRegistered { flight.append((MonitorSQL.settled, [.text(queue)])) }
+        if isRegistered {
+            flight.append((MonitorSQL.settled, [.text(queue), MonitorSQL.noConsumer]))
+        }
         let answers = try session.flight(flight + [(.rollback, [])])
         var look = QueueLook(at: answers[2].double(0, 0) ?? 0)
         look.oldestAge = max(0, answers[2].double(0, 1) ?? 0)
@@ -92,6 +98,8 @@ extension QueueLook {
             look.settled = answers[3].integer(0, 0)
             look.unacked = answers[3].integer(0, 1)
             look.unackedSource = look.unacked.map { _ in .workers }
+            look.workersConsuming = answers[3].integer(0, 2)
+            look.blockedWorkers = answers[3].integer(0, 3)
         }
         return look
     }

@@ -1,4 +1,5 @@
 import Foundation
+import SafeText
 
 /// A queue and what belongs to it. nil is what could not be found out.
 package struct QueueStats: Codable, Sendable, Equatable {
@@ -32,6 +33,10 @@ package struct QueueStats: Codable, Sendable, Equatable {
     package var unacked: Int?
     package var unackedSource: Source?
     package var consumers: Int?
+    /// Of those, Amity's workers, as the registry has them.
+    package var workersConsuming: Int?
+    /// Names of the others; nil where there are none, or the management plugin is not asked.
+    package var foreignConsumers: [String]?
     /// How long ago the oldest conversation that is still PENDING was made; 0 where none is.
     package var oldestAgeSeconds: Double?
     /// Messages a second, over the last minute; retries that come back are arrivals.
@@ -51,6 +56,10 @@ package enum AlertName: String, Codable, CodingKeyRepresentable, Sendable, CaseI
     case noConsumers = "no_consumers"
     /// Messages are ready, consumers are there, and nothing is settled.
     case stalled
+    /// The queue has more consumers than there are workers that consume.
+    case foreignConsumers = "foreign_consumers"
+    /// The broker takes no messages, for want of memory or disk.
+    case brokerAlarm = "broker_alarm"
 }
 
 /// What happened over the last hour, of all workers of a queue, in even steps.
@@ -94,7 +103,8 @@ extension JSONEncoder {
         return encoder
     }
 
+    /// As text that may be shown on a terminal.
     package func text(_ value: some Encodable) throws -> String {
-        String(decoding: try encode(value), as: UTF8.self)
+        String(decoding: try encode(value), as: UTF8.self).printableJSON
     }
 }

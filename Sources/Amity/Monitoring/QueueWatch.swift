@@ -16,6 +16,17 @@ struct QueueLook: Sendable {
     var settled: Int?
     var retrying: [QueueStats.Retrying] = []
     var deadLetters: Int?
+    /// Workers that may consume, by the registry.
+    var workersConsuming: Int?
+    var foreignConsumers: [String]?
+    /// Workers that the broker takes no messages from.
+    var blockedWorkers: Int?
+
+    /// Consumers that are no workers.
+    var foreignCount: Int? {
+        guard let consumers, let workersConsuming else { return nil }
+        return max(0, consumers - workersConsuming)
+    }
     /// Whether the dead-letter queue is there, with no message, and no consumer that may hold some.
     var isDeadQueueEmpty = false
 }
@@ -140,6 +151,8 @@ struct QueueWatch: Codable {
             unacked: look.unacked,
             unackedSource: look.unackedSource,
             consumers: look.consumers,
+            workersConsuming: look.workersConsuming,
+            foreignConsumers: look.foreignConsumers,
             oldestAgeSeconds: look.oldestAge,
             retrying: look.retrying,
             deadLetters: look.deadLetters,
@@ -186,6 +199,8 @@ struct QueueWatch: Codable {
         case .deadLetters: (look.deadLetters.map(Double.init), Double(limits.deadLetters))
         case .noConsumers: (look.consumers.map(Double.init), nil)
         case .stalled: (idleSince.map { look.at - $0 } ?? 0, nil)
+        case .foreignConsumers: (look.foreignCount.map(Double.init), nil)
+        case .brokerAlarm: (look.blockedWorkers.map(Double.init), nil)
         }
     }
 
@@ -203,6 +218,7 @@ struct QueueWatch: Codable {
             else { return .off }
             return value >= threshold ? .on : .hold
         case .noConsumers: return value == 0 ? .on : .off
+        case .foreignConsumers, .brokerAlarm: return value > 0 ? .on : .off
         case .stalled:
             if look.ready == nil || look.settled == nil { return .hold }
             if idleSince == nil { return .off }

@@ -3,24 +3,26 @@ import Postgres
 /// The statements on `amity_workers` and `amity_worker_samples`. All times are the database's.
 enum RegistrySQL {
     /// Who it is ($1 to $7, the seconds since its start the last of them), how it is ($8 to $18), how many
-    /// seconds ago it was given something ($19, NULL for never), and its latest failures ($20). The last
-    /// word is "stopped", whatever is still under way.
+    /// seconds ago it was given something ($19, NULL for never), its latest failures ($20), the problems of
+    /// its links ($21), and who paused it ($22, NULL for nobody). The last word is "stopped", whatever is
+    /// still under way.
     static let heartbeat = Statement(
         "heartbeat",
         """
         INSERT INTO amity_workers (boot_id, host, pid, version, queue, settings, started_at,
             state, reasons, done, duplicates, retried, dead, interrupted, reconnects, busy_threads,
-            in_flight, resident_bytes, last_delivery_at, failures)
+            in_flight, resident_bytes, last_delivery_at, failures, problems, paused)
         VALUES ($1, $2, $3, $4, $5, $6, now() - make_interval(secs => $7),
             $8, $9::text[], $10, $11, $12, $13, $14, $15, $16,
-            $17, $18, now() - make_interval(secs => $19), $20)
+            $17, $18, now() - make_interval(secs => $19), $20, $21, $22)
         ON CONFLICT (boot_id) DO UPDATE SET
             heartbeat_at = now(), state = excluded.state, reasons = excluded.reasons,
             done = excluded.done, duplicates = excluded.duplicates, retried = excluded.retried,
             dead = excluded.dead, interrupted = excluded.interrupted,
             reconnects = excluded.reconnects, busy_threads = excluded.busy_threads,
             in_flight = excluded.in_flight, resident_bytes = excluded.resident_bytes,
-            last_delivery_at = excluded.last_delivery_at, failures = excluded.failures
+            last_delivery_at = excluded.last_delivery_at, failures = excluded.failures,
+            problems = excluded.problems, paused = excluded.paused
         WHERE amity_workers.state <> 'stopped'
         """
     )
@@ -83,7 +85,7 @@ enum RegistrySQL {
                     THEN 'lost' ELSE state END AS seen,
                to_json(reasons), done, duplicates, retried, dead, interrupted, reconnects,
                busy_threads, in_flight, resident_bytes, extract(epoch FROM last_delivery_at),
-               failures
+               failures, problems, paused
         FROM amity_workers
         ORDER BY state IN ('stopped', 'lost'),
                  CASE WHEN state IN ('stopped', 'lost') THEN heartbeat_at END DESC,

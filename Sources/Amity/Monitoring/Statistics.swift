@@ -81,6 +81,8 @@ extension WorkerStats {
         }
         let heartbeatAt = instant(7) ?? .distantPast
         let failures: [StoredFailure] = try json(21)
+        let problems: [StoredProblem] = try json(22)
+        let pause: StoredPause? = rows.data(row, 23) == nil ? nil : try json(23)
         self.init(
             bootID: text(0),
             host: text(1),
@@ -104,7 +106,9 @@ extension WorkerStats {
             inFlight: count(18),
             residentBytes: count(19),
             lastDeliveryAt: instant(20),
-            failures: failures.map { Failure($0, toldAt: heartbeatAt) }
+            failures: failures.map { Failure($0, toldAt: heartbeatAt) },
+            problems: problems.map { Problem($0, toldAt: heartbeatAt) },
+            paused: pause.map { Pause(by: $0.by, since: heartbeatAt - $0.secondsAgo) }
         )
     }
 }
@@ -116,5 +120,18 @@ extension WorkerStats.Failure {
         conversation = stored.conversation
         attempts = stored.attempts
         isDead = stored.isDead
+    }
+}
+
+extension WorkerStats.Problem {
+    fileprivate init(_ stored: StoredProblem, toldAt: Date) {
+        link = stored.link
+        subject = stored.subject
+        kind = stored.kind
+        code = stored.code
+        text = stored.text
+        remedy = stored.remedy
+        since = toldAt - stored.secondsAgo
+        count = stored.count
     }
 }

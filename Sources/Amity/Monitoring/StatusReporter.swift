@@ -47,14 +47,14 @@ package struct StatusReporter: ~Copyable {
     /// Blocks for some seconds at most.
     package mutating func report() -> StatusReport {
         let found = Locked<DatabasePart?>(nil)
-        let done = DispatchSemaphore(value: 0)
+        let done = MonotonicSemaphore(value: 0)
         startThread(name: "amity-status", stackBytes: 512 << 10) { [settings, sessions] in
             let part = DatabasePart(of: settings.topology.names.main, in: sessions)
             found.withLock { $0 = part }
             done.signal()
         }
         let broker = askBroker()
-        _ = done.wait(timeout: .now() + Self.patience / .seconds(1) * 2)
+        done.wait(atMost: Self.patience * 2)
         let silent = DatabasePart(problems: ["database: no answer in time"])
         return StatusReport(at: Date(), broker, found.withLock { $0 } ?? silent)
     }

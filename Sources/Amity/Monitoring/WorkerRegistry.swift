@@ -3,8 +3,8 @@ import Logging
 import Postgres
 import WorkerRuntime
 
-/// Tells all others of this worker, in one row that it renews every few seconds, and notices those that
-/// have fallen silent. On a thread of its own: what else a worker does beside its messages may take
+/// Tells all others of this worker, in one row that it renews every few seconds and whenever its readiness
+/// changes, and notices those that have fallen silent. On a thread of its own: what else a worker does beside its messages may take
 /// longer than others are to wait for its word.
 ///
 /// Nothing depends on it: where its tables are missing, one line says so, and everything else works.
@@ -13,6 +13,9 @@ final class WorkerRegistry: Sendable {
     /// restart of the database.
     static let silence: Duration = .seconds(30)
     private static let heartbeat: Duration = .seconds(5)
+    /// Between two rows, however often readiness changes. Chosen: what a person takes for at once, and four
+    /// small writes a second at most.
+    private static let shortestPause: Duration = .milliseconds(250)
     /// Chosen: a person's page and more; a worker that dies every second shall not fill the database.
     private static let mostGone = 200
 
@@ -29,19 +32,23 @@ final class WorkerRegistry: Sendable {
     private let counts: WorkerCounts
     private let readiness: Readiness
     private let health: LinkHealth
-    private let drain: DrainSignal
+    private let intake: Intake
+    private let wakeup: Wakeup
     private let onLoss: @Sendable () -> Void
     private let logger: Logger
     private let startedAt = ContinuousClock.now
 
-    /// - Parameter onLoss: called when others were found lost.
+    /// - Parameters:
+    ///   - wakeup: rings when there is something to tell at once.
+    ///   - onLoss: called when others were found lost.
     init(
         _ identity: Identity,
         sessions: SessionPool,
         counts: WorkerCounts,
         readiness: Readiness,
         health: LinkHealth,
-        drain: DrainSignal,
+        intake: Intake,
+        wakeup: Wakeup,
         logger: Logger,
         onLoss: @escaping @Sendable () -> Void
     ) throws {
@@ -51,7 +58,8 @@ final class WorkerRegistry: Sendable {
         self.counts = counts
         self.readiness = readiness
         self.health = health
-        self.drain = drain
+        self.intake = intake
+        self.wakeup = wakeup
         self.logger = logger
         self.onLoss = onLoss
     }
@@ -76,6 +84,7 @@ final class WorkerRegistry: Sendable {
         var isOff = false
         var nextForgetting = ContinuousClock.now + .seconds(Double.random(in: 0...60))
         while true {
+            let begin = ContinuousClock.now
             do {
                 try tell(&sampler, isForgetting: nextForgetting <= .now)
                 if nextForgetting <= .now { nextForgetting = .now + .seconds(60) }
@@ -88,12 +97,7 @@ final class WorkerRegistry: Sendable {
             } catch {
                 logNotTold(error)
             }
-            // A drain is told at once, and goes on being told.
-            if drain.isRaised {
-                Thread.sleep(forTimeInterval: Self.heartbeat / .seconds(1))
-            } else {
-                drain.wait(for: Self.heartbeat)
-            }
+            wakeup.wait(for: Self.heartbeat, atLeastUntil: begin + Self.shortestPause)
         }
     }
 
@@ -176,6 +180,8 @@ extension WorkerRegistry {
             .integer(ProcessMemory.residentBytes),
             snapshot.lastDeliveryAt.map { .double(seconds(since: $0)) } ?? .null,
             .text(try JSONEncoder().text(snapshot.failures.reversed().map(StoredFailure.init))),
+            .text(try JSONEncoder().text(health.reports.map(StoredProblem.init))),
+            try StoredPause(intake.closure).map { .text(try JSONEncoder().text($0)) } ?? .null,
         ]
     }
 
@@ -191,22 +197,5 @@ extension WorkerRegistry {
     /// Processes count the time for themselves, and the database says when it is now.
     private func seconds(since instant: ContinuousClock.Instant) -> Double {
         instant.duration(to: .now) / .seconds(1)
-    }
-}
-
-/// A failure as it stands in a worker's row: its age is counted from the heartbeat.
-struct StoredFailure: Codable {
-    var secondsAgo: Double
-    var code: String
-    var conversation: String?
-    var attempts: Int
-    var isDead: Bool
-
-    init(_ failure: WorkerCounts.RecentFailure) {
-        secondsAgo = failure.at.duration(to: .now) / .seconds(1)
-        code = failure.code
-        conversation = failure.subject
-        attempts = failure.attempts
-        isDead = failure.isDead
     }
 }

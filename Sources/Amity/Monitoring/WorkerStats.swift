@@ -43,6 +43,36 @@ package struct WorkerStats: Codable, Sendable, Equatable {
         package var isDead: Bool
     }
 
+    /// What a part of one of its links suffers from, as `LinkHealth` has it. Texts, because a later
+    /// version may know other links and kinds.
+    package struct Problem: Codable, Sendable, Equatable {
+        package var link: String
+        /// A queue, table or service; nil for the link as a whole.
+        package var subject: String?
+        package var kind: String
+        package var code: String
+        package var text: String
+        package var remedy: String?
+        package var since: Date
+        /// Failures since then.
+        package var count: Int
+
+        /// What suffers, how, and a code to look up.
+        package var name: String {
+            "\(link)\(subject.map { " \($0)" } ?? "") \(kind) (\(code))"
+        }
+
+        /// What it is, and what to do about it.
+        package var advice: String { text + (remedy.map { "; \($0)" } ?? "") }
+    }
+
+    /// Why it takes no messages, though nothing is broken.
+    package struct Pause: Codable, Sendable, Equatable {
+        /// `SIGUSR1` for an operator, or `database`.
+        package var by: String
+        package var since: Date
+    }
+
     /// Names the process among all that ever were; `process` in `amity_in_hand`.
     package var bootID: String
     package var host: String
@@ -69,9 +99,23 @@ package struct WorkerStats: Codable, Sendable, Equatable {
     package var lastDeliveryAt: Date?
     /// The latest ones, the newest first.
     package var failures: [Failure]
+    /// In the order of the links.
+    package var problems: [Problem]
+    package var paused: Pause?
+
+    /// How an operator's pause ends; nil where no operator has paused it.
+    package var wayBack: String? {
+        guard paused?.by == Pause.operatorsSignal else { return nil }
+        return "kill -USR2 \(processID) on \(host) resumes it"
+    }
 
     /// Host and process, as logs and dead letters name it.
     package var name: String { "\(host):\(processID)" }
+}
+
+extension WorkerStats.Pause {
+    /// The signal by which an operator switches intake off.
+    static let operatorsSignal = "SIGUSR1"
 }
 
 extension WorkerStats.Settings {

@@ -8,6 +8,7 @@ import WorkerRuntime
 /// is in them.
 package final class DatabaseCrashLedger: CrashLedger {
     private let sessions: SessionPool
+    private let store: ConversationStore
     private let outage: DatabaseOutage
     /// Names this process among all that ever were.
     private let process: String
@@ -20,6 +21,7 @@ package final class DatabaseCrashLedger: CrashLedger {
 
     package init(
         sessions: SessionPool,
+        store: ConversationStore,
         outage: DatabaseOutage,
         process: String,
         holdLimit: Duration,
@@ -27,6 +29,7 @@ package final class DatabaseCrashLedger: CrashLedger {
     ) {
         self.holdLimit = holdLimit
         self.sessions = sessions
+        self.store = store
         self.outage = outage
         self.process = process
         self.logger = logger
@@ -146,10 +149,15 @@ package final class DatabaseCrashLedger: CrashLedger {
                 return .done(try sessions.withSession(preferring: context.slot, body))
             } catch {
                 if error.isMissingOrForbidden { return off(error) }
-                if error.isOutage {
+                if error.endsSession {
                     outage.began(error, &hold)
-                } else if error.kind != .conflict {
-                    return off(error)
+                } else if error.kind != .conflict || error.outdatesSession {
+                    // Its tables are Amity's own, so what they refuse is no conversation's fault; but a
+                    // server that only reads refuses them first.
+                    switch store.examine(.scoring, on: context.slot) {
+                    case .rows: return off(error)
+                    case .away(let error), .unfit(let error): outage.began(error, &hold)
+                    }
                 }
                 if context.drain.wait(for: pause.next()) || deadline <= .now { return .drained }
             }

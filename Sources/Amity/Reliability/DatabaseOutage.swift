@@ -2,16 +2,23 @@ import Logging
 import Postgres
 import WorkerRuntime
 
-/// The database's absence, as the threads notice it: logged once on entry and once on exit, and, when
-/// it lasts, a reason to take no more messages.
+/// What keeps the database from taking conversations, as the threads notice it: logged when it begins,
+/// when its cause changes, once a minute, and at its end; and, when it lasts, a reason to take no more
+/// messages. See `FaultEvidence` for what counts as the database's fault.
 ///
 /// Threads hold the messages they had in hand meanwhile and try again: they are what notices the end.
 package final class DatabaseOutage: Sendable {
     private struct State {
         var since: ContinuousClock.Instant?
+        var obstacle = Readiness.Obstacle.databaseUnknown
+        /// Whether only a conversation that is scored ends it: statements without rows pass all along.
+        var takesARow = false
         /// Threads that hold messages and will notice the end.
         var holders = 0
         var hasAnswered = false
+        var evidence = FaultEvidence()
+        /// Steps that every row fails in while others pass, and what of the schema that is about.
+        var refused: [FaultEvidence.Steps: String?] = [:]
     }
 
     /// Chosen: a restart of the database passes without the consumer being cancelled.
@@ -42,55 +49,92 @@ package final class DatabaseOutage: Sendable {
         deinit { outage.letGo() }
     }
 
-    /// - Parameter hold: of the calling thread, which holds its messages from now on.
-    package func began(_ error: PostgresError, _ hold: inout Hold?) {
+    /// - Parameters:
+    ///   - isEveryRow: whether every row meets it, and statements without rows do not.
+    ///   - hold: of the calling thread, which holds its messages from now on.
+    package func began(
+        _ error: PostgresError,
+        isEveryRow: Bool = false,
+        _ hold: inout Hold?
+    ) {
         if hold == nil {
             state.withLock { $0.holders += 1 }
             hold = Hold(outage: self)
         }
-        let isLasting = began(error)
+        let isLasting = began(error, isEveryRow: isEveryRow)
         if isLasting { intake.close(.databaseAway) }
     }
 
     /// - Returns: whether it has lasted for long.
     @discardableResult
-    package func began(_ error: PostgresError) -> Bool {
-        let (isFirst, isLasting) = state.withLock { state in
-            let isFirst = state.since == nil
+    package func began(_ error: PostgresError, isEveryRow: Bool = false) -> Bool {
+        let problem = error.problem
+        let obstacle = problem.kind.obstacle
+        let (before, isLasting) = state.withLock { state in
             let since = state.since ?? .now
             state.since = since
-            return (isFirst, since + Self.patience <= .now)
+            state.takesARow = isEveryRow
+            defer { state.obstacle = obstacle }
+            return (state.obstacle, since + Self.patience <= .now)
         }
-        if health.failed(error.problem).isLogged {
-            logger.error("database.unavailable", metadata: ["error": "\(error)"])
+        if health.failed(problem).isLogged {
+            logger.error("database.unavailable", metadata: problem.metadata)
         }
-        if isFirst { readiness.replace(.databaseUnknown, with: .databaseAway) }
+        readiness.replace(before, with: obstacle)
         return isLasting
     }
 
-    package func ended() {
-        let (began, isFirst) = state.withLock { state in
+    /// The database has done what was asked of it.
+    package func answered() { end(where: { !$0.takesARow }) { _ in } }
+
+    /// So it has for a thread that holds no message. Where others hold some, only they know whether it is
+    /// over: a full disk answers, too.
+    package func seenToAnswer() {
+        end(where: { !$0.takesARow && $0.holders == 0 }) { _ in }
+    }
+
+    /// Rows have passed these steps.
+    package func passed(_ steps: FaultEvidence.Steps) {
+        let now = ContinuousClock.now
+        let accepted: [String?] = end(where: { !$0.takesARow || steps.contains(.scoring) }) {
+            $0.evidence.passed(steps, at: now)
+            if $0.refused.isEmpty { return [] }
+            let accepted = $0.refused.filter { steps.contains($0.key) }
+            for step in accepted.keys { $0.refused[step] = nil }
+            return Array(accepted.values)
+        }
+        for subject in accepted {
+            health.works(.database, subject ?? Self.unnamed)
+            logger.notice("database.rows-accepted", metadata: ["table": "\(subject ?? "?")"])
+        }
+    }
+
+    private func end<Value: Sendable>(
+        where isOver: (State) -> Bool,
+        _ body: (inout State) -> Value
+    ) -> Value {
+        let (began, obstacle, isFirst, value) = state.withLock { state in
+            let value = body(&state)
             defer { state.hasAnswered = true }
-            return (state.since.take(), !state.hasAnswered)
+            guard isOver(state) else {
+                return (ContinuousClock.Instant?.none, state.obstacle, false, value)
+            }
+            state.takesARow = false
+            return (state.since.take(), state.obstacle, !state.hasAnswered, value)
         }
         guard let began else {
             if isFirst { readiness.set(.databaseUnknown, false) }
-            return
+            return value
         }
         health.works(.database)
         intake.open(.databaseAway)
-        readiness.set(.databaseAway, false)
+        readiness.set(obstacle, false)
         let downtime = began.duration(to: .now) / .seconds(1)
         logger.notice(
             "database.available",
             metadata: ["downtime_seconds": .stringConvertible(downtime)]
         )
-    }
-
-    /// Somebody who holds no message has had an answer. Where others hold some, only they know whether
-    /// it is over: a full disk answers, too.
-    package func seenToAnswer() {
-        if state.withLock({ $0.holders == 0 }) { ended() }
+        return value
     }
 
     /// With the last one that lets go, messages come again, to be tried: otherwise nobody would notice
@@ -104,21 +148,98 @@ package final class DatabaseOutage: Sendable {
     }
 }
 
+// MARK: - Rows
+
+extension DatabaseOutage {
+    /// Takes down that rows met a fault, then says whose it is.
+    ///
+    /// - Parameter begin: when the rows that were tried together began to be.
+    func verdicts(
+        on rows: [(id: ExactText, fault: FaultEvidence.Fault, at: ContinuousClock.Instant)],
+        since begin: ContinuousClock.Instant
+    ) -> [FaultEvidence.Verdict] {
+        state.withLock { state in
+            for (id, fault, at) in rows { state.evidence.met(fault, by: id, at: at) }
+            return rows.map { state.evidence.verdict(on: $0.fault, by: $0.id, since: begin) }
+        }
+    }
+
+    /// A step takes no row at all, while others go on: its rows wait.
+    func refuses(_ step: FaultEvidence.Steps, _ problem: LinkHealth.Problem) {
+        var problem = problem
+        problem.subject = problem.subject ?? Self.unnamed
+        state.withLock { $0.refused[step] = problem.subject }
+        if health.failed(problem).isLogged {
+            logger.error("database.rows-refused", metadata: problem.metadata)
+        }
+    }
+
+    /// The part of the schema where the server names none.
+    private static let unnamed = "schema"
+}
+
+extension LinkHealth.Problem {
+    fileprivate var metadata: Logger.Metadata {
+        var metadata: Logger.Metadata = ["error": "\(text)", "kind": "\(kind.rawValue)"]
+        metadata["remedy"] = remedy.map { "\($0)" }
+        return metadata
+    }
+}
+
+extension LinkHealth.Kind {
+    /// What it is to readiness where it stops the worker.
+    fileprivate var obstacle: Readiness.Obstacle {
+        switch self {
+        case .refused: .databaseRefused
+        case .schema: .schemaUnfit
+        case .away, .blocked, .missing, .notTaken, .badAnswer: .databaseAway
+        }
+    }
+}
+
 extension PostgresError {
     /// As the worker's health has it.
     var problem: LinkHealth.Problem {
-        .init(
+        let kind = problemKind
+        return .init(
             link: .database,
-            kind: problemKind,
+            kind: kind,
             code: sqlState.isEmpty ? "no answer" : sqlState,
-            text: "\(self)"
+            text: "\(self)",
+            remedy: remedy(kind)
         )
     }
 
     private var problemKind: LinkHealth.Kind {
         switch kind {
-        case .misconfigured: sqlState.hasPrefix("42") ? .schema : .refused
-        case .unavailable, .conflict, .timeout, .permanent, .unknown: .away
+        case .misconfigured: isFromConnecting ? .refused : .schema
+        case .unavailable: sqlState.hasPrefix("53") && isFromConnecting ? .refused : .away
+        case .conflict: isGuard ? .schema : outdatesSession ? .refused : .away
+        case .timeout: .away
+        case .permanent, .unknown: .schema
+        }
+    }
+
+    private func remedy(_ kind: LinkHealth.Kind) -> String? {
+        switch sqlState {
+        case "28000", "28P01":
+            return "check the user and the password, and the server's pg_hba.conf"
+        case "3D000": return "check the name of the database"
+        case "53300": return "lower DATABASE_SESSIONS_MAX, or let the role have more connections"
+        case "25006": return "point DATABASE_URL at the primary, or wait for the failover"
+        case "42501":
+            return "give the role what deploy/grants.sql lists"
+        case "23502":
+            let column = [place.table, place.column].compactMap(\.self).joined(separator: ".")
+            return "give \(column.isEmpty ? "the column" : column) a default, or let it be null"
+        case _: break
+        }
+        switch kind {
+        case .schema where self.kind == .misconfigured:
+            return "run amity migrate; check the search_path"
+        case .schema:
+            return "look for a trigger, constraint, generated column or policy that refuses them"
+        case .away, .refused, .blocked, .missing, .notTaken, .badAnswer: return nil
         }
     }
 }

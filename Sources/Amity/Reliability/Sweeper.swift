@@ -19,6 +19,7 @@ struct Sweeper {
     /// Messages in the queue from which on it is long: what is not done then merely waits.
     let longQueue: Int
     let logger: Logger
+    private let refused = RefusedRows()
 
     /// Chosen: few enough to lock and publish in a moment.
     private static let batch = 500
@@ -60,9 +61,61 @@ struct Sweeper {
         }
     }
 
-    /// Pushes a batch forward. Nothing when another worker is sweeping.
+    /// Pushes a batch forward, or, where the database refuses one of it, each that it does not refuse.
     private func claim() throws(PostgresError) -> [Lost] {
-        let parameters = parameters + [.integer(Self.batch)]
+        do throws(PostgresError) {
+            return try claim(upTo: Self.batch)
+        } catch {
+            if error.endsSession || error.kind == .conflict { throw error }
+            return try claimOneByOne(after: error)
+        }
+    }
+
+    /// Rows that were named in the log. Used by the thread that sweeps.
+    private final class RefusedRows: Sendable {
+        private let ids = Locked<Set<Int>>([])
+
+        /// - Returns: false for one that was in it.
+        func insert(_ id: Int) -> Bool {
+            ids.withLock { ids in
+                if ids.count >= 10_000 { ids = [] }
+                return ids.insert(id).inserted
+            }
+        }
+    }
+
+    /// Chosen: enough to get past rows that are refused for ever, few enough for one turn.
+    private static let mostOneByOne = 100
+
+    private func claimOneByOne(after first: PostgresError) throws(PostgresError) -> [Lost] {
+        var lost: [Lost] = []
+        var last = 0
+        for _ in 0..<Self.mostOneByOne {
+            let parameters = parameters + [.integer(last)]
+            let row = try sessions.withSession { session throws(PostgresError) in
+                let rows = try session.flight([(Self.next, parameters)])[0]
+                return rows.integer(0, 0).map { ($0, rows.string(0, 1) ?? "") }
+            }
+            guard let (id, conversation) = row else { break }
+            last = id
+            do throws(PostgresError) {
+                lost += try claim(upTo: 1, from: id)
+            } catch {
+                if error.endsSession { throw error }
+                // Once: it is met by every sweep.
+                logger.log(
+                    level: refused.insert(id) ? .warning : .debug,
+                    "sweep.row-refused",
+                    metadata: ["conversation": "\(conversation)", "error": "\(error)"]
+                )
+            }
+        }
+        return lost
+    }
+
+    /// Nothing when another worker is sweeping.
+    private func claim(upTo limit: Int, from id: Int = 0) throws(PostgresError) -> [Lost] {
+        let parameters = parameters + [.integer(limit), .integer(id)]
         return try sessions.withSession { session throws(PostgresError) in
             let locked = try session.flight([(.begin, []), (Self.lock, [])])[1]
             guard locked.string(0, 0) == "t" else {
@@ -105,9 +158,11 @@ struct Sweeper {
 
     // MARK: Statements
 
-    /// $1 and $2 in seconds. A dead-lettered conversation is due in the year 3000.
+    /// $1 and $2 in seconds. A dead-lettered conversation is due in the year 3000; so is one whose row takes
+    /// no failure (`SQL.markFailures`).
     private static let isLost = """
         (status = 'PENDING' AND greatest(created_at, updated_at) < now() - make_interval(secs => $1)
+                AND (next_attempt_at IS NULL OR next_attempt_at < '2999-01-01')
             OR status = 'FAILED' AND next_attempt_at <= now()
             OR status = 'PROCESSING'
                 AND greatest(created_at, updated_at) < now() - make_interval(secs => $2))
@@ -116,6 +171,15 @@ struct Sweeper {
     private static let find = Statement(
         "find_lost",
         "SELECT 1 FROM conversation_events WHERE \(isLost) LIMIT 1"
+    )
+
+    /// $3: the id that was looked at last.
+    private static let next = Statement(
+        "next_lost",
+        """
+        SELECT id, conversation_id FROM conversation_events WHERE \(isLost) AND id > $3
+        ORDER BY id LIMIT 1
+        """
     )
 
     /// One sweeper at a time over all workers on these tables. Ends with the transaction, so it is safe
@@ -133,7 +197,7 @@ struct Sweeper {
             status = CASE stored.status WHEN 'PROCESSING' THEN 'PENDING' ELSE stored.status END,
             updated_at = now()
         FROM (SELECT id FROM conversation_events
-              WHERE \(isLost)
+              WHERE \(isLost) AND id >= $4
               ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) AS lost
         WHERE stored.id = lost.id
         RETURNING stored.conversation_id, stored.attempt_count

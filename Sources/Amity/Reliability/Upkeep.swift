@@ -56,7 +56,7 @@ final class Upkeep: Sendable {
                 do throws(PostgresError) {
                     try store.rehearse(on: slot)
                 } catch {
-                    if error.isOutage { outage.began(error) }
+                    notice(error, on: slot)
                 }
             }
         }
@@ -102,8 +102,20 @@ final class Upkeep: Sendable {
             outage.seenToAnswer()
             return true
         } catch {
-            if error.isOutage { outage.began(error) }
+            notice(error, on: 0)
             return false
+        }
+    }
+
+    private func notice(_ error: PostgresError, on slot: ThreadPool.Slot) {
+        if error.endsSession {
+            // One that was ended while it idled is replaced by who needs one.
+            if error.sqlState != "57P05" { outage.began(error) }
+            return
+        }
+        switch store.examine(.scoring, on: slot) {
+        case .rows: break
+        case .away(let error), .unfit(let error): outage.began(error)
         }
     }
 

@@ -50,12 +50,12 @@ extension AnalysisSettings.Services {
     ) {
         let before = mistakes.count
         let base = Self.url("LLM_BASE_URL", values, &mistakes)
-        let key =
-            values.text("LLM_API_KEY")
-            // Another's key is nobody else's business.
-            ?? (base?.host == "api.groq.com" ? values.text("GROQ_API_KEY") : nil)
+        // Another service's key is sent to that service alone.
+        let isGroqsKey = values.text("LLM_API_KEY") == nil && base?.isGroq == true
+        let keyName = isGroqsKey ? "GROQ_API_KEY" : "LLM_API_KEY"
+        let key = values.text(keyName)
         if let base, key == nil, !base.isLoopback {
-            let groq = base.host == "api.groq.com" ? " (or GROQ_API_KEY)" : ""
+            let groq = base.isGroq ? " (or GROQ_API_KEY)" : ""
             mistakes.append("LLM_API_KEY\(groq): LLM_ANALYSIS_ENABLED is true and needs it")
         }
         let model = values.text("LLM_MODEL") ?? values.text("GROQ_MODEL")
@@ -70,12 +70,12 @@ extension AnalysisSettings.Services {
         }
         guard mistakes.count == before, let base, let model else { return nil }
         self.model = model
-        func service(_ url: Address, _ path: String, _ key: String?, _ prefix: String)
+        func service(_ url: AddressText, _ path: String, _ key: String?, _ prefix: String)
             -> ServiceSettings
         {
             let perSecond = values.number("\(prefix)_REQUESTS_PER_SECOND")
             return ServiceSettings(
-                url: url.text + path,
+                url: url.plainURL + path,
                 key: key,
                 timeout: .seconds(values.number("\(prefix)_TIMEOUT_SECONDS")),
                 concurrency: values.integer("\(prefix)_CONCURRENCY_MAX", default: threads),
@@ -83,6 +83,13 @@ extension AnalysisSettings.Services {
             )
         }
         chat = service(base, "/chat/completions", key, "LLM")
+        if values.isRenewable([keyName]) {
+            chat.renewKey = {
+                do throws(SecretFile.Unreadable) {
+                    return try values.renewed([keyName]).text(keyName)
+                } catch { return nil }
+            }
+        }
         memory = memoryURL.map { service($0, "/extract_facts", nil, "MEMORY_API") }
         fallback =
             AnalysisFallback(rawValue: values.text("ANALYSIS_FALLBACK")?.lowercased() ?? "")
@@ -92,53 +99,39 @@ extension AnalysisSettings.Services {
             .map(\.0)
     }
 
-    private struct Address {
-        /// Without a slash at its end.
-        var text: String
-        var host: String
-        var isEncrypted: Bool
-
-        var isLoopback: Bool {
-            host == "localhost" || host == "::1" || host.hasPrefix("127.")
-        }
-    }
-
     private static func url(
         _ name: String,
         _ values: SettingValues,
         _ mistakes: inout [String]
-    ) -> Address? {
+    ) -> AddressText? {
         guard let text = values.text(name) else {
+            // Set, and refused already.
+            if mistakes.contains(where: { $0.hasPrefix("\(name): ") }) { return nil }
             let instead = name == "MEMORY_API_URL" ? "; or set MEMORY_API_ENABLED=false" : ""
             mistakes.append("\(name): LLM_ANALYSIS_ENABLED is true and needs it\(instead)")
             return nil
         }
-        guard let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty,
-            let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme),
-            parts.user == nil, parts.password == nil, parts.query == nil, parts.fragment == nil,
-            (1...65535).contains(parts.port ?? 443)
-        else {
-            // Not the value: somebody may have put a key into it.
+        do throws(AddressText.Mistake) {
+            let address = try AddressText(text)
+            guard ["http", "https"].contains(address.scheme), address.user == nil,
+                address.password == nil, address.query == nil
+            else { throw .noURL }
+            return address
+        } catch {
+            // Not the value: a key may have been put into it.
             mistakes.append(
                 "\(name): its value is not accepted; use http://host:port/path or https://…, without "
                     + "user, password or ?parameters"
             )
             return nil
         }
-        return Address(
-            text: String(text.trimmingSuffix { $0 == "/" }),
-            host: host.trimmingCharacters(in: ["[", "]"]).lowercased(),
-            isEncrypted: scheme == "https"
-        )
     }
 }
 
-extension String {
-    fileprivate func trimmingSuffix(while isDropped: (Character) -> Bool) -> Substring {
-        var rest = self[...]
-        while let last = rest.last, isDropped(last) { rest.removeLast() }
-        return rest
-    }
+extension AddressText {
+    fileprivate var isEncrypted: Bool { scheme == "https" }
+    fileprivate var isLoopback: Bool { Loopback.contains(hosts[0].name) }
+    fileprivate var isGroq: Bool { hosts[0].name.lowercased() == "api.groq.com" }
 }
 
 extension AnalysisSettings {

@@ -3,21 +3,42 @@ import Foundation
 
 /// Where the broker is, from its URLs or from its parts.
 extension Endpoint {
+    /// The settings that hold secrets of the broker's.
+    private static let secrets = ["RABBITMQ_URL", "RABBITMQ_PASSWORD"]
+
     /// - Parameter mistakes: where it says what it cannot accept; it is nil then.
     init?(_ values: SettingValues, _ mistakes: inout [String]) {
-        let endpoint =
-            if let urls = values.text("RABBITMQ_URL") {
-                Self.endpoint(urls: urls, values, &mistakes)
-            } else {
-                Self.endpoint(parts: values, &mistakes)
-            }
-        guard var endpoint else { return nil }
+        guard var endpoint = Self.endpoint(values, &mistakes) else { return nil }
         if endpoint.security != nil {
             endpoint.security = TransportSecurity(values, &mistakes)
         } else {
             TransportSecurity.complain(ofPlainLinkIn: values, &mistakes)
         }
+        endpoint.passwordOrigin =
+            values.origin(of: "RABBITMQ_URL") ?? values.origin(of: "RABBITMQ_PASSWORD")
+        if values.isRenewable(Self.secrets) {
+            endpoint.renewCredentials = { try Self.credentials(values) }
+        }
         self = endpoint
+    }
+
+    /// User and password as their files have them now. Another host or vhost needs a restart.
+    private static func credentials(_ values: SettingValues) throws -> Credentials {
+        var mistakes: [String] = []
+        guard let endpoint = endpoint(try values.renewed(secrets), &mistakes) else {
+            throw SettingsError(mistakes: mistakes)
+        }
+        return Credentials(username: endpoint.username, password: endpoint.password)
+    }
+
+    private static func endpoint(
+        _ values: SettingValues,
+        _ mistakes: inout [String]
+    ) -> Endpoint? {
+        guard let urls = values.text("RABBITMQ_URL") else {
+            return endpoint(parts: values, &mistakes)
+        }
+        return endpoint(urls: urls, values, &mistakes)
     }
 
     private static func defaultPort(isSecure: Bool) -> UInt16 { isSecure ? 5671 : 5672 }
@@ -25,6 +46,8 @@ extension Endpoint {
     private static func isSecure(_ values: SettingValues) -> Bool {
         values.text("RABBITMQ_TLS")?.lowercased() == "true"
     }
+
+    // MARK: Parts
 
     private static func endpoint(
         parts values: SettingValues,
@@ -37,22 +60,32 @@ extension Endpoint {
                 default: Int(defaultPort(isSecure: isSecure))
             )
         )
-        let addresses = (values.text("RABBITMQ_HOST") ?? "").split(separator: ",").map {
-            address(String($0).trimmingCharacters(in: .whitespaces), defaultPort: port)
+        let before = mistakes.count
+        let hosts = (values.text("RABBITMQ_HOST") ?? "").split(separator: ",").map {
+            AddressText.host($0.trimmingCharacters(in: .whitespaces))
         }
-        let known = addresses.compactMap(\.self)
-        if known.isEmpty || known.count < addresses.count {
+        let known = hosts.compactMap(\.self)
+        if known.isEmpty || known.count < hosts.count {
             mistakes.append(
                 "RABBITMQ_HOST: its value is not accepted; use host, host:port or [IPv6]:port, "
                     + "several with commas between"
             )
-            return nil
         }
+        let (username, virtualHost) = (
+            values.text("RABBITMQ_USERNAME") ?? "", values.text("RABBITMQ_VHOST") ?? ""
+        )
+        if username.holdsAddressBesideRealm {
+            mistakes.append("RABBITMQ_USERNAME: its value is not accepted; use a user's name alone")
+        }
+        if virtualHost.holdsAddress {
+            mistakes.append("RABBITMQ_VHOST: its value is not accepted; use a vhost's name alone")
+        }
+        if mistakes.count > before { return nil }
         return Endpoint(
-            addresses: known,
+            addresses: known.map { .init(host: $0.name, port: $0.port ?? port) },
             security: isSecure ? TransportSecurity() : nil,
-            virtualHost: values.text("RABBITMQ_VHOST") ?? "",
-            username: values.text("RABBITMQ_USERNAME") ?? "",
+            virtualHost: virtualHost,
+            username: username,
             password: values.text("RABBITMQ_PASSWORD") ?? "",
             heartbeatSeconds: values.integer("HEARTBEAT_SECONDS"),
             connectionName: "amity",
@@ -60,39 +93,27 @@ extension Endpoint {
         )
     }
 
-    /// - Parameter text: a host, with a port or without; an IPv6 address with a port in brackets.
-    private static func address(_ text: String, defaultPort: UInt16) -> Endpoint.Address? {
-        if text.isEmpty { return nil }
-        // More than one colon: an IPv6 address without a port.
-        let isBare = text.filter { $0 == ":" }.count > 1 && !text.hasPrefix("[")
-        guard !isBare, let parts = URLComponents(string: "amqp://\(text)"), let host = parts.host
-        else { return isBare ? .init(host: text, port: defaultPort) : nil }
-        guard let port = UInt16(exactly: parts.port ?? Int(defaultPort)), port > 0, !host.isEmpty,
-            parts.user == nil, parts.path.isEmpty
-        else { return nil }
-        return .init(host: host.trimmingCharacters(in: ["[", "]"]), port: port)
-    }
+    // MARK: URLs
 
     private static func endpoint(
         urls: String,
         _ values: SettingValues,
         _ mistakes: inout [String]
     ) -> Endpoint? {
-        // Only where another URL follows: a password may hold a comma.
-        let parts = urls.split(separator: /,\s*(?=amqps?:)/).map { url in
-            endpoint(url: url.trimmingCharacters(in: .whitespaces), values)
-        }
-        let endpoints = parts.compactMap(\.self)
-        guard var endpoint = endpoints.first, endpoints.count == parts.count else {
+        var endpoints: [Endpoint] = []
+        do throws(AddressText.Mistake) {
+            for url in list(urls) { endpoints.append(try endpoint(url: url, values)) }
+        } catch {
             mistakes.append(
                 """
-                RABBITMQ_URL: its value is not accepted; use amqp://user:password@host:port/vhost, \
-                or amqps:// for TLS, with special characters percent-encoded and no ?parameters; \
-                several with commas between
+                RABBITMQ_URL: its value is not accepted (\(error.reason)); use \
+                amqp://user:password@host:port/vhost, or amqps:// for TLS, with \
+                \(AddressText.encodingHint) and no ?parameters; several with commas between
                 """
             )
             return nil
         }
+        guard var endpoint = endpoints.first else { return nil }
         endpoint.addresses = endpoints.flatMap(\.addresses)
         let isOneCluster = endpoints.allSatisfy {
             ($0.username, $0.password, $0.virtualHost)
@@ -116,22 +137,34 @@ extension Endpoint {
         return endpoint
     }
 
-    private static func endpoint(url: String, _ values: SettingValues) -> Endpoint? {
-        guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
-            parts.scheme == "amqp" || parts.scheme == "amqps",
-            parts.query == nil, parts.fragment == nil
-        else { return nil }
+    /// With commas between, with Celery's semicolons or with blanks; only where another URL follows, for a
+    /// password may hold a comma. At least one.
+    private static func list(_ urls: String) -> [String] {
+        let urls = urls.trimmingCharacters(in: .whitespaces.union([",", ";"]))
+        return urls.split(separator: /[,;\s]+(?=(?i:amqps?):\/\/)/).map(String.init)
+    }
+
+    private static func endpoint(
+        url: String,
+        _ values: SettingValues
+    ) throws(AddressText.Mistake) -> Endpoint {
+        let parts = try AddressText(url)
+        guard parts.scheme == "amqp" || parts.scheme == "amqps", parts.query == nil else {
+            throw .noURL
+        }
+        let host = parts.hosts[0]
         let isSecure = parts.scheme == "amqps"
-        guard let port = UInt16(exactly: parts.port ?? Int(defaultPort(isSecure: isSecure))),
-            port > 0
-        else { return nil }
         // "amqp://host" and "amqp://host/" both mean the default vhost; "/%2F" spells it out.
-        let path = parts.percentEncodedPath.dropFirst()
+        let virtualHost = parts.decodedPath
+        // A comma or semicolon as it stands begins another address that is not understood.
+        if virtualHost.holdsAddress || parts.path.contains(where: { ",;".contains($0) }) {
+            throw .unencoded
+        }
+        if parts.user?.holdsAddressBesideRealm ?? false { throw .unencoded }
         return Endpoint(
-            // An IPv6 address stands in brackets in a URL, and nowhere else.
-            addresses: [.init(host: host.trimmingCharacters(in: ["[", "]"]), port: port)],
+            addresses: [.init(host: host.name, port: host.port ?? defaultPort(isSecure: isSecure))],
             security: isSecure ? TransportSecurity() : nil,
-            virtualHost: path.isEmpty ? "/" : path.removingPercentEncoding ?? String(path),
+            virtualHost: virtualHost.isEmpty ? "/" : virtualHost,
             username: parts.user ?? "guest",
             password: parts.password ?? "guest",
             heartbeatSeconds: values.integer("HEARTBEAT_SECONDS"),

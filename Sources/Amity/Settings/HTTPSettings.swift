@@ -22,6 +22,12 @@ package struct HTTPSettings: Sendable, Equatable {
         port = values.integer("HTTP_PORT")
         host = values.text("HTTP_HOST") ?? ""
         token = values.text("HTTP_TOKEN")
+        if port != 0, !AddressText.isHost(host) {
+            mistakes.append(
+                "HTTP_HOST: its value is not accepted; use an address of this machine, e.g. 0.0.0.0"
+            )
+            return nil
+        }
         if let token {
             // What a header can carry as one word.
             let isWord = token.utf8.allSatisfy { (0x21...0x7E).contains($0) }
@@ -45,12 +51,5 @@ package struct HTTPSettings: Sendable, Equatable {
     }
 
     /// Whether only this machine can reach it.
-    package var isLoopback: Bool { Self.isLoopback(host) }
-
-    /// - Parameter host: an address, or a name.
-    package static func isLoopback(_ host: String) -> Bool {
-        if host.lowercased() == "localhost" || host == "::1" { return true }
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
-    }
+    package var isLoopback: Bool { Loopback.contains(host) }
 }

@@ -1,27 +1,27 @@
 import Foundation
 
 /// Where the broker's management plugin is, and who we are there. Holds the password: never log.
-package struct ManagementEndpoint: Sendable, Equatable {
+package struct ManagementEndpoint: Sendable {
     /// Without user and password, and without a slash at its end.
     package let url: String
     package let username: String
     package let password: String
+    /// Reads the endpoint again for each request; nil where it cannot change.
+    var renew: (@Sendable () throws -> ManagementEndpoint)?
 
-    init?(url: String) {
-        guard var parts = URLComponents(string: url), let host = parts.host, !host.isEmpty,
-            ["http", "https"].contains(parts.scheme), parts.query == nil, parts.fragment == nil
-        else { return nil }
+    init(_ parts: AddressText) throws(AddressText.Mistake) {
+        guard ["http", "https"].contains(parts.scheme), parts.query == nil else { throw .noURL }
         username = parts.user ?? "guest"
         password = parts.password ?? "guest"
-        (parts.user, parts.password) = (nil, nil)
-        while parts.percentEncodedPath.hasSuffix("/") { parts.percentEncodedPath.removeLast() }
-        guard let plain = parts.string else { return nil }
-        self.url = plain
+        url = parts.plainURL
     }
 
-    /// The value of the header of that name.
-    var authorization: String {
-        "Basic " + Data("\(username):\(password)".utf8).base64EncodedString()
+    /// The value of the header of that name, for a request that is made now.
+    ///
+    /// - Throws: what is wrong with the file that holds user and password, safe to log.
+    func authorization() throws -> String {
+        let now = try renew?() ?? self
+        return "Basic " + Data("\(now.username):\(now.password)".utf8).base64EncodedString()
     }
 
     /// A name of somebody's as one segment of a path.

@@ -18,17 +18,34 @@ package struct MonitoringSettings: Sendable {
         alertQueueDepth = values.integer("ALERT_QUEUE_DEPTH")
         alertOldestAge = values.integer("ALERT_OLDEST_AGE_SECONDS")
         alertDeadLetters = values.integer("ALERT_DEAD_LETTERS")
-        guard let url = values.text("RABBITMQ_MANAGEMENT_URL") else { return }
-        management = ManagementEndpoint(url: url)
-        if management == nil {
-            mistakes.append(
-                """
-                RABBITMQ_MANAGEMENT_URL: its value is not accepted; use \
-                http://user:password@host:15672 (or https), with special characters \
-                percent-encoded
-                """
-            )
+        do throws(SettingsError) {
+            guard var endpoint = try Self.management(values) else { return }
+            if values.isRenewable([Self.url]) {
+                endpoint.renew = { [endpoint] in
+                    try Self.management(try values.renewed([Self.url])) ?? endpoint
+                }
+            }
+            management = endpoint
+        } catch {
+            mistakes += error.mistakes
             return nil
+        }
+    }
+
+    private static let url = "RABBITMQ_MANAGEMENT_URL"
+
+    private static func management(
+        _ values: SettingValues
+    ) throws(SettingsError) -> ManagementEndpoint? {
+        guard let text = values.text(url) else { return nil }
+        do throws(AddressText.Mistake) {
+            return try ManagementEndpoint(AddressText(text))
+        } catch {
+            let mistake = """
+                \(url): its value is not accepted (\(error.reason)); use \
+                http://user:password@host:15672 (or https), with \(AddressText.encodingHint)
+                """
+            throw SettingsError(mistakes: [mistake])
         }
     }
 }

@@ -21,12 +21,21 @@ package struct Variables: Sendable {
     package func text(_ name: String) -> String? { environment[name] ?? file.variables[name] }
 
     var mistakes: [String] { file.mistakes }
+
+    /// Of names that resemble a setting's and are none.
+    package var unknownNames: [UnknownName] {
+        UnknownName.among(Set(environment.keys).union(file.variables.keys))
+    }
 }
 
 /// The settings as text, checked against the table row by row. The environment wins over `.env`.
-package struct SettingValues {
-    private let texts: [String: String]
-    private(set) var mistakes: [String] = []
+package struct SettingValues: Sendable {
+    private var texts: [String: String] = [:]
+    package private(set) var mistakes: [String] = []
+    /// Of secrets that came from a file that can be read again, by the setting's name.
+    private var files: [String: SecretFile] = [:]
+    /// `<NAME>_FILE` of every secret that came from a file.
+    private var twins: [String: String] = [:]
 
     package static func load() -> SettingValues { SettingValues(Variables.load()) }
 
@@ -37,33 +46,68 @@ package struct SettingValues {
 
     /// - Parameter lookup: the text of a variable, nil when it is not set.
     package init(lookup: (String) -> String?) {
-        var texts: [String: String] = [:]
-        var mistakes: [String] = []
         for setting in Setting.all {
             var text = lookup(setting.name)
             let twin = "\(setting.name)_FILE"
-            if setting.isSecret, let path = lookup(twin), !path.isEmpty {
+            if setting.isSecret, let path = lookup(twin)?.trimmed, !path.isEmpty {
                 if let text, !text.isEmpty {
                     mistakes.append("\(setting.name) and \(twin) are both set: keep one")
                 }
-                do {
-                    text = try String(contentsOfFile: path, encoding: .utf8)
-                        .trimmingCharacters(in: .newlines)
-                } catch {
-                    mistakes.append("\(twin): cannot read the file it names as UTF-8 text")
-                }
+                let file = SecretFile(setting: twin, path: path)
+                do throws(SecretFile.Unreadable) {
+                    let content = try file.read()
+                    text = content.text
+                    twins[setting.name] = twin
+                    files[setting.name] = content.isLasting ? file : nil
+                } catch { mistakes.append("\(error)") }
             }
-            // Compose passes variables that are not set as empty: empty means not set.
-            guard let text, !text.isEmpty else { continue }
-            if let complaint = setting.complaint(about: text) {
-                mistakes.append(complaint)
-            } else {
-                texts[setting.name] = text
-            }
+            take(text, for: setting)
         }
-        self.texts = texts
-        self.mistakes = mistakes
     }
+
+    private mutating func take(_ text: String?, for setting: Setting) {
+        // A line break at the end comes from an editor, `echo` or a mounted file, and belongs to nothing.
+        let text = setting.isSecret ? text?.trimmingCharacters(in: .newlines) : text?.trimmed
+        // Compose passes variables that are not set as empty: empty means not set.
+        guard let text, !text.isEmpty else {
+            texts[setting.name] = nil
+            return
+        }
+        if let complaint = setting.complaint(about: text) {
+            mistakes.append(complaint)
+        } else {
+            texts[setting.name] = text
+        }
+    }
+
+    // MARK: Rotation
+
+    /// Whether one of these secrets is in a file that can be read again.
+    func isRenewable(_ names: [String]) -> Bool { names.contains { files[$0] != nil } }
+
+    /// These values with secrets as their files have them now.
+    ///
+    /// - Throws: what is wrong with a file. An empty one is being written.
+    func renewed(_ names: [String]) throws(SecretFile.Unreadable) -> SettingValues {
+        var renewed = self
+        for setting in Setting.all where names.contains(setting.name) {
+            guard let file = files[setting.name] else { continue }
+            let text = try file.read().text
+            if text.isEmpty, texts[setting.name] != nil {
+                throw .init(description: "\(file.setting): the file it names is empty")
+            }
+            renewed.take(text, for: setting)
+            if let mistake = renewed.mistakes.last { throw .init(description: mistake) }
+        }
+        return renewed
+    }
+
+    /// The name under which a secret was given, for error texts; nil where it was not.
+    func origin(of name: String) -> String? {
+        texts[name] == nil ? nil : twins[name] ?? name
+    }
+
+    // MARK: Values
 
     /// The value of a setting as given, or its default.
     package func text(_ name: String) -> String? {
@@ -94,7 +138,9 @@ extension Setting {
     fileprivate func complaint(about text: String) -> String? {
         let accepted: Bool
         switch kind {
-        case .text, .secret: accepted = !text.contains("\0")
+        case .secret where name.hasSuffix("_URL"): accepted = !text.contains("\0")
+        // Of several lines only the first would count for one program, and all for another.
+        case .text, .secret: accepted = !text.unicodeScalars.contains { $0.value < 0x20 }
         case .integer(let range): accepted = Int(text).map(range.contains) ?? false
         case .integerOrAuto(let range):
             accepted = text.lowercased() == "auto" || Int(text).map(range.contains) ?? false
@@ -106,10 +152,13 @@ extension Setting {
         }
         if accepted { return nil }
         let wanted = [range, unit].filter { !$0.isEmpty }.joined(separator: " ")
-        return "\(name): \(isSecret ? "its value" : "'\(text)'") is not accepted; use \(wanted)"
+        // An address that was meant for another setting may hold a password.
+        let shown = isSecret || text.holdsAddress ? "its value" : "'\(text)'"
+        let instead = wanted == "text" ? "one line of text without control characters" : wanted
+        return "\(name): \(shown) is not accepted; use \(instead)"
     }
 }
 
 extension StringProtocol {
-    fileprivate var trimmed: String { trimmingCharacters(in: .whitespaces) }
+    fileprivate var trimmed: String { trimmingCharacters(in: .whitespacesAndNewlines) }
 }

@@ -43,7 +43,7 @@ package struct WorkerSettings: Sendable {
     package init(_ values: SettingValues) throws(SettingsError) {
         var mistakes = values.mistakes
         let endpoint = Endpoint(values, &mistakes)
-        let database = Self.database(values, &mistakes)
+        let database = ConnectionTarget(values, &mistakes)
         http = HTTPSettings(values, &mistakes)
         let taskTimeout = values.integer("TASK_TIMEOUT_SECONDS")
         let consumerTimeout = values.integer("CONSUMER_TIMEOUT_SECONDS")
@@ -82,7 +82,10 @@ package struct WorkerSettings: Sendable {
             names: names,
             exchange: values.text("RABBITMQ_EXCHANGE_NAME") ?? "",
             routingKey: values.text("RABBITMQ_ROUTING_KEY") ?? "",
-            retrySeconds: backoff
+            retrySeconds: backoff,
+            queueType: QueueType(
+                rawValue: values.text("RABBITMQ_QUEUE_TYPE")?.lowercased() ?? ""
+            ) ?? .classic
         )
         isConcurrencyAutomatic = fixed == nil
         self.concurrency = concurrency
@@ -128,37 +131,5 @@ package struct WorkerSettings: Sendable {
     /// instead of 32, and single messages a sixth slower, for each waited for the broker.
     package static func prefetch(threads: Int, batchLimit: Int) -> UInt16 {
         UInt16(clamping: 2 * threads * batchLimit)
-    }
-
-    private static let sslModes = [
-        "disable", "allow", "prefer", "require", "verify-ca", "verify-full",
-    ]
-
-    private static func database(
-        _ values: SettingValues,
-        _ mistakes: inout [String]
-    ) -> ConnectionTarget? {
-        if let url = values.text("DATABASE_URL") {
-            if let target = ConnectionTarget(url: url),
-                target.keywords["sslmode"].map(sslModes.contains) ?? true
-            {
-                return target
-            }
-            mistakes.append(
-                """
-                DATABASE_URL: its value is not accepted; use \
-                postgresql://user:password@host:port/database?sslmode=…, with special characters \
-                percent-encoded and sslmode one of \(sslModes.joined(separator: ", "))
-                """
-            )
-            return nil
-        }
-        var keywords = [
-            "host": values.text("POSTGRES_HOST"), "port": values.text("POSTGRES_PORT"),
-            "user": values.text("POSTGRES_USERNAME"), "dbname": values.text("POSTGRES_DATABASE"),
-        ].compactMapValues(\.self)
-        // Without one libpq asks PGPASSFILE and its own defaults.
-        keywords["password"] = values.text("POSTGRES_PASSWORD")
-        return ConnectionTarget(keywords: keywords)
     }
 }

@@ -15,7 +15,7 @@ package final class Worker: Service {
     /// Whether it does what it is there for.
     package let readiness: Readiness
     /// What its links suffer from.
-    package let health = LinkHealth()
+    package let health: LinkHealth
     /// Of the channel thread.
     package let pulse = Pulse(name: "channel")
     /// What whoever watches may ask and do, from when it runs.
@@ -26,19 +26,31 @@ package final class Worker: Service {
     private let manager: ServiceManager?
     /// What to look at for the metrics, once there is something.
     private let parts = Locked<(@Sendable () -> Void)?>(nil)
+    /// Of the registry's thread.
+    private let wakeup = Wakeup()
     private let logger: Logger
 
     private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
     private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
 
-    package init(settings: WorkerSettings, analyser: any Analyser, logger: Logger) {
+    /// - Parameter health: which the analyser reports to as well, where it asks services.
+    package init(
+        settings: WorkerSettings,
+        analyser: any Analyser,
+        health: LinkHealth = LinkHealth(),
+        logger: Logger
+    ) {
         self.settings = settings
         self.analyser = analyser
+        self.health = health
         self.logger = logger
         let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
         self.manager = manager
         desk = WorkerDesk(settings: settings, logger: logger)
-        readiness = Readiness(logger: logger) { manager?.changed(to: $0) }
+        readiness = Readiness(logger: logger) { [wakeup] obstacles in
+            manager?.changed(to: obstacles)
+            wakeup.ring()
+        }
     }
 
     /// Brings up to date those metrics that are looked at when somebody asks.
@@ -53,6 +65,13 @@ package final class Worker: Service {
         let counts = WorkerCounts()
         let host = ProcessInfo.processInfo
         let name = "\(host.hostName):\(host.processIdentifier)"
+        let keeper = TopologyKeeper(
+            endpoint: settings.endpoint.named("amity topology \(name)"),
+            topology: settings.topology,
+            health: health,
+            drain: drain,
+            logger: logger
+        )
         let consumer = Consumer(
             settings: .init(
                 endpoint: settings.endpoint.named("amity worker \(name)"),
@@ -65,6 +84,7 @@ package final class Worker: Service {
             drain: drain,
             readiness: readiness,
             health: health,
+            keeper: keeper,
             counts: counts,
             pulse: pulse,
             metrics: metrics,
@@ -75,6 +95,10 @@ package final class Worker: Service {
             topology: settings.topology,
             insists: true,
             health: health,
+            onRefusal: {
+                keeper.lookSoon()
+                consumer.wake()
+            },
             logger: logger
         )
         let database = Database(
@@ -103,7 +127,7 @@ package final class Worker: Service {
             completions: consumer.completions,
             republisher: ConfirmedRepublisher(
                 publisher: publisher,
-                completions: consumer.completions
+                consumer: consumer
             ),
             journal: database.journal,
             drain: drain,
@@ -112,16 +136,17 @@ package final class Worker: Service {
             repeated: repeated,
             logger: logger
         )
-        let monitoring = try monitoring(on: database, counts, readiness, drain)
+        let monitoring = try monitoring(on: database, counts, consumer.intake, drain)
         parts.withLock { parts in
-            parts = { [metrics, readiness] in
-                metrics.look(at: dispatcher, consumer.completions, readiness)
+            parts = { [metrics, readiness, health] in
+                metrics.look(at: dispatcher, consumer.completions, readiness, health)
             }
         }
         logStart()
         if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
         manager?.start(watching: [pulse, database.upkeep.pulse])
         defer { manager?.end() }
+        keeper.start()
         publisher.start()
         database.upkeep.start()
         monitoring.start()
@@ -135,19 +160,19 @@ package final class Worker: Service {
         let limit = settings.drainTimeout + .seconds(30)
         await withGracefulShutdownHandler {
             await withCheckedContinuation { stopped in
-                consumer.start(delivering: dispatcher) {
+                consumer.start(delivering: dispatcher, withheld: { publisher.withheld }) {
                     // Here, on a thread of our own, because it blocks.
-                    publisher.stop()
                     repeated.flush()
-                    let closed = DispatchSemaphore(value: 0)
-                    startThread(name: "amity-farewell", stackBytes: 512 << 10) {
+                    let closed = MonotonicSemaphore(value: 0)
+                    startThread(name: "amity-close", stackBytes: 512 << 10) {
                         database.journal.close()
                         database.crashes.close()
                         monitoring.close()
                         closed.signal()
                     }
-                    // A database that does not answer shall not keep anybody from leaving.
-                    _ = closed.wait(timeout: .now() + 2)
+                    publisher.stop()
+                    // A database that does not answer must not hold up a stop.
+                    closed.wait(atMost: .milliseconds(700))
                     stopped.resume()
                 }
             }
@@ -181,7 +206,7 @@ package final class Worker: Service {
     private func monitoring(
         on database: Database,
         _ counts: WorkerCounts,
-        _ readiness: Readiness,
+        _ intake: Intake,
         _ drain: DrainSignal
     ) throws -> Monitoring {
         Monitoring(
@@ -195,7 +220,8 @@ package final class Worker: Service {
                 counts: counts,
                 readiness: readiness,
                 health: health,
-                drain: drain,
+                intake: intake,
+                wakeup: wakeup,
                 logger: logger,
                 onLoss: database.upkeep.sweepSoon
             ),
@@ -203,6 +229,7 @@ package final class Worker: Service {
                 bootID: database.process,
                 settings: settings,
                 sessions: database.sessions,
+                health: health,
                 drain: drain,
                 logger: logger
             )
@@ -286,6 +313,7 @@ private struct Database {
         )
         crashes = DatabaseCrashLedger(
             sessions: sessions,
+            store: store,
             outage: outage,
             process: process,
             holdLimit: settings.holdLimit,
@@ -322,15 +350,28 @@ private struct Database {
 /// Settles the original once the broker has confirmed its copy.
 private struct ConfirmedRepublisher: Republisher {
     let publisher: Publisher
-    let completions: Mailbox<Completion>
+    let consumer: Consumer
 
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID) {
-        publisher.publish(message, routingKey: queue) { result in
-            switch result {
-            case .confirmed: completions.post(.init(id: original, settlement: .ack))
-            // Unsettled, so the broker delivers the original again.
-            case .returned, .refused, .abandoned: break
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    ) {
+        publisher.publish(
+            message,
+            about: subject,
+            routingKey: queue,
+            // When the original's session is lost, the broker delivers it again, and it gets a new copy.
+            isWanted: { consumer.isCurrent(original) },
+            completion: { result in
+                switch result {
+                case .confirmed:
+                    consumer.completions.post(.init(id: original, settlement: .ack))
+                case .returned, .refused, .abandoned:
+                    consumer.completions.post(.init(id: original, settlement: .requeue))
+                }
             }
-        }
+        )
     }
 }

@@ -21,9 +21,48 @@ extension PageScript {
             if (text === "draining") add("warn", "this one", "It drains");
             else add("bad", "this one", `Not ready: ${text}`);
           }
+          judgeCauses(add);
           for (const queue of feeds.queues.value?.queues ?? []) judgeQueue(queue, add);
           judgeWorkers(add);
           return found.sort((one, other) => (one.level === "warn") - (other.level === "warn"));
+        }
+
+        /** What workers' links suffer from, and of what kind; an outage is one entry, not one a worker. */
+        function causes() {
+          const living = (feeds.workers.value?.workers ?? [])
+            .filter((worker) => isMine(worker) && isLiving(worker));
+          // Without a database the registry says nothing new, and this worker speaks for itself.
+          const told = feeds.workers.error
+            ? [["this one", feeds.health.value?.problems]]
+            : living.map((worker) => [name(worker), worker.problems]);
+          const found = new Map();
+          for (const [who, problems] of told) {
+            for (const problem of problems ?? []) {
+              const { link, subject, kind, code } = problem;
+              const key = JSON.stringify([link, subject, kind, code]);
+              const shared = found.get(key) ?? { ...problem, workers: [] };
+              if (problem.since < shared.since) shared.since = problem.since;
+              shared.workers.push(who);
+              found.set(key, shared);
+            }
+          }
+          return [...found.values()];
+        }
+
+        const problemName = ({ link, subject, kind, code }) =>
+          plain(`${link} ${subject ? `${subject} ` : ""}${kind} (${code})`);
+
+        function judgeCauses(add) {
+          for (const cause of causes()) {
+            // Without these two nothing is scored; the rest hurts later.
+            const isBad = ["broker-consumer", "database"].includes(cause.link)
+              && cause.kind !== "blocked";
+            const who = cause.workers.length > 2 ? `${cause.workers.length} workers`
+              : cause.workers.join(", ");
+            add(isBad ? "bad" : "warn", "cause", `${problemName(cause)}, ${who}, for `
+              + `${lasted(cause.since)}`
+              + [cause.text, cause.remedy].filter(known).map((text) => `: ${plain(text)}`).join(""));
+          }
         }
 
         /** Longer than two looks at the queue are apart at most. */
@@ -48,6 +87,11 @@ extension PageScript {
               dead_letters: ["letters",
                 plural(alert.value, "dead letter", "dead letters") + limit, "#letters-title"],
               no_consumers: ["queue", "Nobody consumes it"],
+              foreign_consumers: ["queue",
+                `${plural(alert.value, "consumer is", "consumers are")} no worker of Amity's`
+                + (queue.foreign_consumers ?? []).map((one) => `: ${plain(one)}`).join("")],
+              broker_alarm: ["broker",
+                "It takes no messages: it is short of memory or disk. Retries and dead letters wait"],
               stalled: ["queue", "Messages wait, consumers are there, and nothing is settled"],
             }[alert.name] ?? ["alert", alert.name];
             add(isBad ? "bad" : "warn", what, text + lasting, link);
@@ -66,12 +110,22 @@ extension PageScript {
           for (const worker of workers) {
             const age = duration(Math.round(worker.heartbeat_age_seconds));
             if (worker.state === "not-ready") {
-              add("bad", "worker", `${name(worker)} is not ready: ${worker.reasons.join(", ")}`);
+              const isMeant = worker.paused?.by === "SIGUSR1" && worker.reasons.length === 1;
+              add(isMeant ? "warn" : "bad", "worker", `${name(worker)} is not ready: `
+                + [worker.reasons.join(", "), pauseOf(worker)].filter(known).join("; "));
             } else if (worker.state === "lost" && worker.heartbeat_age_seconds < freshLoss) {
               add("warn", "worker", `${name(worker)} was lost ${age} ago, with `
                 + `${plural(worker.in_flight, "message", "messages")} in hand`);
             }
           }
+        }
+
+        /** By whom a worker is paused, since when, and the way back; null where it is not. */
+        function pauseOf(worker) {
+          if (!worker.paused) return null;
+          const { by, since } = worker.paused;
+          return `paused by ${plain(by)} for ${lasted(since)}` + (by === "SIGUSR1"
+            ? `, until kill -USR2 ${worker.process_id} on ${worker.host}` : "");
         }
 
         const name = (worker) => `${worker.host}:${worker.process_id}`;
@@ -152,7 +206,8 @@ extension PageScript {
             queue && !known(queue.seconds_to_empty) && known(queue.drain_per_second)
               ? ["Empty in", "–", "it does not shrink"]
               : ["Empty in", duration(queue?.seconds_to_empty), ""],
-            ["Consumers", count(queue?.consumers), "", alert("no_consumers") && "bad"],
+            ["Consumers", count(queue?.consumers), "",
+              alert("no_consumers") ? "bad" : alert("foreign_consumers") && "warn"],
           ];
           byID("tiles").replaceChildren(...tiles.map(([title, value, note, level]) =>
             make("div", { "data-level": level || null }, make("dt", {}, title),
@@ -188,7 +243,9 @@ extension PageScript {
           const [level, text] = states[worker.state] ?? ["warn", worker.state];
           const gone = !isLiving(worker);
           const why = gone ? `${duration(Math.round(worker.heartbeat_age_seconds))} ago`
-            : worker.reasons.filter((reason) => reason !== worker.state).join(", ");
+            : [...worker.reasons.filter((reason) => reason !== worker.state),
+              ...(worker.problems ?? []).map(problemName), pauseOf(worker)]
+              .filter(known).join(", ");
           const threads = worker.settings.threads;
           const cells = [
             [make("span", { class: "state", "data-level": level }, text),

@@ -17,10 +17,9 @@ enum PageScript {
         }
 
         /** A stranger's text: nothing in it moves what stands around it, or hides. */
-        function stranger(text) {
-          const plain = String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{FFFD}");
-          return make("bdi", { class: "id" }, plain);
-        }
+        const plain = (text) =>
+          String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{FFFD}");
+        const stranger = (text) => make("bdi", { class: "id" }, plain(text));
 
         // MARK: Words for figures
 

@@ -11,7 +11,8 @@ final class Pooler {
     /// - Parameters:
     ///   - mode: `session`, `transaction` or `statement`.
     ///   - ignoring: what of a session's start it drops.
-    init(_ mode: String, ignoring parameters: String = "") throws {
+    ///   - places: how many sessions have a server at once.
+    init(_ mode: String, ignoring parameters: String = "", places: Int = 20) throws {
         port = try Silence().port
         folder = FileManager.default.temporaryDirectory
             .appending(path: "amity-pooler-\(UUID().uuidString)")
@@ -27,6 +28,7 @@ final class Pooler {
             unix_socket_dir =
             auth_type = any
             pool_mode = \(mode)
+            default_pool_size = \(places)
             ignore_startup_parameters = extra_float_digits\(parameters.isEmpty ? "" : ",")\(parameters)
             """.utf8
         ).write(to: ini)

@@ -1,0 +1,246 @@
+import Logging
+import Postgres
+import WorkerRuntime
+
+/// Decides whose fault an error is: `FaultEvidence` says how.
+extension ConversationHandler {
+    /// Tries that a race, or the loss of a session, is given before a group is parted and before one that is
+    /// alone is given up.
+    private static let tries = 3
+
+    /// What to do about a group whose transaction failed.
+    ///
+    /// - Returns: the groups in which to try it again. What is alone may have an outcome instead, or be
+    ///   among the refused, which are judged when all of the round were tried.
+    func part(
+        _ group: [ExactText],
+        after error: PostgresError,
+        _ run: inout Run,
+        _ context: HandlerContext
+    ) -> [[ExactText]] {
+        if error.isFromConnecting {
+            run.hold(error, outage)
+            return [group]
+        }
+        if error.sqlState == "25P03" {
+            if !run.judgesFirst { return [afterSlowness(group, error, &run)] }
+            if group.count > 1 { return group.map { [$0] } }
+            if count(group, in: &run.losses) < Self.tries { return [group] }
+        } else if error.endsSession {
+            if count(group, in: &run.losses) < Self.tries {
+                // An idle session that was ended has not begun with what was sent.
+                if error.sqlState != "57P05" { run.hold(error, outage) }
+                return [group]
+            }
+            run.losses = [:]
+        } else if error.kind == .conflict {
+            if error.sqlState == "55P03" { return afterLockWait(group, &run) }
+            if count(group, in: &run.conflicts) < Self.tries { return [group] }
+        } else if !isAboutRows(error, group, &run, context) {
+            return run.isHeld ? [group] : []
+        }
+        if group.count > 1 { return group.map { [$0] } }
+        run.refused.append(.init(id: group[0], error: error, fault: fault(error)))
+        return []
+    }
+
+    /// The server has ended the session because the worker was slow between two statements. So nothing slow
+    /// happens there any more, for a while.
+    private func afterSlowness(
+        _ group: [ExactText],
+        _ error: PostgresError,
+        _ run: inout Run
+    ) -> [ExactText] {
+        run.judgesFirst = true
+        slowUntil.withLock { $0 = .now + .seconds(60) }
+        logger.warning("conversation.slow", metadata: ["error": "\(error)"])
+        return group
+    }
+
+    /// Once more for what was found changed after all, some times.
+    func again(_ open: [ExactText], _ run: inout Run) -> [[ExactText]] {
+        if count(open, in: &run.conflicts) < Self.tries { return [open] }
+        if open.count > 1 { return open.map { [$0] } }
+        run.outcomes[open[0]] = .retry(.notWritten.about(open[0].text))
+        return []
+    }
+
+    /// - Returns: how often it happened to the one of a group to which it happened most.
+    private func count(_ group: [ExactText], in counts: inout [ExactText: Int]) -> Int {
+        for id in group { counts[id, default: 0] += 1 }
+        return group.map { counts[$0] ?? 0 }.max() ?? 0
+    }
+
+    /// One wait is enough: then only what is free is taken. What waits all the same waits for an event, or
+    /// for a table.
+    private func afterLockWait(_ group: [ExactText], _ run: inout Run) -> [[ExactText]] {
+        if run.waitsForLocks {
+            run.waitsForLocks = false
+            return [group]
+        }
+        if group.count > 1 { return group.map { [$0] } }
+        run.lockWaits += 1
+        run.outcomes[group[0]] = .inConflict(group[0])
+        return []
+    }
+
+    /// Asks the server whether an error is about rows, and if not, holds the group, or puts it off.
+    private func isAboutRows(
+        _ error: PostgresError,
+        _ group: [ExactText],
+        _ run: inout Run,
+        _ context: HandlerContext
+    ) -> Bool {
+        let fault = fault(error)
+        if run.examined.contains(fault) { return true }
+        switch store.examine(fault.step, on: context.slot) {
+        case .rows:
+            run.examined.insert(fault)
+            return true
+        case .away(let error):
+            run.hold(error, outage)
+        case .unfit(let error):
+            if fault.step == .scoring {
+                run.hold(error, outage)
+            } else if group.count > 1 {
+                // Not each of them takes this step.
+                return true
+            } else {
+                putOff(group[0], error, fault.step, &run)
+            }
+        }
+        return false
+    }
+
+    private func fault(_ error: PostgresError) -> FaultEvidence.Fault {
+        .init(error, in: SQL.step(of: error.operation))
+    }
+
+    /// Judges those that were refused alone in this round, now that all of it were tried.
+    ///
+    /// - Returns: those to be tried again.
+    func judgeTheRefused(_ run: inout Run) -> [[ExactText]] {
+        let refused = run.refused
+        run.refused = []
+        if refused.isEmpty { return [] }
+        let verdicts = outage.verdicts(
+            on: refused.map { ($0.id, $0.fault, $0.at) },
+            since: run.roundBegan
+        )
+        var waiting: [[ExactText]] = []
+        for (refusal, verdict) in zip(refused, verdicts) {
+            let (id, error) = (refusal.id, refusal.error)
+            switch verdict {
+            case _ where error.isRace: run.outcomes[id] = .inConflict(id)
+            case _ where error.isAboutItsValues: run.outcomes[id] = .deadLetter(error, id)
+            case _ where error.mayPassWithTime: run.outcomes[id] = .retry(.refused(error, id))
+            case .row where error.kind == .permanent: run.outcomes[id] = .deadLetter(error, id)
+            case .row: run.outcomes[id] = .retry(.refused(error, id))
+            case .again: waiting.append([id])
+            case .open: run.outcomes[id] = .postpone(.refused(error, id), isBounded: true)
+            case .everyRow:
+                if waits(refusal, &run) { waiting.append([id]) }
+            }
+        }
+        return waiting
+    }
+
+    /// Chosen: so long does a thread hold what every row meets. Then others are tried.
+    private static let refusalLimit: Duration = .seconds(5)
+
+    /// - Returns: false for what was put off.
+    private func waits(_ refusal: Run.Refusal, _ run: inout Run) -> Bool {
+        if refusal.fault.step == .scoring {
+            let since = run.refusedSince ?? .now
+            run.refusedSince = since
+            run.hold(refusal.error, isEveryRow: true, outage)
+            if .now < since + Self.refusalLimit { return true }
+            run.outcomes[refusal.id] = .postpone(
+                .refused(refusal.error, refusal.id),
+                isBounded: false
+            )
+        } else {
+            putOff(refusal.id, refusal.error, refusal.fault.step, &run)
+        }
+        return false
+    }
+
+    /// The others go on: what takes this step comes again later.
+    private func putOff(
+        _ id: ExactText,
+        _ error: PostgresError,
+        _ step: FaultEvidence.Steps,
+        _ run: inout Run
+    ) {
+        var problem = error.problem
+        problem.kind = .schema
+        problem.subject = error.place.table
+        outage.refuses(step, problem)
+        run.outcomes[id] = .postpone(.refused(error, id), isBounded: false)
+    }
+
+    /// Judges those that have no row, or none that we can see.
+    ///
+    /// - Parameter tried: how many were looked for.
+    func judgeTheMissing(
+        _ missing: [ExactText],
+        of tried: Int,
+        _ run: inout Run,
+        on slot: ThreadPool.Slot
+    ) {
+        var verdicts = missing.map { _ in FaultEvidence.Verdict.row }
+        var isHidden = false
+        if missing.count == tried {
+            verdicts = outage.verdicts(
+                on: missing.map { ($0, .notFound, .now) },
+                since: run.roundBegan
+            )
+            isHidden = areRowsHidden(on: slot)
+        }
+        for (id, verdict) in zip(missing, verdicts) {
+            let failure = Failure.conversationNotFound.about(id.text)
+            if verdict == .everyRow || isHidden && verdict == .open {
+                outage.refuses(.finding, isHidden ? .hidden : .noneFound)
+                run.outcomes[id] = .postpone(failure, isBounded: !isHidden)
+            } else {
+                // A producer may publish before its commit shows.
+                run.outcomes[id] = .retry(failure)
+            }
+        }
+    }
+
+    private func areRowsHidden(on slot: ThreadPool.Slot) -> Bool {
+        do throws(PostgresError) {
+            return try store.mayHideEvents(on: slot)
+        } catch {
+            logger.debug("conversation.policies-unknown", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+
+    /// Whether this worker was too slow for a transaction a moment ago.
+    var isSlow: Bool { slowUntil.withLock { $0.map { .now < $0 } ?? false } }
+}
+
+extension SQL {
+    /// What part of the work a statement does, by its name.
+    static func step(of operation: String) -> FaultEvidence.Steps {
+        switch operation {
+        case insertUsers.name: .newUser
+        case readAgenda.name, readTopics.name, updateUsersAndTopics.name: .topics
+        case _: .scoring
+        }
+    }
+}
+
+extension PostgresError {
+    /// Whether others' transactions are in the way, and nothing else.
+    fileprivate var isRace: Bool { ["40001", "40003", "40P01"].contains(sqlState) }
+
+    /// Whether the server cannot hold the very text that it was sent.
+    fileprivate var isAboutItsValues: Bool { sqlState == "22021" || sqlState == "22P05" }
+
+    /// Whether it may pass without anybody's doing: a row that this one refers to is not there yet, or the
+    /// server is slow.
+    fileprivate var mayPassWithTime: Bool { sqlState == "23503" || kind == .timeout }
+}

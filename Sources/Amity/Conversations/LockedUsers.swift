@@ -1,0 +1,87 @@
+import FriendshipScoring
+import Postgres
+import WorkerRuntime
+
+/// Users as a transaction has locked them, by the spelling that is stored.
+struct LockedUsers {
+    private var friendships: [ExactText: Friendship]
+    /// What of them nothing can be added to, and why. Empty nearly always.
+    private(set) var defects: [ExactText: Failure] = [:]
+    /// The stored spelling of those whom their events spell otherwise. Empty nearly always.
+    private var spellings: [ExactText: ExactText] = [:]
+
+    init(_ friendships: [ExactText: Friendship]) {
+        self.friendships = friendships
+    }
+
+    /// Reads the rows of `SQL.lockUsers`.
+    init(_ rows: Rows) {
+        friendships = [:]
+        for row in 0..<rows.count { add(rows, row) }
+    }
+
+    private mutating func add(_ rows: Rows, _ row: Int) {
+        let user = ExactText(rows.string(row, 0) ?? "")
+        let score = rows.double(row, 1) ?? 0
+        let friendship = Friendship(score: score, level: rows.string(row, 2) ?? "")
+        if friendships.updateValue(friendship, forKey: user) != nil {
+            defects[user] = .invalidFriendship("several rows have this user_id")
+        } else if !score.isFinite {
+            defects[user] = .invalidFriendship("friendship_score is not a finite number")
+        }
+    }
+
+    /// Takes in the row of a user who is stored in another spelling than `given`; no row changes nothing.
+    mutating func add(_ rows: Rows, as given: ExactText) {
+        guard rows.count > 0 else { return }
+        let stored = ExactText(rows.string(0, 0) ?? "")
+        spellings[given] = stored
+        if friendships[stored] == nil { for row in 0..<rows.count { add(rows, row) } }
+    }
+
+    /// A user as the table spells him.
+    func stored(_ user: ExactText) -> ExactText {
+        spellings.isEmpty ? user : spellings[user] ?? user
+    }
+
+    func has(_ user: ExactText) -> Bool { friendships[stored(user)] != nil }
+
+    subscript(stored: ExactText) -> Friendship? {
+        get { friendships[stored] }
+        set { friendships[stored] = newValue }
+    }
+}
+
+/// Events, and their users, which this transaction holds locked.
+struct LockedEvents {
+    let events: [ExactText: ConversationEvent]
+    var users: LockedUsers
+    /// Not locked: whoever settles the event throws it away.
+    let paid: [ExactText: PaidAnalysis]
+
+    /// - Parameter answers: to BEGIN, `SQL.lockUsers`, `SQL.readEvents` and, where analyses are kept,
+    ///   `KeptAnalyses.load`.
+    init(_ answers: [Rows]) {
+        users = LockedUsers(answers[1])
+        events = ConversationEvent.all(in: answers[2])
+        paid = answers.count > 3 ? KeptAnalyses.all(in: answers[3]) : [:]
+    }
+
+    /// Users of unsettled events that have no row yet, or none that is locked.
+    var strangers: [String] {
+        let missing = events.values.lazy.filter {
+            !$0.isSettled && $0.defect == nil && !users.has($0.userID)
+        }
+        return Set(missing.map(\.userID)).map(\.text)
+    }
+
+    /// Users whose row could neither be made nor found: the column may hold them in another spelling
+    /// that it takes for the same.
+    mutating func findOtherSpellings(in session: inout Session) throws(PostgresError) {
+        // In one order everywhere: they are locked one by one.
+        let missing = strangers.sorted()
+        if missing.isEmpty { return }
+        let found = try session.flight(missing.map { (SQL.lockUser, [.text($0)]) })
+        for (user, rows) in zip(missing, found) { users.add(rows, as: ExactText(user)) }
+    }
+}

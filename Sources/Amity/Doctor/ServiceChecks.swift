@@ -1,0 +1,36 @@
+import AnalysisServices
+
+/// The services behind the analysis: whether they answer, let Amity in, and have the model.
+struct AnalysisServicesCheck: Check {
+    let name = "analysis-services"
+
+    func findings(in seen: Sight) -> [Finding] {
+        guard case .services(let settings) = seen.settings.analysis.mode else { return [] }
+        return seen.services.map { sight in
+            if let problem = sight.problem {
+                let remedy = problem.remedy.map { ": \($0)" } ?? ""
+                let (makeFinding, meanwhile) = meaning(of: settings.fallback)
+                return makeFinding("\(problem.text); \(meanwhile)\(remedy)", .service)
+            }
+            let model = settings.model
+            if sight.service == .chatModel, let models = sight.models, !models.contains(model) {
+                return .warning(
+                    "the chat model's list of \(models.count) models has no \(model): check LLM_MODEL",
+                    by: .service
+                )
+            }
+            return .ok("\(sight.service.title) answers", by: .service)
+        }
+    }
+
+    /// What it costs that a service does not answer.
+    private func meaning(
+        of fallback: AnalysisFallback
+    ) -> (make: (String, Finding.Source) -> Finding, meanwhile: String) {
+        switch fallback {
+        case .builtIn: ({ .warning($0, by: $1) }, "the built-in analysis stands in")
+        case .zeros: ({ .warning($0, by: $1) }, "zeros are counted")
+        case .retry: ({ .error($0, by: $1) }, "conversations wait and are then dead-lettered")
+        }
+    }
+}

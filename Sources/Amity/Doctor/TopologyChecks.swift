@@ -1,0 +1,152 @@
+import AMQP
+import WorkerRuntime
+
+struct TopologyCheck: Check {
+    let name = "topology"
+
+    func findings(in seen: Sight) -> [Finding] {
+        if seen.broker.queues.isEmpty { return [] }
+        var findings: [Finding] = []
+        let missing = seen.broker.queues.filter { $0.presence == .missing }.map(\.name)
+        if !missing.isEmpty {
+            findings.append(
+                .error(
+                    """
+                    missing: \(missing.joined(separator: ", ")): run amity migrate --topology as somebody \
+                    who may declare them (whether this user may cannot be asked without doing it)
+                    """,
+                    by: .amqp
+                )
+            )
+        }
+        for queue in seen.broker.queues {
+            switch queue.presence {
+            case .unknown(let reason):
+                findings.append(.error("\(queue.name) cannot be used: \(reason)", by: .amqp))
+            case .away(let node):
+                findings.append(away(queue.name, node, in: seen))
+            case .exists, .missing: break
+            }
+        }
+        findings += exchange(in: seen)
+        return findings.isEmpty ? [.ok("exchange and queues are there", by: .amqp)] : findings
+    }
+
+    /// The queue is there, and so is what is in it: to declare it anew would be wrong, and is refused.
+    private func away(_ queue: String, _ node: String?, in seen: Sight) -> Finding {
+        var node = node
+        if node == nil, case .seen(let report) = seen.management {
+            node = report.queues[queue]?.node
+        }
+        let place =
+            node.map { "node \($0), which has it, is down" } ?? "the node that has it is down"
+        let names = seen.settings.topology.names
+        let remedy = "start that node; a quorum queue has copies on others"
+        if queue == names.main {
+            return .error("\(queue) is away, \(place): nothing is scored; \(remedy)", by: .amqp)
+        }
+        let cost =
+            queue == names.dead ? "dead letters wait in workers" : "what is to be retried waits"
+        return .error("\(queue) is away, \(place): \(cost); \(remedy)", by: .amqp)
+    }
+
+    private func exchange(in seen: Sight) -> [Finding] {
+        let topology = seen.settings.topology
+        switch seen.broker.exchange {
+        case .away:
+            return []  // Only queues have a node.
+        case .missing:
+            return [
+                .warning(
+                    "exchange \(topology.exchange) is missing, so publishers that use it fail: run "
+                        + "amity migrate --topology",
+                    by: .amqp
+                )
+            ]
+        case .unknown(let reason):
+            return [.warning("exchange \(topology.exchange) cannot be used: \(reason)", by: .amqp)]
+        case .exists, nil:
+            guard case .seen(let report) = seen.management, report.isBound == false else {
+                return []
+            }
+            return [
+                .warning(
+                    """
+                    exchange \(topology.exchange) does not lead to \(topology.names.main) by \
+                    \(topology.routingKey), so what is published there is lost: run amity migrate \
+                    --topology
+                    """,
+                    by: .management
+                )
+            ]
+        }
+    }
+}
+
+/// The delay queues have to give messages back.
+struct DelayQueuesCheck: Check {
+    let name = "dead-letter-wiring"
+
+    func findings(in seen: Sight) -> [Finding] {
+        let topology = seen.settings.topology
+        if seen.broker.queues.isEmpty { return [] }
+        var findings: [Finding] = []
+        var unseen: [String] = []
+        for seconds in Set(topology.retrySeconds).sorted() {
+            let name = topology.names.retry(seconds: seconds)
+            if case .seen(let report) = seen.management {
+                guard let queue = report.queues[name] else { continue }
+                let wrong = wrong(queue, seconds: seconds, main: topology.names.main)
+                if !wrong.isEmpty {
+                    findings.append(miswired(name, wrong.joined(separator: ", "), .management))
+                }
+                continue
+            }
+            guard let queue = seen.broker.queues.first(where: { $0.name == name }),
+                case .exists = queue.presence
+            else { continue }
+            switch queue.likeness {
+            case .same: break
+            case .differs(let text): findings.append(miswired(name, text, .amqp))
+            case .unknown: unseen.append(name)
+            }
+        }
+        if !unseen.isEmpty {
+            findings.append(
+                .note(
+                    """
+                    whether \(unseen.joined(separator: ", ")) give back what waits there cannot be seen by a \
+                    user who may not declare them, only by RABBITMQ_MANAGEMENT_URL
+                    """,
+                    by: .amqp
+                )
+            )
+        }
+        if !findings.isEmpty { return findings }
+        if case .seen = seen.management {
+            return [.ok("what waits for a retry comes back", by: .management)]
+        }
+        return [.ok("what waits for a retry comes back", by: .amqp)]
+    }
+
+    private func wrong(_ queue: ManagementReport.Queue, seconds: Int, main: String) -> [String] {
+        let wanted: [(String, HeaderValue)] = [
+            ("message-ttl", .integer(Int64(seconds) * 1000)), ("dead-letter-exchange", .string("")),
+            ("dead-letter-routing-key", .string(main)),
+        ]
+        return wanted.compactMap { name, value in
+            let found = queue.effective(name)
+            return found == value ? nil : "\(name) is \(found?.shown ?? "not set")"
+        }
+    }
+
+    private func miswired(_ queue: String, _ what: String, _ source: Finding.Source) -> Finding {
+        .error(
+            """
+            what is retried through \(queue) does not come back in time, or at all (\(what)): delete it \
+            when it is empty, and run amity migrate --topology
+            """,
+            by: source
+        )
+    }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import WorkerRuntime
+
+// Parts of a worker's row in `amity_workers`, as JSON. Ages are counted from the heartbeat: the database's
+// clock says when that was.
+
+/// A message that failed.
+struct StoredFailure: Codable {
+    var secondsAgo: Double
+    var code: String
+    var conversation: String?
+    var attempts: Int
+    var isDead: Bool
+
+    init(_ failure: WorkerCounts.RecentFailure) {
+        secondsAgo = failure.at.duration(to: .now) / .seconds(1)
+        code = failure.code
+        conversation = failure.subject
+        attempts = failure.attempts
+        isDead = failure.isDead
+    }
+}
+
+/// What a part of a link suffers from.
+struct StoredProblem: Codable {
+    var link: String
+    var subject: String?
+    var kind: String
+    var code: String
+    var text: String
+    var remedy: String?
+    var secondsAgo: Double
+    var count: Int
+
+    init(_ report: LinkHealth.Report) {
+        link = report.problem.link.rawValue
+        subject = report.problem.subject
+        kind = report.problem.kind.rawValue
+        code = report.problem.code
+        text = report.problem.text
+        remedy = report.problem.remedy
+        secondsAgo = max(0, Date().timeIntervalSince(report.since))
+        count = report.count
+    }
+}
+
+/// Why a worker takes no messages.
+struct StoredPause: Codable {
+    var by: String
+    var secondsAgo: Double
+
+    init?(_ closure: (reason: Intake.Reason, since: ContinuousClock.Instant)?) {
+        guard let closure else { return nil }
+        by =
+            switch closure.reason {
+            case .operatorsWish: WorkerStats.Pause.operatorsSignal
+            case .databaseAway: "database"
+            }
+        secondsAgo = closure.since.duration(to: .now) / .seconds(1)
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import WorkerRuntime
+
+/// Asks each service once whether it is there and lets Amity in. Sends nothing of anybody's, and costs
+/// nothing: the model is asked for its list of models, the memory service for the head of an answer.
+package struct ServiceProbe: Sendable {
+    /// What came of asking one.
+    package struct Sight: Sendable {
+        package var service: Service
+        /// nil where it answers.
+        package var problem: LinkHealth.Problem?
+        /// Names of its models; nil where it has no list of them.
+        package var models: [String]?
+
+        package init(
+            _ service: Service,
+            problem: LinkHealth.Problem? = nil,
+            models: [String]? = nil
+        ) {
+            self.service = service
+            self.problem = problem
+            self.models = models
+        }
+    }
+
+    private struct Models: Decodable {
+        struct Model: Decodable { var id: String }
+        var data: [Model]
+    }
+
+    private static let patience: Duration = .seconds(5)
+
+    private let chat: ServiceSettings
+    private let memory: ServiceSettings?
+
+    package init(chat: ServiceSettings, memory: ServiceSettings?) {
+        self.chat = chat
+        self.memory = memory
+    }
+
+    /// For some seconds at most.
+    package func look() async -> [Sight] {
+        async let model = lookAtChat()
+        async let memories = lookAtMemory()
+        return await [model, memories].compactMap(\.self)
+    }
+
+    private func lookAtChat() async -> Sight? {
+        let base = chat.url.hasSuffix(Self.chatPath) ? chat.url.dropLast(Self.chatPath.count) : ""
+        do throws(ServiceError) {
+            let answer = try await ask(.GET, base + "/models", key: chat.key)
+            // Not every server has a list; all the others know who may ask.
+            if [404, 405].contains(answer.status) { return Sight(.chatModel) }
+            guard (200..<300).contains(answer.status) else { throw .status(answer.status) }
+            let models: Models = try decoded(Data(answer.body), orElse: .malformed)
+            return Sight(.chatModel, models: models.data.map(\.id))
+        } catch {
+            return Sight(.chatModel, problem: error.problem(of: .chatModel, within: Self.patience))
+        }
+    }
+
+    private func lookAtMemory() async -> Sight? {
+        guard let memory else { return nil }
+        do throws(ServiceError) {
+            let answer = try await ask(.HEAD, memory.url, key: memory.key)
+            // It takes POST only, and says so: then it is there.
+            let isThere = ![401, 403, 404, 429].contains(answer.status) && answer.status < 500
+            guard isThere || answer.status == 501 else { throw .status(answer.status) }
+            return Sight(.memoryService)
+        } catch {
+            let problem = error.problem(of: .memoryService, within: Self.patience)
+            return Sight(.memoryService, problem: problem)
+        }
+    }
+
+    private static let chatPath = "/chat/completions"
+
+    /// On a connection of its own: not every server ends an answer to HEAD where it ought to.
+    private func ask(
+        _ method: HTTPExchange.Method,
+        _ url: some StringProtocol,
+        key: String?
+    ) async throws(ServiceError) -> HTTPExchange.Answer {
+        let exchange = HTTPExchange(connections: 1)
+        let limit = ContinuousClock.now + Self.patience
+        do throws(ServiceError) {
+            let answer = try await exchange.send(method, nil, to: "\(url)", key: key, by: limit)
+            await exchange.stop()
+            return answer
+        } catch {
+            await exchange.stop()
+            throw error
+        }
+    }
+}
