@@ -30,8 +30,8 @@ package final class DatabaseJournal: DeadLetterJournal {
     private let queue: String
     private let logger: Logger
     private let state = Locked(State())
-    private let wake = DispatchSemaphore(value: 0)
-    private let closed = DispatchSemaphore(value: 0)
+    private let wake = MonotonicSemaphore(value: 0)
+    private let closed = MonotonicSemaphore(value: 0)
 
     /// - Parameter queue: the main queue's name.
     package init(sessions: SessionPool, queue: String, logger: Logger) {
@@ -68,7 +68,7 @@ package final class DatabaseJournal: DeadLetterJournal {
             return state.hasThread
         }
         wake.signal()
-        if hasThread { _ = closed.wait(timeout: .now() + 1) }
+        if hasThread { closed.wait(atMost: .seconds(1)) }
     }
 
     // MARK: Its thread
@@ -80,7 +80,7 @@ package final class DatabaseJournal: DeadLetterJournal {
         while true {
             let isClosing = waitForWork(atLeast: pause)
             // One turn for all that came meanwhile.
-            while wake.wait(timeout: .now()) == .success {}
+            while wake.wait(atMost: .zero) {}
             do throws(PostgresError) {
                 try writeAll()
                 pause = nil
@@ -112,8 +112,10 @@ package final class DatabaseJournal: DeadLetterJournal {
             wake.wait()
             return state.withLock { $0.isClosing }
         }
-        let due = DispatchTime.now() + pause / .seconds(1)
-        while !state.withLock({ $0.isClosing }), wake.wait(timeout: due) == .success {}
+        let due = ContinuousClock.now + pause
+        while !state.withLock({ $0.isClosing }),
+            wake.wait(atMost: ContinuousClock.now.duration(to: due))
+        {}
         return state.withLock { $0.isClosing }
     }
 

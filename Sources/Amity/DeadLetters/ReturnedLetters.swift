@@ -14,7 +14,7 @@ final class ReturnedLetters {
     private var publisher: Publisher?
     private var moving = 0
     private let answers = Locked<[(QueuePass.Entry, Publisher.Result)]>([])
-    private let answered = DispatchSemaphore(value: 0)
+    private let answered = MonotonicSemaphore(value: 0)
     private var stranded = 0
 
     /// Chosen: hides the round trip of a confirm, and is all that a crash may double.
@@ -52,7 +52,7 @@ final class ReturnedLetters {
 
     private func takeAnswer(_ pass: inout QueuePass) throws(AMQPError) {
         // Chosen: a broker that confirms nothing for this long is not well.
-        guard answered.wait(timeout: .now() + 30) == .success else {
+        guard answered.wait(atMost: .seconds(30)) else {
             stranded += moving
             moving = 0
             return
