@@ -6,9 +6,10 @@ import WorkerRuntime
 
 /// Writes the rows of dead letters, on a thread of its own that begins with the first of them.
 ///
-/// A letter waits for its row for `patience` at most. While the database is away, or its table is missing,
-/// letters do not wait at all; their rows are kept, up to `mostRows`, and written when they can be. What
-/// is lost with the process then is counted by all who count: a message in the queue without a row.
+/// A letter waits for its row for `patience` at most. While the database is away, or its table is
+/// missing, letters do not wait at all; their rows are kept, up to `mostRows`, and written when
+/// they can be. What is lost with the process then is counted by all who count: a message in the
+/// queue without a row.
 package final class DatabaseJournal: DeadLetterJournal {
     private struct State {
         var rows: [DeadLetterRow] = []
@@ -113,9 +114,10 @@ package final class DatabaseJournal: DeadLetterJournal {
             return state.withLock { $0.isClosing }
         }
         let due = ContinuousClock.now + pause
-        while !state.withLock({ $0.isClosing }),
-            wake.wait(atMost: ContinuousClock.now.duration(to: due))
-        {}
+        var isWoken = true
+        while isWoken, !state.withLock({ $0.isClosing }) {
+            isWoken = wake.wait(atMost: max(.zero, ContinuousClock.now.duration(to: due)))
+        }
         return state.withLock { $0.isClosing }
     }
 
@@ -153,8 +155,8 @@ package final class DatabaseJournal: DeadLetterJournal {
         }
     }
 
-    /// Writes rows together, or else one by one, so that a row that the server does not take keeps no
-    /// other from being written.
+    /// Writes rows together, or else one by one, so that a row that the server does not take keeps
+    /// no other from being written.
     private func write(_ rows: [DeadLetterRow]) throws(PostgresError) {
         if rows.isEmpty { return }
         do throws(PostgresError) {

@@ -1,13 +1,12 @@
 import AMQP
-import Dispatch
 import Foundation
 import Logging
 import Postgres
 import WorkerRuntime
 
-/// Gives letters back to their queue without loss: what may return to its place does so when the pass
-/// closes, and of the others a copy is published to the queue's end and confirmed before the original is
-/// removed. Stays with the thread of its pass.
+/// Gives letters back to their queue without loss: what may return to its place does so when the
+/// pass closes, and of the others a copy is published to the queue's end and confirmed before the
+/// original is removed. Stays with the thread of its pass.
 final class ReturnedLetters {
     private let queue: String
     private let makePublisher: () -> Publisher
