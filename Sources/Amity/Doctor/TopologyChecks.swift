@@ -23,31 +23,44 @@ struct TopologyCheck: Check {
             switch queue.presence {
             case .unknown(let reason):
                 findings.append(.error("\(queue.name) cannot be used: \(reason)", by: .amqp))
-            case .away(let node):
-                findings.append(away(queue.name, node, in: seen))
-            case .exists, .missing: break
+            case .away, .exists, .missing: break
             }
         }
+        findings += away(in: seen)
         findings += exchange(in: seen)
         return findings.isEmpty ? [.ok("exchange and queues are there", by: .amqp)] : findings
     }
 
-    /// The queue is there, and so is what is in it: to declare it anew would be wrong, and is refused.
-    private func away(_ queue: String, _ node: String?, in seen: Sight) -> Finding {
-        var node = node
-        if node == nil, case .seen(let report) = seen.management {
-            node = report.queues[queue]?.node
-        }
-        let place =
-            node.map { "node \($0), which has it, is down" } ?? "the node that has it is down"
+    /// The queues are there, and so is what is in them: to declare them anew would be wrong, and is
+    /// refused.
+    private func away(in seen: Sight) -> [Finding] {
         let names = seen.settings.topology.names
-        let remedy = "start that node; a quorum queue has copies on others"
-        if queue == names.main {
-            return .error("\(queue) is away, \(place): nothing is scored; \(remedy)", by: .amqp)
+        var away: [(node: String, queues: [String])] = []
+        for queue in seen.broker.queues {
+            guard case .away(let told) = queue.presence else { continue }
+            var node = told
+            if case .seen(let report) = seen.management {
+                node = node ?? report.queues[queue.name]?.node
+            }
+            let shown = node.map { "node \($0)" } ?? "a node"
+            if let index = away.firstIndex(where: { $0.node == shown }) {
+                away[index].queues.append(queue.name)
+            } else {
+                away.append((shown, [queue.name]))
+            }
         }
-        let cost =
-            queue == names.dead ? "dead letters wait in workers" : "what is to be retried waits"
-        return .error("\(queue) is away, \(place): \(cost); \(remedy)", by: .amqp)
+        return away.map { node, queues in
+            let cost =
+                queues.contains(names.main)
+                ? "nothing is scored" : "retries and dead letters that belong there wait"
+            return .error(
+                """
+                away with \(node), which is down: \(queues.joined(separator: ", ")): \(cost); start that \
+                node (a quorum queue has copies on others)
+                """,
+                by: .amqp
+            )
+        }
     }
 
     private func exchange(in seen: Sight) -> [Finding] {
