@@ -68,7 +68,7 @@ let package = Package(
         .target(
             name: "WorkerRuntime",
             dependencies: [
-                "Failpoints", "Metering",
+                "Digests", "Failpoints", "Metering",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),

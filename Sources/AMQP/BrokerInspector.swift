@@ -100,8 +100,8 @@ extension BrokerSight {
         for topology: Topology
     ) throws(AMQPError) {
         try connection.openChannel()
-        for (name, arguments) in topology.queues {
-            queues.append(try queue(name, arguments, through: connection))
+        for queue in topology.queues {
+            queues.append(try self.queue(queue.name, queue.arguments, through: connection))
         }
         exchange = try Self.presence { () throws(AMQPError) in
             try connection.declareDirectExchange(topology.exchange, passive: true)
@@ -205,7 +205,8 @@ extension BrokerSight {
                     answer = .refused
                 case .closed(let error): throw error
                 case .blocked(let reason): alarm = reason
-                case .delivery, .header, .body, .confirm, .unblocked, .consumerCancelled, .other:
+                case .delivery, .header, .body, .confirm, .unblocked, .consumerCancelled, .depth,
+                    .other:
                     continue
                 }
                 if alarm != nil { return answer ?? .unknown("the broker takes nothing") }

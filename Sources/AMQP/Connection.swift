@@ -15,6 +15,12 @@ struct Connection: ~Copyable {
     /// Seconds, as negotiated; bounds how long the owner may stay away from the library.
     let heartbeatSeconds: Int
 
+    /// How long the owner may stay away from the library: half a heartbeat, for it sends and checks
+    /// heartbeats only inside its calls.
+    var longestSilence: Duration {
+        heartbeatSeconds > 0 ? .seconds(heartbeatSeconds) / 2 : .seconds(5)
+    }
+
     /// Stack of a thread that reads from a connection: librabbitmq before 0.14 recurses into nested
     /// header tables without a limit.
     static let stackBytes = 16 << 20
@@ -22,31 +28,26 @@ struct Connection: ~Copyable {
     private static let channel: amqp_channel_t = 1
     /// The library's default; larger values only cost memory per connection.
     private static let frameMax: Int32 = 131_072
-    /// Room in a header frame for everything but the headers: eight short strings and some numbers.
-    private static let otherPropertiesSize = 4096
     /// Chosen: a broker that does not answer a declaration in this time is not well.
-    private static let rpcTimeout: Duration = .seconds(10)
+    static let rpcTimeout: Duration = .seconds(10)
 
     /// Connects and logs in.
     ///
     /// - Parameters:
     ///   - attempt: which of the endpoint's hosts to try, counted on and on.
     ///   - timeout: upper bound on finding the host, on each address it has, and on the handshake.
-    init(to endpoint: Endpoint, attempt: Int = 0, timeout: Duration) throws(AMQPError) {
+    ///   - drain: ends the wait at once when it is raised.
+    init(
+        to endpoint: Endpoint,
+        attempt: Int = 0,
+        timeout: Duration,
+        until drain: DrainSignal = DrainSignal()
+    ) throws(AMQPError) {
         let endpoint = try endpoint.current()
         let address = endpoint.addresses[attempt % endpoint.addresses.count]
-        guard let handle = amqp_new_connection() else {
-            throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
-        }
-        do throws(AMQPError) {
-            try Self.connect(handle, to: address, endpoint.security, timeout: timeout)
-            heartbeatSeconds = try Self.logIn(handle, to: endpoint, at: address, timeout: timeout)
-        } catch {
-            let error = error.naming(passwordOf: endpoint)
-            amqp_destroy_connection(handle)  // A failed init runs no deinit.
-            throw error
-        }
-        self.handle = handle
+        let opened = try Opening.open(endpoint, at: address, timeout: timeout, until: drain)
+        handle = opened.handle
+        heartbeatSeconds = opened.heartbeatSeconds
         watch = Watchdog.shared.watch(
             amqp_get_sockfd(handle),
             limit: max(Self.rpcTimeout, .seconds(2 * heartbeatSeconds)) + .seconds(5)
@@ -74,36 +75,14 @@ struct Connection: ~Copyable {
         }
     }
 
-    /// Walks the addresses of one host: the library would end with the first that times out.
-    private static func connect(
-        _ handle: amqp_connection_state_t,
-        to address: Endpoint.Address,
-        _ security: TransportSecurity?,
-        timeout: Duration
-    ) throws(AMQPError) {
-        let created = security == nil ? amqp_tcp_socket_new(handle) : amqp_ssl_socket_new(handle)
-        guard let socket = created else {
-            throw .library(status: AMQP_STATUS_NO_MEMORY.rawValue, during: "connect")
-        }
-        let handshake = try security.map { security throws(AMQPError) in
-            try Handshake(through: socket, as: security, with: address)
-        }
-        defer { handshake?.end() }
-        var failure = AMQPError.unresolved(host: address.host, reason: "it has no address")
-        for numeric in try Resolver.addresses(of: address.host, within: timeout) {
-            var limit = timeval(timeout)
-            let status = amqp_socket_open_noblock(socket, numeric, Int32(address.port), &limit)
-            if status == AMQP_STATUS_OK.rawValue { return }
-            failure = .failure(status, during: "connect to \(address)", handshake)
-        }
-        throw failure
-    }
-
-    private static func logIn(
+    /// On the thread that opens the connection.
+    ///
+    /// - Returns: seconds between heartbeats, as negotiated.
+    static func logIn(
         _ handle: amqp_connection_state_t,
         to endpoint: Endpoint,
         at address: Endpoint.Address,
-        timeout: Duration
+        _ timeout: Duration
     ) throws(AMQPError) -> Int {
         var limit = timeval(timeout)
         amqp_set_handshake_timeout(handle, &limit)
@@ -167,6 +146,14 @@ extension Connection {
         try checkReply("open a channel")
     }
 
+    /// Opens the channel again that the broker has closed, as a frame has told.
+    func reopenChannel() throws(AMQPError) {
+        begin()
+        defer { end() }
+        reopen()
+        try checkReply("open a channel again")
+    }
+
     func limitPrefetch(to count: UInt16) throws(AMQPError) {
         begin()
         defer { end() }
@@ -195,13 +182,24 @@ extension Connection {
         try checkReply("consume from queue \(queue)")
     }
 
-    /// Stops deliveries. Those under way are kept by the library and still taken by `nextFrame`.
+    /// Stops deliveries, without waiting for an answer: a broker that gives none holds up no stop. Those
+    /// under way still come.
     func cancelConsumer(tag: String) throws(AMQPError) {
         begin()
         defer { end() }
         var arena = Arena()
-        amqp_basic_cancel(handle, Self.channel, arena.bytes(tag))
-        try checkReply("cancel the consumer")
+        var cancel = amqp_basic_cancel_t(consumer_tag: arena.bytes(tag), nowait: 1)
+        let status = amqp_send_method(handle, Self.channel, amity_basic_cancel, &cancel)
+        try verify(status, "cancel the consumer")
+    }
+
+    /// Takes a message that is never acked; whatever comes of it, the connection is to be closed then.
+    func getOne(from queue: String) throws(AMQPError) {
+        begin()
+        defer { end() }
+        var arena = Arena()
+        let reply = amqp_basic_get(handle, Self.channel, arena.bytes(queue), 0)
+        try Self.check(reply, "get from queue \(queue)")
     }
 
     func selectConfirms() throws(AMQPError) {
@@ -211,25 +209,42 @@ extension Connection {
         try checkReply("switch on publisher confirms")
     }
 
-    /// - Parameter passive: only asks whether it exists; 404 when not.
+    /// - Parameters:
+    ///   - passive: only asks whether it exists; 404 when not.
+    ///   - durable: whether it is to outlive the broker's stop.
     /// - Returns: messages ready in it.
     @discardableResult
     func declareQueue(
         _ name: String,
         passive: Bool,
+        durable: Bool = true,
         arguments: [(String, HeaderValue)] = []
     ) throws(AMQPError) -> Int {
-        try declare(name, passive: passive, arguments: arguments).ready
+        try declare(name, passive: passive, durable: durable, arguments: arguments).ready
+    }
+
+    /// Asks how deep a queue is, without waiting: the answer comes as a frame, `.depth` or, when there is
+    /// no such queue, `.closed`.
+    func askDepth(of queue: String) throws(AMQPError) {
+        begin()
+        defer { end() }
+        var arena = Arena()
+        var declare = amqp_queue_declare_t()
+        declare.queue = arena.bytes(queue)
+        declare.passive = 1
+        let status = amqp_send_method(handle, Self.channel, amity_queue_declare, &declare)
+        try verify(status, "look at queue \(queue)")
     }
 
     /// Looks at a queue without touching it; 404 when there is none.
     func depth(of queue: String) throws(AMQPError) -> QueueDepth {
-        try declare(queue, passive: true, arguments: [])
+        try declare(queue, passive: true, durable: true, arguments: [])
     }
 
     private func declare(
         _ name: String,
         passive: Bool,
+        durable: Bool,
         arguments: [(String, HeaderValue)]
     ) throws(AMQPError) -> QueueDepth {
         begin()
@@ -240,7 +255,7 @@ extension Connection {
             Self.channel,
             arena.bytes(name),
             passive ? 1 : 0,
-            1,
+            durable ? 1 : 0,
             0,
             0,
             arena.table(arguments.map { ($0, .scalar($1)) })
@@ -305,10 +320,14 @@ extension Connection {
         try checkReply("delete exchange \(name)")
     }
 
-    /// Says goodbye. Whatever is unsettled goes back to its queue.
-    func close() throws(AMQPError) {
+    /// Closes the connection. Whatever is unsettled goes back to its queue.
+    ///
+    /// - Parameter limit: the longest wait for the broker's answer.
+    func close(within limit: Duration = rpcTimeout) throws(AMQPError) {
         begin()
         defer { end() }
+        var rpcLimit = timeval(limit)
+        amqp_set_rpc_timeout(handle, &rpcLimit)
         let reply = amqp_connection_close(handle, AMQP_REPLY_SUCCESS)
         do throws(AMQPError) {
             try Self.check(reply, "close the connection")
@@ -330,18 +349,21 @@ extension Connection {
         }
     }
 
-    /// Publishes persistent and mandatory: what no queue takes comes back as `.returned`.
+    /// Publishes persistent.
+    ///
+    /// - Parameter mandatory: what no queue takes comes back as `.returned`.
     func publish(
         _ message: Message,
         exchange: String,
-        routingKey: String
+        routingKey: String,
+        mandatory: Bool = true
     ) throws(AMQPError) {
         begin()
         defer { end() }
         var arena = Arena()
         var properties = message.properties.encoded(
             in: &arena,
-            limit: Int(amqp_get_frame_max(handle)) - Self.otherPropertiesSize
+            frameMax: Int(amqp_get_frame_max(handle))
         )
         let (exchange, routingKey) = (arena.bytes(exchange), arena.bytes(routingKey))
         let status = message.body.withUnsafeBytes { body in
@@ -350,7 +372,7 @@ extension Connection {
                 Self.channel,
                 exchange,
                 routingKey,
-                1,
+                mandatory ? 1 : 0,
                 0,
                 &properties,
                 amqp_bytes_t(
@@ -379,15 +401,17 @@ extension Connection {
 
     /// Takes one frame if one is there; never waits. Also services heartbeats, so the owner calls
     /// it at least every half heartbeat.
-    func nextFrame() throws(AMQPError) -> Frame? {
+    ///
+    /// - Parameter operation: what the connection is for, for the texts of errors.
+    func nextFrame(during operation: String = "consume") throws(AMQPError) -> Frame? {
         begin()
         defer { end() }
         var frame = amqp_frame_t()
         var noWait = timeval(tv_sec: 0, tv_usec: 0)
         let status = amqp_simple_wait_frame_noblock(handle, &frame, &noWait)
         if status == AMQP_STATUS_TIMEOUT.rawValue { return nil }
-        try verify(status, "receive")
-        let copied = try Frame(copying: frame)
+        try verify(status, operation)
+        let copied = try Frame(copying: frame, during: operation)
         amqp_maybe_release_buffers(handle)
         return copied
     }
@@ -430,16 +454,20 @@ extension Connection {
             if reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION,
                 reply.reply.id == amity_channel_close
             {
-                amity_send_channel_close_ok(handle, Self.channel)
-                amqp_channel_open(handle, Self.channel)
+                reopen()
             }
             throw named(error, during: operation)
         }
         amqp_maybe_release_buffers(handle)
     }
 
+    private func reopen() {
+        amity_send_channel_close_ok(handle, Self.channel)
+        amqp_channel_open(handle, Self.channel)
+    }
+
     private static func check(_ status: Int32, _ operation: String) throws(AMQPError) {
-        if status != AMQP_STATUS_OK.rawValue { throw .failure(status, during: operation) }
+        if status != AMQP_STATUS_OK.rawValue { throw .failure(status, errno, during: operation) }
     }
 
     private static func check(_ reply: amqp_rpc_reply_t, _ operation: String) throws(AMQPError) {
@@ -450,7 +478,7 @@ extension Connection {
             throw Frame.closed(by: reply.reply, during: operation)
                 ?? .protocolViolation("method \(reply.reply.id) instead of a reply")
         case _:
-            throw .failure(reply.library_error, during: operation)
+            throw .failure(reply.library_error, errno, during: operation)
         }
     }
 }

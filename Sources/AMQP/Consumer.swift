@@ -1,6 +1,7 @@
 import Failpoints
 import Foundation
 import Logging
+import Synchronization
 import WorkerRuntime
 
 /// The channel thread: the only one that touches the consumer's connection.
@@ -46,6 +47,9 @@ package final class Consumer: Sendable {
     private let metrics: WorkerMetrics
     private let reconnects: Reconnects
     private let bell = EventBell()
+    private let keeper: TopologyKeeper?
+    /// Generation of the session that is open, 0 while there is none. Written by the channel thread.
+    private let session = Atomic<UInt64>(0)
     private let counts: WorkerCounts
     private let logger: Logger
     /// Where settlements are posted, from any thread.
@@ -53,12 +57,15 @@ package final class Consumer: Sendable {
     /// Whether messages are taken at all, for anybody to close and open.
     package let intake: Intake
 
-    /// - Parameter pulse: the channel thread's.
+    /// - Parameters:
+    ///   - pulse: the channel thread's.
+    ///   - keeper: asked to look at the rest of the topology when a session begins.
     package init(
         settings: Settings,
         drain: DrainSignal,
         readiness: Readiness,
         health: LinkHealth = LinkHealth(),
+        keeper: TopologyKeeper? = nil,
         counts: WorkerCounts = WorkerCounts(),
         pulse: Pulse = Pulse(name: "channel"),
         metrics: WorkerMetrics = WorkerMetrics(),
@@ -68,6 +75,7 @@ package final class Consumer: Sendable {
         self.drain = drain
         self.readiness = readiness
         self.health = health
+        self.keeper = keeper
         self.counts = counts
         self.pulse = pulse
         self.metrics = metrics
@@ -80,16 +88,28 @@ package final class Consumer: Sendable {
 
     /// Starts the channel thread.
     ///
-    /// - Parameter onStopped: called on that thread when it has drained and closed.
+    /// - Parameters:
+    ///   - withheld: copies of deliveries that the broker does not take, so that their originals stay
+    ///     unsettled.
+    ///   - onStopped: called on that thread when it has drained and closed.
     package func start(
         delivering dispatcher: Dispatcher,
+        withheld: @escaping @Sendable () -> Publisher.Withheld = { .init() },
         onStopped: @escaping @Sendable () -> Void
     ) {
         startThread(name: "amity-channel", stackBytes: Connection.stackBytes) {
-            self.run(dispatcher)
+            self.run(dispatcher, withheld)
             onStopped()
         }
     }
+
+    /// Whether a delivery is of the session that is open: else the broker has it again.
+    package func isCurrent(_ delivery: DeliveryID) -> Bool {
+        session.load(ordering: .acquiring) == delivery.session
+    }
+
+    /// Has the channel thread look at what is withheld.
+    package func wake() { bell.ring() }
 
     /// Begins the drain. Returns at once.
     package func requestDrain() {
@@ -99,13 +119,20 @@ package final class Consumer: Sendable {
     }
 
     /// Performs what the machine says, until it says stop.
-    private func run(_ dispatcher: Dispatcher) {
-        var machine = ConsumerStateMachine(drainTimeout: settings.drainTimeout)
+    private func run(
+        _ dispatcher: Dispatcher,
+        _ withheld: @escaping @Sendable () -> Publisher.Withheld
+    ) {
+        var machine = ConsumerStateMachine(
+            drainTimeout: settings.drainTimeout,
+            backoff: Backoff(ways: settings.endpoint.addresses.count)
+        )
         var detector = StallDetector(timeout: settings.stallTimeout, at: .now)
         var lostAt: ContinuousClock.Instant?
         var openedAt: ContinuousClock.Instant?
         var oversized: DeliveryID?
         var attempt = 0
+        var differences: Set<String> = []
         let times = SettlementTimes(metrics: metrics)
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
@@ -116,10 +143,20 @@ package final class Consumer: Sendable {
             }
             do throws(AMQPError) {
                 defer { attempt += 1 }
-                let connection = try connect(attempt: attempt)
+                let connection = try Connection(
+                    to: settings.endpoint,
+                    attempt: attempt,
+                    timeout: .seconds(5),
+                    until: drain
+                )
                 let isIntakeOpen = intake.isOpen
-                if isIntakeOpen { try startConsuming(on: connection) }
+                try interruptibly(connection) { () throws(AMQPError) in
+                    try prepare(connection, &differences, wasStalled: detector.stalls > 0)
+                    if isIntakeOpen { try startConsuming(on: connection) }
+                }
                 machine.opened(isIntakeOpen: isIntakeOpen)
+                session.store(machine.session, ordering: .releasing)
+                keeper?.lookSoon()
                 detector.restarted(at: .now)
                 logStart(of: machine.session, at: attempt, lostAt: lostAt)
                 lostAt = nil
@@ -128,7 +165,7 @@ package final class Consumer: Sendable {
                 readiness.set(.notConsuming, false)
                 times.sessionOpened()
                 counts.sessionOpened()
-                var memory = Memory(times: times)
+                var memory = Memory(times: times, withheld: withheld)
                 try consume(
                     on: connection,
                     &memory,
@@ -139,9 +176,10 @@ package final class Consumer: Sendable {
                 )
                 action = .stop
             } catch {
+                session.store(0, ordering: .releasing)
                 readiness.set(.notConsuming, true)
                 counts.sessionLost()
-                reconnects.count(error)
+                if case .interrupted = error {} else { reconnects.count(error) }
                 metrics.inFlight.record(0)
                 // Once is repaired; again is for somebody to look at.
                 readiness.set(.stalled, detector.stalls > 1)
@@ -150,6 +188,8 @@ package final class Consumer: Sendable {
                 action = machine.sessionLost(
                     after: openedAt.take().map { $0.duration(to: .now) } ?? .zero
                 )
+                // What a stop has cut short is no failure.
+                if drain.isRaised, action != .stop { continue }
                 let notice = health.failed(error.problem(of: .consumer))
                 logLoss(
                     of: machine.session,
@@ -166,18 +206,53 @@ package final class Consumer: Sendable {
         logger.notice("consumer.stopped", metadata: times.summary)
     }
 
-    /// Opens a session on the next of the endpoint's hosts.
-    private func connect(attempt: Int) throws(AMQPError) -> Connection {
-        let connection = try Connection(
-            to: settings.endpoint,
-            attempt: attempt,
-            timeout: .seconds(5)
-        )
+    /// Runs what waits for the broker's answers. A stop does not wait for them: nothing in this session
+    /// needs to be finished, or it is delivered again.
+    private func interruptibly(
+        _ connection: borrowing Connection,
+        _ body: () throws(AMQPError) -> Void
+    ) throws(AMQPError) {
+        let watch = connection.watch
+        try drain.interrupting(by: { Watchdog.shared.fire(watch) }, body)
+    }
+
+    /// All that consuming needs: a channel, and the queue, declared where it is missing.
+    ///
+    /// - Parameters:
+    ///   - differences: those of the queue that were told before.
+    ///   - wasStalled: whether the last session was given nothing from a queue with messages.
+    private func prepare(
+        _ connection: borrowing Connection,
+        _ differences: inout Set<String>,
+        wasStalled: Bool
+    ) throws(AMQPError) {
+        let (topology, main) = (settings.topology, settings.topology.main)
         try connection.openChannel()
-        try settings.topology.ensure(on: connection, logger: logger)
-        try settings.topology.reportDifferences(on: connection, logger: logger)
+        try topology.ensure(main, on: connection, logger: logger)
+        var defect: QueueDefect?
+        if let difference = try topology.difference(of: main, on: connection) {
+            if differences.insert(difference).inserted {
+                topology.log(difference, of: main, to: logger)
+            }
+            defect = try topology.defect(of: main, differing: difference, on: connection)
+        }
+        if let defect {
+            let error = AMQPError.unsuitable(queue: main.name, defect)
+            if defect.forbidsConsuming { throw error }
+            let notice = health.failed(error.problem(of: .consumer, main.name))
+            logger.log(
+                level: notice.isLogged ? .warning : .debug,
+                "topology.queue-unsuitable",
+                metadata: ["error": "\(error)", "remedy": "\(defect.remedy)"]
+            )
+        } else {
+            health.works(.consumer, main.name)
+        }
+        // Where this user may not declare, nothing but this tells a stream.
+        if wasStalled, try Topology.isStream(main.name, at: settings.endpoint, until: drain) {
+            throw .unsuitable(queue: main.name, .stream)
+        }
         try connection.limitPrefetch(to: settings.prefetch)
-        return connection
     }
 
     private func startConsuming(on connection: borrowing Connection) throws(AMQPError) {
@@ -185,6 +260,9 @@ package final class Consumer: Sendable {
     }
 
     private static let consumerTag = "amity"
+    /// Chosen: a broker that is well answers within milliseconds, and a stop must not wait for one that
+    /// is not. What is unsettled is its own again either way.
+    private static let closeLimit = Duration.milliseconds(700)
 
     /// Every step to an open session has a limit of its own; this is more than all of them together take,
     /// over the addresses that a host may have.
@@ -199,10 +277,18 @@ package final class Consumer: Sendable {
         /// Deliveries over the size limit that came while another one was on its way. Their bodies are
         /// not kept: they go back, to come again, when that one has gone.
         var waiting: [DeliveryID] = []
+        /// When the broker was asked for the queue's depth; nil when it has answered.
+        var askedAt: ContinuousClock.Instant?
+        var prefetch = PrefetchRenewal()
         let times: SettlementTimes
+        let withheld: @Sendable () -> Publisher.Withheld
 
-        init(times: SettlementTimes) {
+        init(
+            times: SettlementTimes,
+            withheld: @escaping @Sendable () -> Publisher.Withheld
+        ) {
             self.times = times
+            self.withheld = withheld
         }
     }
 
@@ -219,14 +305,13 @@ package final class Consumer: Sendable {
         _ dispatcher: Dispatcher
     ) throws(AMQPError) {
         // Half a heartbeat: the library services heartbeats only inside its calls.
-        let heartbeat = connection.heartbeatSeconds
-        let longestSleep: Duration = heartbeat > 0 ? .seconds(heartbeat) / 2 : .seconds(5)
+        let longestSleep = connection.longestSilence
         while true {
             // A call that the watchdog has to end is the last one of its session.
             pulse.expect(within: longestSleep + connection.callLimit)
             // In this order: settling silences the bell, and what it rang for is looked at after.
             settle(&machine, &oversized, &memory)
-            try obey(on: connection, memory, &machine, dispatcher)
+            try obey(on: connection, &memory, &machine, dispatcher)
             let arrived = try receive(
                 from: connection,
                 &memory,
@@ -246,13 +331,14 @@ package final class Consumer: Sendable {
             )
             metrics.inFlight.record(machine.unsettled)
             if case .close(let unfinished) = machine.turnEnded(at: .now) {
-                return try close(connection, unfinished: unfinished)
+                return close(connection, unfinished: unfinished)
             }
+            try renewPrefetch(on: connection, &memory, machine, dispatcher)
             // A body that trickles in is no silence, and the answer to a question would queue behind it.
             let isFree =
-                machine.isConsuming && machine.unsettled < Int(settings.prefetch)
-                && !memory.assembler.isInMessage
-            if isFree { try probe(&detector, on: connection) }
+                machine.isConsuming && !memory.assembler.isInMessage
+                && machine.unsettled(after: memory.prefetch.renewedAfter) < Int(settings.prefetch)
+            if isFree { try probe(detector, &memory, on: connection) }
             readiness.set(.stalled, detector.stalls > 1)
             bell.wait(
                 orReadable: connection.descriptor,
@@ -267,7 +353,7 @@ package final class Consumer: Sendable {
     /// Does what was asked of the worker since the last turn.
     private func obey(
         on connection: borrowing Connection,
-        _ memory: borrowing Memory,
+        _ memory: inout Memory,
         _ machine: inout ConsumerStateMachine,
         _ dispatcher: Dispatcher
     ) throws(AMQPError) {
@@ -288,7 +374,12 @@ package final class Consumer: Sendable {
                 memory.times.settled(completion)
             }
         case .resumeConsumer:
-            try startConsuming(on: connection)
+            try interruptibly(connection) { () throws(AMQPError) in
+                try startConsuming(on: connection)
+            }
+            memory.prefetch.renewed(after: machine.lastTag, withheld: held(memory).count)
+            // The queue may have been deleted and declared anew meanwhile, without its binding.
+            keeper?.lookSoon()
             logger.notice("consumer.resumed")
         case .connect, .close, .stop, nil:
             break
@@ -327,20 +418,79 @@ package final class Consumer: Sendable {
         if !frames.isEmpty { Failpoint.ackSent.hit() }
     }
 
-    /// Looks whether the queue has messages that this consumer is not given. It asks on the
-    /// consumer's own channel, so an answer also proves that the channel lives; a queue that is gone
-    /// closes it, and the next session makes it again.
+    /// Asks whether the queue has messages that this consumer is not given. It asks on the consumer's own
+    /// channel, so an answer also proves that the channel lives; a queue that is gone closes it, and the
+    /// next session makes it again. The answer comes as a frame: nothing waits for it.
     private func probe(
-        _ detector: inout StallDetector,
+        _ detector: StallDetector,
+        _ memory: inout Memory,
         on connection: borrowing Connection
     ) throws(AMQPError) {
-        guard detector.isProbeDue(at: .now) else { return }
-        let ready = try connection.declareQueue(settings.topology.names.main, passive: true)
-        if detector.probed(ready: ready, at: .now) {
-            metrics.stalls.increment()
-            throw .stalled(ready: ready)
+        if let askedAt = memory.askedAt {
+            if askedAt + Connection.rpcTimeout > .now { return }
+            throw .unresponsive(during: "look at queue \(settings.topology.names.main)")
         }
-        logger.debug("consumer.silent", metadata: ["ready": .stringConvertible(ready)])
+        guard detector.isProbeDue(at: .now) else { return }
+        try connection.askDepth(of: settings.topology.names.main)
+        memory.askedAt = .now
+    }
+
+    private func answered(
+        _ depth: QueueDepth,
+        _ detector: inout StallDetector,
+        _ memory: inout Memory
+    ) throws(AMQPError) {
+        memory.askedAt = nil
+        if detector.probed(ready: depth.ready, at: .now) {
+            metrics.stalls.increment()
+            throw .stalled(ready: depth.ready)
+        }
+        logger.debug("consumer.silent", metadata: ["ready": .stringConvertible(depth.ready)])
+    }
+
+    // MARK: What waits for the broker to take its copy
+
+    /// Deliveries that stay unsettled for as long as the broker does not take their copies, and those
+    /// that wait behind one of them.
+    private func held(_ memory: borrowing Memory) -> Publisher.Withheld {
+        var held = memory.withheld()
+        held.count += memory.waiting.count
+        return held
+    }
+
+    /// Registers the consumer anew when deliveries that wait for their copies have used up its prefetch:
+    /// the broker counts for a consumer what that one was given, so the new one has all of it again.
+    private func renewPrefetch(
+        on connection: borrowing Connection,
+        _ memory: inout Memory,
+        _ machine: ConsumerStateMachine,
+        _ dispatcher: Dispatcher
+    ) throws(AMQPError) {
+        let held = held(memory)
+        let present = memory.prefetch.renewedAfter
+        guard machine.isConsuming,
+            memory.prefetch.isDue(
+                held: held.count,
+                unsettled: machine.unsettled(after: present),
+                of: Int(settings.prefetch),
+                load: dispatcher.load
+            )
+        else { return }
+        // The bound on memory: as much again as the prefetch is worth.
+        guard held.bytes <= Int(settings.prefetch) * settings.bodyLimit,
+            held.count <= PrefetchRenewal.mostHeld
+        else {
+            if memory.prefetch.tellsExhaustion() {
+                logger.error("consumer.prefetch-exhausted", metadata: held.metadata)
+            }
+            return
+        }
+        try connection.cancelConsumer(tag: Self.consumerTag)
+        try interruptibly(connection) { () throws(AMQPError) in
+            try startConsuming(on: connection)
+        }
+        memory.prefetch.renewed(after: machine.lastTag, withheld: held.count)
+        logger.notice("consumer.prefetch-renewed", metadata: held.metadata)
     }
 
     /// Takes every frame that is there.
@@ -368,6 +518,8 @@ package final class Consumer: Sendable {
                 logger.warning("consumer.blocked", metadata: ["reason": "\(reason)"])
             case .unblocked:
                 logger.logEnd("consumer.unblocked", of: memory.blockedAt.take())
+            case .depth(let depth):
+                try answered(depth, &detector, &memory)
             case .delivery, .returned, .header, .body, .confirm, .other:
                 guard
                     case .delivered(let tag, let redelivered, let message) =
@@ -396,17 +548,18 @@ package final class Consumer: Sendable {
         return arrived
     }
 
-    private func close(
-        _ connection: borrowing Connection,
-        unfinished: Int
-    ) throws(AMQPError) {
+    private func close(_ connection: borrowing Connection, unfinished: Int) {
         if unfinished > 0 {
             logger.warning(
                 "consumer.drain-timed-out",
                 metadata: ["unfinished": .stringConvertible(unfinished)]
             )
         }
-        try connection.close()
+        do throws(AMQPError) {
+            try connection.close(within: Self.closeLimit)
+        } catch {
+            logger.info("consumer.close-unanswered", metadata: ["error": "\(error)"])
+        }
     }
 
     private func logStart(
@@ -440,6 +593,12 @@ package final class Consumer: Sendable {
             metadata["retry_in_seconds"] = .stringConvertible(delay / .seconds(1))
         }
         logger.log(level: level, "consumer.connection-lost", metadata: metadata)
+    }
+}
+
+extension Publisher.Withheld {
+    fileprivate var metadata: Logger.Metadata {
+        ["withheld": .stringConvertible(count), "bytes": .stringConvertible(bytes)]
     }
 }
 

@@ -13,14 +13,16 @@ enum Frame {
     case blocked(reason: String)
     case unblocked
     case consumerCancelled
+    /// The answer to `askDepth`.
+    case depth(QueueDepth)
     case closed(AMQPError)
     /// Replies and housekeeping that need no action.
     case other
 
-    init(copying frame: amqp_frame_t) throws(AMQPError) {
+    init(copying frame: amqp_frame_t, during operation: String = "consume") throws(AMQPError) {
         switch Int32(frame.frame_type) {
         case AMQP_FRAME_METHOD:
-            self.init(method: frame.payload.method)
+            self.init(method: frame.payload.method, during: operation)
         case AMQP_FRAME_HEADER:
             let header = frame.payload.properties
             guard let decoded = header.decoded, let size = Int(exactly: header.body_size) else {
@@ -42,7 +44,7 @@ enum Frame {
         }
     }
 
-    private init(method: amqp_method_t) {
+    private init(method: amqp_method_t, during operation: String) {
         func decoded<Method>(_: Method.Type) -> Method {
             method.decoded.assumingMemoryBound(to: Method.self).pointee
         }
@@ -64,8 +66,13 @@ enum Frame {
             self = .blocked(reason: String(decoded(amqp_connection_blocked_t.self).reason))
         case amity_connection_unblocked:
             self = .unblocked
+        case amity_queue_declare_ok:
+            let found = decoded(amqp_queue_declare_ok_t.self)
+            self = .depth(
+                QueueDepth(ready: Int(found.message_count), consumers: Int(found.consumer_count))
+            )
         case _:
-            self = Self.closed(by: method, during: "consume").map(Frame.closed) ?? .other
+            self = Self.closed(by: method, during: operation).map(Frame.closed) ?? .other
         }
     }
 

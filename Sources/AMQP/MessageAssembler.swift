@@ -46,7 +46,7 @@ struct MessageAssembler: ~Copyable {
             // Most bodies are one frame: keep its buffer instead of copying it once more.
             if body.isEmpty { body = fragment } else { body += fragment }
             return finishIfWhole()
-        case .confirm, .blocked, .unblocked, .consumerCancelled, .closed, .other:
+        case .confirm, .blocked, .unblocked, .consumerCancelled, .depth, .closed, .other:
             return nil
         }
     }

@@ -25,10 +25,10 @@ extension MessageProperties {
 
     /// The same for publishing, always persistent. The result points into `arena`.
     ///
-    /// - Parameter limit: most bytes of all headers. If they have more, only our own go, the largest
-    ///   not even of these: what the library cannot encode would cost the connection and every message
-    ///   on it.
-    func encoded(in arena: inout Arena, limit: Int) -> amqp_basic_properties_t {
+    /// - Parameter frameMax: most bytes of a frame. If the headers have more, a publisher's give way to
+    ///   ours, and the texts of ours are cut: what the library cannot encode would cost the connection
+    ///   and every message on it, and without ours attempts would have no bound.
+    func encoded(in arena: inout Arena, frameMax: Int) -> amqp_basic_properties_t {
         var encoded = amqp_basic_properties_t()
         encoded._flags = amqp_flags_t(AMQP_BASIC_DELIVERY_MODE_FLAG)
         encoded.delivery_mode = 2
@@ -59,34 +59,79 @@ extension MessageProperties {
         }
         if !headers.isEmpty {
             encoded._flags |= amqp_flags_t(AMQP_BASIC_HEADERS_FLAG)
-            encoded.headers = arena.table(fitting(limit).map { ($0, .scalar($1)) })
+            encoded.headers = arena.table(
+                headers(within: frameMax - sizeWithoutHeaders).map { ($0, .scalar($1)) }
+            )
         }
         return encoded
     }
 
-    private func fitting(_ limit: Int) -> [(String, HeaderValue)] {
-        func size(_ header: (key: String, value: HeaderValue)) -> Int {
-            header.key.utf8.count + header.value.size
+    /// Room for what the broker adds when it dead-letters a message (x-death and the like: names of at
+    /// most 255 bytes, and some words): it could not deliver a header larger than a frame.
+    private static let brokersShare = 1200
+
+    /// Bytes of a header frame besides those of the headers; an upper bound.
+    private var sizeWithoutHeaders: Int {
+        // The frame's own, the content header's, flags, delivery mode, timestamp, priority, the table's
+        // length, and a length for each text, rounded up.
+        let fixed = 64 + Self.brokersShare
+        let texts = [
+            contentType, contentEncoding, correlationID, messageID, replyTo, appID, type,
+        ]
+        return texts.reduce(fixed) { $0 + min(255, $1?.utf8.count ?? 0) }
+    }
+
+    /// All headers where they fit. Else ours, the longest texts cut, and of the others those that still
+    /// fit, the smallest first.
+    private func headers(within limit: Int) -> [(String, HeaderValue)] {
+        func size(_ headers: [(key: String, value: HeaderValue)]) -> Int {
+            headers.reduce(0) { $0 + $1.key.utf8.count + $1.value.size }
         }
-        if headers.reduce(0, { $0 + size($1) }) <= limit { return Array(headers) }
-        // Smallest first, so that the count of attempts is among them whatever a stranger wrote.
-        var room = limit
-        return headers.filter { $0.key.hasPrefix("amity-") }.sorted { size($0) < size($1) }
-            .prefix { header in
-                room -= size(header)
-                return room >= 0
-            }
+        let all = headers.map { (key: $0.key, value: $0.value) }
+        if size(all) <= limit { return all.map { ($0.key, $0.value) } }
+        func smallestFirst(_ headers: [(key: String, value: HeaderValue)])
+            -> [(key: String, value: HeaderValue)]
+        {
+            headers.sorted { (size([$0]), $0.key) < (size([$1]), $1.key) }
+        }
+        var kept: [(key: String, value: HeaderValue)] = []
+        // Smallest first, so that the count of attempts is among them whatever the others are.
+        for var header in smallestFirst(all.filter { $0.key.hasPrefix(RetryPolicy.headerPrefix) }) {
+            let room = limit - size(kept) - header.key.utf8.count
+            header.value = header.value.cut(to: room)
+            if header.value.size <= room { kept.append(header) }
+        }
+        for header in smallestFirst(all.filter { !$0.key.hasPrefix(RetryPolicy.headerPrefix) })
+        where size(kept) + size([header]) <= limit {
+            kept.append(header)
+        }
+        return kept.map { ($0.key, $0.value) }
     }
 }
 
 extension HeaderValue {
+    private static let overhead = 16
+
     /// Bytes on the wire, with the overhead of its entry; an upper bound.
     fileprivate var size: Int {
-        let overhead = 16
-        return switch self {
-        case .bool, .integer, .double, .timestamp: overhead
-        case .string(let string): overhead + string.utf8.count
-        case .bytes(let bytes): overhead + bytes.count
+        switch self {
+        case .bool, .integer, .double, .timestamp: Self.overhead
+        case .string(let string): Self.overhead + string.utf8.count
+        case .bytes(let bytes): Self.overhead + bytes.count
         }
+    }
+
+    /// A text cut so that it has at most so many bytes on the wire, at the end of a character; anything
+    /// else as it is.
+    fileprivate func cut(to size: Int) -> HeaderValue {
+        guard case .string(let text) = self, self.size > size else { return self }
+        var end = text.startIndex
+        var room = size - Self.overhead
+        for index in text.indices {
+            room -= text[index].utf8.count
+            if room < 0 { break }
+            end = text.index(after: index)
+        }
+        return .string(String(text[..<end]))
     }
 }

@@ -1,11 +1,10 @@
-import Dispatch
 import Glibc
 import WorkerRuntime
 
 /// Finds the addresses of a host. The system's resolver has no deadline of its own.
 enum Resolver {
     /// Chosen: so that trying them all is bounded, too.
-    private static let limit = 4
+    static let limit = 4
 
     /// - Returns: numeric addresses, at least one, in the order the system prefers.
     static func addresses(
@@ -14,14 +13,14 @@ enum Resolver {
     ) throws(AMQPError) -> [String] {
         if case .success(let addresses) = lookUp(host, AI_NUMERICHOST) { return addresses }
         let answer = Locked<Result<[String], AMQPError>?>(nil)
-        let answered = DispatchSemaphore(value: 0)
+        let answered = MonotonicSemaphore(value: 0)
         // Left to itself when it takes too long: nothing can interrupt it.
         startThread(name: "amity-resolver", stackBytes: 512 << 10) {
             let found = lookUp(host, 0)
             answer.withLock { $0 = found }
             answered.signal()
         }
-        _ = answered.wait(timeout: .now() + patience / .seconds(1))
+        answered.wait(atMost: patience)
         guard let result = answer.withLock({ $0 }) else {
             throw .unresolved(host: host, reason: "no answer within \(patience)")
         }

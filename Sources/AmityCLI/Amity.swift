@@ -29,10 +29,17 @@ enum ExitStatus {
 
 /// Reads and checks the settings, and turns on logging.
 func start() throws -> WorkerSettings {
-    do {
-        let settings = try WorkerSettings(SettingValues.load())
-        bootstrapLogging(format: settings.logFormat, level: settings.logLevel)
-        return settings
+    let settings = try usable { () throws(SettingsError) in
+        try WorkerSettings(SettingValues.load())
+    }
+    bootstrapLogging(format: settings.logFormat, level: settings.logLevel)
+    return settings
+}
+
+/// Says what is wrong with settings that are not usable.
+func usable(_ read: () throws(SettingsError) -> WorkerSettings) throws -> WorkerSettings {
+    do throws(SettingsError) {
+        return try read()
     } catch {
         complain("the settings are not usable:")
         for mistake in error.mistakes { complain("  \(mistake)") }

@@ -11,7 +11,7 @@ struct BenchCommand: ParsableCommand {
             Fills a queue, lets workers empty it, and says how fast, at what cost and with what delay, \
             next to pgbench doing the same work. Starts private servers with deploy/servers; or uses \
             those that RABBITMQ_URL and DATABASE_URL name in the environment, in a schema and a queue \
-            of its own that are gone afterwards.
+            of its own that are gone afterwards. Asks first where those are not this machine's.
             """
     )
 
@@ -47,12 +47,16 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "JSON instead of a table.")
     var json = false
 
+    @Flag(help: "Do not ask before using servers that are not this machine's.")
+    var yes = false
+
     func validate() throws {
         try validateAmounts(conversations: conversations, users: users, repeats: `repeat`)
         try validateAnalyser(analyserSeconds, batch)
     }
 
     func run() throws {
+        try askForConsentToMeasure(isGiven: yes)
         let batches = batch ?? CountList(analyserSeconds == nil ? [1, 32, 128] : [1])
         let bench = Bench(
             conversations: conversations,

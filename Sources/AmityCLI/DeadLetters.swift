@@ -8,11 +8,13 @@ import WorkerRuntime
 struct DeadLetters: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dead-letters",
-        abstract: "Look into the dead-letter queue, put letters back to work, or purge them.",
+        abstract: "List dead letters, put them back to work, or purge them.",
         discussion: """
-            Letters are looked through from the oldest. What a command does not retry or purge stays, \
-            in its place, also when the command dies halfway. Meanwhile other readers see the queue \
-            as empty.
+            Workers write a row for each dead letter, and list and show read those: they touch no \
+            message. Retry and purge go through the queue from its head. What they do not take stays, \
+            also when the command dies halfway; meanwhile other readers see less of the queue. A letter \
+            that a quorum queue has delivered before does not go back to its place but, as a confirmed \
+            copy, to the end of the queue: so none comes near the queue's delivery limit.
             """,
         subcommands: [List.self, Show.self, Retry.self, Purge.self]
     )
@@ -23,7 +25,7 @@ struct Selection: ParsableArguments {
     @Option(help: "Only letters with this error code, e.g. INVALID_LOG.")
     var code: String?
 
-    @Option(help: "Only the letter of this id, as the JSON has it; may be given several times.")
+    @Option(help: "Only the letter of this id; may be given several times.")
     var id: [String] = []
 
     @Option(help: "Only letters of this conversation; may be given several times.")
@@ -38,17 +40,14 @@ struct Selection: ParsableArguments {
     @Option(help: "Only letters that last failed within this time.")
     var newerThan: Age?
 
-    func filter(asking office: DeadLetterOffice) throws -> DeadLetterFilter {
+    func filter(asking desk: DeadLetterDesk) throws -> DeadLetterFilter {
         var filter = DeadLetterFilter()
         filter.code = code
         filter.ids = Set(id)
         filter.conversationIDs = Set(conversation.map(ExactText.init))
         filter.before = olderThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
         filter.since = newerThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
-        if let user {
-            filter.user = ExactText(user)
-            filter.conversationsOfUser = try office.conversations(of: user)
-        }
+        if let user { try desk.limit(&filter, to: user) }
         return filter
     }
 }
@@ -66,9 +65,8 @@ struct Age: ExpressibleByArgument {
     }
 }
 
-private func office() throws -> DeadLetterOffice {
-    let settings = try start()
-    return DeadLetterOffice(settings: settings, logger: Logger(label: "amity"))
+private func desk() throws -> DeadLetterDesk {
+    DeadLetterDesk(settings: try start(), logger: Logger(label: "amity"))
 }
 
 extension DeadLetters {
@@ -85,42 +83,66 @@ extension DeadLetters {
         @Flag(help: "One JSON object a line instead of a table.")
         var json = false
 
+        @Flag(help: "Also those that were retried, purged or found gone in the last 30 days.")
+        var settled = false
+
+        @Flag(
+            help: """
+                List what is in the queue instead of the rows: for letters without a row. On a quorum \
+                queue a look costs each letter one delivery of its limit, and those that were delivered \
+                before move to the end of the queue.
+                """
+        )
+        var lookIntoQueue = false
+
         func run() async throws {
-            let office = try office()
-            var listed = 0
+            let desk = try desk()
             try await reportingFailure {
+                let filter = try selection.filter(asking: desk)
+                let counts = lookIntoQueue ? nil : try desk.office.counts()
+                let letters =
+                    try counts.map { counts in
+                        try desk.list(filter, includesSettled: settled, limit: limit, counts)
+                    } ?? look(desk, filter)
+                let widths = [20, 8, 5, 22, 32, 36, 0]
                 if !json {
-                    print(Self.row(["failed at", "tries", "code", "conversation", "reason"]))
+                    let head = [
+                        "failed at", "state", "tries", "code", "id", "conversation", "reason",
+                    ]
+                    print(TextTable.line(head, widths: widths))
                 }
-                try office.visit(try selection.filter(asking: office)) { letter, _ in
-                    listed += 1
-                    print(json ? try letter.json : Self.row(letter))
-                    return listed < limit
+                for letter in letters {
+                    print(json ? try letter.json : TextTable.line(letter.cells, widths: widths))
                 }
+                let count = letters.reduce(0) { $0 + $1.copies }
+                if !json { print("\(count) \(count == 1 ? "letter" : "letters")") }
+                if letters.count == limit { complain("there may be more: --limit \(limit)") }
+                for remark in counts?.remarks(on: desk.queue) ?? [] { complain(remark) }
             }
-            if !json { print("\(listed) \(listed == 1 ? "letter" : "letters")") }
         }
 
-        private static func row(_ letter: DeadLetter) -> String {
-            row([
-                letter.lastFailureAt, "\(letter.attempts)", letter.code,
-                letter.conversationID ?? "-", letter.reason,
-            ])
-        }
-
-        /// Columns wide enough for what they usually hold; the last takes the rest.
-        private static func row(_ cells: [String]) -> String {
-            TextTable.line(cells, widths: [20, 5, 22, 36, 0])
+        private func look(_ desk: DeadLetterDesk, _ filter: DeadLetterFilter) throws -> [DeadLetter] {
+            var letters: [DeadLetter] = []
+            try desk.office.look(filter) { letter, _ in
+                letters.append(letter)
+                return letters.count < limit
+            }
+            return letters
         }
     }
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show the letters of one conversation with all their headers."
+            abstract: "Show one letter, or those of one conversation, with their headers.",
+            discussion: """
+                By their rows. The body is only in the queue: --body-because looks for it there, which \
+                on a quorum queue costs each letter one delivery of its limit; those that were \
+                delivered before move to the end of the queue.
+                """
         )
 
-        @Argument(help: "The conversation's id.")
-        var conversation: String
+        @Argument(help: "The id of a letter, as list has it, or of a conversation.")
+        var id: String
 
         @Option(
             help: """
@@ -130,6 +152,9 @@ extension DeadLetters {
         )
         var bodyBecause: String?
 
+        @Flag(help: "Look for it in the queue, for a letter without a row.")
+        var lookIntoQueue = false
+
         func validate() throws {
             if bodyBecause?.trimmingCharacters(in: .whitespaces).isEmpty == true {
                 throw ValidationError("--body-because takes a reason")
@@ -137,33 +162,54 @@ extension DeadLetters {
         }
 
         func run() async throws {
-            let office = try office()
-            var filter = DeadLetterFilter()
-            filter.conversationIDs = [ExactText(conversation)]
-            var shown = 0
-            try await reportingFailure {
-                try office.visit(filter) { letter, message in
-                    shown += 1
-                    print(try letter.json)
-                    for (name, value) in message.properties.headers.sorted(by: { $0.key < $1.key })
-                    {
-                        print("  \(name.printable): \(value.shown.printable)")
-                    }
-                    if let bodyBecause {
-                        Logger(label: "amity").notice(
-                            "dead-letter.body-shown",
-                            metadata: [
-                                "conversation": "\(conversation)", "because": "\(bodyBecause)",
-                            ]
-                        )
-                        print(String(decoding: message.body, as: UTF8.self).printableJSON)
-                    }
-                    return true
-                }
+            let desk = try desk()
+            let shown = try await reportingFailure {
+                bodyBecause == nil && !lookIntoQueue ? try showRows(desk) : try look(desk)
             }
             if shown == 0 {
-                complain("no letter of conversation \(conversation)")
+                complain("no letter \(id), and none of such a conversation")
+                try await reportingFailure {
+                    for remark in try desk.office.counts().remarks(on: desk.queue) {
+                        complain(remark)
+                    }
+                }
                 throw ExitCode.failure
+            }
+        }
+
+        private func showRows(_ desk: DeadLetterDesk) throws -> Int {
+            let entries = try desk.find(id)
+            for entry in entries { try print(entry.letter, entry.headers) }
+            return entries.count
+        }
+
+        private func look(_ desk: DeadLetterDesk) throws -> Int {
+            var shown = 0
+            let conversation = ExactText(id)
+            try desk.office.look(DeadLetterFilter()) { letter, message in
+                let isIt = letter.id == id
+                guard isIt || letter.conversationID.map(ExactText.init) == conversation else {
+                    return true
+                }
+                shown += 1
+                try print(letter, message.properties.headers.mapValues(\.shown))
+                if let bodyBecause {
+                    Logger(label: "amity").notice(
+                        "dead-letter.body-shown",
+                        metadata: ["letter": "\(id)", "because": "\(bodyBecause)"]
+                    )
+                    Swift.print(String(decoding: message.body, as: UTF8.self).printableJSON)
+                }
+                // There may be more of a conversation, but not of a letter.
+                return !isIt
+            }
+            return shown
+        }
+
+        private func print(_ letter: DeadLetter, _ headers: [String: String]) throws {
+            Swift.print(try letter.json)
+            for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
+                Swift.print("  \(name.printable): \(value.printable)")
             }
         }
     }
@@ -188,7 +234,7 @@ extension DeadLetters {
         @Option(help: "Most letters a second.")
         var rate: Double?
 
-        @Flag(help: "Only say how many there are.")
+        @Flag(help: "Only say how many there are, by their rows.")
         var dryRun = false
 
         func validate() throws {
@@ -196,16 +242,15 @@ extension DeadLetters {
         }
 
         func run() async throws {
-            let office = try office()
+            let desk = try desk()
             try await reportingFailure {
-                let filter = try selection.filter(asking: office)
+                let filter = try selection.filter(asking: desk)
                 try requireChoice(filter, all: all)
                 if dryRun {
-                    print("would retry \(min(limit, try office.count(filter)))")
-                } else {
-                    let count = try office.retry(filter, limit: limit, perSecond: rate)
-                    print("retried \(count)")
+                    let count = try desk.count(filter)
+                    return print("would retry \(min(limit, count.recorded))\(others(count.others))")
                 }
+                print("retried \(try desk.office.retry(filter, limit: limit, perSecond: rate))")
             }
         }
     }
@@ -213,7 +258,9 @@ extension DeadLetters {
     struct Purge: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove letters for good; asks first.",
-            discussion: "--user erases one user's letters, by the message or by the database."
+            discussion: """
+                --user erases one user's letters, by the message or by the database, and their rows.
+                """
         )
 
         @OptionGroup var selection: Selection
@@ -221,33 +268,49 @@ extension DeadLetters {
         @Flag(help: "Purge every letter there is. Needed when nothing else selects.")
         var all = false
 
-        @Flag(help: "Only say how many there are.")
+        @Flag(help: "Only say how many there are, by their rows.")
         var dryRun = false
 
         @Flag(help: "Do not ask.")
         var yes = false
 
         func run() async throws {
-            let office = try office()
+            let desk = try desk()
             try await reportingFailure {
-                let filter = try selection.filter(asking: office)
+                let filter = try selection.filter(asking: desk)
                 try requireChoice(filter, all: all)
-                let count = try office.count(filter)
-                if dryRun { return print("would purge \(count)") }
-                if count > 0, !yes, !confirmed(count) {
-                    complain("nothing was purged")
-                    throw ExitCode.failure
+                if dryRun || !yes {
+                    let count = try desk.count(filter)
+                    let what = "\(count.recorded)\(others(count.others))"
+                    if dryRun { return print("would purge \(what)") }
+                    if count.recorded + count.others > 0, !confirmed(what) {
+                        complain("nothing was purged")
+                        throw ExitCode.failure
+                    }
                 }
-                print("purged \(try office.purge(filter))")
+                print("purged \(try desk.office.purge(filter))")
             }
         }
 
-        private func confirmed(_ count: Int) -> Bool {
-            print("Remove \(count) letters for good? Type yes: ", terminator: "")
+        private func confirmed(_ what: String) -> Bool {
+            print("Remove \(what) letters for good? Type yes: ", terminator: "")
             fflush(nil)
             return readLine() == "yes"
         }
     }
+}
+
+extension DeadLetter {
+    fileprivate var cells: [String] {
+        [
+            lastFailureAt, state.rawValue, "\(attempts)", code, id, conversationID ?? "-",
+            copies > 1 ? "\(reason) (\(copies) copies)" : reason,
+        ]
+    }
+}
+
+private func others(_ count: Int) -> String {
+    count == 0 ? "" : ", and what matches of \(count) without a row,"
 }
 
 private func requireChoice(_ filter: DeadLetterFilter, all: Bool) throws {

@@ -40,7 +40,7 @@ extension Explanation {
         if !because.isEmpty { lines += [""] + because.map { "  \($0)" } }
         for letter in deadLetters {
             lines.append(
-                "  letter: \(letter.code) after \(letter.attempts) attempts at \(letter.lastFailureAt): "
+                "  letter \(letter.id): \(letter.code) after \(letter.attempts) attempts at \(letter.lastFailureAt): "
                     + letter.reason
             )
         }

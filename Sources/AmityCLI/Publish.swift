@@ -22,6 +22,9 @@ struct Publish: AsyncParsableCommand {
     @Option(help: "Make up this many conversations in the database and publish those.")
     var generate: Int?
 
+    @Flag(help: "Do not ask before generating on servers that are not this machine's.")
+    var yes = false
+
     @Option(help: "Spread generated conversations over this many users.")
     var users = 100
 
@@ -49,11 +52,19 @@ struct Publish: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try start()
+        if let generate {
+            let environment = ProcessInfo.processInfo.environment
+            try askForConsent(
+                "makes up \(generate) conversations and scores them",
+                on: ServerNames(of: settings, environment: { environment[$0] }),
+                isGiven: yes
+            )
+        }
         let endpoint = settings.endpoint.named("amity publish")
         let logger = Logger(label: "amity")
         let ids = try namedIDs()
         let (confirmed, missing) = try await reportingFailure {
-            try settings.topology.ensure(at: endpoint, logger: logger)
+            try settings.topology.ensureMain(at: endpoint, logger: logger)
             let publisher = ConversationPublisher(
                 publisher: Publisher(
                     endpoint: endpoint,

@@ -127,8 +127,13 @@ struct StatusText {
     }
 
     private static func deadLetters(_ report: StatusReport) -> [[String]] {
-        (report.deadLettersByCode ?? [:]).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-            .map { ["\($0.value)", $0.key.isEmpty ? "no code" : $0.key] }
+        let codes = (report.deadLettersByCode ?? [:])
+            .sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .map { ["\($0.value)", $0.key] }
+        let (others, gone) = (report.deadLettersWithoutRow ?? 0, report.deadLettersGone ?? 0)
+        let look = "without a row here: amity dead-letters list --look-into-queue"
+        return codes + (others > 0 ? [["\(others)", look]] : [])
+            + (gone > 0 ? [["\(gone)", "of these are gone: the dead-letter queue is empty"]] : [])
     }
 
     // MARK: Words

@@ -47,6 +47,9 @@ struct TuneCommand: ParsableCommand {
     @Flag(help: "JSON instead of a table.")
     var json = false
 
+    @Flag(help: "Do not ask before using servers that are not this machine's.")
+    var yes = false
+
     @Option(help: "Also write the curve to this file, as a picture.")
     var svg: String?
 
@@ -63,6 +66,7 @@ struct TuneCommand: ParsableCommand {
     }
 
     func run() throws {
+        try askForConsentToMeasure(isGiven: yes)
         let waits = analyserSeconds != nil
         let tune = Tune(
             conversations: conversations,

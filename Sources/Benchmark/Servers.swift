@@ -17,8 +17,8 @@ struct Servers {
         switch (environment["RABBITMQ_URL"], environment["DATABASE_URL"]) {
         case (let broker?, let database?):
             guard database.contains("://") else { throw BenchmarkError.databaseURLNeeded }
-            rabbitmqURL = broker
-            databaseURL = database
+            rabbitmqURL = broker.trimmingCharacters(in: .whitespacesAndNewlines)
+            databaseURL = database.trimmingCharacters(in: .whitespacesAndNewlines)
             brokerPID = nil
             databasePID = nil
             script = nil

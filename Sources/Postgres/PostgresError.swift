@@ -98,6 +98,9 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
     /// Whether the SQLSTATE says that the database, not the message, is what has to be mended.
     package var isOutage: Bool { kind == .unavailable || kind == .misconfigured }
 
+    /// Whether a table is not there.
+    package var isMissing: Bool { sqlState == "42P01" }
+
     /// Whether a table is not there, or not for this role.
     package var isMissingOrForbidden: Bool { sqlState == "42P01" || sqlState == "42501" }
 

@@ -68,7 +68,9 @@ package struct Session: ~Copyable {
     ) throws(PostgresError) {
         // What the target says itself wins: the keywords are in order, and libpq takes the last.
         let wanted = try target.current()
-        let options = [Self.guards(statementTimeout), wanted["options"]].compactMap(\.self)
+        // libpq reads PGOPTIONS only where nobody gives it options.
+        let own = wanted["options"] ?? getenv("PGOPTIONS").map { String(cString: $0) }
+        let options = [Self.guards(statementTimeout), own].compactMap(\.self)
         var keywords = Self.link + [("fallback_application_name", applicationName)]
         if target.isReadWriteWanted { keywords.append(("target_session_attrs", "read-write")) }
         keywords += wanted.filter { $0.key != "options" }.map { ($0.key, $0.value) }

@@ -2,19 +2,30 @@
 package struct Backoff: Sendable {
     private let first: Duration
     private let cap: Duration
+    /// Ways to try one after the other, e.g. the nodes of a cluster: a delay comes after each round.
+    private let ways: Int
     private var attempt = 0
 
-    package init(first: Duration = .milliseconds(100), cap: Duration = .seconds(10)) {
+    package init(
+        first: Duration = .milliseconds(100),
+        cap: Duration = .seconds(10),
+        ways: Int = 1
+    ) {
+        precondition(ways >= 1)
         self.first = first
         self.cap = cap
+        self.ways = ways
     }
 
-    /// The next delay: at random between half and all of `first` × 2ⁿ, at most `cap`.
+    /// The next delay: zero while there is a way that has not been tried in this round, else at random
+    /// between half and all of `first` × 2ⁿ, at most `cap`.
     package mutating func next(
         using generator: inout some RandomNumberGenerator
     ) -> Duration {
-        let doubled = first * (1 << min(attempt, 20))
         attempt += 1
+        let (round, way) = attempt.quotientAndRemainder(dividingBy: ways)
+        if way != 0 { return .zero }
+        let doubled = first * (1 << min(round - 1, 20))
         return min(doubled, cap) * Double.random(in: 0.5...1, using: &generator)
     }
 

@@ -61,6 +61,14 @@ package struct ConsumerStateMachine: Sendable {
     /// Deliveries that the broker counts as unsettled in this session.
     package var unsettled: Int { ledger?.unsettled ?? 0 }
 
+    /// The same of deliveries after that one alone.
+    package func unsettled(after tag: UInt64) -> Int {
+        tag == 0 ? unsettled : ledger?.unsettled(after: tag) ?? 0
+    }
+
+    /// The last delivery of this session, 0 before the first.
+    package var lastTag: UInt64 { ledger?.lastTag ?? 0 }
+
     private var ledger: SettlementLedger? {
         switch state {
         case .consuming(let ledger, _), .draining(let ledger, _): ledger

@@ -15,6 +15,8 @@ package final class Dispatcher: Sendable {
     private let crashes: any CrashLedger
     private let completions: Mailbox<Completion>
     private let republisher: any Republisher
+    private let journal: any DeadLetterJournal
+    private let repeated: RepeatedEvents
     private let drain: DrainSignal
     private let counts: WorkerCounts
     private let metrics: WorkerMetrics
@@ -27,11 +29,15 @@ package final class Dispatcher: Sendable {
         crashes: any CrashLedger,
         completions: Mailbox<Completion>,
         republisher: any Republisher,
+        journal: any DeadLetterJournal = NoJournal(),
         drain: DrainSignal,
         counts: WorkerCounts = WorkerCounts(),
         metrics: WorkerMetrics = WorkerMetrics(),
+        repeated: RepeatedEvents? = nil,
         logger: Logger
     ) {
+        self.journal = journal
+        self.repeated = repeated ?? RepeatedEvents(logger: logger)
         inbox = Locked(Inbox(limit: pool.count))
         self.pool = pool
         self.handlers = handlers
@@ -73,7 +79,8 @@ package final class Dispatcher: Sendable {
     package func refuse(_ delivery: Delivery, because failure: Failure) {
         let disposition = disposition(of: delivery, after: failure, isPermanent: true)
         metrics.count(.init(dead: 1))
-        republish(delivery, after: failure, disposition)
+        let failed = FailedDelivery(delivery: delivery, failure: failure, retryAfter: nil)
+        bury([(failed, disposition)], isReadable: false)
     }
 
     private func startOperations(after change: (inout Inbox) -> Void) {
@@ -194,7 +201,12 @@ extension Dispatcher {
             counts.settled(done: 0, interrupted: 1)
             metrics.count(.init(interrupted: 1))
             let copy = RetryPolicy.acquitted(delivery.message)
-            republisher.republish(copy, to: policy.names.main, replacing: delivery.id)
+            republisher.republish(
+                copy,
+                about: nil,
+                to: policy.names.main,
+                replacing: delivery.id
+            )
         } else {
             finish([delivery], with: outcomes, by: handler, in: context)
         }
@@ -260,7 +272,35 @@ extension Dispatcher {
         for (delivery, failure, next) in postponed { postpone(delivery, after: failure, next) }
         if failed.isEmpty { return }
         handler.record(failed.map(\.0), in: context)
-        for (failed, next) in failed { republish(failed.delivery, after: failed.failure, next) }
+        for (failed, next) in failed where !next.isDead {
+            republish(failed.delivery, after: failed.failure, next)
+        }
+        bury(failed.filter(\.1.isDead), isReadable: true)
+    }
+
+    /// Dead-letters what is written down first: row, then copy, then ack, so that a crash in between
+    /// leaves a row too many for a moment and never a letter without one.
+    ///
+    /// - Parameter isReadable: false where the body is not to be looked at.
+    private func bury(
+        _ dead: [(FailedDelivery, RetryPolicy.Disposition)],
+        isReadable: Bool
+    ) {
+        if dead.isEmpty { return }
+        let records = dead.map { failed, next in
+            DeadLetterRecord(
+                message: next.message,
+                failure: failed.failure,
+                attempts: next.attempts,
+                isReadable: isReadable,
+                isRedelivered: failed.delivery.redelivered
+            )
+        }
+        journal.record(records) { [self] in
+            for (failed, next) in dead {
+                republish(failed.delivery, after: failed.failure, next)
+            }
+        }
     }
 
     private func disposition(
@@ -300,8 +340,19 @@ extension Dispatcher {
             "reason": "\(failure.reason)",
         ]
         metadata["subject"] = failure.subject.map { "\($0)" }
-        logger.warning("message.postponed", metadata: metadata)
-        republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
+        repeated.log(
+            level: .warning,
+            "message.postponed",
+            code: failure.code,
+            id: failure.subject,
+            metadata: metadata
+        )
+        republisher.republish(
+            disposition.message,
+            about: failure.subject,
+            to: disposition.queue,
+            replacing: delivery.id
+        )
     }
 
     private func republish(
@@ -318,11 +369,20 @@ extension Dispatcher {
         ]
         metadata["subject"] = failure.subject.map { "\($0)" }
         metadata["message"] = delivery.message.properties.messageID.map { "\($0)" }
-        logger.log(
+        let letter = disposition.isDead ? disposition.message.letterID : nil
+        metadata["letter"] = letter.map { "\($0)" }
+        repeated.log(
             level: disposition.isDead ? .error : .warning,
             disposition.isDead ? "message.dead-lettered" : "message.retry-scheduled",
+            code: failure.code,
+            id: letter ?? failure.subject,
             metadata: metadata
         )
-        republisher.republish(disposition.message, to: disposition.queue, replacing: delivery.id)
+        republisher.republish(
+            disposition.message,
+            about: failure.subject,
+            to: disposition.queue,
+            replacing: delivery.id
+        )
     }
 }

@@ -49,7 +49,7 @@ package struct Inbox {
     /// What there is at the moment.
     package struct Load {
         /// Threads that have work in hand.
-        var busy: Int
+        package var busy: Int
         /// Threads that may have.
         var limit: Int
         /// Deliveries that wait for one.

@@ -1,3 +1,4 @@
+import Digests
 import Foundation
 
 /// Decides what happens to a message that failed: a delay queue while attempts are left, then the
@@ -15,6 +16,9 @@ package struct RetryPolicy: Sendable {
         package var isDead: Bool { retryAfter == nil }
     }
 
+    /// With which every header of ours begins.
+    package static let headerPrefix = "amity-"
+
     /// Headers of ours. They start afresh when a dead letter is replayed.
     package enum Header {
         package static let attempts = "amity-attempts"
@@ -30,6 +34,10 @@ package struct RetryPolicy: Sendable {
         package static let replays = "amity-replays"
         /// How often it was cleared of a crash by other means than the database.
         package static let acquittals = "amity-acquittals"
+        /// Names a dead letter: the same for every copy of the same message in the same life.
+        package static let letterID = "amity-letter-id"
+        /// The first 8 bytes of the body's SHA-256, in hexadecimal.
+        package static let bodyDigest = "amity-body-sha256"
     }
 
     package let names: QueueNames
@@ -71,9 +79,11 @@ package struct RetryPolicy: Sendable {
         let step = backoffSeconds[
             min(Int.random(in: attempts...(attempts + 1), using: &random), backoffSeconds.count) - 1
         ]
+        var copy = annotated(message, attempts: attempts, failure: failure, at: now)
+        if isDead { name(&copy, after: message) }
         return Disposition(
             queue: isDead ? names.dead : names.retry(seconds: step),
-            message: annotated(message, attempts: attempts, failure: failure, at: now),
+            message: copy,
             attempts: attempts,
             retryAfter: isDead ? nil : step
         )
@@ -113,8 +123,14 @@ package struct RetryPolicy: Sendable {
     package static func replayed(_ message: Message) -> Message {
         var message = message
         let replays = replays(of: message) + 1
+        // Its publisher gave it none: see `name`.
+        if let id = message.properties.messageID,
+            message.properties.headers[Header.letterID] == .string(id)
+        {
+            message.properties.messageID = nil
+        }
         message.properties.headers = message.properties.headers.filter { name, _ in
-            !name.hasPrefix("amity-")
+            !name.hasPrefix(headerPrefix)
         }
         message.properties.headers[Header.replays] = .integer(Int64(replays))
         return message
@@ -149,10 +165,39 @@ package struct RetryPolicy: Sendable {
         return Int(min(max(count, 0), 1_000_000))
     }
 
+    /// Gives a dead letter an id, so that it can be shown, retried and purged whatever is in its body.
+    ///
+    /// The id is made from the original alone: one that is dead-lettered twice, because its worker died
+    /// between the copy's confirm and the ack, keeps its id. Two messages that do not differ at all share
+    /// one, too.
+    private func name(_ copy: inout Message, after original: Message) {
+        let properties = original.properties
+        let parts = [
+            names.main, properties.type ?? "", properties.messageID ?? "", Self.lives(of: original),
+        ]
+        let head = parts.joined(separator: "\u{0}") + "\u{0}"
+        let id = Digest.sha256(Array(head.utf8) + original.body).prefix(16).hexadecimal
+        copy.properties.headers[Header.letterID] = .string(id)
+        copy.properties.headers[Header.bodyDigest] = .string(
+            Digest.sha256(original.body).prefix(8).hexadecimal
+        )
+        if copy.properties.messageID == nil { copy.properties.messageID = id }
+    }
+
     /// What routes, expires or counts for the broker must not travel on with a copy.
     private static func travels(_ header: String) -> Bool {
         let name = header.lowercased()
         return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
+    }
+
+    /// Whether a header that bears our name is as we write it: a forged one of any size would take the
+    /// room of those that bound the attempts.
+    private static func isOurs(_ value: HeaderValue) -> Bool {
+        switch value {
+        case .integer: true
+        case .string(let text): text.utf8.count <= 40
+        case .bool, .double, .bytes, .timestamp: false
+        }
     }
 
     private func annotated(
@@ -164,9 +209,11 @@ package struct RetryPolicy: Sendable {
         var message = message
         let timestamp = HeaderValue.string(now.formatted(.iso8601))
         // Nor may travel on what pretends to be ours: our headers go even when there is no room for others.
-        var headers = message.properties.headers.filter { name, _ in
-            let isKept = [Header.firstFailure, Header.replays, Header.postponements].contains(name)
-            return isKept || Self.travels(name) && !name.lowercased().hasPrefix("amity-")
+        var headers = message.properties.headers.filter { name, value in
+            if [Header.firstFailure, Header.replays, Header.postponements].contains(name) {
+                return Self.isOurs(value)
+            }
+            return Self.travels(name) && !name.lowercased().hasPrefix(Self.headerPrefix)
         }
         headers[Header.attempts] = .integer(Int64(attempts))
         headers[Header.code] = .string(failure.code)
@@ -196,5 +243,12 @@ package struct QueueNames: Sendable, Equatable {
 /// Publishes a message again and settles its original once the broker has confirmed the copy.
 package protocol Republisher: Sendable {
     /// Returns at once. The original's ack is posted when the copy is safe, never before.
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID)
+    ///
+    /// - Parameter subject: the id of what the message is about, for logs; nil when it names nothing.
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    )
 }

@@ -35,6 +35,15 @@ package struct SettlementLedger: Sendable {
         self.session = session
     }
 
+    /// The last delivery, 0 before the first.
+    package var lastTag: UInt64 { firstTag + UInt64(window.count) - 1 }
+
+    /// Deliveries after that one which the broker still counts.
+    package func unsettled(after tag: UInt64) -> Int {
+        let skipped = tag >= firstTag ? Int(min(tag - firstTag + 1, UInt64(window.count))) : 0
+        return window.dropFirst(skipped).count { $0 != .sent }
+    }
+
     /// Records the next delivery of the channel.
     package mutating func delivered(tag: UInt64) {
         precondition(tag == firstTag + UInt64(window.count), "delivery tags of a channel skip none")

@@ -112,3 +112,85 @@ struct PublishWindowTests {
         #expect(outbox.count == 0)
     }
 }
+
+/// The lane in which the broker's objection names its message.
+struct SingleWindowTests {
+    private final class Lane {
+        var window = PublishWindow(insists: true, limit: 1)
+        let now = ContinuousClock.now
+        let results = Locked<[UInt8: Publisher.Result]>([:])
+        let unwanted = Locked<Set<UInt8>>([])
+
+        init(_ count: UInt8) {
+            window.add(
+                (1...count).map { number in
+                    PublishRequest(
+                        message: Message(body: [number]),
+                        exchange: "",
+                        routingKey: "q\(number)",
+                        isWanted: { [unwanted] in !unwanted.withLock { $0.contains(number) } },
+                        completion: { [results] result in
+                            results.withLock { $0[number] = result }
+                        }
+                    )
+                }
+            )
+        }
+
+        func send(at instant: ContinuousClock.Instant? = nil) -> [UInt8] {
+            var sent: [UInt8] = []
+            while let request = window.next(at: instant ?? now) {
+                sent.append(request.message.body[0])
+            }
+            return sent
+        }
+
+        func close() -> UInt8? {
+            let error = AMQPError.closedByBroker(code: 406, text: "too large", during: "publish")
+            return window.channelClosed(by: error, at: now)?.request.message.body[0]
+        }
+
+        var nextDue: ContinuousClock.Instant? { window.nextDue }
+        var refused: Publisher.Withheld { window.refused }
+        var troubled: Set<String> { window.troubled }
+        var count: Int { window.count }
+
+        func confirm(_ tag: UInt64) {
+            _ = window.confirm(tag: tag, multiple: false, as: .confirmed, at: now)
+        }
+    }
+
+    /// Fault: the message that closes the channel is at the head of the next one, for ever.
+    @Test func theMessageThatClosesTheChannelWaitsAndTheOthersGoOn() throws {
+        let lane = Lane(3)
+        #expect(lane.send() == [1])
+        #expect(lane.close() == 1)
+        #expect(lane.refused == Publisher.Withheld(count: 1, bytes: 1))
+        #expect(lane.troubled == ["q1"])
+        for (number, tag) in [(2, 1), (3, 2)] as [(UInt8, UInt64)] {
+            #expect(lane.send() == [number])
+            lane.confirm(tag)
+        }
+        #expect(lane.send() == [])
+        let due = try #require(lane.nextDue)
+        #expect(lane.send(at: due) == [1])
+        #expect(lane.close() == 1)
+        let later = try #require(lane.nextDue)
+        #expect(lane.send(at: later) == [1])
+        lane.confirm(1)
+        #expect(lane.results.withLock { $0 } == [1: .confirmed, 2: .confirmed, 3: .confirmed])
+        #expect(lane.refused == Publisher.Withheld() && lane.troubled.isEmpty)
+    }
+
+    /// Fault: the session of the original is lost, the broker delivers it again, and for each time another
+    /// copy waits until the broker takes them all.
+    @Test func aCopyWhoseOriginalIsTheBrokersAgainIsDropped() {
+        let lane = Lane(2)
+        #expect(lane.send() == [1])
+        #expect(lane.close() == 1)
+        lane.unwanted.withLock { $0 = [1, 2] }
+        #expect(lane.send(at: lane.nextDue) == [])
+        #expect(lane.results.withLock { $0 } == [1: .abandoned, 2: .abandoned])
+        #expect(lane.count == 0 && lane.refused == Publisher.Withheld())
+    }
+}

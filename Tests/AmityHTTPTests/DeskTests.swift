@@ -14,8 +14,8 @@ struct DeskTests {
             let bodies = [
                 "stats/workers": #"{"workers":[]}"#, "stats/queues": #"{"queues":[]}"#,
                 "stats/history": #"{"points":[],"queue":"q","step_seconds":30}"#,
-                "dead-letters": #"{"groups":[],"is_complete":true,"#
-                    + #""looked_at":"1970-01-01T00:00:00Z","queue":"q.dead","seen":0}"#,
+                "dead-letters": #"{"gone":0,"groups":[],"is_complete":true,"#
+                    + #""looked_at":"1970-01-01T00:00:00Z","queue":"q.dead","remarks":[],"seen":0}"#,
             ]
             for (path, body) in bodies {
                 let answer = try rig.get("/api/v1/\(path)")

@@ -158,7 +158,7 @@ struct RoutesTests {
             }
             try #require(ended.wait(timeout: .now() + 20) == .success)
             let text = said.withLock { $0 }
-            #expect(text.contains("127.0.0.1, port \(rig.port)") && text.contains("HTTP_PORT to 0"))
+            #expect(text.contains("127.0.0.1:\(rig.port)") && text.contains("HTTP_PORT to"))
         }
     }
 

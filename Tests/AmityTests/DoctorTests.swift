@@ -89,6 +89,9 @@ struct DoctorTests {
         for table in Schema.tables { add(table.name, table.columns, key: keys[table.name] ?? "id") }
         for table in Schema.ownTables {
             add(table.name, table.columns, key: table.key.joined(separator: ", "))
+            indexes += table.indexes.map {
+                .init(name: $0, table: table.name, method: "btree", columns: "", bytes: 0)
+            }
         }
         session.tables = tables
         session.indexes = indexes

@@ -58,7 +58,8 @@ extension Integration {
             worker.signal(SIGTERM)
             try eventually("the drain has begun") { !worker.events("consumer.draining").isEmpty }
             worker.signal(SIGTERM)
-            #expect(try worker.waitForExit() == SIGTERM)
+            let status = try worker.waitForExit()
+            #expect(status == SIGTERM, "\(worker.log)")
             try scene.sql("COMMIT")
             try eventually("it is back in the queue") { try scene.queue.ready() == 1 }
             // The database may yet carry out what it was asked for: that is how a worker may end at any time.

@@ -36,6 +36,7 @@ extension Integration {
                     "created table agenda_agent_prompting", "applied crash attribution",
                     "applied registry and monitor", "applied analyses",
                     "applied causes in the registry",
+                    "applied dead letters",
                 ]
             )
             #expect(first.error.isEmpty)
@@ -81,7 +82,8 @@ extension Integration {
                     == ["created table amity_migrations"] + Self.left
                     + [
                         "applied crash attribution", "applied registry and monitor",
-                        "applied analyses",
+                        "applied analyses", "applied causes in the registry",
+                        "applied dead letters",
                     ]
             )
             #expect(try scene.sql(catalogue).string(0, 0) == before)

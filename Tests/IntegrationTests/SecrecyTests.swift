@@ -100,7 +100,8 @@ extension Integration {
             for arguments in [
                 ["status"], ["status", "--json"], ["doctor", "--all"], ["doctor", "--json"],
                 ["dead-letters", "list"], ["dead-letters", "list", "--json"],
-                ["dead-letters", "show", "raises"], ["dead-letters", "retry", "--dry-run"],
+                ["dead-letters", "show", "raises"], ["dead-letters", "list", "--look-into-queue"],
+                ["dead-letters", "retry", "--dry-run"],
                 ["explain", "fine"], ["explain", "raises", "--json"], ["explain", "nowhere"],
                 ["settings"], ["worker", "--help"], ["migrate", "--topology"], ["health"],
                 ["publish", "--file", "/nowhere"],
@@ -169,6 +170,10 @@ extension Integration {
             worker.signal(SIGTERM)
             _ = try worker.waitForExit()
             outputs["the log"] = worker.log
+            let rows = try scene.sql("SELECT letter::text FROM amity_dead_letters AS letter")
+            #expect(rows.count == 8)
+            outputs["the dead letters' rows"] = (0..<rows.count)
+                .map { rows.string($0, 0) ?? "" }.joined(separator: "\n")
 
             // They were there to be found.
             #expect(worker.log.contains("message.dead-lettered"))

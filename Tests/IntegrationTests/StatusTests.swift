@@ -75,7 +75,7 @@ extension Integration {
             #expect(table.contains("not ready: intake is switched off"))
             #expect(table.contains(":\(worker.processID): paused by SIGUSR1 for "))
             #expect(table.contains("; kill -USR2 \(worker.processID) on "))
-            #expect(table.contains("unknown [31m") && !table.contains("\u{1B}"))
+            #expect(table.contains(#"unknown\u{1B}[31m"#) && !table.contains("\u{1B}"))
             #expect(table.contains("1  INVALID_MESSAGE"))
         }
 

@@ -30,7 +30,12 @@ private struct NoCrashes: CrashLedger {
 
 /// Nothing here is to be retried.
 private struct NoRetries: Republisher {
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID) {
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    ) {
         Issue.record("a message went to \(queue)")
     }
 }

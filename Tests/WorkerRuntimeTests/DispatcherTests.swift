@@ -26,7 +26,12 @@ final class CountingBell: Bell {
 final class RecordingRepublisher: Republisher {
     let messages = Locked<[(queue: String, original: DeliveryID)]>([])
 
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID) {
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    ) {
         messages.withLock { $0.append((queue, original)) }
     }
 }
@@ -96,7 +101,12 @@ struct Bench {
     let pool: ThreadPool
     let dispatcher: Dispatcher
 
-    init(threads: Int, handler: any Handler, metrics: WorkerMetrics = WorkerMetrics()) {
+    init(
+        threads: Int,
+        handler: any Handler,
+        journal: any DeadLetterJournal = NoJournal(),
+        metrics: WorkerMetrics = WorkerMetrics()
+    ) {
         completions = Mailbox(bell: bell)
         pool = ThreadPool(count: threads, name: "test")
         dispatcher = Dispatcher(
@@ -112,6 +122,7 @@ struct Bench {
             crashes: crashes,
             completions: completions,
             republisher: republisher,
+            journal: journal,
             drain: DrainSignal(),
             counts: counts,
             metrics: metrics,
@@ -403,5 +414,46 @@ struct MailboxTests {
             seen.formUnion(mailbox.drain())
         }
         #expect(seen.count == writers * each)
+    }
+}
+
+/// Keeps letters until the test lets them go.
+private final class WithholdingJournal: DeadLetterJournal {
+    let letters = Locked<[DeadLetterRecord]>([])
+    let gates = Locked<[@Sendable () -> Void]>([])
+
+    func record(
+        _ letters: [DeadLetterRecord],
+        then proceed: @escaping @Sendable () -> Void
+    ) {
+        self.letters.withLock { $0 += letters }
+        gates.withLock { $0.append(proceed) }
+    }
+}
+
+struct DeadLetterJournalTests {
+    /// Faults: a copy goes out before its row is written, and a crash leaves a letter without one; a retry
+    /// waits for the rows of others; a body that is not to be looked at is.
+    @Test func aLetterWaitsForItsRowAndARetryDoesNot() {
+        let failure = Failure(code: "C", reason: "r")
+        let handler = ScriptedHandler { deliveries in
+            deliveries.map { $0.id.tag == 1 ? .retry(failure) : .deadLetter(failure) }
+        }
+        let journal = WithholdingJournal()
+        let bench = Bench(threads: 1, handler: handler, journal: journal)
+        bench.dispatcher.submit([delivery(1), delivery(2)])
+        bench.pool.waitUntilIdle()
+        #expect(bench.republisher.messages.withLock { $0.map(\.queue) } == ["q.retry.1"])
+        bench.dispatcher.refuse(delivery(3), because: failure)
+        #expect(bench.republisher.messages.withLock { $0.count } == 1)
+        for gate in journal.gates.withLock({ $0 }) { gate() }
+        #expect(
+            bench.republisher.messages.withLock { $0.map(\.queue) }
+                == ["q.retry.1", "q.dead", "q.dead"]
+        )
+        let letters = journal.letters.withLock { $0 }
+        #expect(letters.map(\.isReadable) == [true, false])
+        #expect(Set(letters.compactMap(\.message.letterID)).count == 2)
+        bench.finish()
     }
 }

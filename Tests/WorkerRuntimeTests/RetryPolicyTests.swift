@@ -63,6 +63,26 @@ struct RetryPolicyTests {
         #expect((25...75).contains(queues.count { $0 == "q.retry.1" }))
     }
 
+    /// Faults: the same message, dead-lettered twice because its worker died in between, makes two
+    /// letters; a letter that was replayed and fails again is taken for the old one; one without a message
+    /// id cannot be named.
+    @Test func aDeadLetterIsNamedByItsOriginal() {
+        let first = disposition(Message(body: [1]), permanent: true).message
+        let id = first.letterID
+        #expect(id?.count == 32 && first.properties.messageID == id)
+        #expect(disposition(Message(body: [1]), permanent: true).message.letterID == id)
+        #expect(disposition(Message(body: [2]), permanent: true).message.letterID != id)
+        let replayed = RetryPolicy.replayed(first)
+        #expect(replayed.properties.messageID == nil)
+        #expect(disposition(replayed, permanent: true).message.letterID != id)
+        #expect(disposition(Message(body: [1])).message.letterID == nil, "a retry is no letter")
+        var named = Message(body: [1])
+        named.properties.messageID = "theirs"
+        let letter = disposition(named, permanent: true).message
+        #expect(letter.properties.messageID == "theirs" && letter.letterID != id)
+        #expect(RetryPolicy.replayed(letter).properties.messageID == "theirs")
+    }
+
     @Test func climbsTheStepsThenGoesToTheDeadLetters() {
         var message = Message(body: [1, 2])
         var queues: [String] = []
@@ -87,6 +107,9 @@ struct RetryPolicyTests {
                 Header.queue: .string("q"),
                 Header.firstFailure: .string("1970-01-01T00:00:00Z"),
                 Header.lastFailure: .string("1970-01-01T00:00:00Z"),
+                Header.letterID: .string("44b1685b3fd1009bd507972c44b42d78"),
+                // Of nothing.
+                Header.bodyDigest: .string("e3b0c44298fc1c14"),
             ]
         )
     }

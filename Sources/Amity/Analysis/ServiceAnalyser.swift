@@ -66,7 +66,7 @@ package final class ServiceAnalyser: Analyser {
             }
         }
         let answers = Locked<[Int: ServiceAnswers]>([:])
-        let arrived = DispatchSemaphore(value: 0)
+        let arrived = MonotonicSemaphore(value: 0)
         let tasks = conversations.enumerated().map { index, conversation in
             let need = Need(of: conversation, asksForMemories)
             let talk = Talk(
@@ -80,9 +80,7 @@ package final class ServiceAnalyser: Analyser {
             }
         }
         // This thread is one of ours: it may block, and what it waits for does not run on it.
-        let left = ContinuousClock.now.duration(to: limit) / .seconds(1)
-        let deadline = DispatchTime.now() + max(0, left)
-        for _ in tasks where arrived.wait(timeout: deadline) == .timedOut {
+        for _ in tasks where !arrived.wait(atMost: ContinuousClock.now.duration(to: limit)) {
             for task in tasks { task.cancel() }
             arrived.wait()
         }

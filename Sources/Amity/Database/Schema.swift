@@ -86,6 +86,7 @@ enum Schema {
             ]
         ),
         causes,
+        deadLetters,
     ]
 
     static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

@@ -1,17 +1,33 @@
 import Digests
 import Foundation
+import JSONReading
 import WorkerRuntime
 
-/// A message in the dead-letter queue, as its headers describe it. The body is not part of it: it
-/// may hold a child's conversation.
+/// A dead letter, as its row or its headers describe it. The body is not part of it: it may hold a child's
+/// conversation.
 package struct DeadLetter: Sendable, Equatable, Encodable {
-    /// Names it, also where it names no conversation: the same wherever and whenever it is read, and the
-    /// same only for letters that do not differ.
+    /// What has become of its message.
+    package enum State: String, Sendable, Encodable {
+        /// In the dead-letter queue.
+        case waiting
+        /// Put back to work.
+        case replayed
+        /// Thrown away.
+        case purged
+        /// Not in the queue any more, and no command of Amity's took it: another consumer did, or a
+        /// policy of the broker.
+        case gone
+    }
+
+    /// Names it, also where it names no conversation. The header that its worker gave it; for letters of
+    /// others and of older versions a digest of all that is known of it.
     package var id: String
     /// nil when the body names none.
     package var conversationID: String?
-    /// From the message, where its publisher put it there.
+    /// From the message, where its publisher put it there, or else from its conversation's row.
     package var userID: String?
+    /// As its publisher set it, or else the letter's id.
+    package var messageID: String?
     package var code: String
     package var reason: String
     package var attempts: Int
@@ -21,6 +37,49 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
     package var lastFailureAt: String
     package var worker: String
     package var bodyBytes: Int
+    /// The first 8 bytes of the body's SHA-256.
+    package var bodySHA256: String
+    /// Messages that share the id: they do not differ.
+    package var copies = 1
+    package var state = State.waiting
+    /// When it was retried, purged, or found to be gone.
+    package var settledAt: String?
+
+    init(
+        id: String,
+        conversationID: String?,
+        userID: String?,
+        messageID: String?,
+        code: String,
+        reason: String,
+        attempts: Int,
+        replays: Int,
+        firstFailureAt: String,
+        lastFailureAt: String,
+        worker: String,
+        bodyBytes: Int,
+        bodySHA256: String,
+        copies: Int,
+        state: State,
+        settledAt: String?
+    ) {
+        self.id = id
+        self.conversationID = conversationID
+        self.userID = userID
+        self.messageID = messageID
+        self.code = code
+        self.reason = reason
+        self.attempts = attempts
+        self.replays = replays
+        self.firstFailureAt = firstFailureAt
+        self.lastFailureAt = lastFailureAt
+        self.worker = worker
+        self.bodyBytes = bodyBytes
+        self.bodySHA256 = bodySHA256
+        self.copies = copies
+        self.state = state
+        self.settledAt = settledAt
+    }
 
     package init(_ message: Message) {
         let headers = message.properties.headers
@@ -30,9 +89,10 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
         func count(_ name: String) -> Int {
             if case .integer(let count) = headers[name] { Int(clamping: count) } else { 0 }
         }
-        let members = Members(body: message.body)
-        conversationID = members?.conversation_id
-        userID = members?.user_id
+        let members = LetterMembers(body: message.body)
+        conversationID = members.conversationID
+        userID = members.userID
+        messageID = message.properties.messageID
         code = text(RetryPolicy.Header.code)
         reason = text(RetryPolicy.Header.reason)
         attempts = count(RetryPolicy.Header.attempts)
@@ -41,11 +101,14 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
         lastFailureAt = text(RetryPolicy.Header.lastFailure)
         worker = text(RetryPolicy.Header.worker)
         bodyBytes = message.body.count
+        bodySHA256 = Digest.sha256(message.body).prefix(8).hexadecimal
         let told = [
             code, reason, "\(attempts)", "\(replays)", firstFailureAt, lastFailureAt, worker,
         ]
         let head = told.joined(separator: "\u{0}") + "\u{0}"
-        id = Digest.sha256(Array(head.utf8) + message.body).prefix(16).hexadecimal
+        id =
+            message.letterID
+            ?? Digest.sha256(Array(head.utf8) + message.body).prefix(16).hexadecimal
     }
 
     /// As one line, for programs.
@@ -53,83 +116,45 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
         get throws { try JSONEncoder.amity.text(self) }
     }
 
-    /// The two members that say whose letter it is. Anything else in the body stays unread.
-    private struct Members: Decodable {
-        var conversation_id: String?
-        var user_id: String?
-
-        init?(body: [UInt8]) {
-            do {
-                self = try JSONDecoder().decode(Members.self, from: Data(body))
-            } catch {
-                return nil  // A bad body is why many letters are here.
-            }
-        }
-
-        init(from decoder: any Decoder) throws {
-            let members = try decoder.container(keyedBy: Key.self)
-            func text(_ key: Key) -> String? {
-                do {
-                    return try members.decodeIfPresent(String.self, forKey: key)
-                } catch {
-                    return nil  // Not a text: it names nobody.
-                }
-            }
-            conversation_id = text(.conversation_id)
-            user_id = text(.user_id)
-        }
-
-        private enum Key: String, CodingKey {
-            case conversation_id, user_id
-        }
+    private enum CodingKeys: String, CodingKey {
+        case id, conversationID = "conversationId", userID = "userId", messageID = "messageId"
+        case code, reason, attempts, replays, firstFailureAt, lastFailureAt, worker, bodyBytes
+        case bodySHA256 = "bodySha256", copies, state, settledAt
     }
 }
 
-/// Which letters a command is about; all conditions must hold.
-package struct DeadLetterFilter: Sendable {
-    package var code: String?
-    package var ids: Set<String> = []
-    package var conversationIDs: Set<ExactText> = []
-    package var user: ExactText?
-    /// Conversations of `user` by the database, for letters that do not name their user.
-    package var conversationsOfUser: Set<ExactText> = []
-    /// Last failed before this instant.
-    package var before: Date?
-    /// Last failed at or after this instant.
-    package var since: Date?
+/// The two members of a body that say whose letter it is; nil where it does not say. Anything else in the
+/// body stays unread.
+struct LetterMembers {
+    private(set) var conversationID: String?
+    private(set) var userID: String?
 
-    package init() {}
-
-    /// Whether it lets every letter through.
-    package var isEmpty: Bool {
-        code == nil && ids.isEmpty && conversationIDs.isEmpty && user == nil && before == nil
-            && since == nil
-    }
-
-    package func matches(_ letter: DeadLetter) -> Bool {
-        if let code, letter.code != code { return false }
-        if !ids.isEmpty, !ids.contains(letter.id) { return false }
-        // Byte for byte: a letter of another child must not be taken for this one's.
-        let conversation = letter.conversationID.map(ExactText.init)
-        if !conversationIDs.isEmpty, conversation.map(conversationIDs.contains) != true {
-            return false
-        }
-        if let user, letter.userID.map(ExactText.init) != user,
-            conversation.map(conversationsOfUser.contains) != true
-        {
-            return false
-        }
-        if before == nil && since == nil { return true }
-        // ISO 8601 as the retry policy writes it; a letter of unknown age is of no age asked for.
-        guard let failed = Self.date(letter.lastFailureAt) else { return false }
-        return failed < (before ?? .distantFuture) && failed >= (since ?? .distantPast)
-    }
-
-    private static func date(_ text: String) -> Date? {
-        do {
-            return try Date(text, strategy: .iso8601)
+    init(body: [UInt8]) {
+        do throws(JSONReader.Malformed) {
+            self = try JSONReader.read(body) { json throws(JSONReader.Malformed) in
+                try LetterMembers(reading: &json)
+            }
         } catch {
-            return nil
+            // A bad body is why many letters are here.
+            (conversationID, userID) = (nil, nil)
+        }
+    }
+
+    private init(reading json: inout JSONReader) throws(JSONReader.Malformed) {
+        guard json.nextKind() == .object else {
+            try json.skip()
+            return
+        }
+        try json.enter()
+        while let key = try json.nextKey() {
+            // Of several members with one name the first counts.
+            if conversationID == nil, try key.equals("conversation_id"), json.nextKind() == .string {
+                conversationID = try json.readText().string
+            } else if userID == nil, try key.equals("user_id"), json.nextKind() == .string {
+                userID = try json.readText().string
+            } else {
+                try json.skip()
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 
 /// The dead letters by what they died of, for a page: bounded, however many there are.
 package struct DeadLetterOverview: Encodable, Sendable, Equatable {
@@ -19,13 +20,18 @@ package struct DeadLetterOverview: Encodable, Sendable, Equatable {
     package var lookedAt: Date
     /// The largest first.
     package var groups: [Group] = []
-    /// Letters that were looked at, the oldest in the queue.
+    /// Letters that have a row; the groups count them all, unless there are more codes than shown.
     package var seen = 0
-    /// Whether there were no others.
+    /// Messages in the queue that no row speaks of; nil where the broker does not say.
+    package var withoutRow: Int?
+    /// Messages that rows speak of and that are in the queue no more, where that is certain.
+    package var gone = 0
+    /// Whether every message of the queue is among the groups.
     package var isComplete = true
+    /// What else there is to know.
+    package var remarks: [String] = []
 
-    /// Chosen: what one look takes a second for, and what a page can show.
-    static let mostSeen = 1000
+    /// Chosen: what a page can show.
     private static let mostListed = 50
     private static let mostGroups = 50
     /// Ids of Amity's conversations have 255; who makes letters may write what they like.
@@ -36,36 +42,40 @@ package struct DeadLetterOverview: Encodable, Sendable, Equatable {
         self.lookedAt = lookedAt
     }
 
-    mutating func add(_ letter: DeadLetter) {
-        seen += 1
-        let letter = letter.clipped(to: Self.longestText)
-        let known = groups.firstIndex { $0.code == letter.code }
-        if known == nil, groups.count == Self.mostGroups {
-            isComplete = false
-            return
-        }
-        let index = known ?? groups.count
-        if known == nil {
-            groups.append(
-                Group(
-                    code: letter.code,
-                    reason: "",
-                    firstFailureAt: letter.firstFailureAt,
-                    lastFailureAt: ""
-                )
+    /// Reads the rows. A table that is missing is a remark.
+    mutating func read(_ table: DeadLetterTable) throws(PostgresError) -> Int? {
+        do throws(PostgresError) {
+            let codes = try table.codes()
+            let shown = codes.prefix(Self.mostGroups).map(\.code)
+            let reasons = try table.reasons(of: shown)
+            let letters = Dictionary(
+                grouping: try table.oldest(of: shown, limit: Self.mostListed),
+                by: \.code
             )
+            groups = codes.prefix(Self.mostGroups).map { code in
+                Group(
+                    code: code.code,
+                    reason: reasons[code.code] ?? "",
+                    count: code.count,
+                    firstFailureAt: code.firstFailureAt,
+                    lastFailureAt: code.lastFailureAt,
+                    letters: (letters[code.code] ?? []).map { $0.clipped(to: Self.longestText) }
+                )
+            }
+            seen = codes.reduce(0) { $0 + $1.count }
+            isComplete = codes.count <= Self.mostGroups
+            return seen
+        } catch {
+            if !error.isMissingOrForbidden { throw error }
+            return nil
         }
-        groups[index].count += 1
-        groups[index].firstFailureAt = min(groups[index].firstFailureAt, letter.firstFailureAt)
-        if letter.lastFailureAt >= groups[index].lastFailureAt {
-            groups[index].lastFailureAt = letter.lastFailureAt
-            groups[index].reason = letter.reason
-        }
-        if groups[index].letters.count < Self.mostListed { groups[index].letters.append(letter) }
     }
 
-    mutating func sort() {
-        groups.sort { ($1.count, $0.code) < ($0.count, $1.code) }
+    mutating func add(_ counts: DeadLetterCounts) {
+        withoutRow = counts.withoutRow
+        gone = counts.gone
+        isComplete = isComplete && withoutRow == 0
+        remarks = counts.remarks(on: queue)
     }
 }
 

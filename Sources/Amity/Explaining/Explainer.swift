@@ -42,6 +42,7 @@ package struct Explainer {
             explanation.paid = try paid(for: conversationID, in: sessions)
             try lookForWorkers(&explanation, in: sessions)
             askBroker(&explanation)
+            try findLetters(&explanation, in: sessions)
         }
         return explanation
     }
@@ -123,31 +124,50 @@ package struct Explainer {
         }
     }
 
-    /// The queue's length, and the conversation's letters.
+    /// The queue's length.
     private func askBroker(_ explanation: inout Explanation) {
-        var filter = DeadLetterFilter()
-        filter.conversationIDs = [ExactText(explanation.conversationID)]
-        do {
+        do throws(AMQPError) {
             let ready = try settings.topology.ready(at: settings.endpoint)
             explanation.because.append(
                 "\(ready) \(ready == 1 ? "message waits" : "messages wait") in "
                     + "\(settings.topology.names.main)."
             )
-            var letters: [DeadLetter] = []
-            let office = DeadLetterOffice(settings: settings, logger: logger)
-            try office.visit(filter) { letter, _ in
-                letters.append(letter)
-                return true
-            }
-            explanation.takeLetters(letters, of: settings.topology.names.dead)
-        } catch let error as AMQPError where error.replyCode == ReplyCode.notFound {
-            explanation.because.append(
-                "A queue of \(settings.topology.names.main) is missing: amity migrate --topology."
-            )
         } catch {
-            explanation.because.append("The broker could not be asked: \(error).")
+            let isMissing = error.replyCode == ReplyCode.notFound
+            explanation.because.append(
+                isMissing
+                    ? "A queue of \(settings.topology.names.main) is missing: amity migrate --topology."
+                    : "The broker could not be asked: \(error)."
+            )
         }
     }
+
+    /// The conversation's letters by their rows, and what the rows cannot tell.
+    private func findLetters(
+        _ explanation: inout Explanation,
+        in sessions: SessionPool
+    ) throws(PostgresError) {
+        let names = settings.topology.names
+        let table = DeadLetterTable(sessions: sessions, queue: names.main)
+        var filter = DeadLetterFilter()
+        filter.conversationIDs = [ExactText(explanation.conversationID)]
+        var letters: [DeadLetter] = []
+        do throws(PostgresError) {
+            letters = try table.list(filter, limit: Self.mostLetters)
+        } catch {
+            if !error.isMissingOrForbidden { throw error }
+        }
+        let presence: QueuePresence
+        do throws(AMQPError) {
+            presence = try QueuePresence(of: names.dead, at: settings.endpoint)
+        } catch {
+            return explanation.takeLetters(letters, of: names.dead, nil)
+        }
+        let counts = try DeadLetterCounts(presence, table)
+        explanation.takeLetters(letters, of: names.dead, counts)
+    }
+
+    private static let mostLetters = 100
 
     /// $1: id of a conversation. Columns without a zone hold UTC, as does the session.
     private static let find = Statement(
@@ -253,8 +273,12 @@ extension Explanation {
         }
     }
 
-    /// Where the row is missing nobody knows of it but the letters.
-    fileprivate mutating func takeLetters(_ letters: [DeadLetter], of queue: String) {
+    /// - Parameter counts: nil where the broker does not answer.
+    fileprivate mutating func takeLetters(
+        _ letters: [DeadLetter],
+        of queue: String,
+        _ counts: DeadLetterCounts?
+    ) {
         deadLetters = letters
         if state == .unknown {
             because.insert(
@@ -265,12 +289,25 @@ extension Explanation {
         }
         let word = conversationID.shellWord
         let isOption = conversationID.hasPrefix("-")
-        if !letters.isEmpty {
+        let others = counts?.withoutRow ?? 0
+        if !letters.isEmpty, let counts, counts.gone > 0 {
+            because.append(
+                "Its \(letters.count) dead letters are gone: \(queue) is empty or missing, so another "
+                    + "consumer or a policy of the broker took them. "
+                    + "amity publish \(isOption ? "-- " : "")\(word) queues it again."
+            )
+        } else if !letters.isEmpty {
             because.append(
                 "\(queue) holds \(letters.count) of its messages: mend the cause, then "
                     + "amity dead-letters retry --conversation\(isOption ? "=" : " ")\(word)"
             )
-        } else if state == .dead {
+        } else if others > 0 {
+            because.append(
+                "\(queue) has \(others) \(others == 1 ? "message" : "messages") without a row, which may "
+                    + "be its: amity dead-letters list --look-into-queue "
+                    + "--conversation\(isOption ? "=" : " ")\(word)"
+            )
+        } else if state == .dead, counts != nil {
             because.append(
                 "\(queue) does not hold its message any more: it was purged, or was retried and runs. "
                     + "amity publish \(isOption ? "-- " : "")\(word) queues it again."

@@ -148,8 +148,20 @@ final class QueueMonitor: Sendable {
         if try isAlone || save(next, stats) {
             watch = next
             for event in events { log(event, stats) }
+            if look.isDeadQueueEmpty { noticeGone() }
         }
         return stats
+    }
+
+    /// Rows of letters that should be in a queue that is empty.
+    private func noticeGone() {
+        let table = DeadLetterTable(sessions: sessions, queue: queue)
+        do throws(PostgresError) {
+            let gone = try table.markGone(olderThan: DeadLetterTable.youngest)
+            if gone > 0 { logger.logGone(gone, of: settings.topology.names.dead) }
+        } catch {
+            logger.debug("dead-letters.gone-not-marked", metadata: ["error": "\(error)"])
+        }
     }
 
     /// - Returns: false when somebody else leads by now.

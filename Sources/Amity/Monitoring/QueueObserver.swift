@@ -51,7 +51,9 @@ struct QueueObserver: ~Copyable {
         look.isThere = main != nil
         look.ready = main?.ready ?? 0
         look.consumers = main?.consumers ?? 0
-        look.deadLetters = try inspector!.depth(of: names.dead)?.ready ?? 0
+        let dead = try inspector!.depth(of: names.dead)
+        look.deadLetters = dead?.ready ?? 0
+        look.isDeadQueueEmpty = dead.map { $0.ready == 0 && $0.consumers == 0 } ?? false
         look.retrying = []
         for seconds in Set(settings.topology.retrySeconds).sorted() {
             let depth = try inspector!.depth(of: names.retry(seconds: seconds))

@@ -27,6 +27,8 @@ struct QueueLook: Sendable {
         guard let consumers, let workersConsuming else { return nil }
         return max(0, consumers - workersConsuming)
     }
+    /// Whether the dead-letter queue is there, with no message, and no consumer that may hold some.
+    var isDeadQueueEmpty = false
 }
 
 /// From when on somebody is to be told.

@@ -24,8 +24,12 @@ package struct StatusReport: Encodable, Sendable {
     package var workers: [WorkerStats]?
     /// Of the last day, the newest first.
     package var failures: [Failure]
-    /// Of the oldest thousand letters.
+    /// Of all letters that have a row.
     package var deadLettersByCode: [String: Int]?
+    /// Messages in the dead-letter queue that no row speaks of.
+    package var deadLettersWithoutRow: Int?
+    /// Messages that rows speak of and that are not in the queue any more.
+    package var deadLettersGone: Int?
     /// What could not be found out, and why.
     package var problems: [String]
     /// Whether the broker and the database have both answered.
@@ -55,7 +59,13 @@ extension StatusReport {
             worker.failures.map { Failure($0, of: worker.name) }
         }
         failures = Array(all.sorted { $0.at > $1.at }.prefix(Self.failuresShown))
-        deadLettersByCode = broker.deadLettersByCode
+        deadLettersByCode = database.deadLettersByCode
+        if let presence = broker.deadLetterQueue, database.isReachable {
+            let recorded = database.deadLettersByCode?.values.reduce(0, +)
+            let counts = DeadLetterCounts(recorded: recorded, presence: presence)
+            deadLettersWithoutRow = counts.withoutRow
+            deadLettersGone = counts.gone
+        }
         problems = broker.problems + database.problems
         isComplete = broker.isReachable && database.isReachable
     }

@@ -11,7 +11,7 @@ package struct StatusReporter: ~Copyable {
         var queue: String
         /// nil where the broker did not answer.
         var look: QueueLook?
-        var deadLettersByCode: [String: Int]?
+        var deadLetterQueue: QueuePresence?
         var isReachable = false
         var problems: [String] = []
     }
@@ -20,20 +20,18 @@ package struct StatusReporter: ~Copyable {
         var workers: [WorkerStats]?
         var queues: [QueueStats]?
         var oldestAge: Double?
+        /// Exact; nil where there is no table.
+        var deadLettersByCode: [String: Int]?
         var isReachable = false
         var problems: [String] = []
     }
 
     /// What is found by then is told.
     private static let patience: Duration = .seconds(5)
-    private static let mostLetters = 1000
 
     private let settings: WorkerSettings
     private let sessions: SessionPool
-    private let office: DeadLetterOffice
     private var observer: QueueObserver
-    /// The letters as they were counted when there were so many.
-    private var letters: (total: Int, byCode: [String: Int])?
 
     package init(settings: WorkerSettings, logger: Logger) {
         self.settings = settings
@@ -43,21 +41,20 @@ package struct StatusReporter: ~Copyable {
             applicationName: "amity status",
             statementTimeout: Self.patience
         )
-        office = DeadLetterOffice(settings: settings, logger: logger)
         observer = QueueObserver(settings, connectionName: "amity status")
     }
 
     /// Blocks for some seconds at most.
     package mutating func report() -> StatusReport {
         let found = Locked<DatabasePart?>(nil)
-        let done = DispatchSemaphore(value: 0)
+        let done = MonotonicSemaphore(value: 0)
         startThread(name: "amity-status", stackBytes: 512 << 10) { [settings, sessions] in
             let part = DatabasePart(of: settings.topology.names.main, in: sessions)
             found.withLock { $0 = part }
             done.signal()
         }
         let broker = askBroker()
-        _ = done.wait(timeout: .now() + Self.patience / .seconds(1) * 2)
+        done.wait(atMost: Self.patience * 2)
         let silent = DatabasePart(problems: ["database: no answer in time"])
         return StatusReport(at: Date(), broker, found.withLock { $0 } ?? silent)
     }
@@ -79,29 +76,13 @@ package struct StatusReporter: ~Copyable {
             part.problems.append("\(error)")
         }
         part.look = look
-        do {
-            part.deadLettersByCode = try count(look.deadLetters ?? 0)
+        do throws(AMQPError) {
+            let endpoint = settings.endpoint.named("amity status")
+            part.deadLetterQueue = try QueuePresence(of: settings.topology.names.dead, at: endpoint)
         } catch {
             part.problems.append("dead letters: \(error)")
         }
         return part
-    }
-
-    /// Looks into the letters only when there are more or fewer of them than last time: meanwhile others
-    /// see their queue as empty.
-    private mutating func count(_ total: Int) throws -> [String: Int] {
-        if let letters, letters.total == total { return letters.byCode }
-        var byCode: [String: Int] = [:]
-        if total > 0 {
-            var seen = 0
-            try office.visit(DeadLetterFilter()) { letter, _ in
-                byCode[letter.code, default: 0] += 1
-                seen += 1
-                return seen < Self.mostLetters
-            }
-        }
-        letters = (total, byCode)
-        return byCode
     }
 }
 
@@ -120,6 +101,17 @@ extension StatusReporter.DatabasePart {
             problems.append("workers: \(error) (amity migrate, deploy/grants.sql)")
         } catch {
             problems.append("database: \(error)")
+        }
+        if workers != nil { countLetters(of: queue, in: sessions) }
+    }
+
+    private mutating func countLetters(of queue: String, in sessions: SessionPool) {
+        let table = DeadLetterTable(sessions: sessions, queue: queue)
+        do throws(PostgresError) {
+            let codes = try table.codes()
+            deadLettersByCode = Dictionary(uniqueKeysWithValues: codes.map { ($0.code, $0.count) })
+        } catch {
+            problems.append("dead letters: \(error) (amity migrate, deploy/grants.sql)")
         }
     }
 }

@@ -13,7 +13,6 @@ package final class WorkerDesk: OperatorDesk {
     private static let patience: Duration = .seconds(8)
 
     private let settings: WorkerSettings
-    private let office: DeadLetterOffice
     private let logger: Logger
     /// Written once, by the worker that begins.
     private let sessions = Locked<SessionPool?>(nil)
@@ -23,7 +22,6 @@ package final class WorkerDesk: OperatorDesk {
     init(settings: WorkerSettings, logger: Logger) {
         self.settings = settings
         self.logger = logger
-        office = DeadLetterOffice(settings: settings, logger: logger)
     }
 
     func open(_ pool: SessionPool) { sessions.withLock { $0 = pool } }
@@ -62,27 +60,25 @@ package final class WorkerDesk: OperatorDesk {
     // MARK: Dead letters
 
     package func deadLetters() throws(OperatorDeskError) -> DeadLetterOverview {
-        let began = ContinuousClock.now
-        var overview = DeadLetterOverview(queue: settings.topology.names.dead, lookedAt: Date())
+        guard let pool = sessions.withLock({ $0 }) else { throw .early }
+        let names = settings.topology.names
+        var overview = DeadLetterOverview(queue: names.dead, lookedAt: Date())
+        let recorded: Int?
         do {
-            try turn.withLock { _ in
-                try office.visit(DeadLetterFilter()) { letter, _ in
-                    overview.add(letter)
-                    let goesOn =
-                        overview.seen < DeadLetterOverview.mostSeen
-                        && began.duration(to: .now) < Self.patience
-                    if !goesOn { overview.isComplete = false }
-                    return goesOn
-                }
-            }
-        } catch is DeadLetterError {
-            overview.isComplete = false  // Somebody else has some in hand.
-        } catch let error as AMQPError where error.replyCode == ReplyCode.notFound {
-            // No such queue: nothing has died.
+            recorded = try overview.read(DeadLetterTable(sessions: pool, queue: names.main))
         } catch {
-            throw .broker("\(error)")
+            throw .database("\(error)")
         }
-        overview.sort()
+        do throws(AMQPError) {
+            let endpoint = settings.endpoint.named("amity dead-letters")
+            let presence = try QueuePresence(of: names.dead, at: endpoint)
+            overview.add(DeadLetterCounts(recorded: recorded, presence: presence))
+        } catch {
+            // The rows are what is asked for.
+            if recorded == nil { throw .broker("\(error)") }
+            overview.isComplete = false
+            overview.remarks = ["the broker could not be asked: \(error)"]
+        }
         return overview
     }
 
@@ -103,6 +99,8 @@ package final class WorkerDesk: OperatorDesk {
         _ event: Logger.Message,
         _ deed: (DeadLetterOffice, ContinuousClock.Instant) throws -> Int
     ) throws(OperatorDeskError) -> LetterResult {
+        guard let pool = sessions.withLock({ $0 }) else { throw .early }
+        let office = DeadLetterOffice(settings: settings, sessions: pool, logger: logger)
         let deadline = ContinuousClock.now + Self.patience
         do {
             let count = try turn.withLock { _ in try deed(office, deadline) }
@@ -112,7 +110,7 @@ package final class WorkerDesk: OperatorDesk {
         } catch let error as DeadLetterError {
             log(event, order, error.done)
             throw .unfinished("\(error)", done: error.done)
-        } catch let error as AMQPError where error.replyCode == ReplyCode.notFound {
+        } catch let error as AMQPError where error.isQueueMissing {
             return LetterResult(count: 0, isComplete: true)
         } catch {
             throw .broker("\(error)")

@@ -1,5 +1,4 @@
 import AMQP
-import Dispatch
 import Foundation
 import WorkerRuntime
 
@@ -19,7 +18,7 @@ package final class ConversationPublisher: Sendable {
     private let patience: Duration
     private let state = Locked(State())
     /// Bounds what is handed over and not yet answered.
-    private let window = DispatchSemaphore(value: windowSize)
+    private let window = MonotonicSemaphore(value: windowSize)
     private static let windowSize = 1000
 
     /// - Parameters:
@@ -50,7 +49,7 @@ package final class ConversationPublisher: Sendable {
     package func publish(_ conversationID: String, attempts: Int = 0, isDated: Bool = true) -> Bool
     {
         if state.withLock(\.hasGivenUp) { return false }
-        guard window.wait(timeout: .now() + patience / .seconds(1)) == .success else {
+        guard window.wait(atMost: patience) else {
             state.withLock { $0.hasGivenUp = true }
             return false
         }
@@ -95,7 +94,7 @@ package final class ConversationPublisher: Sendable {
         // Having the whole window means that nothing is under way.
         var held = 0
         while held < Self.windowSize,
-            window.wait(timeout: .now() + patience / .seconds(1)) == .success
+            window.wait(atMost: patience)
         {
             held += 1
         }

@@ -12,6 +12,7 @@ final class Upkeep: Sendable {
     private let sweeper: Sweeper
     private let outage: DatabaseOutage
     private let crashes: DatabaseCrashLedger
+    private let sessions: SessionPool
     private let settings: WorkerSettings
     private let drain: DrainSignal
     /// Set by anybody, taken by the thread.
@@ -24,6 +25,7 @@ final class Upkeep: Sendable {
         sweeper: Sweeper,
         outage: DatabaseOutage,
         crashes: DatabaseCrashLedger,
+        sessions: SessionPool,
         settings: WorkerSettings,
         drain: DrainSignal,
         logger: Logger
@@ -32,6 +34,7 @@ final class Upkeep: Sendable {
         self.sweeper = sweeper
         self.outage = outage
         self.crashes = crashes
+        self.sessions = sessions
         self.settings = settings
         self.drain = drain
         self.logger = logger
@@ -64,6 +67,7 @@ final class Upkeep: Sendable {
         // Not all replicas at once.
         var nextSweep = ContinuousClock.now + sweepInterval * Double.random(in: 0.1...1)
         var nextExpiry = ContinuousClock.now + .seconds(Double.random(in: 0...10))
+        var looks = DeadLetterRetention.Looks()
         var pause: Duration = .zero
         defer { pulse.end() }
         while !drain.wait(for: pause) {
@@ -82,7 +86,7 @@ final class Upkeep: Sendable {
                 nextExpiry = .now + .seconds(3600)
                 crashes.forgetThePast()
                 expireAnalyses()
-                if settings.deadLetterRetentionDays > 0 { expireDeadLetters() }
+                DeadLetterRetention(settings, sessions, logger).expire(&looks)
             }
         }
     }
@@ -134,24 +138,6 @@ final class Upkeep: Sendable {
             try store.expireAnalyses()
         } catch {
             logger.warning("analyses.not-expired", metadata: ["error": "\(error)"])
-        }
-    }
-
-    private func expireDeadLetters() {
-        var filter = DeadLetterFilter()
-        let days = Double(settings.deadLetterRetentionDays)
-        filter.before = Date(timeIntervalSinceNow: -days * 86400)
-        do {
-            let office = DeadLetterOffice(settings: settings, logger: logger)
-            let purged = try office.purge(filter)
-            if purged > 0 {
-                logger.notice(
-                    "dead-letters.expired",
-                    metadata: ["letters": .stringConvertible(purged)]
-                )
-            }
-        } catch {
-            logger.warning("dead-letters.not-expired", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -88,6 +88,13 @@ extension Setting {
             "queue to consume; its delay and dead-letter queues are named after it"
         ),
         .init(
+            "RABBITMQ_QUEUE_TYPE",
+            .choice(["classic", "quorum"]),
+            default: "classic",
+            "kind of the queues that Amity declares; in a cluster quorum queues survive the loss of a "
+                + "node (RabbitMQ 3.10 and later)"
+        ),
+        .init(
             "RABBITMQ_EXCHANGE_NAME",
             .text,
             default: "conversation_exchange",

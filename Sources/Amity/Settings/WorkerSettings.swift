@@ -82,7 +82,10 @@ package struct WorkerSettings: Sendable {
             names: names,
             exchange: values.text("RABBITMQ_EXCHANGE_NAME") ?? "",
             routingKey: values.text("RABBITMQ_ROUTING_KEY") ?? "",
-            retrySeconds: backoff
+            retrySeconds: backoff,
+            queueType: QueueType(
+                rawValue: values.text("RABBITMQ_QUEUE_TYPE")?.lowercased() ?? ""
+            ) ?? .classic
         )
         isConcurrencyAutomatic = fixed == nil
         self.concurrency = concurrency

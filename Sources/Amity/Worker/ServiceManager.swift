@@ -15,7 +15,7 @@ final class ServiceManager: Sendable {
     private let interval: Duration
     private let logger: Logger
     private let state: Locked<State>
-    private let news = DispatchSemaphore(value: 0)
+    private let news = MonotonicSemaphore(value: 0)
 
     /// - Returns: nil where nobody asks to be told.
     init?(_ environment: [String: String], logger: Logger) {
@@ -88,7 +88,7 @@ final class ServiceManager: Sendable {
             }
             // What is not well is looked at again soon.
             let pause = isUnreachable || isSilent ? min(interval, .seconds(1)) : interval
-            _ = news.wait(timeout: .now() + pause / .seconds(1))
+            news.wait(atMost: pause)
         }
     }
 

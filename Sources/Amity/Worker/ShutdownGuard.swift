@@ -12,13 +12,37 @@ enum ShutdownGuard {
     ///
     /// - Parameter limit: time for the whole shutdown, more than the drain's own.
     static func arm(limit: Duration, logger: Logger) {
-        // The default action of both: the next one kills.
-        signal(SIGTERM, SIG_DFL)
-        signal(SIGINT, SIG_DFL)
+        endAtTheNextSignal(isFirstProcess: getpid() == 1)
+        let isReady = MonotonicSemaphore(value: 0)
         startThread(name: "amity-guard", stackBytes: 256 << 10) {
+            takeSignals()
+            isReady.signal()
             Thread.sleep(forTimeInterval: limit / .seconds(1))
             logger.critical("worker.shutdown-stuck")
             _exit(EXIT_FAILURE)
+        }
+        isReady.wait(atMost: .seconds(1))
+    }
+
+    /// Dispatch reads signals off a descriptor, and its threads block them, as do those that they start:
+    /// where every thread does, the next signal ends nothing but in that descriptor.
+    private static func takeSignals() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTERM)
+        sigaddset(&signals, SIGINT)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    }
+
+    /// - Parameter isFirstProcess: of its namespace, as in a container: the kernel does not carry out the
+    ///   default action of a signal there, so a handler ends it, with the code that a shell would show.
+    static func endAtTheNextSignal(isFirstProcess: Bool) {
+        for number in [SIGTERM, SIGINT] {
+            if isFirstProcess {
+                signal(number) { _exit(128 + $0) }
+            } else {
+                signal(number, SIG_DFL)
+            }
         }
     }
 }

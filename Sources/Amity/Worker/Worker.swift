@@ -65,6 +65,13 @@ package final class Worker: Service {
         let counts = WorkerCounts()
         let host = ProcessInfo.processInfo
         let name = "\(host.hostName):\(host.processIdentifier)"
+        let keeper = TopologyKeeper(
+            endpoint: settings.endpoint.named("amity topology \(name)"),
+            topology: settings.topology,
+            health: health,
+            drain: drain,
+            logger: logger
+        )
         let consumer = Consumer(
             settings: .init(
                 endpoint: settings.endpoint.named("amity worker \(name)"),
@@ -77,6 +84,7 @@ package final class Worker: Service {
             drain: drain,
             readiness: readiness,
             health: health,
+            keeper: keeper,
             counts: counts,
             pulse: pulse,
             metrics: metrics,
@@ -87,6 +95,10 @@ package final class Worker: Service {
             topology: settings.topology,
             insists: true,
             health: health,
+            onRefusal: {
+                keeper.lookSoon()
+                consumer.wake()
+            },
             logger: logger
         )
         let database = Database(
@@ -100,6 +112,7 @@ package final class Worker: Service {
             logger
         )
         desk.open(database.sessions)
+        let repeated = RepeatedEvents(logger: logger)
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
             handlers: handlers(on: database, counts),
@@ -114,11 +127,13 @@ package final class Worker: Service {
             completions: consumer.completions,
             republisher: ConfirmedRepublisher(
                 publisher: publisher,
-                completions: consumer.completions
+                consumer: consumer
             ),
+            journal: database.journal,
             drain: drain,
             counts: counts,
             metrics: metrics,
+            repeated: repeated,
             logger: logger
         )
         let monitoring = try monitoring(on: database, counts, consumer.intake, drain)
@@ -131,6 +146,7 @@ package final class Worker: Service {
         if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
         manager?.start(watching: [pulse, database.upkeep.pulse])
         defer { manager?.end() }
+        keeper.start()
         publisher.start()
         database.upkeep.start()
         monitoring.start()
@@ -144,17 +160,19 @@ package final class Worker: Service {
         let limit = settings.drainTimeout + .seconds(30)
         await withGracefulShutdownHandler {
             await withCheckedContinuation { stopped in
-                consumer.start(delivering: dispatcher) {
+                consumer.start(delivering: dispatcher, withheld: { publisher.withheld }) {
                     // Here, on a thread of our own, because it blocks.
-                    publisher.stop()
-                    let closed = DispatchSemaphore(value: 0)
-                    startThread(name: "amity-farewell", stackBytes: 512 << 10) {
+                    repeated.flush()
+                    let closed = MonotonicSemaphore(value: 0)
+                    startThread(name: "amity-close", stackBytes: 512 << 10) {
+                        database.journal.close()
                         database.crashes.close()
                         monitoring.close()
                         closed.signal()
                     }
-                    // A database that does not answer shall not keep anybody from leaving.
-                    _ = closed.wait(timeout: .now() + 2)
+                    publisher.stop()
+                    // A database that does not answer must not hold up a stop.
+                    closed.wait(atMost: .milliseconds(700))
                     stopped.resume()
                 }
             }
@@ -267,6 +285,7 @@ private struct Database {
     let store: ConversationStore
     let outage: DatabaseOutage
     let crashes: DatabaseCrashLedger
+    let journal: DatabaseJournal
     let upkeep: Upkeep
 
     init(
@@ -300,6 +319,11 @@ private struct Database {
             holdLimit: settings.holdLimit,
             logger: logger
         )
+        journal = DatabaseJournal(
+            sessions: sessions,
+            queue: settings.topology.names.main,
+            logger: logger
+        )
         let sweeper = Sweeper(
             sessions: sessions,
             endpoint: settings.endpoint,
@@ -315,6 +339,7 @@ private struct Database {
             sweeper: sweeper,
             outage: outage,
             crashes: crashes,
+            sessions: sessions,
             settings: settings,
             drain: drain,
             logger: logger
@@ -325,15 +350,28 @@ private struct Database {
 /// Settles the original once the broker has confirmed its copy.
 private struct ConfirmedRepublisher: Republisher {
     let publisher: Publisher
-    let completions: Mailbox<Completion>
+    let consumer: Consumer
 
-    func republish(_ message: Message, to queue: String, replacing original: DeliveryID) {
-        publisher.publish(message, routingKey: queue) { result in
-            switch result {
-            case .confirmed: completions.post(.init(id: original, settlement: .ack))
-            // Unsettled, so the broker delivers the original again.
-            case .returned, .refused, .abandoned: break
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    ) {
+        publisher.publish(
+            message,
+            about: subject,
+            routingKey: queue,
+            // When the original's session is lost, the broker delivers it again, and it gets a new copy.
+            isWanted: { consumer.isCurrent(original) },
+            completion: { result in
+                switch result {
+                case .confirmed:
+                    consumer.completions.post(.init(id: original, settlement: .ack))
+                case .returned, .refused, .abandoned:
+                    consumer.completions.post(.init(id: original, settlement: .requeue))
+                }
             }
-        }
+        )
     }
 }

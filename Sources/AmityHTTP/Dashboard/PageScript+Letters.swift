@@ -3,7 +3,7 @@ extension PageScript {
     static let letters = #"""
         const letters = { value: null, text: "", error: null, total: undefined, isBusy: false };
 
-        /** Only when there are more or fewer of them, or somebody wants it: a look holds them. */
+        /** Only when there are more or fewer of them, or somebody wants it. */
         async function look() {
           if (letters.isBusy) return;
           letters.isBusy = true;
@@ -21,8 +21,8 @@ extension PageScript {
         }
 
         function drawLetters() {
-          const text = JSON.stringify([letters.value?.groups, letters.value?.is_complete,
-            letters.error?.message]);
+          const text = JSON.stringify([letters.value?.groups, letters.value?.remarks,
+            letters.value?.is_complete, letters.error?.message]);
           if (text === letters.text) return;
           letters.text = text;
           if (letters.error) {
@@ -31,13 +31,13 @@ extension PageScript {
           }
           const open = new Set([...byID("letters").querySelectorAll("details[open]")]
             .map((element) => element.dataset.code));
-          const { groups, is_complete: isComplete, seen } = letters.value;
+          const { groups, is_complete: isComplete, remarks } = letters.value;
           const parts = groups.map((group) => letterGroup(group, open.has(group.code)));
-          if (!groups.length) {
-            parts.push(none(isComplete ? "None." : "Somebody else has them in hand."));
-          } else if (!isComplete) {
-            parts.push(none(`These are of the oldest ${count(seen)}; there are more.`));
+          if (!groups.length && isComplete) parts.push(none("None."));
+          if (groups.length && !isComplete && !remarks.length) {
+            parts.push(none("There are more codes than these."));
           }
+          parts.push(...remarks.map((remark) => none(remark)));
           byID("letters").replaceChildren(...parts);
         }
 
@@ -63,11 +63,11 @@ extension PageScript {
           ["Replays", "number"], ["Bytes", "number"], ["Worker"], [""]];
 
         function letterRow(letter) {
-          const named = letter.conversation_id ?? "no conversation";
+          const named = letter.conversation_id ?? letter.id.slice(0, 12);
           const act = (verb) => () => deal(verb, { ids: [letter.id] }, `the letter of ${named}`);
           return { cells: [
             letter.last_failure_at ? when(letter.last_failure_at) : "unknown",
-            known(letter.conversation_id) ? stranger(named) : "–",
+            known(letter.conversation_id) ? stranger(named) : `none (letter ${named})`,
             count(letter.attempts), count(letter.replays), count(letter.body_bytes),
             make("span", { class: "id whole" }, letter.worker || "–"),
             acts(act, `the letter of ${named}`),

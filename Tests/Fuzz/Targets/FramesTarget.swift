@@ -100,7 +100,7 @@ private struct CheckedAssembler: ~Copyable {
         case .body(let fragment):
             body += fragment
             return size.map { body.count <= $0 } ?? false
-        case .confirm, .blocked, .unblocked, .consumerCancelled, .closed, .other:
+        case .confirm, .blocked, .unblocked, .consumerCancelled, .depth, .closed, .other:
             return true
         }
     }

@@ -48,13 +48,13 @@ func fuzz(_ message: Message) {
     publish(RetryPolicy.replayed(message))
 }
 
-/// The frame is small, so that headers outgrow it.
-private let frameSize = 6144
+/// The smallest that AMQP allows, so that headers outgrow it.
+private let frameSize = 4096
 
 private func publish(_ message: Message) {
     let sent = message.properties
     var arena = Arena()
-    var properties = sent.encoded(in: &arena, limit: frameSize - 4096)
+    var properties = sent.encoded(in: &arena, frameMax: frameSize)
     let frame = UnsafeMutableRawBufferPointer.allocate(byteCount: frameSize, alignment: 1)
     defer { frame.deallocate() }
     let space = amqp_bytes_t(len: frame.count, bytes: frame.baseAddress)
@@ -65,11 +65,16 @@ private func publish(_ message: Message) {
     var (others, othersSent) = (received, sent)
     (others.headers, othersSent.headers) = ([:], [:])
     expect(others == othersSent, "other properties")
-    let isWhole = received.headers.count == sent.headers.count
     for (name, value) in received.headers {
         // As text, for what is no number does not equal itself.
-        expect("\(value)" == sent.headers[name].map { "\($0)" }, "another header")
-        expect(isWhole || name.hasPrefix("amity-"), "a stranger's header instead of ours")
+        let original = sent.headers[name]
+        let isCut =
+            if case (.string(let cut), .string(let text)) = (value, original) {
+                name.hasPrefix("amity-") && text.hasPrefix(cut)
+            } else {
+                false
+            }
+        expect(isCut || "\(value)" == original.map { "\($0)" }, "another header")
     }
     expect(received.headers[attempts] != nil || sent.headers[attempts] == nil, "no attempts")
 }

@@ -7,7 +7,8 @@ import Testing
 /// What may go wrong, each with the proof that it did. Each heals what it has broken.
 enum SoakFault: String, CaseIterable {
     case workerKilled, workerStopped, workerPaused, intakeSwitched
-    case connectionsClosed, brokerStopped, brokerKilled, queueDeleted, memoryAlarm
+    case connectionsClosed, brokerStopped, brokerKilled, brokerFrozen, queueDeleted, memoryAlarm
+    case copyRefused
     case brokerLinkCut, brokerLinkStalled
     case databaseStopped, databaseKilled, sessionsKilled, databaseReadOnly, tableAway, rowLocked
     case databaseLinkCut, databaseLinkStalled, rowsRefused
@@ -41,6 +42,8 @@ enum SoakFault: String, CaseIterable {
                     soak.wait()
                 }
             }
+        case .brokerFrozen: try freezeBroker(soak)
+        case .copyRefused: try refuseACopy(soak)
         case .queueDeleted:
             try soak.proving("consumer.connection-lost") {
                 try Servers.rabbitmqctl("delete_queue", scene.name)
@@ -124,6 +127,33 @@ enum SoakFault: String, CaseIterable {
                 patience = .now + .seconds(5)
             }
             return worker.events("consumer.connection-lost").count > losses || !worker.isRunning
+        }
+    }
+
+    /// For more than two heartbeats: it keeps every connection, and answers nothing on them.
+    private func freezeBroker(_ soak: Soak) throws {
+        try soak.proving("consumer.connection-lost") {
+            let process = try Servers.rabbitmqProcess()
+            kill(process, SIGSTOP)
+            defer { kill(process, SIGCONT) }
+            Thread.sleep(forTimeInterval: 3.5 * Double(Soak.heartbeatSeconds))
+        }
+    }
+
+    /// Messages that came in while the broker took their size and cannot be copied any more, in the middle
+    /// of others. They wait in a queue of the test's for as long as it takes to set the limit.
+    private func refuseACopy(_ soak: Soak) throws {
+        try soak.proving("publisher.message-not-taken") {
+            try soak.putLater(after: .seconds(8), bytes: 5000)
+            try Servers.setLargestMessage(1000)
+            defer {
+                do {
+                    try Servers.setLargestMessage(134_217_728)
+                } catch { Issue.record(error, "the limit stays") }
+            }
+            // A channel keeps the limit that it began with.
+            try Servers.rabbitmqctl("close_all_connections", "soak")
+            Thread.sleep(forTimeInterval: 9)
         }
     }
 

@@ -30,6 +30,9 @@ final class PseudoTerminal {
         }
     }
 
+    /// Types a line.
+    func type(_ line: String) { _ = write(screen, line + "\n", line.utf8.count + 1) }
+
     /// All that was written to it.
     var output: String { seen.withLock { $0 } }
 }

@@ -10,16 +10,19 @@ final class RunningWorker {
 
     /// - Parameters:
     ///   - proxies: through which it reaches its servers.
+    ///   - launcher: a program, with its arguments, that starts it.
     ///   - log: where it logs instead of where the test can read it.
     init(
         environment: [String: String],
         through proxies: [Proxy] = [],
+        below launcher: [String] = [],
         log: FileHandle? = nil
     ) throws {
         self.proxies = proxies
         logFile = try TemporaryFile()
-        process.executableURL = Command.amity
-        process.arguments = ["worker"]
+        let command = launcher + [Command.amity.path, "worker"]
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         process.environment = Command.inherited.merging(environment) { _, new in new }
         process.standardError = log ?? logFile.handle
         process.standardOutput = log ?? logFile.handle
@@ -57,6 +60,13 @@ final class RunningWorker {
             within: .seconds(30),
             sourceLocation: sourceLocation
         ) { events("consumer.started").count >= session }
+    }
+
+    /// The process that a launcher has started.
+    func childID() throws -> Int32 {
+        let task = "/proc/\(processID)/task/\(processID)/children"
+        let children = try String(contentsOfFile: task, encoding: .utf8)
+        return try #require(children.split(separator: " ").first.flatMap { Int32($0) })
     }
 
     var processID: Int32 { process.processIdentifier }

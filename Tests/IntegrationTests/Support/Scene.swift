@@ -277,13 +277,19 @@ final class Scene {
     func startWorker(
         _ extra: [String: String] = [:],
         through proxies: Proxy...,
+        below launcher: [String] = [],
         log: FileHandle? = nil
     ) throws -> RunningWorker {
         var environment = variables.merging(extra) { _, new in new }
         for name in ["RABBITMQ_URL", "DATABASE_URL"] {
             for proxy in proxies { environment[name] = environment[name].map(proxy.rerouted) }
         }
-        return try RunningWorker(environment: environment, through: proxies, log: log)
+        return try RunningWorker(
+            environment: environment,
+            through: proxies,
+            below: launcher,
+            log: log
+        )
     }
 
     // MARK: Broker
@@ -303,6 +309,7 @@ final class Scene {
         _ properties: MessageProperties,
         to queue: String
     ) throws {
+        try settings.topology.ensure(at: settings.endpoint, logger: quiet)
         let publisher = Publisher(
             endpoint: settings.endpoint,
             topology: settings.topology,

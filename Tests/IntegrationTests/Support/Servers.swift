@@ -51,6 +51,25 @@ enum Servers {
         try #require(done.status == 0, "\(command): \(done.error)")
     }
 
+    /// The broker's process, another one after each start.
+    static func rabbitmqProcess() throws -> Int32 {
+        let file = environment["AMITY_SERVERS_DIR"]! + "/env"
+        let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+        let line = lines.first { $0.hasPrefix("RABBITMQ_PID=") }
+        return try #require(line.flatMap { Int32($0.dropFirst("RABBITMQ_PID=".count)) })
+    }
+
+    /// The largest message that the broker takes on channels opened from now on.
+    static func setLargestMessage(_ bytes: Int) throws {
+        try rabbitmqctl(
+            "eval",
+            """
+            application:set_env(rabbit, max_message_size, \(bytes)),
+            persistent_term:put(max_message_size, \(bytes)).
+            """
+        )
+    }
+
     /// The port in one of the URLs.
     static func port(_ url: String) throws -> UInt16 {
         let components = try #require(environment[url].flatMap(URLComponents.init(string:)))

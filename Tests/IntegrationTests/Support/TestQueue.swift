@@ -9,11 +9,16 @@ struct TestQueue {
     let name: String
     let endpoint: Endpoint
 
-    /// Messages ready for delivery.
+    /// Messages ready for delivery; none when there is no such queue yet.
     func ready() throws -> Int {
         let connection = try Connection(to: endpoint, timeout: .seconds(10))
         try connection.openChannel()
-        return try connection.declareQueue(name, passive: true)
+        do throws(AMQPError) {
+            return try connection.declareQueue(name, passive: true)
+        } catch {
+            if error.replyCode == ReplyCode.notFound { return 0 }
+            throw error
+        }
     }
 
     /// Whether nothing is in it, ready or delivered and not settled yet.
@@ -42,11 +47,16 @@ struct TestQueue {
         )
     }
 
-    /// Makes the queue as somebody else would have.
-    func declare(_ arguments: [(String, HeaderValue)]) throws {
+    /// Makes the queue as another client would have.
+    func declare(_ arguments: [(String, HeaderValue)], durable: Bool = true) throws {
         let connection = try Connection(to: endpoint, timeout: .seconds(10))
         try connection.openChannel()
-        try connection.declareQueue(name, passive: false, arguments: arguments)
+        try connection.declareQueue(
+            name,
+            passive: false,
+            durable: durable,
+            arguments: arguments
+        )
     }
 
     /// Is another consumer of the queue, with one message in hand, while `body` runs.
@@ -125,5 +135,50 @@ extension Message {
     /// A text header, empty when it is missing.
     func header(_ name: String) -> String {
         if case .string(let text) = properties.headers[name] { text } else { "" }
+    }
+}
+
+extension TestQueue {
+    func consumers() throws -> Int {
+        let connection = try Connection(to: endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        return try connection.depth(of: name).consumers
+    }
+
+    /// Makes it as a client would that wants it gone with its last consumer.
+    func declareAutoDelete() throws {
+        try Servers.rabbitmqctl(
+            "eval",
+            """
+            rabbit_amqqueue:declare(rabbit_misc:r(<<"/">>, queue, <<"\(name)">>), true, true, [], none,
+                <<"test">>).
+            """
+        )
+    }
+}
+
+extension Scene {
+    /// Publishes an id through the exchange, declaring nothing.
+    ///
+    /// - Returns: whether it was routed to a queue.
+    func putThroughTheExchange(_ id: String) throws -> Bool {
+        let connection = try Connection(to: settings.endpoint, timeout: .seconds(10))
+        try connection.openChannel()
+        try connection.selectConfirms()
+        try connection.publish(
+            Message(body: Array(#"{"conversation_id":"\#(id)"}"#.utf8)),
+            exchange: settings.topology.exchange,
+            routingKey: settings.topology.routingKey
+        )
+        var isReturned = false
+        var isAnswered = false
+        try eventually("the broker's answer") {
+            while let frame = try connection.nextFrame() {
+                if case .returned = frame { isReturned = true }
+                if case .confirm = frame { isAnswered = true }
+            }
+            return isAnswered
+        }
+        return !isReturned
     }
 }
