@@ -80,7 +80,8 @@ package struct QueuePass: ~Copyable {
     /// The next message, nil after the last.
     ///
     /// - Parameter patience: how long the broker may take to deliver it.
-    package mutating func next(within patience: Duration = .seconds(2)) throws(AMQPError) -> Entry? {
+    package mutating func next(within patience: Duration = .seconds(2)) throws(AMQPError) -> Entry?
+    {
         var deadline = ContinuousClock.now + patience
         while left > 0, !isStopped {
             let before = frames

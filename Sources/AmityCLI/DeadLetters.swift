@@ -121,7 +121,8 @@ extension DeadLetters {
             }
         }
 
-        private func look(_ desk: DeadLetterDesk, _ filter: DeadLetterFilter) throws -> [DeadLetter] {
+        private func look(_ desk: DeadLetterDesk, _ filter: DeadLetterFilter) throws -> [DeadLetter]
+        {
             var letters: [DeadLetter] = []
             try desk.office.look(filter) { letter, _ in
                 letters.append(letter)

@@ -51,6 +51,10 @@ package struct NoJournal: DeadLetterJournal {
 extension Message {
     /// The id that a dead letter of this version carries; nil for others.
     package var letterID: String? {
-        if case .string(let id) = properties.headers[RetryPolicy.Header.letterID] { id } else { nil }
+        if case .string(let id) = properties.headers[RetryPolicy.Header.letterID] {
+            id
+        } else {
+            nil
+        }
     }
 }

@@ -29,7 +29,8 @@ extension Integration {
             #expect(try worker.waitForExit() == 0)
         }
 
-        private func rows(_ scene: Scene, _ condition: String = "settled_at IS NULL") throws -> Int {
+        private func rows(_ scene: Scene, _ condition: String = "settled_at IS NULL") throws -> Int
+        {
             let sum = "SELECT coalesce(sum(copies), 0) FROM amity_dead_letters WHERE \(condition)"
             return try scene.sql(sum).integer(0, 0) ?? -1
         }
@@ -45,7 +46,8 @@ extension Integration {
         /// broker drops what was delivered too often.
         @Test(arguments: [
             ["dead-letters", "list"], ["dead-letters", "list", "--look-into-queue"],
-            ["dead-letters", "show", "c1"], ["dead-letters", "show", "c1", "--body-because", "test"],
+            ["dead-letters", "show", "c1"],
+            ["dead-letters", "show", "c1", "--body-because", "test"],
             ["dead-letters", "retry", "--all", "--dry-run"],
             ["dead-letters", "retry", "--code", "NONE"],
             ["dead-letters", "purge", "--conversation", "none", "--yes"],

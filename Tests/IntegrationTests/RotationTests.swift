@@ -55,8 +55,8 @@ extension Integration {
             }
         }
 
-        /// Fault: a worker keeps the password that it started with, and its log never says why it is
-        /// refused.
+        /// Fault: a worker keeps the password that it started with, and its log never says why it
+        /// is refused.
         @Test(arguments: Form.allCases)
         func aPasswordThatChangesIsReadAgain(form: Form) throws {
             let scene = try Scene()

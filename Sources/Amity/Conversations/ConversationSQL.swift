@@ -34,7 +34,7 @@ package enum SQL {
     )
 
     /// One conversation and, behind its columns, its user's friendship. Without a lock. The log comes only
-    /// where nothing else is needed to score it: no topic, no new user.
+    /// where nothing else is needed to score it: no topic, no new user. More than one row where a key is missing.
     static let readConversation = Statement(
         "read_conversation",
         """
@@ -45,7 +45,7 @@ package enum SQL {
         FROM conversation_events AS event
         LEFT JOIN LATERAL (
             SELECT friendship_score, friendship_level FROM friendship_status
-            WHERE user_id = event.user_id LIMIT 1) AS friendship ON true
+            WHERE user_id = event.user_id LIMIT 2) AS friendship ON true
         WHERE conversation_id = $1::text
         """
     )

@@ -148,7 +148,8 @@ struct LetterMembers {
         try json.enter()
         while let key = try json.nextKey() {
             // Of several members with one name the first counts.
-            if conversationID == nil, try key.equals("conversation_id"), json.nextKind() == .string {
+            if conversationID == nil, try key.equals("conversation_id"), json.nextKind() == .string
+            {
                 conversationID = try json.readText().string
             } else if userID == nil, try key.equals("user_id"), json.nextKind() == .string {
                 userID = try json.readText().string

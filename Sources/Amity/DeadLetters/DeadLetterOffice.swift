@@ -104,7 +104,10 @@ package struct DeadLetterOffice: Sendable {
             if Self.isPast(deadline) { return .ends }
             guard filter.matches(letter) else { return .stays }
             if let perSecond {
-                try Self.wait(until: began + .seconds(Double(settled.count) / perSecond), pass: &pass)
+                try Self.wait(
+                    until: began + .seconds(Double(settled.count) / perSecond),
+                    pass: &pass
+                )
             }
             let result = confirm(RetryPolicy.replayed(entry.message), with: publisher)
             guard result == .confirmed else {
@@ -267,7 +270,8 @@ extension Logger {
             "dead-letters.gone",
             metadata: [
                 "letters": .stringConvertible(count), "queue": "\(queue)",
-                "cause": "another consumer took them, or a policy of the broker (expires, TTL, length)",
+                "cause":
+                    "another consumer took them, or a policy of the broker (expires, TTL, length)",
             ]
         )
     }

@@ -86,7 +86,9 @@ package struct DeadLetterTable: Sendable {
         let parameters: [Parameter] = [.text(queue), .textArray(codes)]
         return try sessions.withSession { session throws(PostgresError) in
             let rows = try session.flight([(DeadLetterSQL.reasons, parameters)])[0]
-            let pairs = (0..<rows.count).map { (rows.string($0, 0) ?? "", rows.string($0, 1) ?? "") }
+            let pairs = (0..<rows.count).map {
+                (rows.string($0, 0) ?? "", rows.string($0, 1) ?? "")
+            }
             return Dictionary(pairs) { first, _ in first }
         }
     }
