@@ -163,7 +163,7 @@ extension DoctorTests {
         #expect(with { $0.queues[main]?.isAutoDelete = true } == ["error queue-kind"])
         #expect(with { $0.queues[main]?.isDurable = false } == ["warning queue-kind"])
         #expect(with(3, "classic") { _ in } == ["note queue-kind"])
-        let classic = { (report: inout ManagementReport) in
+        let classic: (inout ManagementReport) -> Void = { report in
             report.queues["\(main).dead"]?.type = "classic"
         }
         #expect(with(3, change: classic) == ["warning queue-kind", "note queue-kind"])
