@@ -146,6 +146,7 @@ package struct ConversationHandler: Handler {
         }
         do throws(PostgresError) {
             try score(group, &run, on: context.slot)
+            run.lockWaits = 0
             let open = group.filter { run.outcomes[$0] == nil }
             return open.isEmpty ? [] : again(open, &run)
         } catch {
