@@ -128,6 +128,23 @@ extension Integration {
             }
         }
 
+        /// Fault: a pooler with fewer places than the worker has threads lets it in and answers nothing. The
+        /// first word came after a minute, and did not name it.
+        @Test func aPoolerWithoutAPlaceIsNamedAtOnce() throws {
+            let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+            proxy.lose(.toServer, onceAClientSends: Array("SET TimeZone".utf8))
+            let url = proxy.rerouted(try #require(Servers.environment["DATABASE_URL"]))
+            var session = try Session(
+                to: try #require(ConnectionTarget(url: url)),
+                applicationName: "test"
+            )
+            let begin = ContinuousClock.now
+            let failure = try #require(error(&session, [(one, [])]))
+            #expect(begin.duration(to: .now) < .seconds(20))
+            #expect(failure.isFromConnecting && failure.endsSession)
+            #expect(failure.description.contains("PgBouncer"))
+        }
+
         @Test func everyTextSurvivesAnArray() throws {
             var session = try open()
             let texts: [String?] = [
