@@ -1,21 +1,22 @@
 import Foundation
 import WorkerRuntime
 
-/// Goes once through a queue from its head, on the calling thread. What is not removed goes back to its
-/// place when the pass is closed or its process dies; meanwhile no other consumer is given it.
+/// Goes once through a queue from its head, on the calling thread. What is not removed goes back to
+/// its place when the pass is closed or its process dies; meanwhile no other consumer is given it.
 ///
-/// Going back is not free on a quorum queue: each return counts as a delivery, and a message that has more
-/// of them than the queue's delivery limit is dropped. So a caller asks each entry whether it may go back
-/// (`mayReturn`), and removes the others once a copy of them is at the queue's tail. The broker is allowed
-/// no more than `window` messages that have not been looked at, and those are handed out by `stop`.
+/// Going back is not free on a quorum queue: each return counts as a delivery, and a message that
+/// has more of them than the queue's delivery limit is dropped. So a caller asks each entry whether
+/// it may go back (`mayReturn`), and removes the others once a copy of them is at the queue's tail.
+/// The broker is allowed no more than `window` messages that have not been looked at, and those are
+/// handed out by `stop`.
 package struct QueuePass: ~Copyable {
     /// A message of the queue, named by its delivery tag for `remove`.
     package struct Entry: Sendable {
         package let tag: UInt64
         package let message: Message
 
-        /// Whether it can go back without coming nearer to a limit than the first delivery brings it. Only
-        /// a quorum queue counts, and only from the second delivery on.
+        /// Whether it can go back without coming nearer to a limit than the first delivery brings
+        /// it. Only a quorum queue counts, and only from the second delivery on.
         package var mayReturn: Bool {
             if case .integer(let count) = message.properties.headers[Self.deliveries] {
                 count < 1
@@ -34,8 +35,8 @@ package struct QueuePass: ~Copyable {
     private let queue: String
     private let bell = EventBell()
     private var assembler = MessageAssembler()
-    /// Messages that were ready when the pass began and have not been taken yet. Looking only at these, it
-    /// ends on a queue that others fill.
+    /// Messages that were ready when the pass began and have not been taken yet. Looking only at
+    /// these, it ends on a queue that others fill.
     private var left: Int
     /// Of the consumer that is open: each has a window of its own, so that any number can be held.
     private var consumers = 1
@@ -150,15 +151,16 @@ package struct QueuePass: ~Copyable {
         if isStopped { return [] }
         isStopped = true
         var rest = try waitForAllUnderWay()
-        // The library keeps what comes before the broker's answer.
         try connection.cancelConsumer(tag: Self.tag(consumers))
+        // With this answer all has come that was sent before the cancel.
+        _ = try connection.depth(of: queue)
         while let entry = try take() { rest.append(entry) }
         return rest
     }
 
-    /// What a quorum queue has sent and its channel has not passed on is returned to the queue when the
-    /// consumer is cancelled, and that counts as a delivery. So nothing may be under way then: the window
-    /// is full, or the queue has nothing to send.
+    /// What a quorum queue has sent and its channel has not passed on is returned to the queue when
+    /// the consumer is cancelled, and that counts as a delivery. So nothing may be under way then:
+    /// the window is full, or the queue has nothing to send.
     private mutating func waitForAllUnderWay() throws(AMQPError) -> [Entry] {
         var rest: [Entry] = []
         let deadline = ContinuousClock.now + .seconds(2)
@@ -180,13 +182,14 @@ package struct QueuePass: ~Copyable {
         return rest
     }
 
-    /// Gives back what was not removed, and waits until the queue has it: the next one who looks must not
-    /// find less.
+    /// Gives back what was not removed, and waits until the queue has it: the next one who looks
+    /// must not find less.
     package mutating func close() throws(AMQPError) {
         _ = try stop()
         // In their old order.
         for tag in unsettled.sorted() { try connection.send(.requeue(tag: tag)) }
-        // Chosen: the queue takes milliseconds, and where another consumer is there this never comes true.
+        // Chosen: the queue takes milliseconds, and where another consumer is there this never
+        // comes true.
         let deadline = ContinuousClock.now + .seconds(2)
         while try connection.depth(of: queue).ready < expected, .now < deadline {
             Thread.sleep(forTimeInterval: 0.02)
@@ -222,8 +225,8 @@ package enum QueuePresence: Sendable, Equatable {
         if case .there(let depth) = self { depth } else { nil }
     }
 
-    /// Whether a message that was in the queue is there no longer. One that a consumer holds may come
-    /// back.
+    /// Whether a message that was in the queue is there no longer. One that a consumer holds may
+    /// come back.
     package var holdsNothing: Bool {
         switch self {
         case .there(let depth): depth.ready == 0 && depth.consumers == 0
@@ -234,8 +237,8 @@ package enum QueuePresence: Sendable, Equatable {
 }
 
 extension AMQPError {
-    /// Whether there is no such queue. The reply code is the same for one whose node does not run, so only
-    /// the broker's words tell them apart.
+    /// Whether there is no such queue. The reply code is the same for one whose node does not run,
+    /// so only the broker's words tell them apart.
     package var isQueueMissing: Bool {
         guard replyCode == ReplyCode.notFound else { return false }
         let text = "\(self)"

@@ -11,10 +11,11 @@ struct DeadLetters: ParsableCommand {
         abstract: "List dead letters, put them back to work, or purge them.",
         discussion: """
             Workers write a row for each dead letter, and list and show read those: they touch no \
-            message. Retry and purge go through the queue from its head. What they do not take stays, \
-            also when the command dies halfway; meanwhile other readers see less of the queue. A letter \
-            that a quorum queue has delivered before does not go back to its place but, as a confirmed \
-            copy, to the end of the queue: so none comes near the queue's delivery limit.
+            message. Retry and purge go through the queue from its head. What they do not take \
+            stays, also when the command dies halfway; meanwhile other readers see less of the \
+            queue. A letter that a quorum queue has delivered before does not go back to its place \
+            but, as a confirmed copy, to the end of the queue: so none comes near the queue's \
+            delivery limit.
             """,
         subcommands: [List.self, Show.self, Retry.self, Purge.self]
     )
@@ -88,9 +89,9 @@ extension DeadLetters {
 
         @Flag(
             help: """
-                List what is in the queue instead of the rows: for letters without a row. On a quorum \
-                queue a look costs each letter one delivery of its limit, and those that were delivered \
-                before move to the end of the queue.
+                List what is in the queue instead of the rows: for letters without a row. On a \
+                quorum queue a look costs each letter one delivery of its limit, and those that \
+                were delivered before move to the end of the queue.
                 """
         )
         var lookIntoQueue = false
@@ -136,9 +137,9 @@ extension DeadLetters {
         static let configuration = CommandConfiguration(
             abstract: "Show one letter, or those of one conversation, with their headers.",
             discussion: """
-                By their rows. The body is only in the queue: --body-because looks for it there, which \
-                on a quorum queue costs each letter one delivery of its limit; those that were \
-                delivered before move to the end of the queue.
+                By their rows. The body is only in the queue: --body-because looks for it there, \
+                which on a quorum queue costs each letter one delivery of its limit; those that \
+                were delivered before move to the end of the queue.
                 """
         )
 
@@ -147,8 +148,8 @@ extension DeadLetters {
 
         @Option(
             help: """
-                Also print the body, which may be a child's conversation. Takes the reason why you need \
-                it; the reason is logged.
+                Also print the body, which may be a child's conversation. Takes the reason why you \
+                need it; the reason is logged.
                 """
         )
         var bodyBecause: String?
@@ -219,8 +220,8 @@ extension DeadLetters {
         static let configuration = CommandConfiguration(
             abstract: "Put letters back on their queue, with a fresh budget of attempts.",
             discussion: """
-                A letter is removed when the broker has confirmed its copy, so one may come twice and \
-                none is lost. Retrying is harmless for scores: a conversation counts once.
+                A letter is removed when the broker has confirmed its copy, so one may come twice \
+                and none is lost. Retrying is harmless for scores: a conversation counts once.
                 """
         )
 

@@ -327,6 +327,10 @@ package struct Session: ~Copyable {
         func field(_ code: Int) -> String {
             PQresultErrorField(result, Int32(code)).map { String(cString: $0) } ?? ""
         }
+        // libpq's own: the link broke in the middle of an answer.
+        if field(AMITY_DIAG_SQLSTATE).isEmpty {
+            return .link(String(cString: PQresultErrorMessage(result)), during: operation)
+        }
         func name(_ code: Int) -> String? {
             let name = field(code)
             return name.isEmpty ? nil : name

@@ -1,9 +1,10 @@
 /// Writes down each dead letter, without its body, so that looking at them needs no look into their
-/// queue: on a quorum queue each look costs a message one delivery of its limit, and at the limit the
-/// broker drops it.
+/// queue: on a quorum queue each look costs a message one delivery of its limit, and at the limit
+/// the broker drops it.
 package protocol DeadLetterJournal: Sendable {
-    /// Returns at once, and calls `proceed` once: when the letters are written down, or when that takes
-    /// too long or cannot be done. A letter is never kept waiting for a database that is away.
+    /// Returns at once, and calls `proceed` once: when the letters are written down, or when that
+    /// takes too long or cannot be done. A letter is never kept waiting for a database that is
+    /// away.
     ///
     /// - Parameter proceed: publishes the letters. May run on any thread; must not block.
     func record(_ letters: [DeadLetterRecord], then proceed: @escaping @Sendable () -> Void)
@@ -18,7 +19,8 @@ package struct DeadLetterRecord: Sendable {
     package var attempts: Int
     /// false where the body must not be looked at: it may be what kills, or is too large.
     package var isReadable: Bool
-    /// Whether its original was delivered before, so that it may have been written down before, too.
+    /// Whether its original was delivered before, so that it may have been written down before,
+    /// too.
     package var isRedelivered: Bool
 
     package init(

@@ -1,11 +1,11 @@
 import Dispatch
 import Logging
 
-/// Logs the first few of many equal events, and one line with the count of the others: a flood of bad
-/// messages must not become a flood of lines.
+/// Logs the first few of many equal events, and one line with the count of the others: a flood of
+/// bad messages must not become a flood of lines.
 ///
-/// Events are equal when name and code are. In each window the first `first` of them are logged as they
-/// come; at the window's end a line `log.summed` says how many more there were.
+/// Events are equal when name and code are. In each window the first `first` of them are logged as
+/// they come; at the window's end a line `log.summed` says how many more there were.
 package final class RepeatedEvents: Sendable {
     private struct Key: Hashable {
         var event: String

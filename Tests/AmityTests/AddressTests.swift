@@ -80,8 +80,8 @@ struct AddressTests {
         #expect(list.first?.contains("host1:port,host2:port in one URL") == true, "\(list)")
     }
 
-    /// Fault: a service of the name `rabbitmq` in Kubernetes sets RABBITMQ_PORT, and the worker does not
-    /// start.
+    /// Fault: a service of the name `rabbitmq` in Kubernetes sets RABBITMQ_PORT, and the worker
+    /// does not start.
     @Test func aServiceLinkOfKubernetesIsNamed() {
         let found = mistakes(["RABBITMQ_PORT": "tcp://10.0.0.1:5672"])
         #expect(found.count == 1 && found.first?.contains("enableServiceLinks") == true)
@@ -187,8 +187,8 @@ struct AddressTests {
 }
 
 struct LoopbackTests {
-    /// Fault: a host elsewhere whose name begins like this machine's address gets what children say in
-    /// the clear.
+    /// Fault: a host elsewhere whose name begins like this machine's address gets what children say
+    /// in the clear.
     @Test(
         arguments: [
             "127.evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "127.1", "127",

@@ -9,8 +9,8 @@ import WorkerRuntime
 extension Integration {
     /// Dead letters by their rows: looking is free, and rows and queue agree.
     struct DeadLetterRows {
-        /// A scene whose dead-letter queue is there already, a quorum queue that drops what was delivered
-        /// more than `limit` times.
+        /// A scene whose dead-letter queue is there already, a quorum queue that drops what was
+        /// delivered more than `limit` times.
         private func quorumScene(limit: Int64 = 3) throws -> Scene {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try scene.deadLetters.declare([
@@ -42,8 +42,8 @@ extension Integration {
 
         // MARK: Looking is free
 
-        /// Fault: the fifth look shows none of five letters, because each look was a delivery, and the
-        /// broker drops what was delivered too often.
+        /// Fault: the fifth look shows none of five letters, because each look was a delivery, and
+        /// the broker drops what was delivered too often.
         @Test(arguments: [
             ["dead-letters", "list"], ["dead-letters", "list", "--look-into-queue"],
             ["dead-letters", "show", "c1"],
@@ -88,8 +88,9 @@ extension Integration {
             withExtendedLifetime(worker) {}
         }
 
-        /// Faults: a quorum queue delivers 2,000 messages and no more to who settles none, and a window that
-        /// is full hides the rest; a pass that stops in the middle gives back what it has not looked at.
+        /// Faults: a quorum queue delivers 2,000 messages and no more to who settles none, and a
+        /// window that is full hides the rest; a pass that stops in the middle gives back what it
+        /// has not looked at.
         @Test func aLetterFarBackIsFoundAndNoneIsLost() throws {
             let scene = try quorumScene(limit: 1)
             try bury((0..<450).map { "c\($0)" }, in: scene)
@@ -104,7 +105,8 @@ extension Integration {
             #expect(Set(left.compactMap(\.letterID)).count == 447)
         }
 
-        /// Letters of others, and of older versions, have no row: they are counted, and listed on request.
+        /// Letters of others, and of older versions, have no row: they are counted, and listed on
+        /// request.
         @Test func lettersWithoutARowAreCountedAndListedOnRequest() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try bury(["c1"], in: scene)
@@ -194,7 +196,8 @@ extension Integration {
             withExtendedLifetime(worker) {}
         }
 
-        /// Fault: a worker dies between the copy's confirm and the ack, and one letter has two rows.
+        /// Fault: a worker dies between the copy's confirm and the ack, and one letter has two
+        /// rows.
         @Test func aLetterThatGoesOutTwiceHasOneRow() throws {
             let scene = try Scene()
             let worker = try scene.startWorker(["AMITY_FAILPOINT": "retry-confirmed:1"])
@@ -253,7 +256,8 @@ extension Integration {
             #expect((0..<left.count).map { left.string($0, 0) } == ["other"])
         }
 
-        /// Fault: retention goes through the whole queue every hour, and each time costs a delivery.
+        /// Fault: retention goes through the whole queue every hour, and each time costs a
+        /// delivery.
         @Test func retentionTakesWhatItsRowsSayAndForgetsOldRows() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try bury(["old", "new"], in: scene)
@@ -267,7 +271,8 @@ extension Integration {
                 """
                 INSERT INTO amity_dead_letters (id, queue, code, reason, attempts, replays, worker,
                     body_bytes, body_sha256, headers, copies, settled_at, settled_how)
-                VALUES ('x', $1, 'C', '', 1, 0, '', 0, '', '{}', 1, now() - interval '31 days', 'purged')
+                VALUES ('x', $1, 'C', '', 1, 0, '', 0, '', '{}', 1,
+                    now() - interval '31 days', 'purged')
                 """,
                 .text(scene.name)
             )

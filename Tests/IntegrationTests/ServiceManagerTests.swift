@@ -47,7 +47,7 @@ extension Integration {
             ])
             try eventually("it is ready") { manager.hasHeard("STATUS=ready") }
             try scene.sql("REVOKE SELECT ON friendship_status FROM \(scene.name)")
-            try manager.waitForNext("STATUS=not ready: the database is away")
+            try manager.waitForNext("STATUS=not ready: the schema is not as Amity needs it")
             try manager.waitForNext("WATCHDOG=1")
             try scene.sql("GRANT SELECT ON friendship_status TO \(scene.name)")
             try manager.waitForNext("STATUS=ready")

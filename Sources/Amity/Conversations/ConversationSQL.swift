@@ -241,8 +241,8 @@ package enum SQL {
         WHERE stored.id = $1::bigint AND EXISTS (SELECT FROM moved)
             AND stored.user_id = $8::text AND \(isOpen("stored.status"))
         RETURNING 1)
-        SELECT count(*) FROM moved
-        OFFSET (SELECT -abs((SELECT count(*) FROM done) - (SELECT count(*) FROM moved)))
+        SELECT CASE WHEN EXISTS (SELECT FROM moved)
+            THEN (SELECT 1 OFFSET (SELECT count(*) - 1 FROM done)) ELSE 0 END
         """,
         commits: true
     )

@@ -1,8 +1,8 @@
 import Postgres
 
 extension Schema {
-    /// A row for each dead letter: why it is one, and whose, never its body. Logged: it is what lists,
-    /// pages and retention read.
+    /// A row for each dead letter: why it is one, and whose, never its body. Logged: it is what
+    /// lists, pages and retention read.
     static let deadLetters = Step(
         name: "dead letters",
         statements: [

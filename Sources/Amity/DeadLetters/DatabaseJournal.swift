@@ -6,9 +6,10 @@ import WorkerRuntime
 
 /// Writes the rows of dead letters, on a thread of its own that begins with the first of them.
 ///
-/// A letter waits for its row for `patience` at most. While the database is away, or its table is missing,
-/// letters do not wait at all; their rows are kept, up to `mostRows`, and written when they can be. What
-/// is lost with the process then is counted by all who count: a message in the queue without a row.
+/// A letter waits for its row for `patience` at most. While the database is away, or its table is
+/// missing, letters do not wait at all; their rows are kept, up to `mostRows`, and written when
+/// they can be. What is lost with the process then is counted by all who count: a message in the
+/// queue without a row.
 package final class DatabaseJournal: DeadLetterJournal {
     private struct State {
         var rows: [DeadLetterRow] = []
@@ -30,8 +31,8 @@ package final class DatabaseJournal: DeadLetterJournal {
     private let queue: String
     private let logger: Logger
     private let state = Locked(State())
-    private let wake = DispatchSemaphore(value: 0)
-    private let closed = DispatchSemaphore(value: 0)
+    private let wake = MonotonicSemaphore(value: 0)
+    private let closed = MonotonicSemaphore(value: 0)
 
     /// - Parameter queue: the main queue's name.
     package init(sessions: SessionPool, queue: String, logger: Logger) {
@@ -68,7 +69,7 @@ package final class DatabaseJournal: DeadLetterJournal {
             return state.hasThread
         }
         wake.signal()
-        if hasThread { _ = closed.wait(timeout: .now() + 1) }
+        if hasThread { closed.wait(atMost: .seconds(1)) }
     }
 
     // MARK: Its thread
@@ -80,7 +81,7 @@ package final class DatabaseJournal: DeadLetterJournal {
         while true {
             let isClosing = waitForWork(atLeast: pause)
             // One turn for all that came meanwhile.
-            while wake.wait(timeout: .now()) == .success {}
+            while wake.wait(atMost: .zero) {}
             do throws(PostgresError) {
                 try writeAll()
                 pause = nil
@@ -112,8 +113,11 @@ package final class DatabaseJournal: DeadLetterJournal {
             wake.wait()
             return state.withLock { $0.isClosing }
         }
-        let due = DispatchTime.now() + pause / .seconds(1)
-        while !state.withLock({ $0.isClosing }), wake.wait(timeout: due) == .success {}
+        let due = ContinuousClock.now + pause
+        var isWoken = true
+        while isWoken, !state.withLock({ $0.isClosing }) {
+            isWoken = wake.wait(atMost: max(.zero, ContinuousClock.now.duration(to: due)))
+        }
         return state.withLock { $0.isClosing }
     }
 
@@ -151,8 +155,8 @@ package final class DatabaseJournal: DeadLetterJournal {
         }
     }
 
-    /// Writes rows together, or else one by one, so that a row that the server does not take keeps no
-    /// other from being written.
+    /// Writes rows together, or else one by one, so that a row that the server does not take keeps
+    /// no other from being written.
     private func write(_ rows: [DeadLetterRow]) throws(PostgresError) {
         if rows.isEmpty { return }
         do throws(PostgresError) {

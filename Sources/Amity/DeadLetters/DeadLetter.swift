@@ -3,8 +3,8 @@ import Foundation
 import JSONReading
 import WorkerRuntime
 
-/// A dead letter, as its row or its headers describe it. The body is not part of it: it may hold a child's
-/// conversation.
+/// A dead letter, as its row or its headers describe it. The body is not part of it: it may hold a
+/// child's conversation.
 package struct DeadLetter: Sendable, Equatable, Encodable {
     /// What has become of its message.
     package enum State: String, Sendable, Encodable {
@@ -19,8 +19,8 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
         case gone
     }
 
-    /// Names it, also where it names no conversation. The header that its worker gave it; for letters of
-    /// others and of older versions a digest of all that is known of it.
+    /// Names it, also where it names no conversation. The header that its worker gave it; for
+    /// letters of others and of older versions a digest of all that is known of it.
     package var id: String
     /// nil when the body names none.
     package var conversationID: String?
@@ -123,8 +123,8 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
     }
 }
 
-/// The two members of a body that say whose letter it is; nil where it does not say. Anything else in the
-/// body stays unread.
+/// The two members of a body that say whose letter it is; nil where it does not say. Anything else
+/// in the body stays unread.
 struct LetterMembers {
     private(set) var conversationID: String?
     private(set) var userID: String?

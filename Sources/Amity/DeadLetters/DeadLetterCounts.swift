@@ -23,8 +23,8 @@ package struct DeadLetterCounts: Sendable {
         }
     }
 
-    /// Messages in the queue that no row speaks of: others', older ones, such that were dead-lettered while
-    /// the database was away, second copies. nil where the broker does not say.
+    /// Messages in the queue that no row speaks of: others', older ones, such that were
+    /// dead-lettered while the database was away, second copies. nil where the broker does not say.
     package var withoutRow: Int? {
         switch presence {
         case .there(let depth): max(0, depth.ready - (recorded ?? 0))
@@ -33,7 +33,8 @@ package struct DeadLetterCounts: Sendable {
         }
     }
 
-    /// Messages that rows speak of and that are not in the queue, where that is certain for all of them.
+    /// Messages that rows speak of and that are not in the queue, where that is certain for all of
+    /// them.
     package var gone: Int { presence.holdsNothing ? recorded ?? 0 : 0 }
 
     /// What an operator has to know besides the letters themselves.
@@ -56,10 +57,10 @@ package struct DeadLetterCounts: Sendable {
         }
         if let withoutRow, withoutRow > 0 {
             remarks.append(
-                "\(messages(withoutRow)) in \(queue) without a row here (other publishers', older, or "
-                    + "exact copies): --look-into-queue lists what is in the queue; on a quorum queue a "
-                    + "look costs each letter one delivery of its limit, and those that were delivered "
-                    + "before move to the end of the queue"
+                "\(messages(withoutRow)) in \(queue) without a row here (of other publishers, older, "
+                    + "or exact copies): amity dead-letters list --look-into-queue lists what is in "
+                    + "the queue; on a quorum queue a look costs each letter one delivery of its "
+                    + "limit, and those that were delivered before move to the end of the queue"
             )
         }
         return remarks

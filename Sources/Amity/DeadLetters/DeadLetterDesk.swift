@@ -3,7 +3,8 @@ import Logging
 import Postgres
 import WorkerRuntime
 
-/// What the commands ask about dead letters: their rows and their queue, for a process of their own.
+/// What the commands ask about dead letters: their rows and their queue, for a process of their
+/// own.
 package struct DeadLetterDesk: Sendable {
     package let office: DeadLetterOffice
     /// The dead-letter queue's name.

@@ -6,11 +6,11 @@ import WorkerRuntime
 
 /// Looks into the dead-letter queue, puts letters back to work, and throws them away.
 ///
-/// What is known of letters without a look is in their rows (`DeadLetterTable`). Here is what needs the
-/// queue: a letter leaves it only when its copy is confirmed (`retry`) or when it was chosen to be purged,
-/// one at a time: if the command dies halfway, what it has not done is still there. What stays goes back to
-/// its place, or, where a quorum queue has counted a delivery of it before, to the end of the queue, as a
-/// confirmed copy with a fresh count.
+/// What is known of letters without a look is in their rows (`DeadLetterTable`). Here is what needs
+/// the queue: a letter leaves it only when its copy is confirmed (`retry`) or when it was chosen to
+/// be purged, one at a time: if the command dies halfway, what it has not done is still there. What
+/// stays goes back to its place, or, where a quorum queue has counted a delivery of it before, to
+/// the end of the queue, as a confirmed copy with a fresh count.
 package struct DeadLetterOffice: Sendable {
     private let settings: WorkerSettings
     private let table: DeadLetterTable
@@ -31,8 +31,8 @@ package struct DeadLetterOffice: Sendable {
         return try DeadLetterCounts(presence, table)
     }
 
-    /// Calls `visit` with each letter in the queue that matches, in the queue's order, until it answers
-    /// false.
+    /// Calls `visit` with each letter in the queue that matches, in the queue's order, until it
+    /// answers false.
     package func look(
         _ filter: DeadLetterFilter,
         _ visit: (DeadLetter, Message) throws -> Bool
@@ -104,8 +104,8 @@ package struct DeadLetterOffice: Sendable {
             if Self.isPast(deadline) { return .ends }
             guard filter.matches(letter) else { return .stays }
             if let perSecond {
-                try Self.wait(
-                    until: began + .seconds(Double(settled.count) / perSecond),
+                try Self.pause(
+                    for: began + .seconds(Double(settled.count) / perSecond),
                     pass: &pass
                 )
             }
@@ -121,8 +121,8 @@ package struct DeadLetterOffice: Sendable {
     }
 
     /// In pieces: a connection that is silent for two heartbeats is closed.
-    private static func wait(
-        until due: ContinuousClock.Instant,
+    private static func pause(
+        for due: ContinuousClock.Instant,
         pass: inout QueuePass
     ) throws(AMQPError) {
         while .now < due {
@@ -238,21 +238,21 @@ package enum DeadLetterError: Error, CustomStringConvertible {
         switch self {
         case .unseen(let unseen, let done):
             """
-            \(unseen) letters could not be looked at, because another consumer of the dead-letter queue \
-            holds them (a second command, a worker that throws away old ones); \(done) were dealt with. \
-            Try again
+            \(unseen) letters could not be looked at, because another consumer of the dead-letter \
+            queue holds them (a second command, a worker that throws away old ones); \(done) were \
+            dealt with. Try again
             """
         case .notRetried(let count, let result):
             """
-            the broker did not confirm a letter (\(result)); it stays in the dead-letter queue, as do \
-            those after it. \(count) were retried before
+            the broker did not confirm a letter (\(result)); it stays in the dead-letter queue, as \
+            do those after it. \(count) were retried before
             """
         case .stranded(let count, let done):
             """
-            \(count) letters that were delivered before went back to their place in the dead-letter \
-            queue, because the broker confirmed no copy of them at its end: on a quorum queue each has \
-            one delivery less of its limit. \(done) were dealt with. Look for the cause before you \
-            try again
+            \(count) letters that were delivered before went back to their place in the \
+            dead-letter queue, because the broker confirmed no copy of them at its end: on a \
+            quorum queue each has one delivery less of its limit. \(done) were dealt with. Look \
+            for the cause before you try again
             """
         }
     }

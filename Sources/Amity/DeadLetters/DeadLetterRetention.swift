@@ -3,8 +3,8 @@ import Logging
 import Postgres
 import WorkerRuntime
 
-/// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of letters that left
-/// their queue a month ago.
+/// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of letters
+/// that left their queue a month ago.
 struct DeadLetterRetention {
     private let settings: WorkerSettings
     private let table: DeadLetterTable
@@ -23,8 +23,8 @@ struct DeadLetterRetention {
         office = DeadLetterOffice(settings: settings, sessions: sessions, logger: logger)
     }
 
-    /// Goes to the queue only when a row says that a letter there is too old, and once a day for letters
-    /// without a row.
+    /// Goes to the queue only when a row says that a letter there is too old, and once a day for
+    /// letters without a row.
     func expire(_ looks: inout Looks) {
         do {
             try forget()

@@ -2,8 +2,8 @@ import Postgres
 
 /// The statements on `amity_dead_letters`.
 enum DeadLetterSQL {
-    /// $1 rows as a JSON array, $2 queue, $3 ids that may have been written down before: each is the same
-    /// letter again and no copy of it.
+    /// $1 rows as a JSON array, $2 queue, $3 ids that may have been written down before: each is
+    /// the same letter again and no copy of it.
     static let record = Statement(
         "record_dead_letters",
         """
@@ -30,8 +30,8 @@ enum DeadLetterSQL {
         """
     )
 
-    /// $1 queue; of each of the others NULL means any: $2 code, $3 ids, $4 conversations, $5 user, $6 the
-    /// user's conversations, $7 last failed before and $8 since, in seconds since 1970.
+    /// $1 queue; of each of the others NULL means any: $2 code, $3 ids, $4 conversations, $5 user,
+    /// $6 the user's conversations, $7 last failed before and $8 since, in seconds since 1970.
     private static let matches = """
         queue = $1 AND ($2::text IS NULL OR code = $2)
             AND ($3::text[] IS NULL OR id = ANY ($3))
@@ -112,8 +112,8 @@ enum DeadLetterSQL {
         """
     )
 
-    /// $1 ids, $2 how many copies of each have left the queue, $3 how. Of a row with more copies the
-    /// others stay.
+    /// $1 ids, $2 how many copies of each have left the queue, $3 how. Of a row with more copies
+    /// the others stay.
     static let settle = Statement(
         "settle_dead_letters",
         """
@@ -125,8 +125,8 @@ enum DeadLetterSQL {
         WHERE stored.id = letter.id AND (settled_at IS NULL OR settled_how = 'gone')
         """
     )
-    /// $1 queue, $2 seconds, $3 ids that were seen in the queue: the others, if they are older than that,
-    /// are not in it.
+    /// $1 queue, $2 seconds, $3 ids that were seen in the queue: the others, if they are older than
+    /// that, are not in it.
     static let markGone = Statement(
         "mark_dead_letters_gone",
         """

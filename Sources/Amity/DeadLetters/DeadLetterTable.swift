@@ -4,8 +4,8 @@ import WorkerRuntime
 
 /// The rows of one queue's dead letters. Blocks the calling thread.
 ///
-/// Where `amity migrate` has not been, or grants are missing, every call throws a `PostgresError` that
-/// `isMissingOrForbidden`.
+/// Where `amity migrate` has not been, or grants are missing, every call throws a `PostgresError`
+/// that `isMissingOrForbidden`.
 package struct DeadLetterTable: Sendable {
     private let sessions: SessionPool
     /// The main queue's name.

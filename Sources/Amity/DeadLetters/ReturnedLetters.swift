@@ -1,20 +1,19 @@
 import AMQP
-import Dispatch
 import Foundation
 import Logging
 import Postgres
 import WorkerRuntime
 
-/// Gives letters back to their queue without loss: what may return to its place does so when the pass
-/// closes, and of the others a copy is published to the queue's end and confirmed before the original is
-/// removed. Stays with the thread of its pass.
+/// Gives letters back to their queue without loss: what may return to its place does so when the
+/// pass closes, and of the others a copy is published to the queue's end and confirmed before the
+/// original is removed. Stays with the thread of its pass.
 final class ReturnedLetters {
     private let queue: String
     private let makePublisher: () -> Publisher
     private var publisher: Publisher?
     private var moving = 0
     private let answers = Locked<[(QueuePass.Entry, Publisher.Result)]>([])
-    private let answered = DispatchSemaphore(value: 0)
+    private let answered = MonotonicSemaphore(value: 0)
     private var stranded = 0
 
     /// Chosen: hides the round trip of a confirm, and is all that a crash may double.
@@ -52,7 +51,7 @@ final class ReturnedLetters {
 
     private func takeAnswer(_ pass: inout QueuePass) throws(AMQPError) {
         // Chosen: a broker that confirms nothing for this long is not well.
-        guard answered.wait(timeout: .now() + 30) == .success else {
+        guard answered.wait(atMost: .seconds(30)) else {
             stranded += moving
             moving = 0
             return

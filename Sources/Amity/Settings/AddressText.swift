@@ -28,8 +28,8 @@ struct AddressText {
             case .unencoded:
                 "a special character in it is not percent-encoded, or a % begins no such code"
             case .host:
-                "what stands where host and port belong cannot be that; perhaps a special character "
-                    + "in the password is not percent-encoded"
+                "what stands where host and port belong cannot be that; perhaps a special "
+                    + "character in the password is not percent-encoded"
             }
         }
     }

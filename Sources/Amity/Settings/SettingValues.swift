@@ -159,8 +159,8 @@ extension Setting {
         let isServiceLink = name.hasSuffix("_PORT") && text.hasPrefix("tcp://")
         if isServiceLink {
             return
-                "\(name): its value is not accepted; use \(wanted). Kubernetes sets it to tcp://… for "
-                + "a service of that name: set enableServiceLinks: false in the pod's specification"
+                "\(name): its value is not accepted; use \(wanted). Kubernetes sets it to tcp://… "
+                + "for a service of that name: set enableServiceLinks: false for the pod"
         }
         let instead = wanted == "text" ? "one line of text without control characters" : wanted
         return "\(name): \(shown) is not accepted; use \(instead)"

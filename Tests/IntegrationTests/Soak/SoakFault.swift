@@ -12,6 +12,7 @@ enum SoakFault: String, CaseIterable {
     case brokerLinkCut, brokerLinkStalled
     case databaseStopped, databaseKilled, sessionsKilled, databaseReadOnly, tableAway, rowLocked
     case databaseLinkCut, databaseLinkStalled, rowsRefused
+    case passwordsChanged
 
     func happen(to soak: Soak) throws {
         let (scene, worker) = (soak.scene, try soak.consumer())
@@ -85,6 +86,15 @@ enum SoakFault: String, CaseIterable {
             try soak.eventually("a link was cut") { soak.databaseLink.cuts > cuts }
         case .databaseLinkStalled: try stall(soak.databaseLink, soak)
         case .rowsRefused: try refuseRows(soak)
+        case .passwordsChanged:
+            let password = "soak-\(soak.pick(1_000_000))"
+            try soak.passwords.change(to: password)
+            try soak.proving("consumer.connection-lost") {
+                try Servers.rabbitmqctl("close_all_connections", "soak")
+                _ = try scene.killSessions()
+            }
+            soak.wait()
+            try soak.passwords.write(password)
         }
     }
 

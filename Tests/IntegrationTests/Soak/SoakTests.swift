@@ -47,6 +47,8 @@ final class Soak {
     let scene: Scene
     let brokerLink: Proxy
     let databaseLink: Proxy
+    /// Of the workers, in files that they read for each connection and session.
+    let passwords: RotatingPasswords
     var random: SeededGenerator
     private(set) var workers: [RunningWorker] = []
     private let producer: Producer
@@ -65,14 +67,18 @@ final class Soak {
         ])
         brokerLink = try Proxy(to: try Servers.port("RABBITMQ_URL"))
         databaseLink = try Proxy(to: try Servers.port("DATABASE_URL"))
+        passwords = try RotatingPasswords(.parts, for: scene, password: "soak")
         producer = Producer(for: scene, seed: seed)
         workers = try (0..<3).map(start)
     }
 
     /// The first reaches both servers through links that the test can break.
     private func start(_ number: Int) throws -> RunningWorker {
-        number > 0
-            ? try scene.startWorker() : try scene.startWorker(through: brokerLink, databaseLink)
+        try scene.startWorker(
+            try passwords.settings(
+                ports: number > 0 ? nil : (brokerLink.port, databaseLink.port)
+            )
+        )
     }
 
     /// Starts those again that have died, as a supervisor would.
@@ -120,7 +126,8 @@ final class Soak {
 
     /// Puts a bad message into the queue some time from now, by way of a queue with that delay.
     func putLater(after delay: Duration, bytes: Int) throws {
-        let body = Array("bad and large \(bad.count) ".utf8)
+        let body =
+            Array("bad and large \(bad.count) ".utf8)
             + [UInt8](repeating: UInt8(ascii: "x"), count: bytes)
         bad.insert(body)
         let later = TestQueue(name: "\(scene.name)-later", endpoint: scene.settings.endpoint)
