@@ -1,7 +1,7 @@
 import Foundation
 import WorkerRuntime
 
-/// What AMQP tells of a broker to somebody who changes nothing there.
+/// What AMQP tells of a broker to a client that changes nothing there.
 package struct BrokerSight: Sendable {
     /// One of the endpoint's addresses.
     package struct Node: Sendable {
@@ -26,7 +26,7 @@ package struct BrokerSight: Sendable {
         case missing
         /// It is there, on a node that is down; its name where the broker gives it.
         case away(node: String?)
-        /// Why nobody can tell.
+        /// Why it cannot be told.
         case unknown(String)
     }
 
@@ -114,7 +114,7 @@ extension BrokerSight {
     }
 
     /// An active declare of a queue that exists changes nothing, and its refusal names the first argument
-    /// that differs. Where it is forbidden, nobody can tell over AMQP.
+    /// that differs. Where it is forbidden, AMQP does not tell.
     private func queue(
         _ name: String,
         _ arguments: [(String, HeaderValue)],

@@ -28,8 +28,8 @@ package struct Endpoint: Sendable {
     package var productVersion: String
     /// The setting that the password came from, for error texts.
     package var passwordOrigin: String?
-    /// Reads user and password again for each connection; nil where they cannot change. What it throws
-    /// names the setting, and is safe to log.
+    /// Reads user and password again for each connection; nil where they cannot change. What it
+    /// throws names the setting, and is safe to log.
     package var renewCredentials: (@Sendable () throws -> Credentials)?
 
     package struct Credentials: Sendable {

@@ -24,8 +24,8 @@ func askForConsent(_ action: String, on servers: ServerNames, isGiven: Bool) thr
     }
 }
 
-/// The same for the servers that `amity bench` and `amity tune` are given in the environment; without any
-/// they start private ones.
+/// The same for the servers that `amity bench` and `amity tune` are given in the environment;
+/// without any they start private ones.
 func askForConsentToMeasure(isGiven: Bool) throws {
     let environment = ProcessInfo.processInfo.environment
     let given = environment.filter { ["RABBITMQ_URL", "DATABASE_URL"].contains($0.key) }

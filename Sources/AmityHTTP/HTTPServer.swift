@@ -18,9 +18,9 @@ package enum HTTPServerError: Error, CustomStringConvertible {
         switch self {
         case .cannotListen(let host, let port, let reason):
             """
-            cannot serve HTTP on \(host.contains(":") ? "[\(host)]" : host):\(port): \(reason); set \
-            HTTP_HOST and HTTP_PORT to an address that is free (each worker of a host needs a port of its own), or HTTP_PORT to 0 for \
-            no server
+            cannot serve HTTP on \(host.contains(":") ? "[\(host)]" : host):\(port): \(reason); \
+            set HTTP_HOST and HTTP_PORT to an address that is free (each worker of a host needs a \
+            port of its own), or HTTP_PORT to 0 for no server
             """
         }
     }

@@ -190,7 +190,8 @@ final class ServiceCaller: Sendable {
             )
         }
         guard let error else {
-            health.works(service.link)
+            // What was asked before the circuit opened says nothing of now.
+            if !isOpen { health.works(service.link) }
             return
         }
         // One conversation that is refused says nothing of the service.

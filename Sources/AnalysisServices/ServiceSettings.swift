@@ -27,7 +27,7 @@ package struct ServiceSettings: Sendable {
         self.requestsPerSecond = requestsPerSecond
     }
 
-    /// For a request that is made now. While its file cannot be read the key of the start is sent: then
-    /// the service says whether it is still good.
+    /// For a request that is made now. While its file cannot be read the key of the start is sent:
+    /// then the service says whether it is still good.
     var currentKey: String? { renewKey?() ?? key }
 }

@@ -6,8 +6,8 @@ package struct ConnectionTarget: Sendable {
     package let keywords: [String: String]
     /// The setting that the password came from, for error texts; nil where libpq finds one itself.
     package var passwordOrigin: String?
-    /// Reads user and password again for each session; nil where they cannot change. What it throws names
-    /// the setting, and is safe to log.
+    /// Reads user and password again for each session; nil where they cannot change. What it throws
+    /// names the setting, and is safe to log.
     package var renewCredentials: (@Sendable () throws -> Credentials)?
 
     package struct Credentials: Sendable {

@@ -129,7 +129,9 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         case "26000", "42P05":
             "a pooler in transaction mode stands between that does not keep prepared statements: "
                 + "PgBouncer 1.21 or newer with max_prepared_statements, or session mode"
-        case "25P03": "the worker was slow in a transaction"
+        case "25P03": "the worker, or the link, was slow in a transaction"
+        // PostgreSQL itself hardly ever says it to a client that speaks its protocol.
+        case "08P01": "PgBouncer says so where it has no place left or rejects an option"
         case _: nil
         }
     }

@@ -11,11 +11,10 @@ package struct Session: ~Copyable {
     private var buffer = ParameterBuffer()
     /// By the statement that gives a flight its name.
     private var timers: [String: CoreMetrics.Timer] = [:]
-    /// Whether columns without a zone get UTC: PGTZ in the environment and options in the URL win over what
-    /// a session asks for at its start, so they are set right before the first flight.
-    private var isInUTC: Bool
+    /// Whether its first flight was done: see `begin`.
+    private var hasBegun = false
     /// How long the answers to one flight may take in all.
-    private let patience: Duration
+    private var patience: Duration
     /// Whether an answer is owing or the link is gone. Such a session is only good for closing.
     package private(set) var isBroken = false
 
@@ -95,7 +94,6 @@ package struct Session: ~Copyable {
         }
         connection = opened
         patience = Self.patience(statementTimeout)
-        isInUTC = PQparameterStatus(opened, "TimeZone").map { String(cString: $0) } == "UTC"
     }
 
     /// Why a connection did not come about; nil if it did.
@@ -159,15 +157,7 @@ package struct Session: ~Copyable {
     package mutating func flight(
         _ statements: [(Statement, [Parameter])]
     ) throws(PostgresError) -> [Rows] {
-        if !isInUTC {
-            isInUTC = true
-            do throws(PostgresError) {
-                _ = try flight([(Statement("utc", "SET TimeZone TO 'UTC'"), [])])
-            } catch {
-                isBroken = true
-                throw error
-            }
-        }
+        if !hasBegun { try begin() }
         let begin = ContinuousClock.now
         defer { time(statements, since: begin) }
         var expected: [(operation: String, preparing: Bool)] = []
@@ -190,6 +180,30 @@ package struct Session: ~Copyable {
             if error.outdatesSession || error.kind == .unavailable { isBroken = true }
             if !isBroken { try recover() }
             throw error
+        }
+    }
+
+    /// Sets the time zone, before anything else: PGTZ in the environment and options in the URL win over what
+    /// a session asks for at its start.
+    ///
+    /// What is sent here is answered at once, or by no server at all: a pooler lets a client in and has it
+    /// wait for a place, for as long as it likes.
+    private mutating func begin() throws(PostgresError) {
+        hasBegun = true
+        let ordinary = patience
+        patience = min(patience, .seconds(5))
+        defer { patience = ordinary }
+        do throws(PostgresError) {
+            _ = try flight([(Statement("utc", "SET TimeZone TO 'UTC'"), [])])
+        } catch {
+            isBroken = true
+            if !error.sqlState.isEmpty { throw error }
+            throw .link(
+                "connected, and nothing came back in \(Int(patience / .seconds(1))) s: a pooler "
+                    + "(PgBouncer) may have no place left; give it more, or lower "
+                    + "DATABASE_SESSIONS_MAX",
+                during: PostgresError.connecting
+            )
         }
     }
 
@@ -313,6 +327,10 @@ package struct Session: ~Copyable {
         func field(_ code: Int) -> String {
             PQresultErrorField(result, Int32(code)).map { String(cString: $0) } ?? ""
         }
+        // libpq's own: the link broke in the middle of an answer.
+        if field(AMITY_DIAG_SQLSTATE).isEmpty {
+            return .link(String(cString: PQresultErrorMessage(result)), during: operation)
+        }
         func name(_ code: Int) -> String? {
             let name = field(code)
             return name.isEmpty ? nil : name
@@ -326,7 +344,10 @@ package struct Session: ~Copyable {
                 column: name(AMITY_DIAG_COLUMN_NAME),
                 constraint: name(AMITY_DIAG_CONSTRAINT_NAME)
             ),
-            endsSession: ["FATAL", "PANIC"].contains(field(AMITY_DIAG_SEVERITY)),
+            // A pooler gives the localised one only.
+            endsSession: [AMITY_DIAG_SEVERITY, AMITY_DIAG_SEVERITY_SHOWN].contains {
+                ["FATAL", "PANIC"].contains(field($0))
+            },
             // Where it was, line by line. It may quote rows, so that there is one is all that is kept.
             isFromFunction: !field(AMITY_DIAG_CONTEXT).isEmpty,
             isRaised: field(AMITY_DIAG_SOURCE_FUNCTION) == "exec_stmt_raise"

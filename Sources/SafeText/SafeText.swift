@@ -1,8 +1,10 @@
-// What makes foreign text safe to show to people and to hand to a shell. Pure functions, no imports.
+// What makes foreign text safe to show to people and to hand to a shell. Pure functions, no
+// imports.
 
 extension Unicode.Scalar {
-    /// Whether a terminal or a browser acts on it instead of showing it: control characters (ESC, BEL,
-    /// C1, DEL), format characters (bidirectional overrides, zero-width), line and paragraph separators.
+    /// Whether a terminal or a browser acts on it instead of showing it: control characters (ESC,
+    /// BEL, C1, DEL), format characters (bidirectional overrides, zero-width), line and paragraph
+    /// separators.
     fileprivate var isInvisible: Bool {
         // Fast path: printable ASCII.
         if (0x20..<0x7F).contains(value) { return false }
@@ -14,8 +16,8 @@ extension Unicode.Scalar {
 }
 
 extension String {
-    /// This text on one line, with each character that a terminal would act on replaced by its number,
-    /// e.g. `\u{1B}`. For everything that is written for people: logs, tables, error texts.
+    /// This text on one line, with each character that a terminal would act on replaced by its
+    /// number, e.g. `\u{1B}`. For everything that is written for people: logs, tables, error texts.
     package var printable: String {
         if isPrintable { return self }
         var shown = ""
@@ -31,8 +33,8 @@ extension String {
 
     package var isPrintable: Bool { !unicodeScalars.contains(where: \.isInvisible) }
 
-    /// This JSON text with the same characters as JSON escapes: it means the same. An encoder escapes
-    /// only the controls below U+0020.
+    /// This JSON text with the same characters as JSON escapes: it means the same. An encoder
+    /// escapes only the controls below U+0020.
     package var printableJSON: String {
         if isPrintable { return self }
         var shown = ""
@@ -50,8 +52,8 @@ extension String {
         return shown
     }
 
-    /// This text as one word of a POSIX shell's command line. Text that is not printable gets the form
-    /// that bash and zsh read, `$'…'`, so that the command can be copied from a terminal.
+    /// This text as one word of a POSIX shell's command line. Text that is not printable gets the
+    /// form that bash and zsh read, `$'…'`, so that the command can be copied from a terminal.
     package var shellWord: String {
         if !isPrintable { return dollarQuoted }
         let isPlain = { (byte: UInt8) in

@@ -24,7 +24,8 @@ struct AddressTests {
         "MEMORY_API_URL": "http://127.0.0.1:9",
     ]
 
-    /// Values that are no address, or may be two. Each holds `KAN`, `ARI` or both where its password is.
+    /// Values that are no address, or may be two. Each holds `KAN`, `ARI` or both where its
+    /// password is.
     private static let refused: [(String, String)] =
         ["@", "/", "#", "?", "%", "%4-", " ", "\n", "://", "/@"].flatMap { mark in
             [
@@ -61,8 +62,8 @@ struct AddressTests {
             ("RABBITMQ_PASSWORD", "KAN\nARI"), ("HTTP_PORT", "KAN://ARI"),
         ]
 
-    /// Fault: what follows an unencoded character, or a separator that is not understood, is taken for
-    /// a host, a vhost or a database, and printed in the log of every connect.
+    /// Fault: what follows an unencoded character, or a separator that is not understood, is taken
+    /// for a host, a vhost or a database, and printed in the log of every connect.
     @Test(arguments: refused)
     func whatIsNotUnderstoodIsRefusedAndNotShown(setting: String, value: String) {
         let found = mistakes(Self.analysis.merging([setting: value]) { $1 })
@@ -77,6 +78,14 @@ struct AddressTests {
         }
         let list = mistakes(["DATABASE_URL": "postgresql://u@h/d,postgresql://u@g/d"])
         #expect(list.first?.contains("host1:port,host2:port in one URL") == true, "\(list)")
+    }
+
+    /// Fault: a service of the name `rabbitmq` in Kubernetes sets RABBITMQ_PORT, and the worker
+    /// does not start.
+    @Test func aServiceLinkOfKubernetesIsNamed() {
+        let found = mistakes(["RABBITMQ_PORT": "tcp://10.0.0.1:5672"])
+        #expect(found.count == 1 && found.first?.contains("enableServiceLinks") == true)
+        #expect(found.first?.contains("10.0.0.1") == false)
     }
 
     /// Celery separates by semicolons, others by blanks, and line breaks come with files.
@@ -115,8 +124,8 @@ struct AddressTests {
         #expect(odd.password == "a?b#c" && odd.hosts == [.init(name: "h", port: nil)])
     }
 
-    /// Fault: a line break at the end of a value becomes a part of a vhost, and the broker says 530 for
-    /// ever.
+    /// Fault: a line break at the end of a value becomes a part of a vhost, and the broker says 530
+    /// for ever.
     @Test(arguments: ["\n", "\r\n", "\n\n"])
     func aLineBreakAtTheEndBelongsToNothing(ending: String) throws {
         let parts = try settings([
@@ -178,8 +187,8 @@ struct AddressTests {
 }
 
 struct LoopbackTests {
-    /// Fault: a stranger's host that begins like this machine's address gets what children say in the
-    /// clear.
+    /// Fault: a host elsewhere whose name begins like this machine's address gets what children say
+    /// in the clear.
     @Test(
         arguments: [
             "127.evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "127.1", "127",

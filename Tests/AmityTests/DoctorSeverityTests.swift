@@ -58,9 +58,13 @@ extension DoctorTests {
 
     /// Fault: all workers are paused, and the doctor says "start a worker".
     @Test func workersThatDoNotWorkAreNamed() {
-        func with(_ states: [(String, [String])], waiting: Int = 0) -> [String] {
+        func with(_ states: [(String, [String])], _ consumers: Int = 1, waiting: Int = 0)
+            -> [String]
+        {
             complaints { sight in
-                sight.broker.queues[0].presence = .exists(.init(ready: waiting, consumers: 1))
+                sight.broker.queues[0].presence = .exists(
+                    .init(ready: waiting, consumers: consumers)
+                )
                 sight.database.session?.workers = states.enumerated().map { index, state in
                     .init(name: "h:\(index)", state: state.0, reasons: state.1)
                 }
@@ -70,9 +74,13 @@ extension DoctorTests {
         let cut = ("not-ready", ["not consuming from the broker"])
         #expect(with([("ready", []), paused]) == ["warning workers"])
         #expect(with([("ready", []), paused], waiting: 5) == ["warning workers"])
-        #expect(with([paused, paused], waiting: 5) == ["error workers"])
-        #expect(with([paused, cut]) == ["warning workers", "warning workers"])
-        #expect(with([("draining", ["draining"])]) == [])
+        #expect(with([paused, paused], 0, waiting: 5) == ["error consumers", "error workers"])
+        #expect(
+            with([paused, cut], 0) == ["warning workers", "warning workers", "note consumers"]
+        )
+        #expect(with([("ready", []), ("draining", ["draining"])]) == [])
+        // A paused worker does not stand for another's consumer.
+        #expect(with([("ready", []), paused], 2) == ["warning consumers", "warning workers"])
     }
 
     /// Faults: a message that comes from another consumer's hands is never scored here, and all is green.
@@ -131,6 +139,54 @@ extension DoctorTests {
         #expect(with(".dead", ["message-ttl": .integer(1)]) == ["warning queue-limits"])
         #expect(with(".retry.30", ["max-length": .integer(1)]) == ["warning queue-limits"])
         #expect(with(".retry.30", ["message-ttl": .integer(99_000)]) == [])
+    }
+
+    /// Faults: a stream, or a queue that goes with the broker, in the place of the main queue; helpers that
+    /// one node alone has, beside a main queue that survives it.
+    @Test func kindsOfQueuesAreNamed() {
+        let main = "conversation_events_processing"
+        func with(
+            _ nodes: Int? = 3,
+            _ setting: String = "quorum",
+            change: (inout ManagementReport) -> Void
+        ) -> [String] {
+            complaints(["RABBITMQ_QUEUE_TYPE": setting]) { sight in
+                guard case .seen(var report) = sight.management else { return }
+                report.nodes = nodes
+                for name in report.queues.keys { report.queues[name]?.type = "quorum" }
+                change(&report)
+                sight.management = .seen(report)
+            }
+        }
+        #expect(with { _ in } == [])
+        #expect(with { $0.queues[main]?.type = "stream" } == ["error queue-kind"])
+        #expect(with { $0.queues[main]?.isAutoDelete = true } == ["error queue-kind"])
+        #expect(with { $0.queues[main]?.isDurable = false } == ["warning queue-kind"])
+        #expect(with(3, "classic") { _ in } == ["note queue-kind"])
+        let classic: (inout ManagementReport) -> Void = { report in
+            report.queues["\(main).dead"]?.type = "classic"
+        }
+        #expect(with(3, change: classic) == ["warning queue-kind", "note queue-kind"])
+        #expect(with(1, change: classic) == ["note queue-kind"])
+    }
+
+    /// Fault: delay queues of the other type are told as such that give nothing back.
+    @Test(arguments: [
+        (
+            "inequivalent arg 'x-queue-type' for queue 'q': received none but current is the value 'quorum'",
+            ["note dead-letter-wiring", "note queue-kind"]
+        ),
+        (
+            "inequivalent arg 'x-message-ttl' for queue 'q': received 1000 but current is 2000",
+            ["error dead-letter-wiring"]
+        ),
+    ])
+    func anotherTypeIsNoWrongWiring(text: String, found: [String]) {
+        let seen = complaints { sight in
+            sight.management = .notAsked
+            sight.broker.queues[2].likeness = .differs(text)
+        }
+        #expect(seen.filter { $0 != "note management" } == found)
     }
 
     // MARK: The database

@@ -32,6 +32,7 @@ struct DoctorTests {
             ]
         }
         report.isBound = true
+        report.nodes = 1
         report.skew = 0.5
         return Sight(
             settings: settings,
@@ -189,7 +190,14 @@ struct DoctorTests {
             _ arguments: [String: HeaderValue],
             _ policy: [String: HeaderValue] = [:]
         ) -> [String] {
-            complaints(ofReport: { report in
+            complaints(["RABBITMQ_QUEUE_TYPE": "quorum"]) { sight in
+                guard case .seen(var report) = sight.management else { return }
+                defer { sight.management = .seen(report) }
+                report.queues = report.queues.mapValues { queue in
+                    var queue = queue
+                    queue.type = queue.name.hasSuffix(".dead") ? "classic" : "quorum"
+                    return queue
+                }
                 report.version = version
                 let name = "conversation_events_processing"
                 report.queues[name] = .init(
@@ -198,7 +206,7 @@ struct DoctorTests {
                     arguments: arguments,
                     policy: policy
                 )
-            })
+            }.filter { $0 != "note queue-kind" }
         }
         #expect(with("3.13.7", [:]) == [])
         #expect(with("4.0.1", [:]) == ["warning delivery-limit"])
@@ -211,7 +219,7 @@ struct DoctorTests {
             report.version = "4.0.5"
             report.queues["conversation_events_processing.dead"]?.type = "quorum"
         })
-        #expect(letters == ["warning delivery-limit"])
+        #expect(letters == ["warning delivery-limit", "note queue-kind"])
     }
 
     @Test func aConsumerTimeoutThatIsShorterIsNamed() {

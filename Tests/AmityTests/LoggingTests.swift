@@ -31,7 +31,8 @@ struct LoggingTests {
         #expect(line.hasSuffix(" INFO event.name a=\"x\\ny\" b=\"two words\"\n"))
     }
 
-    /// Fault: a conversation's id steers the terminal of whoever reads the log, or adds a line to it.
+    /// Fault: a conversation's id steers the terminal of whoever reads the log, or adds a line to
+    /// it.
     @Test(arguments: ["\u{1B}[2J", "\u{7}", "\u{9B}31m", "\u{7F}", "\u{202E}x", "a\u{2028}b", "\r"])
     func noFieldSteersATerminal(text: String) throws {
         let fields: Logger.Metadata = ["id": "\(text)", "list": ["\(text)"], text: "1"]
@@ -42,8 +43,8 @@ struct LoggingTests {
         #expect(object?["id"] as? String == text)
     }
 
-    /// Fault: a list and a boolean are strings to whoever reads the log with a program, and a duration
-    /// has fourteen decimals.
+    /// Fault: a list and a boolean are strings to whoever reads the log with a program, and a
+    /// duration has fourteen decimals.
     @Test func aJSONLineKeepsTypes() throws {
         let line = handler.jsonLine(
             .info,

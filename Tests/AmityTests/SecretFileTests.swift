@@ -37,8 +37,8 @@ struct SecretFileTests {
         if geteuid() != 0 { #expect(values().mistakes == [prefix + "Permission denied"]) }
     }
 
-    /// Fault: a pipe, as of a shell's `<(vault read …)`, gives its content once; a second look waits for
-    /// ever.
+    /// Fault: a pipe, as of a shell's `<(vault read …)`, gives its content once; a second look
+    /// waits for ever.
     @Test func aPipeIsReadOnce() throws {
         let pipe = Pipe()
         let variables = [

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import WorkerRuntime
 
 @testable import Amity
 
@@ -66,6 +67,24 @@ struct SharedProblemTests {
         #expect(shared.map(\.problem.code) == ["57P03", "42501"])
         #expect(shared.map(\.workers) == [["vm:1", "vm:2"], ["vm:1"]])
         #expect(shared[0].problem.since == Date(timeIntervalSince1970: 10))
+    }
+
+    /// Fault: a server's words hold what jsonb does not take, and the worker tells nothing any more.
+    @Test func whatAServerSaysCanBeStored() throws {
+        let health = LinkHealth()
+        _ = health.failed(
+            .init(
+                link: .consumer,
+                subject: "q\0",
+                kind: .refused,
+                code: "403",
+                text: "no\0\u{1B}[31m" + String(repeating: "x", count: 9999),
+                remedy: "wait\u{202E}"
+            )
+        )
+        let text = try JSONEncoder().text(health.reports.map(StoredProblem.init))
+        #expect(!text.contains(#"\u0000"#) && text.utf8.count < 1000)
+        #expect(text.contains(#"q\\u{0}"#) && text.contains(#"wait\\u{202E}"#))
     }
 
     /// Fault: a worker is paused, and whoever finds it does not know how to undo that.

@@ -3,7 +3,7 @@ import Testing
 @testable import Amity
 
 struct UnknownNameTests {
-    /// Fault: a setting with a slip of the pen is ignored without a word.
+    /// Fault: a misspelt setting is ignored without a word.
     @Test(
         arguments: [
             ("MESSAGE_CONCURENCY_PER_WORKER", "MESSAGE_CONCURRENCY_PER_WORKER"),
@@ -18,7 +18,8 @@ struct UnknownNameTests {
         #expect(UnknownName.among([name]) == [.init(name: name, likely: likely)])
     }
 
-    /// What the images of RabbitMQ and PostgreSQL, libpq, Kubernetes, the Python service and others set.
+    /// What the images of RabbitMQ and PostgreSQL, libpq, Kubernetes, the Python service and others
+    /// set.
     @Test func namesOfOthersAreNone() {
         let names = [
             "RABBITMQ_NODENAME", "RABBITMQ_HOME", "RABBITMQ_BASE", "RABBITMQ_NODE_PORT",

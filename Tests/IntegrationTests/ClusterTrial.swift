@@ -35,10 +35,14 @@ extension Integration {
             }
             let killed = Date()
             try cluster.control("kill-node", "\(node)")
-            load.publish(300)
-            for worker in workers { try expectResumed(worker, since: killed, seed) }
-            try load.expectEnd(seenFrom: node % 3 + 1)
+            let found = Result {
+                load.publish(300)
+                for worker in workers { try expectResumed(worker, since: killed, seed) }
+                try load.expectEnd(seenFrom: node % 3 + 1)
+            }
             try cluster.control("start-node", "\(node)")
+            if case .failure = found { for worker in workers { print(worker.log.suffix(4000)) } }
+            try found.get()
             for worker in workers { worker.signal(SIGTERM) }
             for worker in workers { #expect(try worker.waitForExit() == 0) }
         }
@@ -167,6 +171,7 @@ private final class Load {
     private let publisher: Publisher
     private var random: SeededGenerator
     private var published = 0
+    private let confirmed = Locked(0)
     private(set) var good = 0
     private var late: [String] = []
     private var bad: Set<[UInt8]> = []
@@ -212,7 +217,7 @@ private final class Load {
             publisher.publish(
                 Message(properties: properties, body: body),
                 routingKey: scene.name
-            ) { _ in }
+            ) { [confirmed] _ in confirmed.withLock { $0 += 1 } }
         }
     }
 
@@ -222,8 +227,15 @@ private final class Load {
     func expectEnd(seenFrom node: Int) throws {
         for id in late { try scene.addConversation(id, user: "late") }
         let scored = good + late.count
-        try eventually("all is scored", within: .seconds(60)) {
-            try scene.count("status = 'PROCESSED'") == scored
+        do {
+            try eventually("all is scored", within: .seconds(60)) {
+                try scene.count("status = 'PROCESSED'") == scored
+            }
+        } catch {
+            print("cluster: published \(published), confirmed \(confirmed.withLock(\.self)), "
+                + "scored \(try scene.count("status = 'PROCESSED'")) of \(scored), "
+                + "queues \(try cluster.counts(from: node).filter { $0.key.hasPrefix(scene.name) })")
+            throw error
         }
         try eventually("all letters are there, and nothing else", within: .seconds(60)) {
             try cluster.counts(from: node).allSatisfy { queue, messages in

@@ -29,7 +29,9 @@ extension Integration {
                 try scene.findings(extra, leavingOut: []).isEmpty
             }
             let shown = try scene.amity(["doctor", "--all"], extra)
-            #expect(shown.output.contains("ok       rival-writer: nobody else was seen to write"))
+            #expect(
+                shown.output.contains("ok       rival-writer: no other program was seen to write")
+            )
             #expect(worker.events("consumer.connection-lost").isEmpty)
         }
 
@@ -148,8 +150,11 @@ extension Integration {
             let management = ["RABBITMQ_MANAGEMENT_URL": plugin.url]
             let type: [(String, HeaderValue)] = [("x-queue-type", .string("quorum"))]
             for (arguments, found) in [
-                (type, []),
-                (type + [("x-delivery-limit", .integer(3))], ["warning delivery-limit"]),
+                (type, ["note queue-kind"]),
+                (
+                    type + [("x-delivery-limit", .integer(3))],
+                    ["warning delivery-limit", "note queue-kind"]
+                ),
             ] {
                 let scene = try Scene()
                 try scene.queue.declare(arguments)
@@ -157,8 +162,17 @@ extension Integration {
                 try eventually("the plugin knows its type") {
                     try scene.findings(management) == found
                 }
-                #expect(try scene.findings() == ["note queue-limits"])
+                #expect(try scene.findings() == ["note queue-kind"])
             }
+        }
+
+        /// Fault: a stream in the place of the main queue; "another consumer may hold it", says the worker.
+        @Test func aStreamIsNamed() throws {
+            let scene = try Scene()
+            try scene.queue.declare([("x-queue-type", .string("stream"))])
+            try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)
+            let found = try scene.findings()
+            #expect(found.contains("error queue-kind"), "\(found)")
         }
 
         @Test func aQueueThatWaitsForLessIsNamed() throws {
@@ -191,7 +205,7 @@ extension Integration {
             try scene.publish(ids: "c1")
             #expect(Set(try scene.findings()) == ["error workers", "error consumers"])
             let texts = try scene.report([:]).findings.map(\.text)
-            #expect(texts.contains { $0.contains("SIGUSR2") })
+            #expect(texts.contains { $0.contains("kill -USR2") })
             worker.signal(SIGUSR2)
             try eventually("all is well again") { try !scene.findings().contains("error workers") }
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import TestSupport
 import Testing
 import WorkerRuntime
 
@@ -177,6 +178,37 @@ extension Integration {
             try eventually("it is cleared") { told([worker], .brokerAlarm).cleared == 1 }
         }
 
+        /// Fault: a real alarm, and everything is green: a worker that publishes nothing is not told of it.
+        @Test func anAlarmOfTheBrokerIsToldEverywhere() throws {
+            let scene = try Scene(settings: Self.settings)
+            let port = RawConnection.freePort()
+            let worker = try scene.startWorker(["HTTP_PORT": "\(port)"])
+            try worker.waitUntilConsuming()
+            try eventually("it is ready") {
+                try RawAnswer.get("/health/ready", port: port).body == #"{"status":"ready"}"#
+            }
+            try Servers.rabbitmqctl("set_vm_memory_high_watermark", "0")
+            defer {
+                do {
+                    try Servers.rabbitmqctl("set_vm_memory_high_watermark", "0.4")
+                } catch { Issue.record(error, "the alarm is left on") }
+            }
+            try eventually("it is raised", within: .seconds(60)) {
+                told([worker], .brokerAlarm).raised == 1
+            }
+            let health = try RawAnswer.get("/health/ready", port: port)
+            #expect(health.status == 200, "it goes on scoring")
+            #expect(health.body.contains(#""kind":"blocked","link":"broker-publisher""#))
+            let status = try scene.amity(["status"]).output
+            #expect(status.contains("ALERT broker_alarm 1, for "), "\(status)")
+            #expect(status.contains("broker-publisher "))
+            #expect(status.contains(" blocked (alarm), for "))
+            try Servers.rabbitmqctl("set_vm_memory_high_watermark", "0.4")
+            try eventually("it is cleared", within: .seconds(60)) {
+                told([worker], .brokerAlarm).cleared == 1
+            }
+        }
+
         /// Fault: a bounded query that reads the whole table once it is large.
         @Test(arguments: [Scene.Tables.fresh, .python])
         func theOldestConversationIsFoundByAnIndex(tables: Scene.Tables) throws {
@@ -233,7 +265,7 @@ extension Integration {
             let plugin = try HTTPStub { path in
                 if isAway.withLock({ $0 }) { return .init(status: 401, body: "{}") }
                 if path.hasSuffix("/connections") {
-                    let names = [("1", "amity worker vm:1"), ("2", "celery@b")].map {
+                    let names = [("1", "amity worker vm:1"), ("2", #"celery@b\u0000"#)].map {
                         #"{"name":"\#($0.0)","user_provided_name":"\#($0.1)"}"#
                     }
                     return .init(body: "[\(names.joined(separator: ","))]")
@@ -263,7 +295,7 @@ extension Integration {
             )
             try scene.queue.whileConsuming {
                 try eventually("it names the other") {
-                    try statistics.queues().first?.foreignConsumers == ["celery@b"]
+                    try statistics.queues().first?.foreignConsumers == [#"celery@b\u{0}"#]
                 }
             }
             let token = Data("watcher:canary-4711".utf8).base64EncodedString()

@@ -70,7 +70,7 @@ extension Integration {
                 """
                 INSERT INTO friendship_status (user_id, friendship_score, topic_metrics) VALUES
                     ('nan', 'NaN', '{}'), ('infinite', 'Infinity', '{}'), ('double', 1, '{}'),
-                    ('double', 2, '{}'), ('topic', 1, '{"topic": {"score": "NaN"}}')
+                    ('double', 2, '{}'), ('good', 0, '{}'), ('topic', 1, '{"topic": {"score": "NaN"}}')
                 """
             )
             try scene.sql(

@@ -97,7 +97,7 @@ extension Integration {
             }
             try eventually("what it cannot begin is back") { try scene.queue.ready() >= 16 }
             let reasons = worker.events("worker.not-ready").last?["reasons"]
-            #expect("\(reasons ?? "")".contains("the database is away"))
+            #expect("\(reasons ?? "")".contains("the schema is not as Amity needs it"))
             // The worker asks the database every second whether it is back.
             let later = ContinuousClock.now + .seconds(7)
             try eventually("it lasts") { ContinuousClock.now > later }

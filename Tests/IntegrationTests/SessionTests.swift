@@ -76,10 +76,12 @@ extension Integration {
             let failure = error(&session, [(.begin, []), (insert, []), (.commit, [])])
             #expect(failure?.sqlState == "23505" && failure?.operation == "commit")
             // The constraint's DETAIL would quote the row.
-            #expect(failure?.description == "commit: SQLSTATE 23505")
+            let names = "(table \(table), constraint \(table)_n_key)"
+            #expect(failure?.description == "commit: SQLSTATE 23505 \(names)")
             // One that commits without being told to fails after its last answer.
             let late = error(&session, [(insert, [])])
-            #expect(late?.description == "insert: SQLSTATE 23505" && late?.kind == .permanent)
+            #expect(late?.description == "insert: SQLSTATE 23505 \(names)")
+            #expect(late?.kind == .permanent)
             let isBroken = session.isBroken
             #expect(isBroken)
             var other = try open()

@@ -3,7 +3,7 @@ import Testing
 
 extension Integration {
     struct SettingNames {
-        /// Fault: a name with a slip of the pen sets nothing, and nobody says so.
+        /// Fault: a misspelt setting is ignored without a word.
         @Test func aNameThatIsIgnoredIsNamedWithoutItsValue() throws {
             let scene = try Scene()
             let wrong = ["RABBITMQ_PASWORD": "canary", "MESSAGE_CONCURENCY_PER_WORKER": "canary"]

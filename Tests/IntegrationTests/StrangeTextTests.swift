@@ -2,16 +2,16 @@ import Foundation
 import Testing
 
 extension Integration {
-    /// Ids, reasons and names come from strangers. What is written for people cannot steer a terminal, hide,
-    /// or run in a shell.
+    /// Ids, reasons and names come from outside. What is written for people cannot steer a
+    /// terminal, hide, or run in a shell.
     struct StrangeText {
-        /// ESC, BEL, C1, DEL, a bidirectional override, a zero-width space, a line separator, quotes and a
-        /// command.
+        /// ESC, BEL, C1, DEL, a bidirectional override, a zero-width space, a line separator,
+        /// quotes and a command.
         private static let id =
             "-\u{1B}[2J\u{7}\u{9B}31m\u{7F}\u{202E}\u{200B}\u{2028}\n'\"$(touch owned)`id`"
 
-        /// Fault: the id of a message clears the operator's screen, or shows another id than the one that is
-        /// meant.
+        /// Fault: the id of a message clears the operator's screen, or shows another id than the
+        /// one that is meant.
         @Test(arguments: ["text", "json"])
         func noOutputHoldsWhatSteersATerminal(format: String) throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1", "LOG_FORMAT": format])

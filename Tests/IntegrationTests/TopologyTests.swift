@@ -57,10 +57,10 @@ extension Integration {
             try scene.publish(ids: "c2")
             try eventually("c2 is processed") { try scene.count("status = 'PROCESSED'") == 2 }
             try eventually("it was looked at twice") {
-                worker.events("topology.binding-refused").count == 2
+                worker.events("topology.binding-refused").count >= 2
             }
             let levels = worker.events("topology.binding-refused").map { $0["level"] as? String }
-            #expect(levels == ["info", "debug"])
+            #expect(levels.first == "info" && Set(levels.dropFirst()) == ["debug"])
             worker.signal(SIGTERM)
             #expect(try worker.waitForExit() == 0)
             try Servers.rabbitmqctl("delete_user", scene.name)

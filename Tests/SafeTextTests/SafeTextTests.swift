@@ -15,8 +15,8 @@ struct SafeTextTests {
         ("\0", "\\u{0}"), ("\u{E0041}", "\\u{E0041}"),
     ]
 
-    /// Fault: an id with an escape sequence clears the operator's screen, or a bidirectional override
-    /// shows another id than the one that is meant.
+    /// Fault: an id with an escape sequence clears the operator's screen, or a bidirectional
+    /// override shows another id than the one that is meant.
     @Test(arguments: strange) func nothingThatSteersATerminalIsShown(text: String, shown: String) {
         #expect(text.printable == shown)
         #expect(!text.isPrintable && shown.isPrintable)

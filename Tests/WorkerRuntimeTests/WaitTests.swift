@@ -14,7 +14,7 @@ struct WaitTests {
             FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)
         )
         let suspects = [
-            "wait(until:", "wait(timeout: .now() +", "wait(wallTimeout", "Thread.sleep(until",
+            "wait(timeout: .now() +", "wait(timeout: due", "wait(wallTimeout", "Thread.sleep(until",
             "NSCondition", "asyncAfter(wallDeadline",
         ]
         var found: [String] = []

@@ -34,7 +34,7 @@ package enum SQL {
     )
 
     /// One conversation and, behind its columns, its user's friendship. Without a lock. The log comes only
-    /// where nothing else is needed to score it: no topic, no new user.
+    /// where nothing else is needed to score it: no topic, no new user. More than one row where a key is missing.
     static let readConversation = Statement(
         "read_conversation",
         """
@@ -45,7 +45,7 @@ package enum SQL {
         FROM conversation_events AS event
         LEFT JOIN LATERAL (
             SELECT friendship_score, friendship_level FROM friendship_status
-            WHERE user_id = event.user_id LIMIT 1) AS friendship ON true
+            WHERE user_id = event.user_id LIMIT 2) AS friendship ON true
         WHERE conversation_id = $1::text
         """
     )
@@ -241,8 +241,8 @@ package enum SQL {
         WHERE stored.id = $1::bigint AND EXISTS (SELECT FROM moved)
             AND stored.user_id = $8::text AND \(isOpen("stored.status"))
         RETURNING 1)
-        SELECT count(*) FROM moved
-        OFFSET (SELECT -abs((SELECT count(*) FROM done) - (SELECT count(*) FROM moved)))
+        SELECT CASE WHEN EXISTS (SELECT FROM moved)
+            THEN (SELECT 1 OFFSET (SELECT count(*) - 1 FROM done)) ELSE 0 END
         """,
         commits: true
     )

@@ -9,7 +9,7 @@ import Postgres
 enum Schema {
     struct Table {
         let name: String
-        /// What Amity reads or writes in a table that somebody else made.
+        /// What Amity reads or writes in a table that another program made.
         let columns: [String]
         let definition: [Statement]
     }
@@ -69,7 +69,7 @@ enum Schema {
         Step(
             name: "analyses",
             statements: [
-                // What services were paid for, until its conversation is settled. No text of anybody's.
+                // What services were paid for, until its conversation is settled. No text of a conversation.
                 Statement(
                     "create_amity_analyses",
                     """

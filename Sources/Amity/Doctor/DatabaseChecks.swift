@@ -64,7 +64,7 @@ struct DatabaseEncryptionCheck: Check {
         if let mode = keywords["sslmode"], mode != "verify-full" {
             return [
                 .note(
-                    "the link to \(distant) is encrypted, but with sslmode=\(mode) anybody may pose as "
+                    "the link to \(distant) is encrypted, but with sslmode=\(mode) another server may pose as "
                         + "the database: use verify-full",
                     by: .settings
                 )

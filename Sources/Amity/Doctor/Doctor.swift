@@ -9,7 +9,7 @@ package struct Doctor: Sendable {
         SettingNamesCheck(), SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
         BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),
         BrokerAlarmCheck(), BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(),
-        QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
+        QueueKindCheck(), QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
         ConsumersCheck(), WorkersCheck(), AlertsCheck(), DeadLettersCheck(),
         ManagementCheck(), ManagementEncryptionCheck(),
         DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),

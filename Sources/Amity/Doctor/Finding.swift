@@ -1,4 +1,4 @@
-/// One thing that somebody should know, and what to do about it, in one line. Safe to show.
+/// One observation, and what to do about it, in one line. Safe to show.
 package struct Finding: Sendable, Equatable, Encodable {
     package enum Level: String, Sendable, CaseIterable, Encodable {
         /// Looked at, and fine.

@@ -54,7 +54,7 @@ struct MemoryCheck: Check {
     }
 }
 
-/// A name with a slip of the pen sets nothing, and nothing else says so.
+/// A misspelt name sets nothing.
 struct SettingNamesCheck: Check {
     let name = "setting-names"
 

@@ -47,14 +47,16 @@ struct ManagementProbe {
                 arguments: queue.arguments?.values ?? [:],
                 policy: queue.effective_policy_definition?.values ?? [:],
                 state: queue.state,
-                node: queue.node
+                node: queue.node,
+                isDurable: queue.durable ?? true,
+                isAutoDelete: queue.auto_delete ?? false
             )
             if name == topology.names.main {
                 report.consumers = try await consumers(of: queue)
             }
         }
         report.isBound = try await isBound()
-        report.alarms = try await alarms()
+        try await lookAtNodes(into: &report)
         return report
     }
 
@@ -92,14 +94,16 @@ struct ManagementProbe {
         }
     }
 
-    private func alarms() async throws -> [String] {
+    private func lookAtNodes(into report: inout ManagementReport) async throws {
         do {
-            return try await get([Node].self, "nodes").value.flatMap { node in
+            let nodes = try await get([Node].self, "nodes").value
+            report.nodes = nodes.count
+            report.alarms = nodes.flatMap { node in
                 (node.mem_alarm == true ? ["\(node.name) is short of memory"] : [])
                     + (node.disk_free_alarm == true ? ["\(node.name) is short of disk"] : [])
             }
         } catch Failure.refused {
-            return []  // A user with the tag `management` sees its queues, not the nodes.
+            return  // A user with the tag `management` sees its queues, not the nodes.
         }
     }
 
@@ -163,6 +167,8 @@ private struct Queue: Decodable {
     var type: String?
     var state: String?
     var node: String?
+    var durable: Bool?
+    var auto_delete: Bool?
     var arguments: Arguments?
     var effective_policy_definition: Arguments?
     var consumer_details: [Consumer]?

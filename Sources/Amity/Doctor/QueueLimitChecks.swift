@@ -48,11 +48,12 @@ struct QueueLimitsCheck: Check {
             if isDelay, name == "message-ttl" { return [] }
             return [lossy(queue.name, "\(name), and perhaps more", names, by: .amqp)]
         }
-        if isDelay { return [] }
+        let isKind = QueueDefect(text) != nil || QueueDifference.queueType(in: text) != nil
+        if isDelay || isKind { return [] }
         return [.note("\(queue.name) is not as Amity makes it: \(text)", by: .amqp)]
     }
 
-    /// A queue that nobody consumes is unused, whatever it holds.
+    /// A queue without consumers is unused, whatever it holds.
     private func vanishing(_ queue: String, _ time: String, _ names: QueueNames) -> Finding {
         let loss = queue == names.dead ? "dead letters" : "messages that wait for a retry"
         return .error(
@@ -140,7 +141,7 @@ struct ConsumerTimeoutCheck: Check {
         else {
             return [
                 .ok(
-                    "as CONSUMER_TIMEOUT_SECONDS says: the broker tells it to nobody",
+                    "as CONSUMER_TIMEOUT_SECONDS says: the broker does not tell it",
                     by: .settings
                 )
             ]

@@ -35,6 +35,7 @@ struct RivalsCheck: Check {
                 )
             )
         }
-        return findings.isEmpty ? [.ok("nobody else was seen to write", by: .database)] : findings
+        return findings.isEmpty
+            ? [.ok("no other program was seen to write", by: .database)] : findings
     }
 }

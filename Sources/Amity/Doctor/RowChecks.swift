@@ -53,7 +53,7 @@ struct IndexesCheck: Check {
             findings.append(
                 .note(
                     "GIN indexes on conversation logs, \(list(logs)), take up to half of the throughput: "
-                        + "drop them if nobody searches logs",
+                        + "drop them unless logs are searched",
                     by: .database
                 )
             )
@@ -62,12 +62,12 @@ struct IndexesCheck: Check {
             findings.append(
                 .note(
                     "indexes on what every score changes, \(list(friendships)), make each update move "
-                        + "its row: drop those that nobody uses",
+                        + "its row: drop those that no query uses",
                     by: .database
                 )
             )
         }
-        return findings.isEmpty ? [.ok("none is dear", by: .database)] : findings
+        return findings.isEmpty ? [.ok("none costs much", by: .database)] : findings
     }
 
     private func list(_ indexes: [SessionSight.Index]) -> String {

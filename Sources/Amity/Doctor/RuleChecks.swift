@@ -20,7 +20,8 @@ struct WritesCheck: Check {
     private static let given = ["user_id", "friendship_score", "friendship_level"]
     /// Characters of the longest text; of codes, with some to spare.
     private static let needed = [
-        (events, "status", 10), (events, "error_code", 32), (events, "new_friendship_level", 20),
+        (events, "status", 10), (events, "error_code", 32), (events, "error_details", 500),
+        (events, "new_friendship_level", 20),
         (friendships, "friendship_level", 20),
     ]
 
@@ -66,11 +67,11 @@ struct WritesCheck: Check {
         }
         let own = Set(Schema.tables.first { $0.name == Self.events }?.columns ?? [])
             .union(["bot_name", "start_time", "end_time"])
-        let strange = (tables[Self.events]?.columns ?? [:]).filter {
+        let extra = (tables[Self.events]?.columns ?? [:]).filter {
             $1.isRequired && !own.contains($0)
         }
         return findings
-            + strange.keys.sorted().map { column in
+            + extra.keys.sorted().map { column in
                 .note(
                     """
                     \(Self.events).\(column) is NOT NULL without a default: workers do not mind, but \
@@ -89,7 +90,7 @@ struct WritesCheck: Check {
             return .error(
                 """
                 \(table).\(column) has \(length) characters and \(needed) are needed: what is longer \
-                cannot be written; ALTER TABLE \(table) ALTER COLUMN \(column) TYPE varchar(50)
+                cannot be written; ALTER TABLE \(table) ALTER COLUMN \(column) TYPE \(needed > 50 ? "text" : "varchar(50)")
                 """,
                 by: .database
             )
@@ -133,8 +134,8 @@ struct WritesCheck: Check {
     }
 
     private func rules(_ name: String, _ table: TableSight) -> [Finding] {
-        let strange = table.rules.filter { !$0.isTheContracts }
-        let narrow = strange.filter(\.lacksStatuses)
+        let extra = table.rules.filter { !$0.isTheContracts }
+        let narrow = extra.filter(\.lacksStatuses)
         var findings: [Finding] = narrow.map { rule in
             .error(
                 "\(name): constraint \(rule.name) does not allow a status that Amity writes (PROCESSED, "
@@ -142,7 +143,7 @@ struct WritesCheck: Check {
                 by: .database
             )
         }
-        let others = strange.filter { !$0.lacksStatuses }.map { rule in
+        let others = extra.filter { !$0.lacksStatuses }.map { rule in
             switch rule.kind {
             case .check: "constraint \(rule.name), \(rule.definition)"
             case .foreignKey: "foreign key \(rule.name), \(rule.definition)"

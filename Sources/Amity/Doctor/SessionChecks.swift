@@ -115,7 +115,7 @@ struct ConnectionsCheck: Check {
 
     func findings(in seen: Sight) -> [Finding] {
         guard let session = seen.database.session, let room = session.room else { return [] }
-        // What runs now may be fewer than a deploy starts, and more than somebody has written down.
+        // What runs now may be fewer than a deploy starts, and more than WORKER_REPLICAS says.
         let live = session.workers?.count ?? 0
         let replicas = max(seen.host.replicas ?? 1, live)
         let each = seen.settings.databaseSessionsMax

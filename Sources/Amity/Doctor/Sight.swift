@@ -23,7 +23,7 @@ struct HostSight: Sendable {
         /// Permission bits.
         var mode: UInt32
         /// Whether others get to it at all: a folder above it may be closed to them, and a secret that a
-        /// container is given is seen by nobody outside of it.
+        /// container is given is not seen outside of it.
         var isReachable = true
         /// Whether it belongs to the user who reads it, or that is root: else closing it to others closes it
         /// to the reader.
@@ -57,6 +57,8 @@ struct ManagementReport: Sendable {
         /// `running`, `down` and the like; nil where the plugin does not say.
         var state: String?
         var node: String?
+        var isDurable = true
+        var isAutoDelete = false
     }
 
     struct Consumer: Sendable {
@@ -74,6 +76,8 @@ struct ManagementReport: Sendable {
     var consumers: [Consumer]
     /// Whether the exchange leads to the main queue by the routing key; nil where that cannot be seen.
     var isBound: Bool?
+    /// How many the broker has; nil where this user may not see them.
+    var nodes: Int?
     /// Why the broker takes no messages: its nodes' alarms.
     var alarms: [String]
     /// The broker's clock minus ours, in seconds; it counts whole ones.

@@ -12,7 +12,7 @@ struct TopologyCheck: Check {
             findings.append(
                 .error(
                     """
-                    missing: \(missing.joined(separator: ", ")): run amity migrate --topology as somebody \
+                    missing: \(missing.joined(separator: ", ")): run amity migrate --topology as a user \
                     who may declare them (whether this user may cannot be asked without doing it)
                     """,
                     by: .amqp
@@ -23,31 +23,44 @@ struct TopologyCheck: Check {
             switch queue.presence {
             case .unknown(let reason):
                 findings.append(.error("\(queue.name) cannot be used: \(reason)", by: .amqp))
-            case .away(let node):
-                findings.append(away(queue.name, node, in: seen))
-            case .exists, .missing: break
+            case .away, .exists, .missing: break
             }
         }
+        findings += away(in: seen)
         findings += exchange(in: seen)
         return findings.isEmpty ? [.ok("exchange and queues are there", by: .amqp)] : findings
     }
 
-    /// The queue is there, and so is what is in it: to declare it anew would be wrong, and is refused.
-    private func away(_ queue: String, _ node: String?, in seen: Sight) -> Finding {
-        var node = node
-        if node == nil, case .seen(let report) = seen.management {
-            node = report.queues[queue]?.node
-        }
-        let place =
-            node.map { "node \($0), which has it, is down" } ?? "the node that has it is down"
+    /// The queues are there, and so is what is in them: to declare them anew would be wrong, and is
+    /// refused.
+    private func away(in seen: Sight) -> [Finding] {
         let names = seen.settings.topology.names
-        let remedy = "start that node; a quorum queue has copies on others"
-        if queue == names.main {
-            return .error("\(queue) is away, \(place): nothing is scored; \(remedy)", by: .amqp)
+        var away: [(node: String, queues: [String])] = []
+        for queue in seen.broker.queues {
+            guard case .away(let told) = queue.presence else { continue }
+            var node = told
+            if case .seen(let report) = seen.management {
+                node = node ?? report.queues[queue.name]?.node
+            }
+            let shown = node.map { "node \($0)" } ?? "a node"
+            if let index = away.firstIndex(where: { $0.node == shown }) {
+                away[index].queues.append(queue.name)
+            } else {
+                away.append((shown, [queue.name]))
+            }
         }
-        let cost =
-            queue == names.dead ? "dead letters wait in workers" : "what is to be retried waits"
-        return .error("\(queue) is away, \(place): \(cost); \(remedy)", by: .amqp)
+        return away.map { node, queues in
+            let cost =
+                queues.contains(names.main)
+                ? "nothing is scored" : "retries and dead letters that belong there wait"
+            return .error(
+                """
+                away with \(node), which is down: \(queues.joined(separator: ", ")): \(cost); start that \
+                node (a quorum queue has copies on others)
+                """,
+                by: .amqp
+            )
+        }
     }
 
     private func exchange(in seen: Sight) -> [Finding] {
@@ -107,7 +120,15 @@ struct DelayQueuesCheck: Check {
             else { continue }
             switch queue.likeness {
             case .same: break
-            case .differs(let text): findings.append(miswired(name, text, .amqp))
+            case .differs(let text):
+                // A queue of the other type may be wired well, which AMQP then does not tell.
+                let isOfOtherType = ["x-queue-type", "x-dead-letter-strategy", "x-overflow"]
+                    .contains { text.contains("'\($0)'") }
+                if isOfOtherType {
+                    unseen.append(name)
+                } else {
+                    findings.append(miswired(name, text, .amqp))
+                }
             case .unknown: unseen.append(name)
             }
         }
@@ -115,8 +136,9 @@ struct DelayQueuesCheck: Check {
             findings.append(
                 .note(
                     """
-                    whether \(unseen.joined(separator: ", ")) give back what waits there cannot be seen by a \
-                    user who may not declare them, only by RABBITMQ_MANAGEMENT_URL
+                    whether \(unseen.joined(separator: ", ")) give back what waits there cannot be seen \
+                    over AMQP (this user may not declare them, or they are of another type), only by \
+                    RABBITMQ_MANAGEMENT_URL
                     """,
                     by: .amqp
                 )

@@ -26,8 +26,8 @@ struct ConsumersCheck: Check {
                 )
             ]
         }
-        if let workers, depth.consumers > workers.count {
-            return others(depth.consumers, workers.count, queue.name, in: seen)
+        if let consuming = workers?.count(where: \.isConsuming), depth.consumers > consuming {
+            return others(depth.consumers, consuming, queue.name, in: seen)
         }
         return [.ok("\(depth.consumers) consume", by: .amqp)]
     }
@@ -152,7 +152,8 @@ struct AlertsCheck: Check {
             let time = "for \(Int(max(0, alert.age) / 60)) min"
             let value = alert.value.map { " (\(Int($0.rounded())))" } ?? ""
             switch alert.name {
-            case AlertName.noConsumers.rawValue, AlertName.deadLetters.rawValue:
+            case AlertName.noConsumers.rawValue, AlertName.deadLetters.rawValue,
+                AlertName.foreignConsumers.rawValue, AlertName.brokerAlarm.rawValue:
                 // Looked at just now, by the checks of that.
                 return nil
             case AlertName.stalled.rawValue:
@@ -178,6 +179,14 @@ struct AlertsCheck: Check {
             }
         }
         return findings.isEmpty ? [.ok("none is raised", by: .database)] : findings
+    }
+}
+
+extension WorkerSight {
+    /// Whether it has a consumer, as far as it says. One that waits for the database may still have it.
+    fileprivate var isConsuming: Bool {
+        let without = [Readiness.Obstacle.notConsuming, .intakeOff, .draining].map(\.rawValue)
+        return !reasons.contains(where: without.contains)
     }
 }
 

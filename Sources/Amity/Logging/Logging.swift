@@ -70,11 +70,12 @@ struct LineLogHandler: LogHandler {
     /// A value with its type: lists, numbers and booleans as such.
     private func json(_ value: Logger.MetadataValue) -> String {
         switch value {
-        case .string(let text): quoted(text)
-        case .stringConvertible(let value): literal(value) ?? quoted("\(value)")
-        case .array(let values): "[\(values.map(json).joined(separator: ","))]"
+        case .string(let text): return quoted(text)
+        case .stringConvertible(let value): return literal(value) ?? quoted("\(value)")
+        case .array(let values): return "[\(values.map(json).joined(separator: ","))]"
         case .dictionary(let fields):
-            "{\(fields.sorted { $0.key < $1.key }.map { "\(quoted($0)):\(json($1))" }.joined(separator: ","))}"
+            let members = fields.sorted { $0.key < $1.key }.map { "\(quoted($0)):\(json($1))" }
+            return "{\(members.joined(separator: ","))}"
         }
     }
 
@@ -97,7 +98,8 @@ struct LineLogHandler: LogHandler {
         }
     }
 
-    /// To three decimals, or to three digits where there is nothing before the point: nobody reads more.
+    /// To three decimals, or to three digits where there is nothing before the
+    /// point: the rest is noise.
     private func rounded(_ number: Double) -> Double {
         let size = abs(number)
         // Beyond that it has no three decimals.

@@ -47,7 +47,7 @@ struct ManagementAPI {
         )
         let names = consumers.map { consumer in
             let name = consumer.channel_details.connection_name
-            return given[name].flatMap(\.self) ?? name
+            return (given[name].flatMap(\.self) ?? name).storable
         }
         return Array(names.filter { !$0.hasPrefix("amity ") }.prefix(Self.mostNames))
     }

@@ -1,4 +1,5 @@
 import Foundation
+import SafeText
 import WorkerRuntime
 
 // Parts of a worker's row in `amity_workers`, as JSON. Ages are counted from the heartbeat: the database's
@@ -34,11 +35,11 @@ struct StoredProblem: Codable {
 
     init(_ report: LinkHealth.Report) {
         link = report.problem.link.rawValue
-        subject = report.problem.subject
+        subject = report.problem.subject?.storable
         kind = report.problem.kind.rawValue
-        code = report.problem.code
-        text = report.problem.text
-        remedy = report.problem.remedy
+        code = report.problem.code.storable
+        text = report.problem.text.storable
+        remedy = report.problem.remedy?.storable
         secondsAgo = max(0, Date().timeIntervalSince(report.since))
         count = report.count
     }
@@ -58,4 +59,10 @@ struct StoredPause: Codable {
             }
         secondsAgo = closure.since.duration(to: .now) / .seconds(1)
     }
+}
+
+extension String {
+    /// What a server or a client said, as it may stand in the registry: jsonb takes no NUL, and a row is
+    /// renewed every few seconds.
+    var storable: String { String(printable.prefix(500)) }
 }

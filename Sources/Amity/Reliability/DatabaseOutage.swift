@@ -204,11 +204,14 @@ extension PostgresError {
         return .init(
             link: .database,
             kind: kind,
-            code: sqlState.isEmpty ? "no answer" : sqlState,
+            code: isRestart ? "no answer" : sqlState,
             text: "\(self)",
             remedy: remedy(kind)
         )
     }
+
+    /// The link is gone, or the server is going down or coming up: one cause, with many words.
+    private var isRestart: Bool { ["", "57P01", "57P02", "57P03"].contains(sqlState) }
 
     private var problemKind: LinkHealth.Kind {
         switch kind {

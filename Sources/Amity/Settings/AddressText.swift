@@ -1,8 +1,8 @@
 import Foundation
 
-/// A URL of a server, read so strictly that no part of a password can be taken for another part: what
-/// programs read differently (an `@`, `/`, `#` or `?` in a password) is refused. Holds the password:
-/// never log.
+/// A URL of a server, read so strictly that no part of a password can be taken for another part:
+/// what programs read differently (an `@`, `/`, `#` or `?` in a password) is refused. Holds the
+/// password: never log.
 struct AddressText {
     struct Host: Equatable {
         /// Without the brackets of an IPv6 address.
@@ -26,10 +26,10 @@ struct AddressText {
             case .several: "a second :// is in it"
             case .blank: "a blank or a line break is in it"
             case .unencoded:
-                "a special character in it is not percent-encoded, or a % does not begin such a code"
+                "a special character in it is not percent-encoded, or a % begins no such code"
             case .host:
-                "what stands where the host and its port belong cannot be that; a special character "
-                    + "in the password may not be percent-encoded"
+                "what stands where host and port belong cannot be that; perhaps a special "
+                    + "character in the password is not percent-encoded"
             }
         }
     }
@@ -51,8 +51,8 @@ struct AddressText {
     /// As it stands, without its question mark.
     let query: String?
 
-    /// - Parameter isForPostgres: with several hosts, with sockets for hosts, and with all that libpq
-    ///   takes for a password.
+    /// - Parameter isForPostgres: with several hosts, with sockets for hosts, and with all that
+    ///   libpq takes for a password.
     init(_ text: String, isForPostgres: Bool = false) throws(Mistake) {
         guard let mark = text.firstRange(of: "://") else { throw .noURL }
         scheme = text[..<mark.lowerBound].lowercased()
@@ -166,8 +166,8 @@ struct AddressText {
 }
 
 extension String {
-    /// Whether a name holds what only a whole address holds: then it may hold a password as well, and is
-    /// never shown.
+    /// Whether a name holds what only a whole address holds: then it may hold a password as well,
+    /// and is never shown.
     var holdsAddress: Bool { contains("://") || contains("@") }
 
     /// The same for the name of a user, where `name@realm` is usual.

@@ -93,7 +93,8 @@ extension ConnectionTarget {
         """
         DATABASE_URL: its value is not accepted (\(reason)); use \
         postgresql://user:password@host:port/database?sslmode=…, with \
-        \(AddressText.encodingHint); several hosts of one database as host1:port,host2:port in one URL
+        \(AddressText.encodingHint); several hosts of one database as host1:port,host2:port in \
+        one URL
         """
     }
 

@@ -13,7 +13,9 @@ struct DotEnv: Sendable {
             return DotEnv(text: try String(contentsOfFile: path, encoding: .utf8))
         } catch {
             var unreadable = DotEnv(text: "")
-            unreadable.mistakes = [".env: cannot be read as UTF-8 text"]
+            let reason =
+                access(path, R_OK) == 0 ? "it is not UTF-8 text" : String(cString: strerror(errno))
+            unreadable.mistakes = [".env: cannot be read: \(reason)"]
             return unreadable
         }
     }

@@ -137,8 +137,8 @@ extension Endpoint {
         return endpoint
     }
 
-    /// With commas between, with Celery's semicolons or with blanks; only where another URL follows, for a
-    /// password may hold a comma. At least one.
+    /// With commas between, with Celery's semicolons or with blanks; only where another URL
+    /// follows, for a password may hold a comma. At least one.
     private static func list(_ urls: String) -> [String] {
         let urls = urls.trimmingCharacters(in: .whitespaces.union([",", ";"]))
         return urls.split(separator: /[,;\s]+(?=(?i:amqps?):\/\/)/).map(String.init)

@@ -2,9 +2,10 @@ import Glibc
 
 /// The one place that decides whether a host is this machine. What it does not know is not.
 package enum Loopback {
-    /// - Parameter host: a name or an address, an IPv6 address with brackets or without. Only what cannot
-    ///   lead elsewhere: 127.0.0.0/8 in its usual form, ::1, ::ffff:127.0.0.0/104 and `localhost`, which
-    ///   RFC 6761 reserves. No short, decimal or octal forms of an address, no names below `localhost`.
+    /// - Parameter host: a name or an address, an IPv6 address with brackets or without. Only what
+    ///   cannot lead elsewhere: 127.0.0.0/8 in its usual form, ::1, ::ffff:127.0.0.0/104 and
+    ///   `localhost`, which RFC 6761 reserves. No short, decimal or octal forms of an address, no
+    ///   names below `localhost`.
     package static func contains(_ host: String) -> Bool {
         var host = host.lowercased()
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
@@ -16,8 +17,8 @@ package enum Loopback {
         return bytes.dropLast().allSatisfy { $0 == 0 } && bytes[15] == 1
     }
 
-    /// The same for a host as libpq takes it, which may be a socket's folder, or nothing for the usual
-    /// one.
+    /// The same for a host as libpq takes it, which may be a socket's folder, or nothing for the
+    /// usual one.
     package static func containsSocketOr(_ host: String) -> Bool {
         host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || contains(host)
     }

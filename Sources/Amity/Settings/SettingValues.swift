@@ -66,7 +66,8 @@ package struct SettingValues: Sendable {
     }
 
     private mutating func take(_ text: String?, for setting: Setting) {
-        // A line break at the end comes from an editor, `echo` or a mounted file, and belongs to nothing.
+        // A line break at the end comes from an editor, `echo` or a mounted file, and belongs to
+        // nothing.
         let text = setting.isSecret ? text?.trimmingCharacters(in: .newlines) : text?.trimmed
         // Compose passes variables that are not set as empty: empty means not set.
         guard let text, !text.isEmpty else {
@@ -154,6 +155,13 @@ extension Setting {
         let wanted = [range, unit].filter { !$0.isEmpty }.joined(separator: " ")
         // An address that was meant for another setting may hold a password.
         let shown = isSecret || text.holdsAddress ? "its value" : "'\(text)'"
+        // As Kubernetes sets NAME_PORT for a service called NAME.
+        let isServiceLink = name.hasSuffix("_PORT") && text.hasPrefix("tcp://")
+        if isServiceLink {
+            return
+                "\(name): its value is not accepted; use \(wanted). Kubernetes sets it to tcp://… "
+                + "for a service of that name: set enableServiceLinks: false for the pod"
+        }
         let instead = wanted == "text" ? "one line of text without control characters" : wanted
         return "\(name): \(shown) is not accepted; use \(instead)"
     }

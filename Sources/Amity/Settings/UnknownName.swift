@@ -1,4 +1,5 @@
-/// A variable that no setting has, and that resembles one that does: a setting that is silently ignored.
+/// A variable that no setting has, and that resembles one that does: a setting that is silently
+/// ignored.
 package struct UnknownName: Sendable, Equatable {
     package let name: String
     /// The setting that is probably meant.

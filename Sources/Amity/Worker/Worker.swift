@@ -162,6 +162,7 @@ package final class Worker: Service {
             await withCheckedContinuation { stopped in
                 consumer.start(delivering: dispatcher, withheld: { publisher.withheld }) {
                     // Here, on a thread of our own, because it blocks.
+                    publisher.stop()
                     repeated.flush()
                     let closed = MonotonicSemaphore(value: 0)
                     startThread(name: "amity-close", stackBytes: 512 << 10) {
@@ -170,7 +171,6 @@ package final class Worker: Service {
                         monitoring.close()
                         closed.signal()
                     }
-                    publisher.stop()
                     // A database that does not answer must not hold up a stop.
                     closed.wait(atMost: .milliseconds(700))
                     stopped.resume()

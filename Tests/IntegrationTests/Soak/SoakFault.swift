@@ -11,7 +11,8 @@ enum SoakFault: String, CaseIterable {
     case copyRefused
     case brokerLinkCut, brokerLinkStalled
     case databaseStopped, databaseKilled, sessionsKilled, databaseReadOnly, tableAway, rowLocked
-    case databaseLinkCut, databaseLinkStalled
+    case databaseLinkCut, databaseLinkStalled, rowsRefused
+    case passwordsChanged
 
     func happen(to soak: Soak) throws {
         let (scene, worker) = (soak.scene, try soak.consumer())
@@ -84,7 +85,43 @@ enum SoakFault: String, CaseIterable {
             soak.databaseLink.cut(afterBytesToClient: 1 + soak.pick(2000))
             try soak.eventually("a link was cut") { soak.databaseLink.cuts > cuts }
         case .databaseLinkStalled: try stall(soak.databaseLink, soak)
+        case .rowsRefused: try refuseRows(soak)
+        case .passwordsChanged:
+            let password = "soak-\(soak.pick(1_000_000))"
+            try soak.passwords.change(to: password)
+            try soak.proving("consumer.connection-lost") {
+                try Servers.rabbitmqctl("close_all_connections", "soak")
+                _ = try scene.killSessions()
+            }
+            soak.wait()
+            try soak.passwords.write(password)
         }
+    }
+
+    /// One user's row cannot be written for a while, by an error that stands for something else. No one else
+    /// may notice.
+    private func refuseRows(_ soak: Soak) throws {
+        let states = ["42P01", "53100", "57P01", "P0001"]
+        try soak.scene.sql(
+            """
+            CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF NEW.user_id = '\(Soak.refusedUser)' THEN
+                    RAISE EXCEPTION 'refused' USING ERRCODE = '\(states[soak.pick(states.count)])';
+                END IF;
+                RETURN NEW;
+            END $$
+            """
+        )
+        try soak.proving("message.retry-scheduled") {
+            try soak.scene.sql(
+                """
+                CREATE OR REPLACE TRIGGER refuse BEFORE UPDATE ON friendship_status
+                FOR EACH ROW EXECUTE FUNCTION refuse()
+                """
+            )
+        }
+        try soak.scene.sql("DROP TRIGGER refuse ON friendship_status")
     }
 
     /// For longer than the broker waits, with whatever it has in hand. A busy broker may overlook it the

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// A role of the test's database that needs a password from now on, until this goes; others need none.
+/// A role of the test's database that needs a password from now on, until this goes; others need
+/// none.
 final class PasswordRole {
     private let role: String
     private let rules: String

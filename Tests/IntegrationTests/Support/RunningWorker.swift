@@ -30,6 +30,7 @@ final class RunningWorker {
     }
 
     deinit {
+        if getenv("DUMP_LOG") != nil { print(log.suffix(6000)) }
         if process.isRunning { kill(process.processIdentifier, SIGKILL) }
         process.waitUntilExit()
     }
