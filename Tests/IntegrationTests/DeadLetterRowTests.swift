@@ -130,6 +130,12 @@ extension Integration {
             #expect(look.output.hasSuffix("3 letters\n"))
             let purged = try scene.amity(["dead-letters", "purge", "--code", "OLD", "--yes"])
             #expect(purged.output == "purged 2\n")
+            let away = try scene.amity(
+                ["dead-letters", "list"],
+                ["RABBITMQ_URL": "amqp://guest:guest@127.0.0.1:1/"]
+            )
+            #expect(away.status == 0 && away.output.hasSuffix("1 letter\n"))
+            #expect(away.error.contains("the broker could not be asked"))
         }
 
         /// Fault: a database that was not migrated hides the letters, or breaks the commands.
