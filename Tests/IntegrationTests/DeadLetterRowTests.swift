@@ -326,7 +326,7 @@ extension Integration {
             #expect(try worker.waitForExit() == 0)
             let lines = worker.events("message.dead-lettered").count
             let sums = worker.events("log.summed")
-            #expect((10...100).contains(lines))
+            #expect((10...400).contains(lines))
             #expect(lines + sums.reduce(0) { $0 + ($1["more"] as? Int ?? 0) } == 1000)
             #expect(sums.allSatisfy { $0["code"] as? String == "INVALID_MESSAGE" })
         }
