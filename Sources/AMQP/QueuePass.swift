@@ -146,7 +146,7 @@ package struct QueuePass: ~Copyable {
 
     /// Ends the deliveries.
     ///
-    /// - Returns: what had been delivered and not looked at.
+    /// - Returns: what had been delivered and not looked at, and may not return.
     package mutating func stop() throws(AMQPError) -> [Entry] {
         if isStopped { return [] }
         isStopped = true
@@ -154,8 +154,13 @@ package struct QueuePass: ~Copyable {
         try connection.cancelConsumer(tag: Self.tag(consumers))
         // With this answer all has come that was sent before the cancel.
         _ = try connection.depth(of: queue)
-        while let entry = try take() { rest.append(entry) }
+        while let entry = try take() { Self.keep(entry, in: &rest) }
         return rest
+    }
+
+    /// Bodies may be large, and only those are needed of which a copy is to be made.
+    private static func keep(_ entry: Entry, in rest: inout [Entry]) {
+        if !entry.mayReturn { rest.append(entry) }
     }
 
     /// What a quorum queue has sent and its channel has not passed on is returned to the queue when
@@ -167,7 +172,7 @@ package struct QueuePass: ~Copyable {
         var arrivedAt = ContinuousClock.now
         while held < Self.window, .now < deadline {
             if let entry = try take() {
-                rest.append(entry)
+                Self.keep(entry, in: &rest)
                 arrivedAt = .now
             } else if arrivedAt + .milliseconds(100) > .now {
                 bell.wait(orReadable: connection.descriptor, timeout: .milliseconds(20))
@@ -202,7 +207,7 @@ package struct QueuePass: ~Copyable {
 package enum QueuePresence: Sendable, Equatable {
     case there(QueueDepth)
     case missing
-    /// It exists, on a node that does not run.
+    /// It cannot be asked: it is on a node that does not run, or the broker is away.
     case away(String)
 
     /// Asks on a connection that lasts as long as the question.

@@ -225,6 +225,13 @@ extension DoctorTests {
         #expect(with(.byTransaction(keepsStatements: false)) == ["error pooler"])
         #expect(with(.byTransaction(keepsStatements: true)) == [])
         #expect(with(.byTransaction(keepsStatements: true), guards: false) == ["warning pooler"])
+        // It may not get as far as a session.
+        let mixed = complaints { sight in
+            sight.database.servers[0].failure = "SQLSTATE 42P05"
+            sight.database.servers[0].mixesStatements = true
+            sight.database.session = nil
+        }
+        #expect(mixed == ["error pooler"])
     }
 
     /// Other steps are written in these forms, too.

@@ -19,7 +19,7 @@ struct DatabaseProbe {
                 let isStandby = try questions.ask(DoctorSQL.isStandby).string(0, 0) == "t"
                 server.isStandby = isStandby
                 usable.append((isStandby, target))
-            } catch { server.failure = "\(error)" }
+            } catch { server.fail(error) }
             sight.servers.append(server)
         }
         guard let one = usable.first(where: { !$0.isStandby }) ?? usable.first else { return sight }
@@ -29,7 +29,7 @@ struct DatabaseProbe {
             sight.session?.unseen = questions.unseen
         } catch {
             let index = sight.servers.firstIndex { $0.failure == nil }
-            if let index { sight.servers[index].failure = "\(error)" }
+            if let index { sight.servers[index].fail(error) }
         }
         return sight
     }
@@ -187,6 +187,13 @@ extension DatabaseProbe {
             _ = try questions.ask(DoctorSQL.process)
             return 1 + places(at: target, atMost: most - 1)
         } catch { return 0 }
+    }
+}
+
+extension DatabaseSight.Server {
+    fileprivate mutating func fail(_ error: PostgresError) {
+        failure = "\(error)"
+        mixesStatements = error.outdatesSession
     }
 }
 

@@ -6,6 +6,8 @@ struct DatabaseSight: Sendable {
         var failure: String?
         /// Whether it let us in, whatever came then.
         var isConnected = false
+        /// Whether a statement was prepared already, or gone: a pooler had changed the server under it.
+        var mixesStatements = false
         /// nil where it did not say.
         var isStandby: Bool?
     }

@@ -3,18 +3,13 @@ struct PoolerCheck: Check {
     let name = "pooler"
 
     func findings(in seen: Sight) -> [Finding] {
+        if seen.database.servers.contains(where: \.mixesStatements) { return [mixing] }
         guard let session = seen.database.session else { return [] }
-        let text: String
         switch session.pooling {
         case .none:
             return session.hasOurGuards
                 ? [.ok("sessions reach PostgreSQL as they are", by: .database)] : [unguarded]
-        case .byTransaction(keepsStatements: false):
-            text = """
-                the pooler gives each transaction another server, where the session's prepared \
-                statements are not: set pool_mode = session for workers, use PgBouncer 1.21 or later \
-                with max_prepared_statements, or connect workers to PostgreSQL itself
-                """
+        case .byTransaction(keepsStatements: false): return [mixing]
         case .byTransaction(keepsStatements: true):
             if session.hasOurGuards {
                 return [.ok("the pooler keeps prepared statements", by: .database)]
@@ -48,7 +43,17 @@ struct PoolerCheck: Check {
             return few.isEmpty
                 ? [.ok("the pooler has a server for each session", by: .database)] : few
         }
-        return [.error(text, by: .database)]
+    }
+
+    private var mixing: Finding {
+        .error(
+            """
+            the pooler gives each transaction another server, where the session's prepared \
+            statements are not: set pool_mode = session for workers, use PgBouncer 1.21 or later \
+            with max_prepared_statements, or connect workers to PostgreSQL itself
+            """,
+            by: .database
+        )
     }
 
     private var unguarded: Finding {
