@@ -1,5 +1,4 @@
 import AMQP
-import Dispatch
 import Foundation
 import Logging
 import Postgres

@@ -117,7 +117,8 @@ final class Soak {
 
     /// Puts a bad message into the queue some time from now, by way of a queue with that delay.
     func putLater(after delay: Duration, bytes: Int) throws {
-        let body = Array("bad and large \(bad.count) ".utf8)
+        let body =
+            Array("bad and large \(bad.count) ".utf8)
             + [UInt8](repeating: UInt8(ascii: "x"), count: bytes)
         bad.insert(body)
         let later = TestQueue(name: "\(scene.name)-later", endpoint: scene.settings.endpoint)
