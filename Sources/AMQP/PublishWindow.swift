@@ -87,6 +87,9 @@ struct PublishWindow: ~Copyable {
         sent.count < limit ? delayed.map(\.due).min() : nil
     }
 
+    /// Whether nothing waits for a confirm.
+    var isIdle: Bool { sent.isEmpty }
+
     /// When the oldest message without a confirm was sent; nil when there is none.
     var unconfirmedSince: ContinuousClock.Instant? { sent.first?.at }
 

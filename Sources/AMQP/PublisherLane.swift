@@ -172,8 +172,18 @@ final class PublisherLane: Sendable {
         var unblockedAt = ContinuousClock.now
         var assembler = MessageAssembler()
         var blockedAt: ContinuousClock.Instant?
+        var hasNack = false
         while !drain.isRaised {
             window.add(requests.drain())
+            // A channel that has met a quorum queue without its leader goes on to refuse all messages for
+            // it when there is a new one (seen with RabbitMQ 3.10.8): the next attempt gets a new channel.
+            if hasNack, window.isIdle, blockedAt == nil {
+                try connection.renewChannel()
+                try connection.selectConfirms()
+                window.connectionLost()
+                assembler = MessageAssembler()
+                hasNack = false
+            }
             // To a broker that reads nothing more a publish could wait for ever.
             while blockedAt == nil, let request = window.next(at: .now) {
                 try connection.publish(
@@ -197,6 +207,7 @@ final class PublisherLane: Sendable {
                     try connection.reopenChannel()
                     try connection.selectConfirms()
                 case _:
+                    if case .confirm(_, _, isAck: false) = frame { hasNack = true }
                     try take(frame, &assembler, &window, onProgress)
                 }
             }
