@@ -154,6 +154,16 @@ extension Connection {
         try checkReply("open a channel again")
     }
 
+    /// Puts a new channel in the place of one that works.
+    func renewChannel() throws(AMQPError) {
+        begin()
+        defer { end() }
+        let reply = amqp_channel_close(handle, Self.channel, AMQP_REPLY_SUCCESS)
+        try Self.check(reply, "close a channel")
+        amqp_channel_open(handle, Self.channel)
+        try checkReply("open a channel again")
+    }
+
     func limitPrefetch(to count: UInt16) throws(AMQPError) {
         begin()
         defer { end() }

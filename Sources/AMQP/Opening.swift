@@ -53,7 +53,9 @@ final class Opening: @unchecked Sendable {
     }
 
     private var isOver: Bool { lock.withLock { if case .underWay = state { false } else { true } } }
-    private var isGivenUp: Bool { lock.withLock { if case .givenUp = state { true } else { false } } }
+    private var isGivenUp: Bool {
+        lock.withLock { if case .givenUp = state { true } else { false } }
+    }
 
     private func take(during operation: String, isDraining: Bool) throws(AMQPError) -> Opened {
         let result: Result<Opened, AMQPError> = lock.withLock {

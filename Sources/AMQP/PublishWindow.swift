@@ -24,6 +24,7 @@ struct PublishRequest: Sendable {
 struct PublishWindow: ~Copyable {
     private struct Sent {
         var request: PublishRequest
+        var at: ContinuousClock.Instant
         var isReturned = false
         var isSettled = false
     }
@@ -86,6 +87,12 @@ struct PublishWindow: ~Copyable {
         sent.count < limit ? delayed.map(\.due).min() : nil
     }
 
+    /// Whether nothing waits for a confirm.
+    var isIdle: Bool { sent.isEmpty }
+
+    /// When the oldest message without a confirm was sent; nil when there is none.
+    var unconfirmedSince: ContinuousClock.Instant? { sent.first?.at }
+
     /// Queues whose messages the broker has not taken.
     var troubled: Set<String> { Set(refusedOfQueue.keys) }
 
@@ -114,7 +121,7 @@ struct PublishWindow: ~Copyable {
                 request.completion(.abandoned)
                 continue
             }
-            sent.append(Sent(request: request))
+            sent.append(Sent(request: request, at: now))
             return request
         }
         return nil

@@ -71,11 +71,20 @@ final class PublisherLane: Sendable {
 
     private var isSingle: Bool { settings.limit == 1 }
 
+    /// A broker may never confirm what a new channel sent to a quorum queue between two leaders (seen with
+    /// RabbitMQ 3.10.8), so an overdue confirm counts as a lost connection: what was sent is sent again.
+    /// Longer than a broker under load takes; it grows, because a queue without a majority takes longer
+    /// and may keep what it was sent each time. Chosen.
+    private static let confirmPatience = Duration.seconds(10)
+    private static let mostConfirmPatience = Duration.seconds(80)
+    private static let overdue = AMQPError.unresponsive(during: "wait for a confirm")
+
     // MARK: The thread
 
     private func run() {
         var backoff = Backoff(ways: settings.endpoint.addresses.count)
         var attempt = 0
+        var patience = Self.confirmPatience
         var lostAt: ContinuousClock.Instant?
         var window = PublishWindow(insists: settings.insists, limit: settings.limit)
         while !drain.isRaised {
@@ -86,8 +95,9 @@ final class PublisherLane: Sendable {
             }
             do throws(AMQPError) {
                 defer { attempt += 1 }
-                try publish(&window, attempt: attempt) {
+                try publish(&window, attempt: attempt, within: patience) {
                     backoff.reset()
+                    patience = Self.confirmPatience
                     health.works(.publisher)
                     if lostAt != nil {
                         logger.logEnd("publisher.connection-restored", of: lostAt.take())
@@ -96,7 +106,9 @@ final class PublisherLane: Sendable {
             } catch {
                 if drain.isRaised { break }
                 reconnects.count(error)
-                if error.mayBeOneMessages { setAside(&window, error) }
+                let isOverdue = error == Self.overdue
+                if isOverdue { patience = min(patience * 2, Self.mostConfirmPatience) }
+                if error.mayBeOneMessages || isOverdue && isSingle { setAside(&window, error) }
                 window.connectionLost()
                 let delay = backoff.next()
                 logLoss(error, window.count, delay)
@@ -124,6 +136,7 @@ final class PublisherLane: Sendable {
     private func publish(
         _ window: inout PublishWindow,
         attempt: Int,
+        within patience: Duration,
         onProgress: () -> Void
     ) throws(AMQPError) {
         let connection = try Connection(
@@ -144,7 +157,7 @@ final class PublisherLane: Sendable {
         }
         self.watch.withLock { $0 = watch }
         defer { self.watch.withLock { $0 = nil } }
-        try publish(&window, on: connection, onProgress)
+        try publish(&window, on: connection, within: patience, onProgress)
         // A broker that has not confirmed may be one that reads nothing, for want of memory or disk:
         // it would not answer.
         if window.count == 0 { try connection.close(within: .milliseconds(500)) }
@@ -153,12 +166,24 @@ final class PublisherLane: Sendable {
     private func publish(
         _ window: inout PublishWindow,
         on connection: borrowing Connection,
+        within patience: Duration,
         _ onProgress: () -> Void
     ) throws(AMQPError) {
+        var unblockedAt = ContinuousClock.now
         var assembler = MessageAssembler()
         var blockedAt: ContinuousClock.Instant?
+        var hasNack = false
         while !drain.isRaised {
             window.add(requests.drain())
+            // A channel that has met a quorum queue without its leader goes on to refuse all messages for
+            // it when there is a new one (seen with RabbitMQ 3.10.8): the next attempt gets a new channel.
+            if hasNack, window.isIdle, blockedAt == nil {
+                try connection.renewChannel()
+                try connection.selectConfirms()
+                window.connectionLost()
+                assembler = MessageAssembler()
+                hasNack = false
+            }
             // To a broker that reads nothing more a publish could wait for ever.
             while blockedAt == nil, let request = window.next(at: .now) {
                 try connection.publish(
@@ -174,6 +199,7 @@ final class PublisherLane: Sendable {
                     blockedAt = .now
                     logger.warning("publisher.blocked", metadata: ["reason": "\(reason)"])
                 case .unblocked:
+                    unblockedAt = .now
                     logger.logEnd("publisher.unblocked", of: blockedAt.take())
                 case .closed(let error) where error.sparesConnection:
                     setAside(&window, error)
@@ -181,15 +207,24 @@ final class PublisherLane: Sendable {
                     try connection.reopenChannel()
                     try connection.selectConfirms()
                 case _:
+                    if case .confirm(_, _, isAck: false) = frame { hasNack = true }
                     try take(frame, &assembler, &window, onProgress)
                 }
             }
             noteHeld(window, isBlocked: blockedAt != nil)
-            let due =
-                blockedAt == nil
-                ? window.nextDue.map { ContinuousClock.now.duration(to: $0) } : nil
-            let limit = connection.longestSilence
-            bell.wait(orReadable: connection.descriptor, timeout: min(limit, due ?? limit))
+            var wakeAt = ContinuousClock.now + connection.longestSilence
+            if blockedAt == nil {
+                if let due = window.nextDue { wakeAt = min(wakeAt, due) }
+                if let since = window.unconfirmedSince {
+                    let limit = max(since, unblockedAt) + patience
+                    if limit <= .now { throw Self.overdue }
+                    wakeAt = min(wakeAt, limit)
+                }
+            }
+            bell.wait(
+                orReadable: connection.descriptor,
+                timeout: ContinuousClock.now.duration(to: wakeAt)
+            )
         }
     }
 
@@ -325,7 +360,7 @@ extension PublishWindow.Refusal {
                 kind: .notTaken,
                 code: "nack",
                 text: "queue \(queue) takes no copy: it is full, or its node is away; \(held)",
-                remedy: "look at its length limit (x-max-length, policies) and at the broker's nodes"
+                remedy: "look at its length limit (x-max-length, policies), and at the nodes"
             )
         }
     }

@@ -104,7 +104,10 @@ extension Topology {
         do throws(AMQPError) {
             try connection.declareQueue(queue.name, passive: true)
             return false
-        } catch where error.replyCode == ReplyCode.notFound && !error.isAboutAQueueAway {
+        } catch {
+            guard error.replyCode == ReplyCode.notFound && !error.isAboutAQueueAway else {
+                throw error
+            }
             try connection.declareQueue(queue.name, passive: false, arguments: queue.arguments)
             logger.notice("topology.queue-declared", metadata: ["queue": "\(queue.name)"])
             return true
@@ -159,7 +162,8 @@ extension Topology {
     ) throws(AMQPError) {
         do throws(AMQPError) {
             try connection.declareDirectExchange(exchange, passive: true)
-        } catch where error.replyCode == ReplyCode.notFound {
+        } catch {
+            guard error.replyCode == ReplyCode.notFound else { throw error }
             try connection.declareDirectExchange(exchange, passive: false)
             logger.notice("topology.exchange-declared", metadata: ["exchange": "\(exchange)"])
         }
@@ -212,13 +216,15 @@ extension Topology {
                 if let difference = try difference(of: queue, on: connection) {
                     log(difference, of: queue, to: logger)
                 }
-            } catch where error.sparesConnection {
+            } catch {
+                guard error.sparesConnection else { throw error }
                 failure = failure ?? error
             }
         }
         do throws(AMQPError) {
             try ensureBinding(on: connection, logger: logger)
-        } catch where error.replyCode == ReplyCode.accessRefused {
+        } catch {
+            guard error.replyCode == ReplyCode.accessRefused else { throw error }
             // Without the right to bind, a worker still gets what the default exchange brings.
             logger.info(
                 "topology.binding-refused",
@@ -242,7 +248,8 @@ extension Topology {
         try ensure(main, on: connection, logger: logger)
         do throws(AMQPError) {
             try ensureBinding(on: connection, logger: logger)
-        } catch where error.replyCode == ReplyCode.accessRefused {
+        } catch {
+            guard error.replyCode == ReplyCode.accessRefused else { throw error }
             logger.debug(
                 "topology.binding-refused",
                 metadata: ["exchange": "\(exchange)", "error": "\(error)"]
@@ -261,7 +268,8 @@ extension Topology {
         try connection.openChannel()
         do throws(AMQPError) {
             try connection.getOne(from: queue)
-        } catch where error.replyCode == ReplyCode.notImplemented {
+        } catch {
+            guard error.replyCode == ReplyCode.notImplemented else { throw error }
             return true
         }
         try connection.close(within: .seconds(1))

@@ -181,7 +181,12 @@ package final class TopologyKeeper: Sendable {
         do throws(AMQPError) {
             try topology.ensureBinding(on: connection, logger: logger)
             health.works(.publisher, topology.exchange)
-        } catch where error.replyCode == ReplyCode.accessRefused {
+        } catch {
+            guard error.sparesConnection else { throw error }
+            guard error.replyCode == ReplyCode.accessRefused else {
+                report(error, of: topology.exchange)
+                return false
+            }
             // Stock permissions do not allow to bind, nor to ask whether the binding is there. The
             // doctor can tell by the management API.
             logger.log(
@@ -190,9 +195,6 @@ package final class TopologyKeeper: Sendable {
                 metadata: ["exchange": "\(topology.exchange)", "error": "\(error)"]
             )
             memory.isBindingRefused = true
-        } catch where error.sparesConnection {
-            report(error, of: topology.exchange)
-            isWell = false
         }
         return isWell
     }

@@ -93,7 +93,8 @@ package final class MonotonicSemaphore: Sendable {
     package func wait(atMost limit: Duration? = nil) -> Bool {
         condition.wait(atMost: limit) {
             value.withLock { value in
-                if value > 0 { value -= 1 } else { return false }
+                guard value > 0 else { return false }
+                value -= 1
                 return true
             }
         }

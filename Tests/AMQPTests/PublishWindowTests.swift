@@ -43,6 +43,11 @@ private final class Outbox {
             .map { $0.request.message.body[0] }
     }
 
+    func sendOne(at instant: ContinuousClock.Instant) -> UInt8? {
+        window.next(at: instant)?.message.body[0]
+    }
+
+    var unconfirmedSince: ContinuousClock.Instant? { window.unconfirmedSince }
     func returned(_ number: UInt8) { window.returned(request(number).message) }
     func connectionLost() { window.connectionLost() }
     func abandon() { window.abandon() }
@@ -192,5 +197,21 @@ struct SingleWindowTests {
         #expect(lane.send(at: lane.nextDue) == [])
         #expect(lane.results.withLock { $0 } == [1: .abandoned, 2: .abandoned])
         #expect(lane.count == 0 && lane.refused == Publisher.Withheld())
+    }
+}
+
+struct OverdueConfirmTests {
+    /// Fault: a broker never confirms what it was sent between two leaders of a queue, and the copy waits for
+    /// ever; or the wait is counted from a message that was confirmed.
+    @Test func theOldestMessageWithoutAConfirmIsKnown() {
+        let outbox = Outbox(insists: true, 2)
+        #expect(outbox.unconfirmedSince == nil)
+        #expect(outbox.sendOne(at: outbox.now) == 1)
+        #expect(outbox.sendOne(at: outbox.now + .seconds(1)) == 2)
+        #expect(outbox.unconfirmedSince == outbox.now)
+        outbox.confirm(1)
+        #expect(outbox.unconfirmedSince == outbox.now + .seconds(1))
+        outbox.connectionLost()
+        #expect(outbox.unconfirmedSince == nil)
     }
 }

@@ -68,8 +68,10 @@ extension Integration {
             try eventually("conversations go on", within: .seconds(40)) {
                 try load.scene.count("status = 'PROCESSED'") == load.good
             }
-            print("cluster: \(load.good) conversations scored, \(Self.seconds(since: killed)) s "
-                + "after the loss, while retries and dead letters wait")
+            print(
+                "cluster: \(load.good) conversations scored, \(Self.seconds(since: killed)) s after "
+                    + "the loss, while retries and dead letters wait"
+            )
             try eventually("what is away is named") {
                 worker.events("topology.queue-unavailable").contains {
                     $0["queue"] as? String == "\(load.scene.name).dead"
@@ -232,9 +234,11 @@ private final class Load {
                 try scene.count("status = 'PROCESSED'") == scored
             }
         } catch {
-            print("cluster: published \(published), confirmed \(confirmed.withLock(\.self)), "
-                + "scored \(try scene.count("status = 'PROCESSED'")) of \(scored), "
-                + "queues \(try cluster.counts(from: node).filter { $0.key.hasPrefix(scene.name) })")
+            print(
+                "cluster: published \(published), confirmed \(confirmed.withLock(\.self)), "
+                    + "scored \(try scene.count("status = 'PROCESSED'")) of \(scored), "
+                    + "queues \(try cluster.counts(from: node).filter { $0.key.hasPrefix(scene.name) })"
+            )
             throw error
         }
         try eventually("all letters are there, and nothing else", within: .seconds(60)) {
