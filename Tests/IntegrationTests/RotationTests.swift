@@ -39,7 +39,8 @@ extension Integration {
             _ = try scene.killSessions()
             try scene.addConversation("c3")
             try scene.publish(ids: "c3")
-            let missing = "\(passwords.databaseSetting): cannot read the file it names: No such file"
+            let missing =
+                "\(passwords.databaseSetting): cannot read the file it names: No such file"
             try eventually("the log says so") { worker.log.contains(missing) }
             try passwords.write("canary-third")
             try scene.waitUntilScored("c3")
