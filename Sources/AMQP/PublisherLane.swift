@@ -243,7 +243,9 @@ final class PublisherLane: Sendable {
             let before = window.troubled
             let refusals = window.confirm(tag: tag, multiple: multiple, as: result, at: .now)
             if !before.isEmpty {
-                for queue in before.subtracting(window.troubled) { health.works(.publisher, queue) }
+                for queue in before.subtracting(window.troubled) {
+                    health.works(.publisher, Self.copies(to: queue))
+                }
             }
             note(refusals, of: window)
             onProgress()
@@ -256,6 +258,10 @@ final class PublisherLane: Sendable {
     }
 
     // MARK: What the broker does not take
+
+    /// A part of the link of its own: the queue may be there, which the topology's keeper sees, and take
+    /// no copy all the same.
+    fileprivate static func copies(to queue: String) -> String { "copies to \(queue)" }
 
     /// The broker has closed the channel, or the connection, over a message on the wire.
     private func setAside(_ window: inout PublishWindow, _ error: AMQPError) {
@@ -333,10 +339,11 @@ extension PublishWindow.Refusal {
     /// - Parameter count: how many copies the broker does not take now.
     fileprivate func problem(among count: Int) -> LinkHealth.Problem {
         let queue = request.routingKey
+        let subject = PublisherLane.copies(to: queue)
         let held = "\(count) \(count == 1 ? "copy waits" : "copies wait"), originals unsettled"
         switch reason {
         case .closed(let error):
-            var problem = error.problem(of: .publisher, queue)
+            var problem = error.problem(of: .publisher, subject)
             if error.replyCode == ReplyCode.preconditionFailed {
                 problem.kind = .notTaken
                 problem.remedy =
@@ -347,7 +354,7 @@ extension PublishWindow.Refusal {
         case .result(.returned):
             return .init(
                 link: .publisher,
-                subject: queue,
+                subject: subject,
                 kind: .missing,
                 code: "returned",
                 text: "queue \(queue) is not there for a copy; \(held)",
@@ -356,7 +363,7 @@ extension PublishWindow.Refusal {
         case .result:
             return .init(
                 link: .publisher,
-                subject: queue,
+                subject: subject,
                 kind: .notTaken,
                 code: "nack",
                 text: "queue \(queue) takes no copy: it is full, or its node is away; \(held)",
