@@ -92,13 +92,12 @@ extension Integration {
         func aSecondSignalEndsTheFirstProcessOfAContainer() throws {
             let scene = try Scene(settings: ["DRAIN_TIMEOUT_SECONDS": "3600"])
             try scene.addConversation("c1")
-            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
-            try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
+            try scene.holdCommits()
             let worker = try scene.startWorker(
                 below: ["/usr/bin/unshare", "--pid", "--fork", "--kill-child"]
             )
             try scene.publish(ids: "c1")
-            try eventually("it waits for the lock") { try scene.isSomebodyWaiting() }
+            try eventually("it has work in hand") { try scene.isCommitWaiting() }
             let child = try worker.childID()
             kill(child, SIGTERM)
             try eventually("the drain has begun") { !worker.events("consumer.draining").isEmpty }
@@ -107,7 +106,7 @@ extension Integration {
             let status = try worker.waitForExit()
             #expect(status == 128 + SIGTERM, "\(worker.log)")
             #expect(begin.duration(to: .now) < .seconds(3))
-            try scene.sql("COMMIT")
+            try scene.release()
         }
     }
 }

@@ -429,6 +429,15 @@ private final class WithholdingJournal: DeadLetterJournal {
         self.letters.withLock { $0 += letters }
         gates.withLock { $0.append(proceed) }
     }
+
+    /// Lets go of them as well: they hold the dispatcher, which holds this.
+    func openGates() {
+        let opened = gates.withLock { gates in
+            defer { gates = [] }
+            return gates
+        }
+        for gate in opened { gate() }
+    }
 }
 
 struct DeadLetterJournalTests {
@@ -446,7 +455,7 @@ struct DeadLetterJournalTests {
         #expect(bench.republisher.messages.withLock { $0.map(\.queue) } == ["q.retry.1"])
         bench.dispatcher.refuse(delivery(3), because: failure)
         #expect(bench.republisher.messages.withLock { $0.count } == 1)
-        for gate in journal.gates.withLock({ $0 }) { gate() }
+        journal.openGates()
         #expect(
             bench.republisher.messages.withLock { $0.map(\.queue) }
                 == ["q.retry.1", "q.dead", "q.dead"]

@@ -39,10 +39,22 @@ enum ShutdownGuard {
     static func endAtTheNextSignal(isFirstProcess: Bool) {
         for number in [SIGTERM, SIGINT] {
             if isFirstProcess {
+                endWhenDispatchReads(number)
                 signal(number) { _exit(128 + $0) }
             } else {
                 signal(number, SIG_DFL)
             }
         }
+    }
+
+    /// The descriptor from which Dispatch reads the signals that the service group listens to stays open: it
+    /// may take a signal before the handler does.
+    private static func endWhenDispatchReads(_ number: Int32) {
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler {
+            _ = source  // Holds it for the rest of the process.
+            _exit(128 + number)
+        }
+        source.resume()
     }
 }

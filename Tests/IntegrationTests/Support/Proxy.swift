@@ -70,7 +70,15 @@ final class Proxy {
 
     /// Passes so many bytes more to the client, then closes their connection in the middle of
     /// whatever it is. Once.
-    func cut(afterBytesToClient count: Int) { network.change { $0.bytesToCut = count } }
+    ///
+    /// - Parameter name: only connections on which the client has sent this text near their begin, such as
+    ///   its name; nil for any connection.
+    func cut(afterBytesToClient count: Int, ofClientsThatSay name: String? = nil) {
+        network.change {
+            $0.bytesToCut = count
+            $0.clientToCut = name.map { Array($0.utf8) }
+        }
+    }
 
     /// On the connection on which a client sends `pattern`, that part of the stream and whatever
     /// follows in `direction` is lost. Other connections go on.
@@ -95,6 +103,7 @@ private struct Faults: Sendable {
     var stalled: Set<Proxy.Direction> = []
     var rate: Int?
     var bytesToCut: Int?
+    var clientToCut: [UInt8]?
     var losing: (direction: Proxy.Direction, pattern: [UInt8])?
 }
 
@@ -192,7 +201,10 @@ private final class Network: @unchecked Sendable {
                 tallied.lost += piece.count
                 return []
             }
-            if direction == .toClient, let count = faults.bytesToCut {
+            if direction == .toServer { link.note(piece) }
+            if direction == .toClient, let count = faults.bytesToCut,
+                faults.clientToCut.map(link.hasClientSaid) ?? true
+            {
                 faults.bytesToCut = count > piece.count ? count - piece.count : nil
                 if count <= piece.count {
                     tallied.cuts += 1
@@ -239,6 +251,15 @@ private final class Link: @unchecked Sendable {
         shutdown(client, Int32(SHUT_RDWR))
         shutdown(server, Int32(SHUT_RDWR))
     }
+
+    /// The first the client has sent: who it is.
+    private var head: [UInt8] = []
+
+    func note(_ piece: ArraySlice<UInt8>) {
+        if head.count < 4096 { head += piece }
+    }
+
+    func hasClientSaid(_ text: [UInt8]) -> Bool { head.firstRange(of: text) != nil }
 
     func clientSends(_ piece: ArraySlice<UInt8>, holding pattern: [UInt8]) -> Bool {
         let stream = tail + piece
