@@ -152,7 +152,9 @@ package final class Consumer: Sendable {
                 let isIntakeOpen = intake.isOpen
                 try interruptibly(connection) { () throws(AMQPError) in
                     try prepare(connection, &differences, wasStalled: detector.stalls > 0)
-                    if isIntakeOpen { try startConsuming(on: connection) }
+                    if isIntakeOpen {
+                        try startConsuming(on: connection, tag: Memory.firstConsumerTag)
+                    }
                 }
                 machine.opened(isIntakeOpen: isIntakeOpen)
                 session.store(machine.session, ordering: .releasing)
@@ -255,11 +257,13 @@ package final class Consumer: Sendable {
         try connection.limitPrefetch(to: settings.prefetch)
     }
 
-    private func startConsuming(on connection: borrowing Connection) throws(AMQPError) {
-        try connection.consume(from: settings.topology.names.main, tag: Self.consumerTag)
+    private func startConsuming(
+        on connection: borrowing Connection,
+        tag: String
+    ) throws(AMQPError) {
+        try connection.consume(from: settings.topology.names.main, tag: tag)
     }
 
-    private static let consumerTag = "amity"
     /// Chosen: a broker that is well answers within milliseconds, and a stop must not wait for one that
     /// is not. What is unsettled is its own again either way.
     private static let closeLimit = Duration.milliseconds(700)
@@ -280,6 +284,7 @@ package final class Consumer: Sendable {
         /// When the broker was asked for the queue's depth; nil when it has answered.
         var askedAt: ContinuousClock.Instant?
         var prefetch = PrefetchRenewal()
+        private var registrations = 1
         let times: SettlementTimes
         let withheld: @Sendable () -> Publisher.Withheld
 
@@ -289,6 +294,21 @@ package final class Consumer: Sendable {
         ) {
             self.times = times
             self.withheld = withheld
+        }
+
+        static let firstConsumerTag = "amity"
+
+        /// Another for each consumer of the session: where one is registered under the tag of a cancelled
+        /// one whose deliveries are not settled, a quorum queue ends the channel (541; RabbitMQ 3.10).
+        var consumerTag: String {
+            registrations == 1
+                ? Self.firstConsumerTag : "\(Self.firstConsumerTag)-\(registrations)"
+        }
+
+        /// - Returns: the tag for the next consumer.
+        mutating func nextConsumerTag() -> String {
+            registrations += 1
+            return consumerTag
         }
     }
 
@@ -367,15 +387,16 @@ package final class Consumer: Sendable {
                 isDraining ? "consumer.draining" : "consumer.paused",
                 metadata: ["unsettled": .stringConvertible(machine.unsettled)]
             )
-            try connection.cancelConsumer(tag: Self.consumerTag)
+            try connection.cancelConsumer(tag: memory.consumerTag)
             for delivery in dispatcher.withdraw() {
                 let completion = Completion(id: delivery.id, settlement: .requeue)
                 _ = machine.settled(completion)
                 memory.times.settled(completion)
             }
         case .resumeConsumer:
+            let tag = memory.nextConsumerTag()
             try interruptibly(connection) { () throws(AMQPError) in
-                try startConsuming(on: connection)
+                try startConsuming(on: connection, tag: tag)
             }
             memory.prefetch.renewed(after: machine.lastTag, withheld: held(memory).count)
             // The queue may have been deleted and declared anew meanwhile, without its binding.
@@ -485,9 +506,10 @@ package final class Consumer: Sendable {
             }
             return
         }
-        try connection.cancelConsumer(tag: Self.consumerTag)
+        try connection.cancelConsumer(tag: memory.consumerTag)
+        let tag = memory.nextConsumerTag()
         try interruptibly(connection) { () throws(AMQPError) in
-            try startConsuming(on: connection)
+            try startConsuming(on: connection, tag: tag)
         }
         memory.prefetch.renewed(after: machine.lastTag, withheld: held.count)
         logger.notice("consumer.prefetch-renewed", metadata: held.metadata)

@@ -65,8 +65,14 @@ extension Integration {
             try cluster.control("kill-node", "1")
             load.publish(400)
             try expectResumed(worker, since: killed, 1)
-            try eventually("conversations go on", within: .seconds(40)) {
-                try load.scene.count("status = 'PROCESSED'") == load.good
+            do {
+                try eventually("conversations go on", within: .seconds(40)) {
+                    try load.scene.count("status = 'PROCESSED'") == load.good
+                }
+            } catch {
+                let scored = try load.scene.count("status = 'PROCESSED'")
+                print("cluster: \(scored) of \(load.good) scored\n\(worker.log.split(separator: "\n").filter { !$0.contains("stale-completion") }.joined(separator: "\n"))")
+                throw error
             }
             print(
                 "cluster: \(load.good) conversations scored, \(Self.seconds(since: killed)) s after "
