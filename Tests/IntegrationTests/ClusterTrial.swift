@@ -71,7 +71,10 @@ extension Integration {
                 }
             } catch {
                 let scored = try load.scene.count("status = 'PROCESSED'")
-                print("cluster: \(scored) of \(load.good) scored\n\(worker.log.split(separator: "\n").filter { !$0.contains("stale-completion") }.joined(separator: "\n"))")
+                let lines = worker.log.split(separator: "\n")
+                    .filter { !$0.contains("stale-completion") }
+                print("cluster: \(scored) of \(load.good) scored")
+                for line in lines { print(line) }
                 throw error
             }
             print(
