@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import SafeText
 import Testing
 
@@ -47,14 +48,14 @@ struct SafeTextTests {
     )
     func aShellReadsAWordAsItWas(text: String) throws {
         #expect(text.shellWord.isPrintable)
-        let shell = Process()
-        shell.executableURL = URL(fileURLWithPath: "/bin/bash")
-        shell.arguments = ["-c", "printf %s \(text.shellWord)"]
-        let output = Pipe()
-        shell.standardOutput = output
-        try shell.run()
-        let read = try output.fileHandleForReading.readToEnd() ?? Data()
-        shell.waitUntilExit()
-        #expect(Array(read) == Array(text.utf8))
+        // A script, run without Foundation's Process, which leaks a little in a sanitizer's eyes.
+        let script = NSTemporaryDirectory() + UUID().uuidString
+        try Data("printf %s \(text.shellWord)".utf8).write(to: URL(fileURLWithPath: script))
+        defer { unlink(script) }
+        let shell = try #require(popen("bash '\(script)'", "r"))
+        var read = [UInt8](repeating: 0, count: 4096)
+        let count = fread(&read, 1, read.count, shell)
+        #expect(pclose(shell) == 0)
+        #expect(Array(read[..<count]) == Array(text.utf8))
     }
 }
