@@ -104,8 +104,9 @@ extension Integration {
                 #expect(retried.output == "retried 1\n", "\(last): \(retried.error)")
             }
             #expect(try rows(scene) == 447)
+            // Asked before they are taken: at the end of a connection a quorum queue may lose its last acks.
+            #expect(try scene.deadLetters.ready() == 447, "a letter is there twice")
             let left = try scene.deadLetters.take(447)
-            #expect(try scene.deadLetters.ready() == 0, "a letter is there twice")
             #expect(Set(left.compactMap(\.letterID)).count == 447)
         }
 
