@@ -240,7 +240,7 @@ extension PostgresError {
     /// Whether the server cannot hold the very text that it was sent.
     fileprivate var isAboutItsValues: Bool { sqlState == "22021" || sqlState == "22P05" }
 
-    /// Whether it may pass without anybody's doing: a row that this one refers to is not there yet, or the
+    /// Whether it may pass by itself: a row that this one refers to is not there yet, or the
     /// server is slow.
     fileprivate var mayPassWithTime: Bool { sqlState == "23503" || kind == .timeout }
 }

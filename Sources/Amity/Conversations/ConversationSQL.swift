@@ -65,7 +65,7 @@ package enum SQL {
     /// what is read after it, with a snapshot of its own, holds until the end of the transaction.
     package static let lockUsers = Statement("lock_users", "\(users) FOR NO KEY UPDATE")
 
-    /// The same for those that nobody else has locked: waits for none.
+    /// The same for users that no other transaction has locked. Waits for no lock.
     static let lockFreeUsers = Statement(
         "lock_free_users",
         "\(users) FOR NO KEY UPDATE SKIP LOCKED"

@@ -56,7 +56,7 @@ struct LockedUsers {
 struct LockedEvents {
     let events: [ExactText: ConversationEvent]
     var users: LockedUsers
-    /// Not locked: whoever settles the event throws it away.
+    /// Not locked: the transaction that scores the event deletes it.
     let paid: [ExactText: PaidAnalysis]
 
     /// - Parameter answers: to BEGIN, `SQL.lockUsers`, `SQL.readEvents` and, where analyses are kept,

@@ -191,7 +191,7 @@ package final class DatabaseJournal: DeadLetterJournal {
     }
 }
 
-/// Lets its letters go once, whoever opens it first: their row is written, or their time is over.
+/// Lets its letters go once: when their rows are written, or when the limit of time is over.
 private final class Gate: Sendable {
     private let proceed: Locked<(@Sendable () -> Void)?>
 
