@@ -242,11 +242,8 @@ package enum QueuePresence: Sendable, Equatable {
 }
 
 extension AMQPError {
-    /// Whether there is no such queue. The reply code is the same for one whose node does not run,
-    /// so only the broker's words tell them apart.
+    /// Whether there is no such queue: the reply code is the same for one whose node does not run.
     package var isQueueMissing: Bool {
-        guard replyCode == ReplyCode.notFound else { return false }
-        let text = "\(self)"
-        return !text.contains("is down") && !text.contains("inaccessible")
+        replyCode == ReplyCode.notFound && !isAboutAQueueAway
     }
 }

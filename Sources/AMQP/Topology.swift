@@ -105,9 +105,7 @@ extension Topology {
             try connection.declareQueue(queue.name, passive: true)
             return false
         } catch {
-            guard error.replyCode == ReplyCode.notFound && !error.isAboutAQueueAway else {
-                throw error
-            }
+            guard error.isQueueMissing else { throw error }
             try connection.declareQueue(queue.name, passive: false, arguments: queue.arguments)
             logger.notice("topology.queue-declared", metadata: ["queue": "\(queue.name)"])
             return true
