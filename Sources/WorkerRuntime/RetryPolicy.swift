@@ -185,7 +185,7 @@ package struct RetryPolicy: Sendable {
     }
 
     /// What routes, expires or counts for the broker must not travel on with a copy.
-    private static func travels(_ header: String) -> Bool {
+    package static func travels(_ header: String) -> Bool {
         let name = header.lowercased()
         return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
     }

@@ -64,12 +64,10 @@ final class ReturnedLetters {
         }
     }
 
-    /// What routes or counts for the broker must not travel on with the copy.
     private static func copy(of message: Message) -> Message {
         var message = message
-        message.properties.headers = message.properties.headers.filter { name, _ in
-            let name = name.lowercased()
-            return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
+        message.properties.headers = message.properties.headers.filter {
+            RetryPolicy.travels($0.key)
         }
         return message
     }
