@@ -5,19 +5,6 @@ import Testing
 
 @testable import Amity
 
-private func settings(_ variables: [String: String]) throws -> WorkerSettings {
-    try WorkerSettings(SettingValues { variables[$0] })
-}
-
-private func mistakes(_ variables: [String: String]) -> [String] {
-    do {
-        _ = try settings(variables)
-        return []
-    } catch {
-        return (error as? SettingsError)?.mistakes ?? ["\(error)"]
-    }
-}
-
 struct AddressTests {
     private static let analysis = [
         "LLM_ANALYSIS_ENABLED": "true", "LLM_MODEL": "m", "LLM_API_KEY": "k",

@@ -4,10 +4,6 @@ import Testing
 
 @testable import Amity
 
-private func settings(_ variables: [String: String]) throws -> WorkerSettings {
-    try WorkerSettings(SettingValues { variables[$0] })
-}
-
 private func services(_ variables: [String: String]) throws -> AnalysisSettings.Services {
     guard case .services(let services) = try settings(variables).analysis.mode else {
         throw SettingsError(mistakes: ["no services"])

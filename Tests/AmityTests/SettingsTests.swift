@@ -4,19 +4,6 @@ import Testing
 
 @testable import Amity
 
-private func settings(_ variables: [String: String]) throws -> WorkerSettings {
-    try WorkerSettings(SettingValues { variables[$0] })
-}
-
-private func mistakes(_ variables: [String: String]) -> [String] {
-    do {
-        _ = try settings(variables)
-        return []
-    } catch {
-        return (error as? SettingsError)?.mistakes ?? ["\(error)"]
-    }
-}
-
 /// A file that is gone when the test is.
 private final class TemporaryFile {
     let path: String

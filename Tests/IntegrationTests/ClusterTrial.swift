@@ -166,12 +166,7 @@ private struct Cluster: Sendable {
             "name",
             "messages"
         )
-        let pairs = list.split(separator: "\n").map { $0.split(separator: "\t") }
-        return Dictionary(
-            uniqueKeysWithValues: pairs.compactMap { pair in
-                pair.count == 2 ? (String(pair[0]), Int(pair[1]) ?? -1) : nil
-            }
-        )
+        return TestQueue.counts(in: list)
     }
 }
 

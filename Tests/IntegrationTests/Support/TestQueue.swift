@@ -39,6 +39,11 @@ struct TestQueue {
             "name",
             "messages"
         )
+        return counts(in: list)
+    }
+
+    /// - Parameter list: as rabbitmqctl prints it: name, tab, number.
+    static func counts(in list: String) -> [String: Int] {
         let pairs = list.split(separator: "\n").map { $0.split(separator: "\t") }
         return Dictionary(
             uniqueKeysWithValues: pairs.compactMap { pair in
