@@ -54,8 +54,7 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         message: String,
         place: Place = Place(),
         endsSession: Bool = false,
-        isFromFunction: Bool = false,
-        isRaised: Bool = false
+        isFromFunction: Bool = false
     ) {
         self.sqlState = sqlState
         self.operation = operation
@@ -63,8 +62,9 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         self.endsSession = endsSession
         self.isFromFunction = isFromFunction
         kind = Self.kind(of: sqlState)
-        // Other classes quote the values they choke on, and RAISE says whatever its author liked.
-        let isSafe = sqlState.isEmpty || endsSession || kind == .misconfigured && !isRaised
+        // Other classes quote the values they choke on. So may a function of the database in any class, by
+        // RAISE or by a statement that it builds from a row.
+        let isSafe = sqlState.isEmpty || endsSession || kind == .misconfigured && !isFromFunction
         self.message = isSafe ? message : nil
     }
 
@@ -132,6 +132,7 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         case "25P03": "the worker, or the link, was slow in a transaction"
         // PostgreSQL itself hardly ever says it to a client that speaks its protocol.
         case "08P01": "PgBouncer says so where it has no place left or rejects an option"
+        case _ where isFromFunction: "in a function of the database, a trigger's say: see its log"
         case _: nil
         }
     }

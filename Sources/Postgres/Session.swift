@@ -349,8 +349,7 @@ package struct Session: ~Copyable {
                 ["FATAL", "PANIC"].contains(field($0))
             },
             // Where it was, line by line. It may quote rows, so that there is one is all that is kept.
-            isFromFunction: !field(AMITY_DIAG_CONTEXT).isEmpty,
-            isRaised: field(AMITY_DIAG_SOURCE_FUNCTION) == "exec_stmt_raise"
+            isFromFunction: !field(AMITY_DIAG_CONTEXT).isEmpty
         )
     }
 }

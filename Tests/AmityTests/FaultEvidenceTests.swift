@@ -157,20 +157,21 @@ struct PostgresErrorTests {
         #expect(!error(isFromFunction: true).isGuard)
     }
 
-    /// Fault: RAISE names a child in its message, under a SQLSTATE whose messages are shown.
-    @Test func whatAFunctionRaisesIsNotQuoted() {
+    /// Fault: RAISE, or a statement that a trigger builds from a row, has a child's words in its message,
+    /// under a SQLSTATE whose messages are shown.
+    @Test func whatAFunctionSaysIsNotQuoted() {
         let raised = PostgresError(
             sqlState: "42P01",
             operation: "update_users",
             message: "canary",
             place: .init(table: "friendship_status", column: "tenant_id", constraint: "c"),
-            isFromFunction: true,
-            isRaised: true
+            isFromFunction: true
         )
         #expect(
             raised.description
                 == "update_users: SQLSTATE 42P01 "
-                + "(table friendship_status, column tenant_id, constraint c)"
+                + "(table friendship_status, column tenant_id, constraint c); "
+                + "in a function of the database, a trigger's say: see its log"
         )
     }
 }

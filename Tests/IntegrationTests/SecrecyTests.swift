@@ -46,7 +46,7 @@ extension Integration {
                 "no text",
                 log: #"[{"character":"USER","content":{"said":"\#(Self.phrase)"}}]"#
             )
-            for id in ["raises", "violates", "slow"] {
+            for id in ["raises", "violates", "builds", "slow"] {
                 try scene.addConversation(id, log: Self.log)
             }
             // The server's own words quote the row.
@@ -60,6 +60,8 @@ extension Integration {
                         WHEN 'violates' THEN
                             RAISE EXCEPTION 'said' USING ERRCODE = 'check_violation',
                                 DETAIL = NEW.conversation_log::text;
+                        WHEN 'builds' THEN
+                            EXECUTE format('SELECT %I', NEW.conversation_log -> 0 ->> 'text');
                         WHEN 'slow' THEN PERFORM pg_sleep(5);
                         ELSE NULL;
                     END CASE;
@@ -83,6 +85,7 @@ extension Integration {
                 "no text",
                 "raises",
                 "violates",
+                "builds",
                 "slow",
                 "nowhere"
             )
@@ -103,6 +106,7 @@ extension Integration {
                 ["dead-letters", "show", "raises"], ["dead-letters", "list", "--look-into-queue"],
                 ["dead-letters", "retry", "--dry-run"],
                 ["explain", "fine"], ["explain", "raises", "--json"], ["explain", "nowhere"],
+                ["explain", "builds"],
                 ["settings"], ["worker", "--help"], ["migrate", "--topology"], ["health"],
                 ["publish", "--file", "/nowhere"],
             ] {
@@ -144,7 +148,7 @@ extension Integration {
             try worker.waitUntilConsuming()
             try publish(to: scene)
             try eventually("all that fails is buried", within: .seconds(60)) {
-                try scene.deadLetters.ready() == 8
+                try scene.deadLetters.ready() == 9
             }
             var outputs = try outputs(scene, secrets)
             outputs["the process list"] = try String(
@@ -171,13 +175,13 @@ extension Integration {
             _ = try worker.waitForExit()
             outputs["the log"] = worker.log
             let rows = try scene.sql("SELECT letter::text FROM amity_dead_letters AS letter")
-            #expect(rows.count == 8)
+            #expect(rows.count == 9)
             outputs["the dead letters' rows"] = (0..<rows.count)
                 .map { rows.string($0, 0) ?? "" }.joined(separator: "\n")
 
             // They were there to be found.
             #expect(worker.log.contains("message.dead-lettered"))
-            #expect(try scene.count("conversation_log::text LIKE '%\(Self.phrase)%'") == 6)
+            #expect(try scene.count("conversation_log::text LIKE '%\(Self.phrase)%'") == 7)
             for (place, text) in outputs {
                 for secret in Self.all { #expect(!text.contains(secret), "\(secret) in \(place)") }
             }
