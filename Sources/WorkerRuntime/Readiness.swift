@@ -13,6 +13,9 @@ package final class Readiness: Sendable {
         case intakeOff = "intake is switched off"
         case draining = "draining"
 
+        /// With one of these a worker has no consumer on the queue.
+        package static let withoutConsumer: [Obstacle] = [.notConsuming, .intakeOff, .draining]
+
         /// As a metric's label has it.
         var label: String {
             switch self {

@@ -104,7 +104,7 @@ extension Integration {
             (
                 """
                 CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-                ALTER TABLE conversation_events ALTER COLUMN user_id TYPE varchar(255) COLLATE lax
+                ALTER TABLE conversation_events ALTER COLUMN conversation_id TYPE varchar(255) COLLATE lax
                 """,
                 "error keys"
             ),

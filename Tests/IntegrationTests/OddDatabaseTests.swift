@@ -55,6 +55,11 @@ extension Integration {
             #expect(users.double(0, 1) == 16)
             #expect(users.double(0, 2) == 1)
             withExtendedLifetime(worker) {}
+            // What works is no reason to stop a deploy.
+            let found = try scene.report([:]).findings.filter {
+                ["schema", "keys"].contains($0.check)
+            }
+            #expect(Set(found.map { "\($0.level) \($0.check)" }) == ["note keys"])
         }
 
         /// Fault: scores that are no numbers, columns that are null, and rows that are there twice are counted

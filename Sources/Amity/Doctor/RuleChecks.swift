@@ -166,6 +166,9 @@ struct WritesCheck: Check {
 extension TableSight.Column {
     /// Whether an INSERT that does not name it fails.
     fileprivate var isRequired: Bool { !isNullable && !hasDefault && !isGenerated }
+
+    /// Byte for byte, as Amity does.
+    fileprivate var tellsTextsApart: Bool { isExact && type != "citext" }
 }
 
 extension TableSight.Rule {
@@ -239,15 +242,18 @@ struct KeysCheck: Check {
         guard let session = seen.database.session, let tables = session.tables else { return [] }
         var findings: [Finding] = []
         for (table, column) in Self.keys + [("conversation_events", "user_id")] {
-            guard let found = tables[table]?.columns[column], !found.isExact else { continue }
+            guard let found = tables[table]?.columns[column], !found.tellsTextsApart else {
+                continue
+            }
+            let cause = "\(table).\(column) takes different texts for equal"
             findings.append(
-                .error(
-                    """
-                    \(table).\(column) has a collation that takes different texts for equal: ids are mixed \
-                    up, or never scored; give it a deterministic one
-                    """,
-                    by: .database
-                )
+                column == "user_id"
+                    ? .note("\(cause): users whose ids it does are one user", by: .database)
+                    : .error(
+                        "\(cause): ids are mixed up, or never scored; give it a deterministic "
+                            + "collation",
+                        by: .database
+                    )
             )
         }
         guard let indexes = session.indexes else { return findings }

@@ -125,7 +125,8 @@ struct TablesCheck: Check {
 
     /// Columns of one name have one type in all tables.
     static let types: [String: [String]] = [
-        "id": number, "conversation_id": text, "user_id": text, "bot_type": text, "bot_id": text,
+        "id": number, "conversation_id": text, "user_id": text + ["citext"], "bot_type": text,
+        "bot_id": text,
         "agent_tag": text, "created_at": time,
         "conversation_log": ["jsonb"], "status": text, "attempt_count": number,
         "next_attempt_at": time, "processed_at": time, "error_code": text, "error_details": text,

@@ -185,7 +185,7 @@ struct AlertsCheck: Check {
 extension WorkerSight {
     /// Whether it has a consumer, as far as it says. One that waits for the database may still have it.
     fileprivate var isConsuming: Bool {
-        let without = [Readiness.Obstacle.notConsuming, .intakeOff, .draining].map(\.rawValue)
+        let without = Readiness.Obstacle.withoutConsumer.map(\.rawValue)
         return !reasons.contains(where: without.contains)
     }
 }

@@ -92,7 +92,7 @@ enum MonitorSQL {
 
     /// $2 of `settled`: reasons with which a worker is no consumer.
     static let noConsumer = Parameter.textArray(
-        [Readiness.Obstacle.notConsuming, .intakeOff, .draining].map(\.rawValue)
+        Readiness.Obstacle.withoutConsumer.map(\.rawValue)
     )
 
     /// All of them.
