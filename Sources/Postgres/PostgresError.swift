@@ -106,7 +106,11 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
 
     /// Whether the session's prepared statements are outdated ("cached plan must not change result
     /// type"), or gone or someone else's because a pooler has changed the server under it.
-    package var outdatesSession: Bool { ["0A000", "26000", "42P05"].contains(sqlState) }
+    package var outdatesSession: Bool { sqlState == "0A000" || isFromAPooler }
+
+    /// Whether a prepared statement is missing, or there already, in a session that prepares each once:
+    /// a pooler gives it another server between two transactions.
+    package var isFromAPooler: Bool { sqlState == "26000" || sqlState == "42P05" }
 
     /// Whether a statement of ours found that its rows are not as it needs them: it then asks for a
     /// negative OFFSET. No generated column and no constraint can raise this, for they hold no query;
@@ -126,7 +130,7 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
     /// What is known of it that its SQLSTATE does not say.
     private var hint: String? {
         switch sqlState {
-        case "26000", "42P05":
+        case _ where isFromAPooler:
             "a pooler in transaction mode stands between that does not keep prepared statements: "
                 + "PgBouncer 1.21 or newer with max_prepared_statements, or session mode"
         case "25P03": "the worker, or the link, was slow in a transaction"

@@ -289,6 +289,26 @@ extension Integration {
             withExtendedLifetime(pooler) {}
         }
 
+        /// Fault: a worker without messages said nothing of a pooler that no session of it can work with.
+        @Test func aWorkerWithoutMessagesNamesThePooler() throws {
+            let scene = try Scene.complete()
+            try scene.sql("ALTER ROLE amity IN DATABASE amity SET search_path = \(scene.name)")
+            defer {
+                do {
+                    try Servers.psql(["-c", "ALTER ROLE amity IN DATABASE amity RESET search_path"])
+                } catch { Issue.record(error, "the role keeps its search_path") }
+            }
+            let pooler = try Pooler("transaction", ignoring: "options")
+            let url = try pooler.rerouted(try #require(Servers.environment["DATABASE_URL"]))
+            let worker = try scene.startWorker(["DATABASE_URL": url])
+            try eventually("it names the pooler") {
+                worker.events("database.unavailable").contains {
+                    ($0["error"] as? String)?.contains("a pooler in transaction mode") ?? false
+                }
+            }
+            withExtendedLifetime(pooler) {}
+        }
+
         // MARK: Host
 
         @Test func aSecretThatOthersMayReadIsNamed() throws {

@@ -69,6 +69,7 @@ extension ConversationStore {
             return switch error.kind {
             case .misconfigured, .permanent, .unknown: .unfit(error)
             case .unavailable: .away(error)
+            case .conflict where error.isFromAPooler: .unfit(error)
             // Locks and time: that says nothing.
             case .conflict, .timeout: .rows
             }

@@ -94,11 +94,12 @@ final class Soak {
 
     func pick(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
 
-    /// An outage that goes on is not logged again.
+    /// An outage that goes on with the same cause is not logged again.
     func waitForTheEndOfOutages() throws {
         try eventually("the database is back for all") {
             workers.allSatisfy {
-                $0.events("database.unavailable").count == $0.events("database.available").count
+                let changes = $0.events(["database.unavailable", "database.available"])
+                return changes.last?["event"] as? String != "database.unavailable"
             }
         }
     }

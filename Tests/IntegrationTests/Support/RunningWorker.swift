@@ -38,14 +38,17 @@ final class RunningWorker {
     var log: String { logFile.content }
 
     /// Events of one name, as logged so far.
-    func events(_ name: String) -> [[String: Any]] {
+    func events(_ name: String) -> [[String: Any]] { events([name]) }
+
+    /// Events of several names, in the order in which they were logged.
+    func events(_ names: Set<String>) -> [[String: Any]] {
         log.split(separator: "\n").compactMap { line in
             do {
                 return try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
             } catch {
                 return nil  // The line that is being written.
             }
-        }.filter { $0["event"] as? String == name }
+        }.filter { ($0["event"] as? String).map(names.contains) ?? false }
     }
 
     func waitUntilConsuming() throws {
