@@ -148,6 +148,36 @@ extension Integration {
             #expect(try scene.count("attempt_count = 1") == 16)
         }
 
+        /// Fault: a batch takes as many logs as there are messages, however large they are.
+        @Test func largeLogsMakeSmallBatches() throws {
+            let scene = try Scene()
+            let ids = (0..<48).map { "c\($0)" }
+            try scene.addConversations(48)
+            try scene.sql(
+                """
+                UPDATE conversation_events SET conversation_log = (
+                    '[{"speaker":"user","turn_id":1,"text":"' || repeat('a', 2 << 20) || '"}]')::json
+                """
+            )
+            // Queued first, so that the one thread finds them all.
+            try scene.publish(ids: ids)
+            let worker = try scene.startWorker([
+                "MESSAGE_CONCURRENCY_PER_WORKER": "1", "BATCH_MAX": "32",
+                "LLM_ANALYSIS_ENABLED": "false",
+            ])
+            try eventually("all are done") { try scene.count("status = 'PROCESSED'") == 48 }
+            // A transaction's rows have its time. How large logs are is known from the second one on.
+            let batches = try scene.sql(
+                """
+                SELECT count(*) FROM conversation_events GROUP BY processed_at ORDER BY processed_at
+                """
+            )
+            let counts = (0..<batches.count).compactMap { batches.integer($0, 0) }
+            #expect(counts.dropFirst().allSatisfy { $0 <= 8 }, "\(counts)")
+            #expect(counts.count > 2, "\(counts)")
+            withExtendedLifetime(worker) {}
+        }
+
         /// Fault: the server ends sessions that idle. The next message finds it out: an error, and not ready.
         @Test func aSessionThatDiedIdleIsReplacedWithoutAWord() throws {
             let scene = try Scene()

@@ -7,6 +7,7 @@ import WorkerRuntime
 struct ConversationJudge: Sendable {
     let analyser: any Analyser
     let weights: ScoreWeights
+    let logs = LogBudget()
 
     /// What has come of asking about an event.
     struct Judgement {
@@ -60,6 +61,7 @@ struct ConversationJudge: Sendable {
         _ paid: PaidAnalysis
     ) -> Result<FinishedConversation, Failure> {
         Failpoint.scores(event.conversationID.text)
+        logs.met(logOf: event.logJSON?.count ?? 0)
         do throws(ConversationLogError) {
             return .success(
                 FinishedConversation(

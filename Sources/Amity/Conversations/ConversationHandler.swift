@@ -55,9 +55,12 @@ package struct ConversationHandler: Handler {
         self.logger = logger
     }
 
-    package var batchLimit: Int { judge.analyser.batchLimit(largestBatch) }
+    package var batchLimit: Int {
+        min(judge.analyser.batchLimit(largestBatch), judge.logs.batchLimit)
+    }
 
     package func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
+        judge.logs.beginBatch()
         let decoded = deliveries.map { delivery in
             Result { () throws(Failure) in try ConversationReference(body: delivery.message.body) }
         }
