@@ -53,11 +53,11 @@ let package = Package(
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict
         ),
-        .target(name: "JSONReading", swiftSettings: strict),
+        .target(name: "JSON", dependencies: ["SafeText"], swiftSettings: strict),
         .target(name: "Digests", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(
             name: "FriendshipScoring",
-            dependencies: ["JSONReading"],
+            dependencies: ["JSON"],
             swiftSettings: strict
         ),
         .target(
@@ -109,17 +109,67 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
-            name: "Amity",
+            name: "Settings",
             dependencies: [
-                "AMQP", "AnalysisServices", "ConversationAnalysis", "Digests", "Failpoints",
-                "FriendshipScoring", "JSONReading", "Metering", "Postgres", "SafeText",
+                "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Postgres",
+                "SafeText", "WorkerRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Storage",
+            dependencies: [
+                "Postgres"
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Conversations",
+            dependencies: [
+                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints",
+                "FriendshipScoring", "JSON", "Metering", "Postgres", "WorkerRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "DeadLetters",
+            dependencies: [
+                "AMQP", "Conversations", "Digests", "JSON", "Postgres", "Settings",
                 "WorkerRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Operations",
+            dependencies: [
+                "AMQP", "Conversations", "DeadLetters", "FriendshipScoring", "JSON",
+                "Metering", "Postgres", "SafeText", "Settings", "WorkerRuntime",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Doctor",
+            dependencies: [
+                "AMQP", "AnalysisServices", "Operations", "Postgres", "Settings", "Storage",
+                "WorkerRuntime",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "AMQP", "AnalysisServices", "Conversations", "DeadLetters", "Operations",
+                "Postgres", "Settings", "WorkerRuntime",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -128,7 +178,8 @@ let package = Package(
         .target(
             name: "AmityHTTP",
             dependencies: [
-                "Amity", "Digests", "Metering", "PrometheusMetrics", "WorkerRuntime",
+                "Conversations", "Daemon", "DeadLetters", "Digests", "JSON", "Metering",
+                "Operations", "PrometheusMetrics", "Settings", "WorkerRuntime",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -141,7 +192,8 @@ let package = Package(
         .target(
             name: "Benchmark",
             dependencies: [
-                "AMQP", "Amity", "FriendshipScoring", "Postgres",
+                "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "Settings",
+                "Storage",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -149,8 +201,9 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "Amity", "AmityHTTP", "Benchmark", "Metering", "PrometheusMetrics",
-                "SafeText", "WorkerRuntime",
+                "AMQP", "AmityHTTP", "Benchmark", "Conversations", "Daemon", "DeadLetters",
+                "Doctor", "JSON", "Metering", "Operations", "PrometheusMetrics", "SafeText",
+                "Settings", "Storage", "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -159,8 +212,8 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
-            name: "JSONReadingTests",
-            dependencies: ["JSONReading"],
+            name: "JSONTests",
+            dependencies: ["JSON"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -224,8 +277,8 @@ let package = Package(
         .testTarget(
             name: "AmityHTTPTests",
             dependencies: [
-                "Amity", "AmityHTTP", "Metering", "PrometheusMetrics", "TestSupport",
-                "WorkerRuntime",
+                "AmityHTTP", "Conversations", "DeadLetters", "Metering", "Operations",
+                "PrometheusMetrics", "Settings", "TestSupport", "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -241,8 +294,9 @@ let package = Package(
         .testTarget(
             name: "AmityTests",
             dependencies: [
-                "AMQP", "Amity", "AnalysisServices", "FriendshipScoring", "Metering", "Postgres",
-                "SafeText", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Conversations", "Daemon", "DeadLetters", "Doctor",
+                "FriendshipScoring", "Metering", "Operations", "Postgres", "SafeText", "Settings",
+                "Storage", "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict
@@ -255,8 +309,9 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "Amity", "AmityCLI", "Failpoints", "Metering", "Postgres", "TestSupport",
-                "WorkerRuntime",
+                "AMQP", "AmityCLI", "Conversations", "Daemon", "DeadLetters", "Failpoints",
+                "Metering",
+                "Operations", "Postgres", "Settings", "Storage", "TestSupport", "WorkerRuntime",
             ],
             resources: [.copy("schemas")],
             swiftSettings: strict
@@ -271,8 +326,8 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
         .executableTarget(
             name: "amity-fuzz",
             dependencies: [
-                "AMQP", "Amity", "CFuzzer", "CRabbitMQ", "ConversationAnalysis",
-                "FriendshipScoring", "WorkerRuntime",
+                "AMQP", "CFuzzer", "CRabbitMQ", "ConversationAnalysis", "Conversations",
+                "DeadLetters", "FriendshipScoring", "Settings", "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
             swiftSettings: strict,

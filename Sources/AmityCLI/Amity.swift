@@ -1,9 +1,9 @@
 // The command line: arguments in, exit codes out. What the commands do is in the Amity room.
 
-import Amity
 import ArgumentParser
 import Foundation
 import SafeText
+import Settings
 
 @main
 struct AmityCommand: AsyncParsableCommand {

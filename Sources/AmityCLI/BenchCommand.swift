@@ -1,4 +1,3 @@
-import Amity
 import ArgumentParser
 import Benchmark
 import Foundation

@@ -1,6 +1,6 @@
-import Amity
 import ArgumentParser
 import Foundation
+import Settings
 
 /// Asks before something made up is written to servers that others may use.
 ///

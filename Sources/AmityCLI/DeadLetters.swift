@@ -1,5 +1,6 @@
-import Amity
 import ArgumentParser
+import Conversations
+import DeadLetters
 import Foundation
 import Logging
 import SafeText

@@ -1,7 +1,9 @@
-import Amity
 import ArgumentParser
+import Doctor
 import Foundation
+import JSON
 import SafeText
+import Settings
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -37,9 +39,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     private func show(_ diagnosis: Diagnosis) throws {
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return print(try encoder.text(diagnosis))
+            return print(try JSONEncoder.report.text(diagnosis))
         }
         for entry in diagnosis.findings where all || entry.finding.level != .ok {
             let level = entry.finding.level.rawValue.padding(

@@ -1,7 +1,7 @@
-import Amity
 import ArgumentParser
 import Foundation
 import Logging
+import Operations
 import SafeText
 
 struct Explain: AsyncParsableCommand {

@@ -1,5 +1,5 @@
-import Amity
 import ArgumentParser
+import Operations
 import SafeText
 
 struct Health: AsyncParsableCommand {

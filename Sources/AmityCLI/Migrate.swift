@@ -1,8 +1,9 @@
 import AMQP
-import Amity
 import ArgumentParser
 import Logging
 import SafeText
+import Settings
+import Storage
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,7 +26,11 @@ struct Migrate: AsyncParsableCommand {
     func run() async throws {
         let settings = try start()
         try await reportingFailure {
-            let migrator = Migrator(target: settings.database, isSeparate: separate)
+            let migrator = Migrator(
+                target: settings.database,
+                version: amityVersion,
+                isSeparate: separate
+            )
             for line in try migrator.run() { print(line.printable) }
             if topology {
                 try settings.topology.ensure(

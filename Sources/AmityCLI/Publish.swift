@@ -1,8 +1,9 @@
 import AMQP
-import Amity
 import ArgumentParser
+import Conversations
 import Foundation
 import Logging
+import Settings
 
 struct Publish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
-import Amity
 import ArgumentParser
 import Metering
+import Settings
 
 struct ShowSettings: ParsableCommand {
     static let configuration = CommandConfiguration(

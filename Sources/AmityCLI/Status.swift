@@ -1,7 +1,8 @@
-import Amity
 import ArgumentParser
 import Foundation
+import JSON
 import Logging
+import Operations
 import WorkerRuntime
 
 struct Status: AsyncParsableCommand {
@@ -54,7 +55,7 @@ struct Status: AsyncParsableCommand {
 
     static func text(_ report: StatusReport, asJSON: Bool) throws -> String {
         asJSON
-            ? try JSONEncoder.amity.text(report)
+            ? try JSONEncoder.api.text(report)
             : StatusText(report).lines.joined(separator: "\n")
     }
 }

@@ -1,5 +1,5 @@
-import Amity
 import Foundation
+import Operations
 import SafeText
 
 /// A status report as lines for people. "?" is what could not be found out.

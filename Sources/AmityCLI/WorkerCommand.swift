@@ -1,11 +1,13 @@
-import Amity
 import AmityHTTP
 import ArgumentParser
+import Conversations
 import CoreMetrics
+import Daemon
 import Logging
 import Metering
 import PrometheusMetrics
 import ServiceLifecycle
+import Settings
 import WorkerRuntime
 
 struct WorkerCommand: AsyncParsableCommand {

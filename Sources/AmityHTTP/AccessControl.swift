@@ -1,6 +1,6 @@
-import Amity
 import Digests
 import Hummingbird
+import Settings
 
 /// Lets in who has the token, where there is one, or has logged in with it; else who is on this machine.
 ///

@@ -1,6 +1,9 @@
-import Amity
+import Conversations
+import DeadLetters
 import Foundation
 import Hummingbird
+import JSON
+import Operations
 
 /// What the dashboard shows and does, for programs as well.
 struct DeskRoutes {
@@ -71,7 +74,7 @@ struct DeskRoutes {
     /// Encoding what is made here cannot fail.
     private static func json(_ value: some Encodable) -> Data {
         do {
-            return try JSONEncoder.amity.encode(value)
+            return try JSONEncoder.api.encode(value)
         } catch {
             preconditionFailure("an answer has a JSON form")
         }

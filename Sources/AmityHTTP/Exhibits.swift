@@ -1,5 +1,6 @@
-import Amity
+import Daemon
 import Metering
+import Operations
 import PrometheusMetrics
 import WorkerRuntime
 

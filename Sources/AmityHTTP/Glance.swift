@@ -1,5 +1,5 @@
-import Amity
 import Hummingbird
+import Operations
 import WorkerRuntime
 
 /// One answer for all who ask within a while, found out on a thread of its own: however many watch, the

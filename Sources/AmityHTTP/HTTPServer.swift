@@ -2,12 +2,12 @@
 // health and the text of its metrics; no handle of the broker or the database comes here, and nothing
 // here runs on a thread of the consumer's.
 
-import Amity
 import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Settings
 import WorkerRuntime
 
 /// The server could not begin.

@@ -1,4 +1,3 @@
-import Amity
 import Hummingbird
 
 /// Where somebody with a browser shows the token once.

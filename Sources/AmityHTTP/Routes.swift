@@ -1,6 +1,6 @@
-import Amity
 import Foundation
 import Hummingbird
+import JSON
 import PrometheusMetrics
 import WorkerRuntime
 
@@ -83,7 +83,7 @@ struct Routes {
     /// Encoding what is made here cannot fail.
     static func answer(_ status: HTTPResponse.Status, _ value: some Encodable) -> Response {
         do {
-            let json = try JSONEncoder.amity.encode(value)
+            let json = try JSONEncoder.api.encode(value)
             return Response(
                 status: status,
                 headers: [.contentType: "application/json"],

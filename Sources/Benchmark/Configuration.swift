@@ -1,4 +1,4 @@
-import Amity
+import Settings
 
 /// How workers are run.
 package struct Configuration: Hashable, Sendable {

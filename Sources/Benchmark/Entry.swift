@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// A line of a report: something that was measured, and what was found.
 package struct Entry: Encodable {
@@ -69,7 +70,5 @@ func table(_ rows: [[String]]) -> String {
 }
 
 func jsonText(_ report: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(report), as: UTF8.self)
+    try JSONEncoder.report.text(report)
 }

@@ -1,5 +1,5 @@
-import Amity
 import Foundation
+import Settings
 
 /// Where measurements happen: a folder, servers, and on them a stage. All of it is gone afterwards.
 struct Laboratory {

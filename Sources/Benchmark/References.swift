@@ -1,5 +1,5 @@
 import AMQP
-import Amity
+import Conversations
 import Foundation
 import Postgres
 

@@ -1,8 +1,10 @@
 import AMQP
-import Amity
+import Conversations
 import Foundation
 import Logging
 import Postgres
+import Settings
+import Storage
 
 /// A schema and a queue of our own, filled anew before every run with the same conversations, so that
 /// every run finds the same work.
@@ -31,7 +33,7 @@ final class Stage {
         self.servers = servers
         do {
             _ = try session.flight([(Statement("create", "CREATE SCHEMA \(name)"), [])])
-            _ = try Migrator(target: settings.database).run()
+            _ = try Migrator(target: settings.database, version: amityVersion).run()
             ids = try Self.makeUp(
                 count,
                 users: users,

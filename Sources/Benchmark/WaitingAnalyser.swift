@@ -1,4 +1,4 @@
-import Amity
+import Conversations
 import Foundation
 import FriendshipScoring
 

@@ -1,5 +1,5 @@
 import Foundation
-import JSONReading
+import JSON
 
 /// Reads the items of a log in one pass. Only what is kept becomes a String.
 struct LogReader {

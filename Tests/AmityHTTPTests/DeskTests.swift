@@ -1,5 +1,6 @@
-import Amity
+import Conversations
 import Foundation
+import Operations
 import TestSupport
 import Testing
 import WorkerRuntime

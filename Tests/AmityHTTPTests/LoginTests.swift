@@ -1,4 +1,3 @@
-import Amity
 import Foundation
 import Hummingbird
 import TestSupport

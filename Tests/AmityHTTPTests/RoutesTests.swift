@@ -1,5 +1,5 @@
-import Amity
 import Foundation
+import Settings
 import TestSupport
 import Testing
 import WorkerRuntime

@@ -1,7 +1,7 @@
-import Amity
 import Foundation
 import Logging
 import ServiceLifecycle
+import Settings
 import TestSupport
 import Testing
 import WorkerRuntime

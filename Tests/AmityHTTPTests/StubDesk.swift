@@ -1,5 +1,6 @@
-import Amity
+import DeadLetters
 import Foundation
+import Operations
 import WorkerRuntime
 
 /// A desk that knows what a test gives it, and writes down what it is asked.

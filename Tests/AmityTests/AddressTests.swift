@@ -3,7 +3,7 @@ import Foundation
 import Postgres
 import Testing
 
-@testable import Amity
+@testable import Settings
 
 struct AddressTests {
     private static let analysis = [

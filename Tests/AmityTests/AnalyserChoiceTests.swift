@@ -2,7 +2,8 @@ import FriendshipScoring
 import Logging
 import Testing
 
-@testable import Amity
+@testable import Conversations
+@testable import Settings
 
 struct AnalyserChoiceTests {
     private func analyser(_ text: String?) throws -> any LocalAnalyser {

@@ -3,7 +3,8 @@ import AnalysisServices
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Doctor
+@testable import Settings
 
 struct AnalysisServicesCheckTests {
     private func findings(_ sights: [ServiceProbe.Sight], fallback: String = "zeros") throws

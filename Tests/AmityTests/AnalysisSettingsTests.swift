@@ -2,7 +2,7 @@ import AnalysisServices
 import Foundation
 import Testing
 
-@testable import Amity
+@testable import Settings
 
 private func services(_ variables: [String: String]) throws -> AnalysisSettings.Services {
     guard case .services(let services) = try settings(variables).analysis.mode else {

@@ -1,7 +1,7 @@
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Conversations
 
 struct ConversationReferenceTests {
     private func reason(_ body: [UInt8]) -> String? {

@@ -2,7 +2,8 @@ import Foundation
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Conversations
+@testable import DeadLetters
 
 private func letter(conversation: String, user: String) throws -> DeadLetter {
     let body = try JSONEncoder().encode(["conversation_id": conversation, "user_id": user])

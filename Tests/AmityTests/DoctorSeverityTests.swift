@@ -2,7 +2,8 @@ import AMQP
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Doctor
+@testable import Storage
 
 extension DoctorTests {
     // MARK: What it costs

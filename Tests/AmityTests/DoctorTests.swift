@@ -2,7 +2,9 @@ import AMQP
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Doctor
+@testable import Settings
+@testable import Storage
 
 /// What the checks make of what was seen; that it is seen rightly, the integration tests show.
 struct DoctorTests {

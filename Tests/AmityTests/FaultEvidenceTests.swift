@@ -1,7 +1,7 @@
 import Postgres
 import Testing
 
-@testable import Amity
+@testable import Conversations
 
 /// Whose fault an error is follows from what was tried, and from nothing else.
 struct FaultEvidenceTests {

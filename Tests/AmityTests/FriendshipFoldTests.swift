@@ -2,7 +2,7 @@ import Foundation
 import FriendshipScoring
 import Testing
 
-@testable import Amity
+@testable import Conversations
 
 private let now = Date(timeIntervalSince1970: 0)
 

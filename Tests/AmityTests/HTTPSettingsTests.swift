@@ -2,7 +2,7 @@ import Foundation
 import Metering
 import Testing
 
-@testable import Amity
+@testable import Settings
 
 struct HTTPSettingsTests {
     private func http(_ variables: [String: String]) throws -> HTTPSettings? {

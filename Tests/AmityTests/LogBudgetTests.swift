@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Amity
+@testable import Conversations
 
 struct LogBudgetTests {
     @Test func largerLogsMakeSmallerBatchesAndNoneIsEmpty() {

@@ -3,7 +3,7 @@ import Logging
 import SafeText
 import Testing
 
-@testable import Amity
+@testable import Settings
 
 struct LoggingTests {
     private let handler = LineLogHandler(label: "amity", asJSON: true, logLevel: .info)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Amity
+@testable import Conversations
 
 struct PublishTimeTests {
     @Test(arguments: [

@@ -2,7 +2,7 @@ import Foundation
 import MetricsTestKit
 import Testing
 
-@testable import Amity
+@testable import Operations
 
 struct QueueGaugesTests {
     /// Fault: a dashboard asks for a name that nobody records, and shows nothing for ever.

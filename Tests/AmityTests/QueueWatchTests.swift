@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Amity
+@testable import Operations
 
 /// A queue that is looked at every ten seconds.
 private struct Watched {

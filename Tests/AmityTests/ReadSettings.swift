@@ -1,4 +1,4 @@
-@testable import Amity
+@testable import Settings
 
 /// The settings that these variables make, and no others.
 func settings(_ variables: [String: String]) throws -> WorkerSettings {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Amity
+@testable import Settings
 
 struct SecretFileTests {
     private let path = NSTemporaryDirectory() + UUID().uuidString

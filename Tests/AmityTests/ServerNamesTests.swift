@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Amity
+@testable import Settings
 
 struct ServerNamesTests {
     private func names(

@@ -1,7 +1,7 @@
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Daemon
 
 struct ServiceReportTests {
     /// Fault: a start that waits for its broker is ended by the unit's start timeout, over and over;

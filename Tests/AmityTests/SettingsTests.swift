@@ -2,7 +2,7 @@ import AMQP
 import Foundation
 import Testing
 
-@testable import Amity
+@testable import Settings
 
 /// A file that is gone when the test is.
 private final class TemporaryFile {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Operations
 
 struct SharedProblemTests {
     private func problem(_ code: String, since: Double) -> WorkerStats.Problem {

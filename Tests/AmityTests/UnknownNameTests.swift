@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Amity
+@testable import Settings
 
 struct UnknownNameTests {
     /// Fault: a misspelt setting is ignored without a word.

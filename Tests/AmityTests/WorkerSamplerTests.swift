@@ -1,7 +1,7 @@
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Operations
 
 struct WorkerSamplerTests {
     private let begin = ContinuousClock.now

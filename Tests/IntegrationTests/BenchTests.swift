@@ -1,8 +1,6 @@
 import Foundation
 import Testing
 
-@testable import Amity
-
 extension Integration {
     /// On the servers of the tests, where many a queue and schema is not theirs. Alone among them, so
     /// that what is left behind is known for theirs by its name.

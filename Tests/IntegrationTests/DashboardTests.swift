@@ -3,8 +3,6 @@ import TestSupport
 import Testing
 import WorkerRuntime
 
-@testable import Amity
-
 /// What the dashboard asks of a worker and does, and the page itself in a browser.
 extension Integration {
     struct Dashboard {

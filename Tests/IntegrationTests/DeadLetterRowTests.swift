@@ -4,8 +4,6 @@ import TestSupport
 import Testing
 import WorkerRuntime
 
-@testable import Amity
-
 extension Integration {
     /// Dead letters by their rows: looking is free, and rows and queue agree.
     struct DeadLetterRows {

@@ -1,5 +1,4 @@
 import AMQP
-import Amity
 import Foundation
 import Postgres
 import Testing

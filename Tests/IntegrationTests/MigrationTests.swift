@@ -1,7 +1,8 @@
 import Foundation
+import Settings
 import Testing
 
-@testable import Amity
+@testable import Storage
 
 extension Integration {
     struct Migration {
@@ -164,7 +165,11 @@ extension Integration {
             let scene = try Scene()
             try scene.sql("ALTER TABLE amity_crashes DROP COLUMN charged_at")
             try scene.lock("LOCK TABLE amity_crashes IN ACCESS SHARE MODE")
-            let migrator = Migrator(target: scene.owner, lockTimeout: .milliseconds(100))
+            let migrator = Migrator(
+                target: scene.owner,
+                version: amityVersion,
+                lockTimeout: .milliseconds(100)
+            )
             let error = #expect(throws: MigrationError.self) { try migrator.run() }
             #expect(error?.description.contains("other sessions used a table") == true)
             try scene.sql("COMMIT")

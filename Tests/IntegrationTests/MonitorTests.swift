@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Operations
 
 extension Integration {
     /// What the workers find out about their queue, one of them for all.

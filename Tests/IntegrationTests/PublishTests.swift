@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Conversations
 
 extension Integration {
     struct Publishing {

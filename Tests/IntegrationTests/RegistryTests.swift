@@ -1,9 +1,11 @@
 import Foundation
 import Postgres
+import Settings
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Operations
+@testable import Storage
 
 extension Integration {
     /// What workers tell of themselves, and notice of each other.
@@ -222,7 +224,7 @@ extension Integration {
             let off = worker.events("registry.off")[0]
             #expect((off["error"] as? String)?.contains("amity_workers") == true)
             try eventually("it has tried again") { !worker.events("registry.not-told").isEmpty }
-            _ = try Migrator(target: scene.owner).run()
+            _ = try Migrator(target: scene.owner, version: amityVersion).run()
             try scene.grantAgain()
             try eventually("it goes on by itself") { !worker.events("registry.on").isEmpty }
             #expect(try scene.statistics.workers().first?.done == 5)

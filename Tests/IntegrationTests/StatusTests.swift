@@ -1,8 +1,7 @@
 import Foundation
+import Settings
 import Testing
 import WorkerRuntime
-
-@testable import Amity
 
 extension Integration {
     /// `amity status` and `amity health`, as an operator or a container sees them.

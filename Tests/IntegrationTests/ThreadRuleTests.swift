@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 @testable import AMQP
-@testable import Amity
+@testable import Settings
 
 extension Integration {
     struct ThreadRule {

@@ -4,7 +4,7 @@ import FriendshipScoring
 import Postgres
 import Testing
 
-@testable import Amity
+@testable import Conversations
 @testable import WorkerRuntime
 
 /// Answers when somebody far away would.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Amity
+@testable import Conversations
 
 extension Integration {
     /// The workers themselves at their worst.

@@ -1,7 +1,8 @@
 import Foundation
 import WorkerRuntime
 
-@testable import Amity
+@testable import Conversations
+@testable import DeadLetters
 
 /// A message's body means what it meant when Foundation read it, or is no JSON.
 func fuzzBody(_ bytes: UnsafeRawBufferPointer) {

@@ -1,5 +1,5 @@
-import Amity
 import CRabbitMQ
+import DeadLetters
 import Foundation
 import WorkerRuntime
 

@@ -1,6 +1,6 @@
 import Foundation
 
-@testable import Amity
+@testable import Settings
 
 /// A `.env` file of any content gives settings or mistakes.
 func fuzzSettings(_ bytes: UnsafeRawBufferPointer) {

@@ -5,8 +5,6 @@ import TestSupport
 import Testing
 import WorkerRuntime
 
-@testable import Amity
-
 /// Adds conversations and publishes them, some twice, without end, whatever happens to the servers
 /// meanwhile: as a patient producer would. Bodies that nobody can read are among them.
 final class Producer: Sendable {

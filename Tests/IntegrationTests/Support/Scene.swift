@@ -5,7 +5,8 @@ import Postgres
 import Testing
 import WorkerRuntime
 
-@testable import Amity
+@testable import Settings
+@testable import Storage
 
 /// What one test has to itself: a queue, a schema, and a role that may do only what a worker's may.
 final class Scene {
@@ -35,7 +36,7 @@ final class Scene {
         try Servers.psql(["-c", "CREATE SCHEMA \(name)", "-c", "CREATE ROLE \(name) LOGIN"])
         let owner = try #require(ConnectionTarget(url: ownerURL)).searching(name)
         switch tables {
-        case .fresh: _ = try Migrator(target: owner).run()
+        case .fresh: _ = try Migrator(target: owner, version: amityVersion).run()
         case .python: try Self.makePythonTables(in: name) { $0 }
         case .pythonNaive:
             try Self.makePythonTables(in: name) { $0.replacing("timestamptz", with: "timestamp") }

@@ -1,0 +1,108 @@
+import FriendshipScoring
+import WorkerRuntime
+
+/// Finds the three numbers of a conversation that counting turns does not give.
+package protocol Analyser: Sendable {
+    /// Whether it would answer at once now, asking nobody. Then conversations are read and scored in one
+    /// go; otherwise they are read first and locked only when it has answered.
+    var isImmediate: Bool { get }
+
+    /// Whether that may become so while a worker runs: then there must be messages in hand for a batch.
+    var isSometimesImmediate: Bool { get }
+
+    /// Whether what it answers costs something, and so is kept until it has had its effect.
+    var isPaid: Bool { get }
+
+    /// Whether it looks at what was said; otherwise logs come without their texts.
+    var readsTexts: Bool { get }
+
+    /// Called on a thread of the pool. With no transaction open and no session held when it may take
+    /// its time; once for each run of a message, however often its transaction is redone.
+    ///
+    /// - Parameter limit: when to give up waiting; nil not to wait at all.
+    /// - Returns: one answer for each conversation, in the same order.
+    func analyse(
+        _ conversations: [FinishedConversation],
+        until limit: ContinuousClock.Instant?
+    ) -> [AnalysisAnswer]
+
+    /// A drain has begun, and ends so much later at the latest.
+    func drain(within time: Duration)
+
+    /// Called last.
+    func stop() async
+}
+
+extension Analyser {
+    package var readsTexts: Bool { true }
+
+    /// Who waits for an analysis waits for one: threads wait side by side, and a batch would wait for the
+    /// slowest of its members.
+    func batchLimit(_ wanted: Int) -> Int { isImmediate ? wanted : 1 }
+
+    /// The same at its largest.
+    package func largestBatch(_ wanted: Int) -> Int { isSometimesImmediate ? wanted : 1 }
+}
+
+/// What an analyser is told.
+package struct FinishedConversation: Sendable {
+    package var conversationID: String
+    package var userID: String
+    /// As stored, e.g. `NEXT_LESSON`.
+    package var botType: String
+    package var log: ConversationLog
+    /// What of its analysis was paid for in an earlier run.
+    package var paid = PaidAnalysis()
+}
+
+/// What an analyser has found out.
+package struct AnalysisAnswer: Sendable {
+    package enum Conclusion: Sendable {
+        case found(SourcedAnalysis)
+        /// Not now, and nobody is to stand in: the message is to be tried again later.
+        case unavailable(Failure)
+        /// Given up before there was an answer: a drain, or the limit.
+        case interrupted
+    }
+
+    package var conclusion: Conclusion
+    /// All that was paid for so far.
+    package var paid = PaidAnalysis()
+}
+
+/// An analyser that is a function of the conversation alone: it asks nobody and answers at once.
+package protocol LocalAnalyser: Analyser {
+    var source: AnalysisSource { get }
+
+    func analyse(_ conversation: FinishedConversation) -> Analysis
+}
+
+extension LocalAnalyser {
+    package var isImmediate: Bool { true }
+    package var isSometimesImmediate: Bool { isImmediate }
+    package var isPaid: Bool { false }
+
+    package func analyse(
+        _ conversations: [FinishedConversation],
+        until limit: ContinuousClock.Instant?
+    ) -> [AnalysisAnswer] {
+        conversations.map { conversation in
+            let found = SourcedAnalysis(analyse(conversation), from: .init(all: source))
+            return AnalysisAnswer(conclusion: .found(found))
+        }
+    }
+
+    package func drain(within time: Duration) {}
+    package func stop() async {}
+}
+
+/// Looks for nothing: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is
+/// switched off.
+package struct NoAnalyser: LocalAnalyser {
+    package let source = AnalysisSource.zeros
+    package let readsTexts = false
+
+    package init() {}
+
+    package func analyse(_ conversation: FinishedConversation) -> Analysis { .none }
+}

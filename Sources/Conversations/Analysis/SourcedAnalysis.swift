@@ -1,0 +1,82 @@
+import Foundation
+import FriendshipScoring
+import JSON
+
+/// Who gave a number.
+package enum AnalysisSource: String, Sendable, Codable {
+    /// Rules of our own, which ask nobody.
+    case builtIn = "built-in"
+    /// Nobody: what the contract counts for an analysis that is switched off or fails.
+    case zeros
+    case llm
+    case memoryService = "memory-service"
+    /// Nobody was to be asked: the user said nothing, or the lesson is of a kind that makes no memories.
+    case skipped
+}
+
+/// Who gave which number, as it is written next to the score.
+package struct AnalysisSources: Sendable, Equatable, Codable {
+    package var questions: AnalysisSource
+    package var emotion: AnalysisSource
+    package var memories: AnalysisSource
+    /// Which model, where one was asked and answered.
+    package var model: String?
+    /// Why the chat model gave none, e.g. `timeout`.
+    package var llmFailure: String?
+    /// Why the memory service gave none.
+    package var memoryFailure: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case questions, emotion, memories, model
+        case llmFailure = "llm_failure"
+        case memoryFailure = "memory_service_failure"
+    }
+
+    package init(all source: AnalysisSource) {
+        questions = source
+        emotion = source
+        memories = source
+    }
+
+    /// As JSON, built by hand: an encoder takes longer than all the rest of scoring.
+    var json: String {
+        var members = [
+            #""questions":"\#(questions.rawValue)""#, #""emotion":"\#(emotion.rawValue)""#,
+            #""memories":"\#(memories.rawValue)""#,
+        ]
+        // Codes of ours hold nothing to escape; a model's name is somebody's text.
+        if let model { members.append(#""model":\#(JSONEncoder.stored.certainText(model))"#) }
+        if let llmFailure { members.append(#""llm_failure":"\#(llmFailure)""#) }
+        if let memoryFailure { members.append(#""memory_service_failure":"\#(memoryFailure)""#) }
+        return "{\(members.joined(separator: ","))}"
+    }
+}
+
+/// The three numbers and where they come from.
+package struct SourcedAnalysis: Sendable, Equatable {
+    package var analysis: Analysis
+    package var sources: AnalysisSources
+
+    package init(_ analysis: Analysis, from sources: AnalysisSources) {
+        self.analysis = analysis
+        self.sources = sources
+    }
+}
+
+/// A score and where its numbers come from.
+struct ScoredConversation: Sendable {
+    var score: ConversationScore
+    var sources: AnalysisSources
+}
+
+/// Numbers that services were paid for, kept until the conversation is settled. nil for what is not
+/// known yet.
+package struct PaidAnalysis: Sendable, Equatable {
+    package var questions: Int?
+    package var emotion: String?
+    /// Which model gave those two.
+    package var model: String?
+    package var memories: Int?
+
+    package var isEmpty: Bool { self == PaidAnalysis() }
+}

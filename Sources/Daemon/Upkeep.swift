@@ -1,0 +1,146 @@
+import AMQP
+import Conversations
+import DeadLetters
+import Foundation
+import Logging
+import Postgres
+import Settings
+import Synchronization
+import WorkerRuntime
+
+/// What a worker does beside its messages, on a thread of its own: asks whether the database answers,
+/// sweeps what was lost, throws away what is too old.
+final class Upkeep: Sendable {
+    private let store: ConversationStore
+    private let sweeper: Sweeper
+    private let outage: DatabaseOutage
+    private let crashes: DatabaseCrashLedger
+    private let sessions: SessionPool
+    private let settings: WorkerSettings
+    private let drain: DrainSignal
+    /// Set by anybody, taken by the thread.
+    private let isSweepWanted = Atomic(false)
+    private let logger: Logger
+    let pulse = Pulse(name: "upkeep")
+
+    init(
+        store: ConversationStore,
+        sweeper: Sweeper,
+        outage: DatabaseOutage,
+        crashes: DatabaseCrashLedger,
+        sessions: SessionPool,
+        settings: WorkerSettings,
+        drain: DrainSignal,
+        logger: Logger
+    ) {
+        self.store = store
+        self.sweeper = sweeper
+        self.outage = outage
+        self.crashes = crashes
+        self.sessions = sessions
+        self.settings = settings
+        self.drain = drain
+        self.logger = logger
+    }
+
+    /// Starts its thread, which ends with the drain, or with the process.
+    func start() {
+        startThread(name: "amity-upkeep", stackBytes: Publisher.stackBytes) { self.run() }
+    }
+
+    /// A worker has died: what it may have left in PROCESSING is looked for with the next turn.
+    func sweepSoon() { isSweepWanted.store(true, ordering: .relaxed) }
+
+    /// Opens the first sessions side by side: each takes some milliseconds.
+    private func warmUp() {
+        // Chosen: what a quiet queue needs. The rest are opened when they are.
+        for slot in 0..<min(4, settings.databaseSessionsMax) {
+            startThread(name: "amity-warm-up", stackBytes: 512 << 10) { [self] in
+                do throws(PostgresError) {
+                    try store.rehearse(on: slot)
+                } catch {
+                    notice(error, on: slot)
+                }
+            }
+        }
+    }
+
+    private func run() {
+        warmUp()
+        // Not all replicas at once.
+        var nextSweep = ContinuousClock.now + sweepInterval * Double.random(in: 0.1...1)
+        var nextExpiry = ContinuousClock.now + .seconds(Double.random(in: 0...10))
+        var looks = DeadLetterRetention.Looks()
+        var pause: Duration = .zero
+        defer { pulse.end() }
+        while !drain.wait(for: pause) {
+            // It may have to wait for a session that threads with long work hold, yet not for longer than
+            // the broker waits for them.
+            pulse.expect(within: settings.holdLimit * 2)
+            let answers = probe()
+            store.closeIdleSessions()
+            pause = min(answers ? .seconds(5) : .seconds(1), sweepInterval)
+            if isSweepWanted.exchange(false, ordering: .relaxed) { nextSweep = .now }
+            if answers, settings.sweepAfter > .zero, nextSweep <= .now {
+                nextSweep = .now + sweepInterval
+                sweep()
+            }
+            if answers, nextExpiry <= .now {
+                nextExpiry = .now + .seconds(3600)
+                crashes.forgetThePast()
+                expireAnalyses()
+                DeadLetterRetention(settings, sessions, logger).expire(&looks)
+            }
+        }
+    }
+
+    private var sweepInterval: Duration {
+        max(.seconds(1), min(.seconds(60), settings.sweepAfter / 10))
+    }
+
+    /// Runs the statements of every message, for no message.
+    private func probe() -> Bool {
+        do throws(PostgresError) {
+            try store.rehearse(on: 0)
+            outage.seenToAnswer()
+            return true
+        } catch {
+            notice(error, on: 0)
+            return false
+        }
+    }
+
+    private func notice(_ error: PostgresError, on slot: ThreadPool.Slot) {
+        if error.endsSession {
+            // One that was ended while it idled is replaced by who needs one.
+            if error.sqlState != "57P05" { outage.began(error) }
+            return
+        }
+        switch store.examine(.scoring, on: slot) {
+        case .rows: break
+        case .away(let error), .unfit(let error): outage.began(error)
+        }
+    }
+
+    private func sweep() {
+        do {
+            let swept = try sweeper.sweep(drain)
+            if swept > 0 {
+                logger.notice(
+                    "sweep.requeued",
+                    metadata: ["conversations": .stringConvertible(swept)]
+                )
+            }
+        } catch {
+            logger.warning("sweep.failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func expireAnalyses() {
+        do {
+            try store.expireAnalyses()
+        } catch {
+            logger.warning("analyses.not-expired", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,381 @@
+// Where the rooms below meet: settings, the handler of conversations with its SQL, migrations, the
+// publisher of conversations, and the composition of the worker.
+
+import AMQP
+import Conversations
+import DeadLetters
+import Foundation
+import Logging
+import Operations
+import Postgres
+import ServiceLifecycle
+import Settings
+import WorkerRuntime
+
+/// The daemon: puts the rooms together, runs until it is told to stop, drains.
+package final class Worker: Service {
+    private let settings: WorkerSettings
+    private let analyser: any Analyser
+    /// Whether it does what it is there for.
+    package let readiness: Readiness
+    /// What its links suffer from.
+    package let health: LinkHealth
+    /// Of the channel thread.
+    package let pulse = Pulse(name: "channel")
+    /// What whoever watches may ask and do, from when it runs.
+    package let desk: WorkerDesk
+    private let metrics = WorkerMetrics()
+    private let process = ProcessStatistics()
+    /// nil where nobody asks to be told.
+    private let manager: ServiceManager?
+    /// What to look at for the metrics, once there is something.
+    private let parts = Locked<(@Sendable () -> Void)?>(nil)
+    /// Of the registry's thread.
+    private let wakeup = Wakeup()
+    private let logger: Logger
+
+    private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
+    private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
+
+    /// - Parameter health: which the analyser reports to as well, where it asks services.
+    package init(
+        settings: WorkerSettings,
+        analyser: any Analyser,
+        health: LinkHealth = LinkHealth(),
+        logger: Logger
+    ) {
+        self.settings = settings
+        self.analyser = analyser
+        self.health = health
+        self.logger = logger
+        let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
+        self.manager = manager
+        desk = WorkerDesk(settings: settings, logger: logger)
+        readiness = Readiness(logger: logger) { [wakeup] obstacles in
+            manager?.changed(to: obstacles)
+            wakeup.ring()
+        }
+    }
+
+    /// Brings up to date those metrics that are looked at when somebody asks.
+    package func refreshMetrics() {
+        process.look()
+        parts.withLock { $0 }?()
+    }
+
+    package func run() async throws {
+        if analyser.isPaid { DescriptorLimit.raise(logger: logger) }
+        let drain = DrainSignal()
+        let counts = WorkerCounts()
+        let host = ProcessInfo.processInfo
+        let name = "\(host.hostName):\(host.processIdentifier)"
+        let keeper = TopologyKeeper(
+            endpoint: settings.endpoint.named("amity topology \(name)"),
+            topology: settings.topology,
+            health: health,
+            drain: drain,
+            logger: logger
+        )
+        let consumer = Consumer(
+            settings: .init(
+                endpoint: settings.endpoint.named("amity worker \(name)"),
+                topology: settings.topology,
+                prefetch: prefetch,
+                bodyLimit: settings.messageMaxBytes,
+                stallTimeout: settings.stallTimeout,
+                drainTimeout: settings.drainTimeout
+            ),
+            drain: drain,
+            readiness: readiness,
+            health: health,
+            keeper: keeper,
+            counts: counts,
+            pulse: pulse,
+            metrics: metrics,
+            logger: logger
+        )
+        let publisher = Publisher(
+            endpoint: settings.endpoint.named("amity retries \(name)"),
+            topology: settings.topology,
+            insists: true,
+            health: health,
+            onRefusal: {
+                keeper.lookSoon()
+                consumer.wake()
+            },
+            logger: logger
+        )
+        let database = Database(
+            settings,
+            longQueue: Int(prefetch),
+            intake: consumer.intake,
+            readiness,
+            health,
+            drain,
+            keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
+            logger
+        )
+        desk.open(database.sessions)
+        let repeated = RepeatedEvents(logger: logger)
+        let dispatcher = Dispatcher(
+            pool: ThreadPool(count: settings.concurrency, name: "amity"),
+            handlers: handlers(on: database, counts),
+            policy: RetryPolicy(
+                names: settings.topology.names,
+                maxAttempts: settings.maxAttempts,
+                maxCrashes: settings.maxCrashes,
+                backoffSeconds: settings.topology.retrySeconds,
+                worker: name
+            ),
+            crashes: database.crashes,
+            completions: consumer.completions,
+            republisher: ConfirmedRepublisher(
+                publisher: publisher,
+                consumer: consumer
+            ),
+            journal: database.journal,
+            drain: drain,
+            counts: counts,
+            metrics: metrics,
+            repeated: repeated,
+            logger: logger
+        )
+        let monitoring = try monitoring(on: database, counts, consumer.intake, drain)
+        parts.withLock { parts in
+            parts = { [metrics, readiness, health] in
+                metrics.look(at: dispatcher, consumer.completions, readiness, health)
+            }
+        }
+        logStart()
+        if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
+        manager?.start(watching: [pulse, database.upkeep.pulse])
+        defer { manager?.end() }
+        keeper.start()
+        publisher.start()
+        database.upkeep.start()
+        monitoring.start()
+        let intakeSwitch = IntakeSwitch(
+            intake: consumer.intake,
+            readiness: readiness,
+            logger: logger
+        )
+        let switching = Task { await intakeSwitch.run() }
+        defer { switching.cancel() }
+        let limit = settings.drainTimeout + .seconds(30)
+        await withGracefulShutdownHandler {
+            await withCheckedContinuation { stopped in
+                consumer.start(delivering: dispatcher, withheld: { publisher.withheld }) {
+                    // Here, on a thread of our own, because it blocks.
+                    publisher.stop()
+                    repeated.flush()
+                    let closed = MonotonicSemaphore(value: 0)
+                    startThread(name: "amity-close", stackBytes: 512 << 10) {
+                        database.journal.close()
+                        database.crashes.close()
+                        monitoring.close()
+                        closed.signal()
+                    }
+                    // A database that does not answer must not hold up a stop.
+                    closed.wait(atMost: .milliseconds(700))
+                    stopped.resume()
+                }
+            }
+        } onGracefulShutdown: { [logger, manager, analyser, settings] in
+            ShutdownGuard.arm(limit: limit, logger: logger)
+            manager?.stopping(within: limit)
+            analyser.drain(within: settings.drainTimeout)
+            consumer.requestDrain()
+        }
+        await analyser.stop()
+        logger.notice("worker.stopped")
+    }
+
+    /// A kind of work is added here: its handler, under the AMQP type that its messages carry.
+    private func handlers(on database: Database, _ counts: WorkerCounts) -> HandlerRegistry {
+        let conversations = ConversationHandler(
+            store: database.store,
+            analyser: analyser,
+            weights: settings.weights,
+            batchLimit: settings.batchMax,
+            taskTimeout: settings.taskTimeout,
+            holdLimit: settings.holdLimit,
+            outage: database.outage,
+            counts: counts,
+            metrics: metrics,
+            logger: logger
+        )
+        return HandlerRegistry(untyped: conversations, byType: [:])
+    }
+
+    private func monitoring(
+        on database: Database,
+        _ counts: WorkerCounts,
+        _ intake: Intake,
+        _ drain: DrainSignal
+    ) throws -> Monitoring {
+        Monitoring(
+            registry: try WorkerRegistry(
+                .init(
+                    bootID: database.process,
+                    queue: settings.topology.names.main,
+                    settings: .init(settings, batchLimit: batchLimit)
+                ),
+                sessions: database.sessions,
+                counts: counts,
+                readiness: readiness,
+                health: health,
+                intake: intake,
+                wakeup: wakeup,
+                logger: logger,
+                onLoss: database.upkeep.sweepSoon
+            ),
+            monitor: QueueMonitor(
+                bootID: database.process,
+                settings: settings,
+                sessions: database.sessions,
+                health: health,
+                drain: drain,
+                logger: logger
+            )
+        )
+    }
+
+    private func findConcurrency(of dispatcher: Dispatcher, until drain: DrainSignal) {
+        AutomaticConcurrency(
+            of: dispatcher,
+            most: settings.concurrency,
+            drain: drain,
+            logger: logger
+        ).start()
+    }
+
+    private func logStart() {
+        logger.notice(
+            "worker.started",
+            metadata: [
+                "version": "\(amityVersion)", "queue": "\(settings.topology.names.main)",
+                "threads": .stringConvertible(settings.concurrency),
+                "is_automatic": .stringConvertible(settings.isConcurrencyAutomatic),
+                "batch_max": .stringConvertible(batchLimit),
+                "prefetch": .stringConvertible(prefetch),
+                "analysis": "\(settings.analysis.name)",
+                "sessions_max": .stringConvertible(settings.databaseSessionsMax),
+            ]
+        )
+    }
+}
+
+/// What tells others of this worker and of its queue.
+private struct Monitoring {
+    let registry: WorkerRegistry
+    let monitor: QueueMonitor
+
+    func start() {
+        registry.start()
+        monitor.start()
+    }
+
+    func close() {
+        registry.close()
+        monitor.close()
+    }
+}
+
+/// What of a worker hangs on the database.
+private struct Database {
+    /// Names this process among all that ever were.
+    let process = UUID().uuidString
+    let sessions: SessionPool
+    let store: ConversationStore
+    let outage: DatabaseOutage
+    let crashes: DatabaseCrashLedger
+    let journal: DatabaseJournal
+    let upkeep: Upkeep
+
+    init(
+        _ settings: WorkerSettings,
+        longQueue: Int,
+        intake: Intake,
+        _ readiness: Readiness,
+        _ health: LinkHealth,
+        _ drain: DrainSignal,
+        keeping analyses: KeptAnalyses?,
+        _ logger: Logger
+    ) {
+        sessions = SessionPool(
+            target: settings.database,
+            limit: settings.databaseSessionsMax,
+            applicationName: "amity",
+            statementTimeout: settings.taskTimeout
+        )
+        store = ConversationStore(sessions: sessions, keeping: analyses)
+        outage = DatabaseOutage(
+            intake: intake,
+            readiness: readiness,
+            health: health,
+            logger: logger
+        )
+        crashes = DatabaseCrashLedger(
+            sessions: sessions,
+            store: store,
+            outage: outage,
+            process: process,
+            holdLimit: settings.holdLimit,
+            logger: logger
+        )
+        journal = DatabaseJournal(
+            sessions: sessions,
+            queue: settings.topology.names.main,
+            logger: logger
+        )
+        let sweeper = Sweeper(
+            sessions: sessions,
+            endpoint: settings.endpoint,
+            topology: settings.topology,
+            after: settings.sweepAfter,
+            taskTimeout: settings.taskTimeout,
+            maxAttempts: settings.maxAttempts,
+            longQueue: longQueue,
+            logger: logger
+        )
+        upkeep = Upkeep(
+            store: store,
+            sweeper: sweeper,
+            outage: outage,
+            crashes: crashes,
+            sessions: sessions,
+            settings: settings,
+            drain: drain,
+            logger: logger
+        )
+    }
+}
+
+/// Settles the original once the broker has confirmed its copy.
+private struct ConfirmedRepublisher: Republisher {
+    let publisher: Publisher
+    let consumer: Consumer
+
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    ) {
+        publisher.publish(
+            message,
+            about: subject,
+            routingKey: queue,
+            // When the original's session is lost, the broker delivers it again, and it gets a new copy.
+            isWanted: { consumer.isCurrent(original) },
+            completion: { result in
+                switch result {
+                case .confirmed:
+                    consumer.completions.post(.init(id: original, settlement: .ack))
+                case .returned, .refused, .abandoned:
+                    consumer.completions.post(.init(id: original, settlement: .requeue))
+                }
+            }
+        )
+    }
+}

@@ -1,0 +1,87 @@
+import Conversations
+import Foundation
+import Logging
+import Postgres
+import Settings
+import WorkerRuntime
+
+/// What the commands ask about dead letters: their rows and their queue, for a process of their
+/// own.
+package struct DeadLetterDesk: Sendable {
+    package let office: DeadLetterOffice
+    /// The dead-letter queue's name.
+    package let queue: String
+    private let table: DeadLetterTable
+
+    package init(settings: WorkerSettings, logger: Logger) {
+        let sessions = SessionPool(
+            target: settings.database,
+            limit: 1,
+            applicationName: "amity dead-letters",
+            statementTimeout: settings.taskTimeout
+        )
+        office = DeadLetterOffice(settings: settings, sessions: sessions, logger: logger)
+        table = DeadLetterTable(sessions: sessions, queue: settings.topology.names.main)
+        queue = settings.topology.names.dead
+    }
+
+    /// Letters by their rows. Of a queue that is empty all that wait are gone.
+    package func list(
+        _ filter: DeadLetterFilter,
+        includesSettled: Bool,
+        limit: Int,
+        _ counts: DeadLetterCounts
+    ) throws -> [DeadLetter] {
+        // A remark says so.
+        if counts.recorded == nil { return [] }
+        let letters = try table.list(filter, includesSettled: includesSettled, limit: limit)
+        return letters.map { $0.asOf(counts) }
+    }
+
+    /// The letters of that id, or of the conversation of that id; none where there is no table.
+    package func find(_ id: String) throws -> [DeadLetterTable.Entry] {
+        do {
+            let entries = try table.find(id)
+            if !entries.contains(where: { $0.letter.state == .waiting }) { return entries }
+            let counts = try office.counts()
+            return entries.map { entry in
+                var entry = entry
+                entry.letter = entry.letter.asOf(counts)
+                return entry
+            }
+        } catch let error as PostgresError where error.isMissingOrForbidden {
+            return []
+        }
+    }
+
+    /// How many a command is about, by their rows; and how many more it may find without one.
+    package func count(_ filter: DeadLetterFilter) throws -> (recorded: Int, others: Int) {
+        let counts = try office.counts()
+        let recorded = counts.recorded == nil ? 0 : try table.count(filter)
+        return (recorded, counts.withoutRow ?? 0)
+    }
+
+    /// Limits a filter to one user's letters, whether they name their user or not.
+    package func limit(_ filter: inout DeadLetterFilter, to user: String) throws {
+        filter.user = ExactText(user)
+        filter.conversationsOfUser = try table.conversations(of: user)
+        do throws(PostgresError) {
+            let rows = try table.list(filter, limit: Self.mostOfAUser)
+            filter.lettersOfUser = Set(rows.map(\.id))
+        } catch {
+            // Without the table there are no rows.
+            if !error.isMissingOrForbidden { throw error }
+        }
+    }
+
+    private static let mostOfAUser = 100_000
+}
+
+extension DeadLetter {
+    fileprivate func asOf(_ counts: DeadLetterCounts) -> DeadLetter {
+        guard state == .waiting, counts.presence.holdsNothing else { return self }
+        var letter = self
+        letter.state = .gone
+        return letter
+    }
+}

@@ -1,0 +1,53 @@
+import Conversations
+import Foundation
+
+/// Which letters a command is about; all conditions must hold.
+package struct DeadLetterFilter: Sendable {
+    package var code: String?
+    package var ids: Set<String> = []
+    package var conversationIDs: Set<ExactText> = []
+    package var user: ExactText?
+    /// Conversations of `user` by the database, for letters that do not name their user.
+    package var conversationsOfUser: Set<ExactText> = []
+    /// Letters of `user` by their rows: the conversation's own row may be gone by now.
+    package var lettersOfUser: Set<String> = []
+    /// Last failed before this instant.
+    package var before: Date?
+    /// Last failed at or after this instant.
+    package var since: Date?
+
+    package init() {}
+
+    /// Whether it lets every letter through.
+    package var isEmpty: Bool {
+        code == nil && ids.isEmpty && conversationIDs.isEmpty && user == nil && before == nil
+            && since == nil
+    }
+
+    package func matches(_ letter: DeadLetter) -> Bool {
+        if let code, letter.code != code { return false }
+        if !ids.isEmpty, !ids.contains(letter.id) { return false }
+        // Byte for byte: a letter of another child must not be taken for this one's.
+        let conversation = letter.conversationID.map(ExactText.init)
+        if !conversationIDs.isEmpty, conversation.map(conversationIDs.contains) != true {
+            return false
+        }
+        if let user, letter.userID.map(ExactText.init) != user, !lettersOfUser.contains(letter.id),
+            conversation.map(conversationsOfUser.contains) != true
+        {
+            return false
+        }
+        if before == nil && since == nil { return true }
+        // ISO 8601 as the retry policy writes it; a letter of unknown age is of no age asked for.
+        guard let failed = Self.date(letter.lastFailureAt) else { return false }
+        return failed < (before ?? .distantFuture) && failed >= (since ?? .distantPast)
+    }
+
+    static func date(_ text: String) -> Date? {
+        do {
+            return try Date(text, strategy: .iso8601)
+        } catch {
+            return nil
+        }
+    }
+}

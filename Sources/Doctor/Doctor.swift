@@ -1,0 +1,103 @@
+import AMQP
+import AnalysisServices
+import Settings
+import WorkerRuntime
+
+/// Examines everything a worker depends on, and changes nothing.
+package struct Doctor: Sendable {
+    /// In the order of the report, which puts the worst first. To add one, write its type and name it here.
+    static let checks: [any Check] = [
+        SettingNamesCheck(), SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
+        BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),
+        BrokerAlarmCheck(), BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(),
+        QueueKindCheck(), QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
+        ConsumersCheck(), WorkersCheck(), AlertsCheck(), DeadLettersCheck(),
+        ManagementCheck(), ManagementEncryptionCheck(),
+        DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),
+        DatabaseWritableCheck(), PoolerCheck(), SessionSettingsCheck(), ConnectionsCheck(),
+        TablesCheck(), GrantsCheck(), RowSecurityCheck(), WritesCheck(), KeysCheck(),
+        RowsCheck(), IndexesCheck(), UnseenCheck(),
+        AnalysisEncryptionCheck(), AnalysisServicesCheck(), ClockCheck(), RivalsCheck(),
+    ]
+
+    private let settings: WorkerSettings
+    private let host: HostSight
+
+    package init(settings: WorkerSettings, variables: Variables) {
+        self.settings = settings
+        var host = HostSight(lookup: variables.text)
+        host.unknownNames = variables.unknownNames
+        self.host = host
+    }
+
+    /// Looks at the broker and the database side by side, for seconds for each address at most.
+    package func examine() async -> Diagnosis {
+        let (settings, endpoint) = (settings, settings.endpoint.named("amity doctor"))
+        async let broker = onThread("amity-broker") {
+            BrokerSight(of: endpoint, expecting: settings.topology)
+        }
+        async let database = onThread("amity-database") {
+            DatabaseProbe(
+                target: settings.database,
+                queue: settings.topology.names.main,
+                sessionsMax: settings.databaseSessionsMax
+            ).look()
+        }
+        async let management = lookAtManagement()
+        async let services = lookAtServices()
+        return Self.judge(
+            Sight(
+                settings: settings,
+                host: host,
+                broker: await broker,
+                management: await management,
+                database: await database,
+                services: await services
+            )
+        )
+    }
+
+    /// Settings that cannot be used: nothing else can be looked at.
+    package static func refuse(_ error: SettingsError) -> Diagnosis {
+        Diagnosis(
+            findings: error.mistakes.map {
+                .init(check: "settings", finding: .error($0, by: .settings))
+            }
+        )
+    }
+
+    static func judge(_ sight: Sight) -> Diagnosis {
+        Diagnosis(
+            findings: [.init(check: "settings", finding: .ok("all are usable", by: .settings))]
+                + checks.flatMap { check in
+                    check.findings(in: sight).map { .init(check: check.name, finding: $0) }
+                }
+        )
+    }
+
+    private func lookAtManagement() async -> ManagementSight {
+        guard let management = settings.monitoring.management else { return .notAsked }
+        return await ManagementProbe(
+            endpoint: management,
+            broker: settings.endpoint,
+            topology: settings.topology
+        ).look()
+    }
+
+    private func lookAtServices() async -> [ServiceProbe.Sight] {
+        guard case .services(let services) = settings.analysis.mode else { return [] }
+        return await ServiceProbe(chat: services.chat, memory: services.memory).look()
+    }
+
+    /// Runs what blocks on a thread of its own.
+    private func onThread<R: Sendable>(
+        _ name: String,
+        _ body: @escaping @Sendable () -> R
+    ) async -> R {
+        await withCheckedContinuation { done in
+            startThread(name: name, stackBytes: Publisher.stackBytes) {
+                done.resume(returning: body())
+            }
+        }
+    }
+}

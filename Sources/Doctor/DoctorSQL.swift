@@ -1,0 +1,102 @@
+import Storage
+
+/// What the doctor asks the database.
+enum DoctorSQL {
+    static let facts = """
+        SELECT current_setting('server_version_num')::int, current_user, current_database(),
+               pg_is_in_recovery(), current_setting('default_transaction_read_only')::boolean,
+               current_setting('plan_cache_mode'),
+               current_setting('default_transaction_isolation'), current_setting('TimeZone'),
+               pg_backend_pid(), extract(epoch FROM clock_timestamp())
+        """
+
+    static let isStandby = "SELECT pg_is_in_recovery()"
+
+    /// What is set for the role or for the database, whatever a session asks for when it starts. The more
+    /// special come last.
+    static let ownSettings = """
+        SELECT split_part(entry, '=', 1), substr(entry, strpos(entry, '=') + 1)
+        FROM pg_db_role_setting, unnest(setconfig) AS entry
+        WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+          AND setdatabase IN
+              (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+        ORDER BY setrole <> 0, setdatabase <> 0
+        """
+
+    static let process = "SELECT pg_backend_pid()"
+
+    /// $1 and $2: tables and privileges.
+    static let lacking = """
+        SELECT name, privilege FROM unnest($1::text[], $2::text[]) AS wanted (name, privilege)
+        WHERE NOT has_table_privilege(to_regclass(name), privilege)
+        """
+
+    /// As `deploy/grants.sql` gives them.
+    static let privileges: [(table: String, privilege: String)] =
+        [
+            ("conversation_events", "SELECT"), ("conversation_events", "UPDATE"),
+            ("friendship_status", "SELECT"), ("friendship_status", "INSERT"),
+            ("friendship_status", "UPDATE"), ("agenda_agent_prompting", "SELECT"),
+        ]
+        + Schema.ownTables.flatMap { table in
+            ["SELECT", "INSERT", "UPDATE", "DELETE"].map { (table.name, $0) }
+        }
+
+    /// Whose sessions are ours: `application_name` may be set in DATABASE_URL.
+    private static let isOurs = """
+        (application_name LIKE 'amity%' OR application_name = current_setting('application_name'))
+        """
+
+    /// Our own sessions count as ours only where they can be seen: those of the same role.
+    static let room = """
+        SELECT current_setting('max_connections')::int,
+               current_setting('superuser_reserved_connections')::int
+                   + coalesce(current_setting('reserved_connections', true)::int, 0),
+               (SELECT sum(numbackends) FROM pg_stat_database)
+                   - (SELECT count(*) FROM pg_stat_activity WHERE \(isOurs)),
+               (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),
+               (SELECT datconnlimit FROM pg_database WHERE datname = current_database())
+        """
+
+    /// $1: the queue. An older database may lack the last two columns.
+    static let workers = """
+        SELECT host || ':' || pid, state, to_json(reasons), to_jsonb(own) -> 'problems',
+               to_jsonb(own) -> 'paused'
+        FROM amity_workers AS own
+        WHERE queue = $1 AND state NOT IN ('stopped', 'lost')
+          AND heartbeat_at > now() - interval '1 minute'
+        ORDER BY host, pid LIMIT 1000
+        """
+
+    /// $1: the queue. What the monitor has stored of it, and how old that is; instants are counted from 2001.
+    static let alerts = """
+        SELECT json_agg(json_build_object('name', alert ->> 'name', 'value', alert -> 'value', 'age',
+            extract(epoch FROM now()) - 978307200 - (alert ->> 'since')::float8))
+        FROM amity_queues, jsonb_array_elements(stats -> 'alerts') AS alert
+        WHERE queue = $1
+          AND (stats ->> 'observedAt')::float8
+              > extract(epoch FROM now()) - 978307200 - 120
+        """
+
+    /// Statements of other roles can be seen only by members of pg_monitor.
+    static let rivals = """
+        SELECT DISTINCT coalesce(nullif(application_name, ''), 'a client without a name')
+               || ' as ' || usename
+        FROM pg_stat_activity
+        WHERE datname = current_database() AND NOT \(isOurs)
+          AND query ~* '(update|insert\\s+into)\\s+("?\\w+"?\\.)?"?friendship_status'
+        """
+
+    /// Only friendships of the last day: older ones may have been doubled before Amity came.
+    static let doubled = """
+        SELECT count(*) FILTER (WHERE abs(friendship_score - 2 * brought) < 0.001), count(*)
+        FROM (SELECT DISTINCT user_id
+              FROM (SELECT user_id FROM conversation_events
+                    WHERE status = 'PROCESSED' ORDER BY id DESC LIMIT 200) AS last) AS users
+        JOIN friendship_status USING (user_id)
+        CROSS JOIN LATERAL (
+            SELECT sum(friendship_score_change) AS brought FROM conversation_events AS event
+            WHERE event.user_id = users.user_id AND status = 'PROCESSED') AS conversations
+        WHERE friendship_status.created_at > now() - interval '1 day' AND brought > 0
+        """
+}

@@ -1,0 +1,345 @@
+import AMQP
+import Conversations
+import DeadLetters
+import Foundation
+import Logging
+import Postgres
+import SafeText
+import Settings
+
+/// Finds out how a conversation's score came about, or why it has none yet, from its row, the queue and
+/// the dead letters.
+package struct Explainer {
+    private let settings: WorkerSettings
+    private let logger: Logger
+
+    package init(settings: WorkerSettings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// - Throws: when the database does not answer. A broker that does not is a sentence of the
+    ///   explanation.
+    package func explain(_ conversationID: String) throws -> Explanation {
+        let sessions = SessionPool(
+            target: settings.database,
+            limit: 1,
+            applicationName: "amity explain",
+            statementTimeout: settings.taskTimeout
+        )
+        let row = try sessions.withSession { session throws(PostgresError) in
+            let rows = try session.flight([(Self.find, [.text(conversationID)])])[0]
+            return rows.count > 0 ? Row(rows) : nil
+        }
+        var explanation = Explanation(conversationID: conversationID, state: .unknown)
+        if let row {
+            explanation.take(row)
+            explanation.judge(row, settings)
+            if explanation.state == .scored {
+                explanation.score = score(row, &explanation.because)
+            }
+        }
+        switch explanation.state {
+        case .scored, .skipped: break
+        case .unknown, .queued, .processing, .delayed, .dead:
+            explanation.paid = try paid(for: conversationID, in: sessions)
+            try lookForWorkers(&explanation, in: sessions)
+            askBroker(&explanation)
+            try findLetters(&explanation, in: sessions)
+        }
+        return explanation
+    }
+
+    /// Whether anybody is there to do it.
+    private func lookForWorkers(
+        _ explanation: inout Explanation,
+        in sessions: SessionPool
+    ) throws {
+        let queue = settings.topology.names.main
+        do {
+            let workers = try Statistics(sessions: sessions, queue: queue).workers()
+                .filter { $0.queue == queue }
+            explanation.because += Self.sentences(about: workers, of: queue)
+        } catch let error as PostgresError where error.isMissingOrForbidden {
+            explanation.because.append("Workers are not registered here: amity migrate.")
+        }
+    }
+
+    private static func sentences(about workers: [WorkerStats], of queue: String) -> [String] {
+        let ready = workers.count { $0.state == .ready }
+        if ready > 0 {
+            return ["\(ready) \(ready == 1 ? "worker consumes" : "workers consume") from \(queue)."]
+        }
+        let living = workers.filter(\.state.isLiving).map { worker in
+            "\(worker.name) runs and does not consume: \(worker.reasons.joined(separator: ", "))."
+        }
+        let causes = SharedProblem.among(workers).map { shared in
+            "\(shared.problem.name): \(shared.problem.advice)."
+        }
+        let pauses = workers.filter(\.state.isLiving).compactMap { worker in
+            worker.wayBack.map { "\(worker.name) is paused by SIGUSR1; \($0)." }
+        }
+        let lost = workers.filter { $0.state == .lost }.map { worker in
+            "\(worker.name) is gone without a word, with \(worker.inFlight) messages in hand."
+        }
+        return ["No worker consumes from \(queue)."] + living + causes + pauses + lost.prefix(3)
+    }
+
+    private func score(_ row: Row, _ because: inout [String]) -> Explanation.Score? {
+        guard let change = row.change, let text = row.details else {
+            because.append("The row does not say how: another service has scored it.")
+            return nil
+        }
+        do {
+            let details = try JSONDecoder().decode(ScoreDetails.self, from: Data(text.utf8))
+            return Explanation.Score(
+                details,
+                change: change,
+                levelAfter: row.newLevel,
+                weights: settings.weights
+            )
+        } catch {
+            because.append("Its score_calculation_details are not in the form that is known here.")
+            return nil
+        }
+    }
+
+    private func paid(
+        for conversationID: String,
+        in sessions: SessionPool
+    ) throws(PostgresError) -> Explanation.Paid? {
+        do throws(PostgresError) {
+            let paid = try sessions.withSession { session throws(PostgresError) in
+                let ids = Parameter.textArray([conversationID])
+                return KeptAnalyses.all(in: try session.flight([(KeptAnalyses.load, [ids])])[0])
+            }
+            return paid[ExactText(conversationID)].map { paid in
+                Explanation.Paid(
+                    questions: paid.questions,
+                    emotion: paid.emotion,
+                    model: paid.model,
+                    memories: paid.memories
+                )
+            }
+        } catch {
+            if error.isMissingOrForbidden { return nil }
+            throw error
+        }
+    }
+
+    /// The queue's length.
+    private func askBroker(_ explanation: inout Explanation) {
+        do throws(AMQPError) {
+            let ready = try settings.topology.ready(at: settings.endpoint)
+            explanation.because.append(
+                "\(ready) \(ready == 1 ? "message waits" : "messages wait") in "
+                    + "\(settings.topology.names.main)."
+            )
+        } catch {
+            let isMissing = error.replyCode == ReplyCode.notFound
+            explanation.because.append(
+                isMissing
+                    ? "A queue of \(settings.topology.names.main) is missing: amity migrate --topology."
+                    : "The broker could not be asked: \(error)."
+            )
+        }
+    }
+
+    /// The conversation's letters by their rows, and what the rows cannot tell.
+    private func findLetters(
+        _ explanation: inout Explanation,
+        in sessions: SessionPool
+    ) throws(PostgresError) {
+        let names = settings.topology.names
+        let table = DeadLetterTable(sessions: sessions, queue: names.main)
+        var filter = DeadLetterFilter()
+        filter.conversationIDs = [ExactText(explanation.conversationID)]
+        var letters: [DeadLetter] = []
+        do throws(PostgresError) {
+            letters = try table.list(filter, limit: Self.mostLetters)
+        } catch {
+            if !error.isMissingOrForbidden { throw error }
+        }
+        let presence: QueuePresence
+        do throws(AMQPError) {
+            presence = try QueuePresence(of: names.dead, at: settings.endpoint)
+        } catch {
+            return explanation.takeLetters(letters, of: names.dead, nil)
+        }
+        let counts = try DeadLetterCounts(presence, table)
+        explanation.takeLetters(letters, of: names.dead, counts)
+    }
+
+    private static let mostLetters = 100
+
+    /// $1: id of a conversation. Columns without a zone hold UTC, as does the session.
+    private static let find = Statement(
+        "explain_conversation",
+        """
+        SELECT user_id, status, attempt_count, \(utc("created_at")), \(utc("processed_at")),
+            \(utc("next_attempt_at")), error_code, left(error_details, 500),
+            friendship_score_change, new_friendship_level, score_calculation_details::text,
+            extract(epoch FROM now() - created_at::timestamptz),
+            extract(epoch FROM now()
+                - greatest(created_at::timestamptz, updated_at::timestamptz)),
+            extract(epoch FROM next_attempt_at::timestamptz - now())
+        FROM conversation_events WHERE conversation_id = $1
+        """
+    )
+
+    private static func utc(_ column: String) -> String {
+        #"to_char(\#(column)::timestamptz, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"#
+    }
+
+    /// The answer to `find`.
+    fileprivate struct Row: Sendable {
+        let user: String?
+        let status: String
+        let attempts: Int
+        let createdAt: String?
+        let processedAt: String?
+        let nextAttemptAt: String?
+        let errorCode: String?
+        let errorDetails: String?
+        let change: Double?
+        let newLevel: String?
+        let details: String?
+        /// In seconds.
+        let age: Double
+        /// Seconds since somebody last changed it.
+        let idle: Double
+        /// Seconds until it is due; negative when it is.
+        let dueIn: Double
+
+        init(_ rows: Rows) {
+            user = rows.string(0, 0)
+            status = rows.string(0, 1) ?? ""
+            attempts = rows.integer(0, 2) ?? 0
+            createdAt = rows.string(0, 3)
+            processedAt = rows.string(0, 4)
+            nextAttemptAt = rows.string(0, 5)
+            errorCode = rows.string(0, 6)
+            errorDetails = rows.string(0, 7)
+            change = rows.double(0, 8)
+            newLevel = rows.string(0, 9)
+            details = rows.string(0, 10)
+            age = rows.double(0, 11) ?? 0
+            idle = rows.double(0, 12) ?? age
+            dueIn = rows.double(0, 13) ?? 0
+        }
+    }
+}
+
+extension Explanation {
+    fileprivate mutating func take(_ row: Explainer.Row) {
+        userID = row.user
+        status = row.status
+        attempts = row.attempts
+        createdAt = row.createdAt
+        processedAt = row.processedAt
+        nextAttemptAt = row.nextAttemptAt
+        errorCode = row.errorCode
+        errorDetails = row.errorDetails
+    }
+
+    /// What its row says of where it stands, and of what comes next.
+    fileprivate mutating func judge(_ row: Explainer.Row, _ settings: WorkerSettings) {
+        switch row.status {
+        case "PROCESSED": state = .scored
+        case "SKIPPED":
+            state = .skipped
+            because.append("Somebody has decided that it does not count; no worker touches it.")
+        case "PROCESSING":
+            state = .processing
+            because.append(
+                "A worker of another kind took it \(Self.span(row.idle)) ago; Amity itself never "
+                    + "leaves this status."
+            )
+            because.append(sweep(settings, settings.taskTimeout * 2, row.idle))
+        case "FAILED" where row.dueIn > Self.never:
+            state = .dead
+            because.append("It failed for good: nothing picks it up by itself.")
+        case "FAILED":
+            state = .delayed
+            // A minute is on top, so that the sweep does not come first.
+            let left = row.dueIn - 60
+            because.append(
+                left > 0
+                    ? "Its message waits in a delay queue and runs again in about \(Self.span(left))."
+                    : "It is due."
+            )
+            if row.dueIn <= 0 { because.append(sweep(settings, .zero, 0)) }
+        case _:
+            state = .queued
+            because.append("It has waited for \(Self.span(row.age)).")
+            because.append(sweep(settings, settings.sweepAfter, row.idle))
+        }
+    }
+
+    /// - Parameter counts: nil where the broker does not answer.
+    fileprivate mutating func takeLetters(
+        _ letters: [DeadLetter],
+        of queue: String,
+        _ counts: DeadLetterCounts?
+    ) {
+        deadLetters = letters
+        if state == .unknown {
+            because.insert(
+                "conversation_events has no row with this id: the id is wrong, or its producer has not "
+                    + "committed, or another database is set.",
+                at: 0
+            )
+        }
+        let word = conversationID.shellWord
+        let isOption = conversationID.hasPrefix("-")
+        let others = counts?.withoutRow ?? 0
+        if !letters.isEmpty, let counts, counts.gone > 0 {
+            because.append(
+                "Its \(letters.count) dead letters are gone: \(queue) is empty or missing, so another "
+                    + "consumer or a policy of the broker took them. "
+                    + "amity publish \(isOption ? "-- " : "")\(word) queues it again."
+            )
+        } else if !letters.isEmpty {
+            because.append(
+                "\(queue) holds \(letters.count) of its messages: mend the cause, then "
+                    + "amity dead-letters retry --conversation\(isOption ? "=" : " ")\(word)"
+            )
+        } else if others > 0 {
+            because.append(
+                "\(queue) has \(others) \(others == 1 ? "message" : "messages") without a row, which may "
+                    + "be its: amity dead-letters list --look-into-queue "
+                    + "--conversation\(isOption ? "=" : " ")\(word)"
+            )
+        } else if state == .dead, counts != nil {
+            because.append(
+                "\(queue) does not hold its message any more: it was purged, or was retried and runs. "
+                    + "amity publish \(isOption ? "-- " : "")\(word) queues it again."
+            )
+        }
+    }
+
+    /// Whether and when the sweep finds it if its message is lost.
+    private func sweep(_ settings: WorkerSettings, _ after: Duration, _ idle: Double) -> String {
+        if settings.sweepAfter == .zero {
+            return "The sweep is off (SWEEP_AFTER_SECONDS=0): if its message is lost, it stays so."
+        }
+        let left = after / .seconds(1) - idle
+        if left > 0 {
+            return "If its message is lost, the sweep queues it again in \(Self.span(left))."
+        }
+        return "If its message is lost, the sweep queues it again as soon as a worker runs and the "
+            + "queue is short."
+    }
+
+    /// Seconds until the year 3000 are far more, until any retry far less.
+    private static let never = 100 * 365 * 86_400.0
+
+    private static func span(_ seconds: Double) -> String {
+        switch seconds {
+        case ..<120: "\(Int(max(0, seconds).rounded())) s"
+        case ..<7200: "\(Int((seconds / 60).rounded())) min"
+        case ..<172_800: "\(Int((seconds / 3600).rounded())) h"
+        case _: "\(Int((seconds / 86_400).rounded())) days"
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import DeadLetters
+import Foundation
+
+/// What somebody at a screen may ask of a worker about its queue and all its workers, and do. Every call
+/// blocks its thread, which needs `WorkerDesk.stackBytes` of stack.
+package protocol OperatorDesk: Sendable {
+    func workers() throws(OperatorDeskError) -> [WorkerStats]
+    func queues() throws(OperatorDeskError) -> [QueueStats]
+    func history() throws(OperatorDeskError) -> History
+    func deadLetters() throws(OperatorDeskError) -> DeadLetterOverview
+    /// Puts letters back to work.
+    func retry(_ order: LetterOrder) throws(OperatorDeskError) -> LetterResult
+    /// Throws letters away.
+    func purge(_ order: LetterOrder) throws(OperatorDeskError) -> LetterResult
+}
+
+/// Which letters something is to be done to.
+package struct LetterOrder: Sendable {
+    /// Chosen: what takes a second or two.
+    package static let most = 1000
+
+    package var filter: DeadLetterFilter
+    /// Most letters.
+    package var limit: Int
+
+    package init(_ filter: DeadLetterFilter, limit: Int = LetterOrder.most) {
+        self.filter = filter
+        self.limit = limit
+    }
+}
+
+/// What has come of it.
+package struct LetterResult: Sendable, Equatable {
+    /// Letters that were retried, or purged.
+    package var count: Int
+    /// Whether no letter is left that was meant: else ask again.
+    package var isComplete: Bool
+
+    package init(count: Int, isComplete: Bool) {
+        self.count = count
+        self.isComplete = isComplete
+    }
+}
+
+/// Why there is no answer; safe to show.
+package enum OperatorDeskError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The worker does not run yet.
+    case early
+    /// The database is away, or the tables are not there.
+    case database(String)
+    case broker(String)
+    /// Somebody else has letters in hand; so many were dealt with before.
+    case unfinished(String, done: Int)
+
+    package var description: String {
+        switch self {
+        case .early: "the worker has only begun"
+        case .database(let reason): "database: \(reason)"
+        case .broker(let reason): "broker: \(reason)"
+        case .unfinished(let reason, _): reason
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import AMQP
+import Logging
+import Postgres
+import Settings
+import WorkerRuntime
+
+/// Looks at the queue, its delay queues and its dead letters, and asks the database how old and how far
+/// its conversations are. Stays with its thread, which keeps the connection to the broker between looks.
+struct QueueObserver: ~Copyable {
+    private let settings: WorkerSettings
+    private let connectionName: String
+    private let management: ManagementAPI?
+    private var inspector: QueueInspector?
+
+    /// For a quiet connection that is looked after once in `MONITOR_INTERVAL_SECONDS`, at most 60.
+    private static let heartbeatSeconds = 60
+
+    init(_ settings: WorkerSettings, connectionName: String) {
+        self.settings = settings
+        self.connectionName = connectionName
+        management = settings.monitoring.management.map {
+            ManagementAPI($0, virtualHost: settings.endpoint.virtualHost)
+        }
+    }
+
+    private var names: QueueNames { settings.topology.names }
+
+    /// The broker's part. A connection that was lost since the last look is replaced.
+    mutating func look(into look: inout QueueLook) throws(AMQPError) {
+        let isOld = inspector != nil
+        do throws(AMQPError) {
+            return try fill(&look)
+        } catch {
+            inspector = nil
+            if !isOld { throw error }
+        }
+        do throws(AMQPError) {
+            try fill(&look)
+        } catch {
+            inspector = nil
+            throw error
+        }
+    }
+
+    private mutating func fill(_ look: inout QueueLook) throws(AMQPError) {
+        if inspector == nil {
+            var endpoint = settings.endpoint.named(connectionName)
+            endpoint.heartbeatSeconds = Self.heartbeatSeconds
+            inspector = try QueueInspector(at: endpoint, timeout: .seconds(3))
+        }
+        let main = try inspector!.depth(of: names.main)
+        look.isThere = main != nil
+        look.ready = main?.ready ?? 0
+        look.consumers = main?.consumers ?? 0
+        let dead = try inspector!.depth(of: names.dead)
+        look.deadLetters = dead?.ready ?? 0
+        look.isDeadQueueEmpty = dead.map { $0.ready == 0 && $0.consumers == 0 } ?? false
+        look.retrying = []
+        for seconds in Set(settings.topology.retrySeconds).sorted() {
+            let depth = try inspector!.depth(of: names.retry(seconds: seconds))
+            look.retrying.append(.init(delaySeconds: seconds, messages: depth?.ready ?? 0))
+        }
+    }
+
+    /// Closes the connection, for somebody who will not look for a while.
+    mutating func rest() { inspector = nil }
+
+    /// The management plugin's part, where there is one.
+    func askManagement(into look: inout QueueLook) throws(ManagementError) {
+        guard let management, look.isThere else { return }
+        look.unacked = try management.unacked(of: names.main)
+        look.unackedSource = .management
+        // A list of all connections is long: only where it has something to tell.
+        if (look.foreignCount ?? 0) > 0 {
+            look.foreignConsumers = try management.foreignConsumers(of: names.main)
+        }
+    }
+}
+
+extension QueueLook {
+    /// The database's part.
+    ///
+    /// - Parameter isRegistered: whether to ask the registry, too.
+    static func read(
+        of queue: String,
+        isRegistered: Bool,
+        in session: inout Session
+    ) throws(PostgresError) -> QueueLook {
+        var flight: [(Statement, [Parameter])] = [
+            (.begin, []), (MonitorSQL.inOrder, []), (MonitorSQL.oldest, []),
+        ]
+        if isRegistered {
+            flight.append((MonitorSQL.settled, [.text(queue), MonitorSQL.noConsumer]))
+        }
+        let answers = try session.flight(flight + [(.rollback, [])])
+        var look = QueueLook(at: answers[2].double(0, 0) ?? 0)
+        look.oldestAge = max(0, answers[2].double(0, 1) ?? 0)
+        if isRegistered {
+            look.settled = answers[3].integer(0, 0)
+            look.unacked = answers[3].integer(0, 1)
+            look.unackedSource = look.unacked.map { _ in .workers }
+            look.workersConsuming = answers[3].integer(0, 2)
+            look.blockedWorkers = answers[3].integer(0, 3)
+        }
+        return look
+    }
+}

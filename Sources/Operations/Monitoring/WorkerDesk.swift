@@ -1,0 +1,132 @@
+import AMQP
+import DeadLetters
+import Foundation
+import Logging
+import Postgres
+import Settings
+import WorkerRuntime
+
+/// The desk of a worker that runs: it asks the database on the worker's own sessions, so that it never
+/// holds more of them than it may, and the broker on connections that last as long as the question.
+package final class WorkerDesk: OperatorDesk {
+    /// Stack of a thread that asks.
+    package static let stackBytes = Publisher.stackBytes
+    /// Chosen: shorter than whoever asks waits. What is not done by then is said to be left.
+    private static let patience: Duration = .seconds(8)
+
+    private let settings: WorkerSettings
+    private let logger: Logger
+    /// Written once, by the worker that begins.
+    private let sessions = Locked<SessionPool?>(nil)
+    /// Of who has the letters in hand: to a second one the queue would look empty.
+    private let turn = Locked(())
+
+    package init(settings: WorkerSettings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+    }
+
+    package func open(_ pool: SessionPool) { sessions.withLock { $0 = pool } }
+
+    // MARK: What is known
+
+    package func workers() throws(OperatorDeskError) -> [WorkerStats] {
+        try ask { try $0.workers() }
+    }
+
+    package func queues() throws(OperatorDeskError) -> [QueueStats] {
+        try ask { try $0.queues() }
+    }
+
+    package func history() throws(OperatorDeskError) -> History {
+        try ask { try $0.history() }
+    }
+
+    private func ask<Answer>(
+        _ question: (Statistics) throws -> Answer
+    ) throws(OperatorDeskError) -> Answer {
+        guard let pool = sessions.withLock({ $0 }) else { throw .early }
+        do {
+            return try question(Statistics(sessions: pool, queue: settings.topology.names.main))
+        } catch let error as PostgresError where error.isMissingOrForbidden {
+            throw .database(
+                "\(error); run amity migrate, and deploy/grants.sql for the worker's role"
+            )
+        } catch let error as PostgresError {
+            throw .database("\(error)")
+        } catch {
+            throw .database("a row that another version of Amity wrote cannot be read")
+        }
+    }
+
+    // MARK: Dead letters
+
+    package func deadLetters() throws(OperatorDeskError) -> DeadLetterOverview {
+        guard let pool = sessions.withLock({ $0 }) else { throw .early }
+        let names = settings.topology.names
+        var overview = DeadLetterOverview(queue: names.dead, lookedAt: Date())
+        let recorded: Int?
+        do {
+            recorded = try overview.read(DeadLetterTable(sessions: pool, queue: names.main))
+        } catch {
+            throw .database("\(error)")
+        }
+        do throws(AMQPError) {
+            let endpoint = settings.endpoint.named("amity dead-letters")
+            let presence = try QueuePresence(of: names.dead, at: endpoint)
+            overview.add(DeadLetterCounts(recorded: recorded, presence: presence))
+        } catch {
+            // The rows are what is asked for.
+            if recorded == nil { throw .broker("\(error)") }
+            overview.isComplete = false
+            overview.remarks = ["the broker could not be asked: \(error)"]
+        }
+        return overview
+    }
+
+    package func retry(_ order: LetterOrder) throws(OperatorDeskError) -> LetterResult {
+        try deal(order, "dead-letters.retried") { office, deadline in
+            try office.retry(order.filter, limit: order.limit, perSecond: nil, until: deadline)
+        }
+    }
+
+    package func purge(_ order: LetterOrder) throws(OperatorDeskError) -> LetterResult {
+        try deal(order, "dead-letters.purged") { office, deadline in
+            try office.purge(order.filter, limit: order.limit, until: deadline)
+        }
+    }
+
+    private func deal(
+        _ order: LetterOrder,
+        _ event: Logger.Message,
+        _ deed: (DeadLetterOffice, ContinuousClock.Instant) throws -> Int
+    ) throws(OperatorDeskError) -> LetterResult {
+        guard let pool = sessions.withLock({ $0 }) else { throw .early }
+        let office = DeadLetterOffice(settings: settings, sessions: pool, logger: logger)
+        let deadline = ContinuousClock.now + Self.patience
+        do {
+            let count = try turn.withLock { _ in try deed(office, deadline) }
+            log(event, order, count)
+            let isComplete = count < order.limit && ContinuousClock.now < deadline
+            return LetterResult(count: count, isComplete: isComplete)
+        } catch let error as DeadLetterError {
+            log(event, order, error.done)
+            throw .unfinished("\(error)", done: error.done)
+        } catch let error as AMQPError where error.isQueueMissing {
+            return LetterResult(count: 0, isComplete: true)
+        } catch {
+            throw .broker("\(error)")
+        }
+    }
+
+    /// Who asks over HTTP leaves no other trace of what became of a letter.
+    private func log(_ event: Logger.Message, _ order: LetterOrder, _ count: Int) {
+        var metadata: Logger.Metadata = [
+            "letters": .stringConvertible(count), "by": "http",
+            "selected_ids": .stringConvertible(order.filter.ids.count),
+            "selected_conversations": .stringConvertible(order.filter.conversationIDs.count),
+        ]
+        metadata["code"] = order.filter.code.map { "\($0)" }
+        logger.notice(event, metadata: metadata)
+    }
+}

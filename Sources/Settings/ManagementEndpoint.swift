@@ -1,0 +1,31 @@
+import Foundation
+
+/// Where the broker's management plugin is, and who we are there. Holds the password: never log.
+package struct ManagementEndpoint: Sendable {
+    /// Without user and password, and without a slash at its end.
+    package let url: String
+    package let username: String
+    package let password: String
+    /// Reads the endpoint again for each request; nil where it cannot change.
+    var renew: (@Sendable () throws -> ManagementEndpoint)?
+
+    init(_ parts: AddressText) throws(AddressText.Mistake) {
+        guard ["http", "https"].contains(parts.scheme), parts.query == nil else { throw .noURL }
+        username = parts.user ?? "guest"
+        password = parts.password ?? "guest"
+        url = parts.plainURL
+    }
+
+    /// The value of the header of that name, for a request that is made now.
+    ///
+    /// - Throws: what is wrong with the file that holds user and password, safe to log.
+    package func authorization() throws -> String {
+        let now = try renew?() ?? self
+        return "Basic " + Data("\(now.username):\(now.password)".utf8).base64EncodedString()
+    }
+
+    /// A name of somebody's as one segment of a path.
+    package static func encoded(_ name: String) -> String {
+        name.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+    }
+}
