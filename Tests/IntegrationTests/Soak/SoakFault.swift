@@ -150,21 +150,19 @@ enum SoakFault: String, CaseIterable {
         }
     }
 
-    /// Messages that came in while the broker took their size and cannot be copied any more, in the middle
-    /// of others. They wait in a queue of the test's for as long as it takes to set the limit.
+    /// A message that came in while the broker took its size and cannot be copied any more, in the middle of
+    /// others. It waits in a queue of the test's until the limit is set.
     private func refuseACopy(_ soak: Soak) throws {
-        try soak.proving("publisher.message-not-taken") {
-            try soak.putLater(after: .seconds(8), bytes: 5000)
-            try Servers.setLargestMessage(1000)
-            defer {
-                do {
-                    try Servers.setLargestMessage(134_217_728)
-                } catch { Issue.record(error, "the limit stays") }
-            }
-            // A channel keeps the limit that it began with.
-            try Servers.rabbitmqctl("close_all_connections", "soak")
-            Thread.sleep(forTimeInterval: 9)
+        try soak.putAside(bytes: 5000)
+        try Servers.setLargestMessage(1000)
+        defer {
+            do {
+                try Servers.setLargestMessage(134_217_728)
+            } catch { Issue.record(error, "the limit stays") }
         }
+        // A channel keeps the limit that it began with.
+        try Servers.rabbitmqctl("close_all_connections", "soak")
+        try soak.proving("publisher.message-not-taken") { try soak.putAside(bytes: 0) }
     }
 
     private func raiseAlarm(_ soak: Soak) throws {

@@ -125,19 +125,23 @@ final class Soak {
     /// Bad bodies besides the producer's.
     private var bad: Set<[UInt8]> = []
 
-    /// Puts a bad message into the queue some time from now, by way of a queue with that delay.
-    func putLater(after delay: Duration, bytes: Int) throws {
-        let body =
-            Array("bad and large \(bad.count) ".utf8)
-            + [UInt8](repeating: UInt8(ascii: "x"), count: bytes)
-        bad.insert(body)
-        let later = TestQueue(name: "\(scene.name)-later", endpoint: scene.settings.endpoint)
-        try later.declare([
-            ("x-message-ttl", .integer(Int64(delay / .milliseconds(1)))),
+    /// Of which only the last message stays: the one before it moves on to the workers' queue.
+    private var waitingRoom: TestQueue {
+        TestQueue(name: "\(scene.name)-later", endpoint: scene.settings.endpoint)
+    }
+
+    /// Puts a bad message aside, until another one pushes it into the workers' queue.
+    func putAside(bytes: Int) throws {
+        try waitingRoom.declare([
+            ("x-max-length", .integer(1)),
             ("x-dead-letter-exchange", .string("")),
             ("x-dead-letter-routing-key", .string(scene.name)),
         ])
-        try later.put(body)
+        let body =
+            Array("bad \(bad.count) ".utf8)
+            + [UInt8](repeating: UInt8(ascii: "x"), count: bytes)
+        bad.insert(body)
+        try waitingRoom.put(body)
     }
 
     /// How often workers have logged one of the events that prove a fault, the dead ones included.
