@@ -242,9 +242,14 @@ let package = Package(
             name: "AmityTests",
             dependencies: [
                 "AMQP", "Amity", "AnalysisServices", "FriendshipScoring", "Metering", "Postgres",
-                "SafeText", "WorkerRuntime",
+                "SafeText", "TestSupport", "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "DocumentsTests",
+            dependencies: ["TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

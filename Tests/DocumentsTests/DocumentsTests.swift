@@ -1,0 +1,197 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The README and the articles: short, linked, in plain words, and true where a program can tell.
+struct DocumentsTests {
+    /// Fault: four kinds of readers scroll through 72 KB.
+    @Test func theReadmeIsAtMost12KB() throws {
+        #expect(try Document.readme().text.utf8.count <= 12 << 10)
+    }
+
+    /// Fault: an article that no page leads to is read by no one.
+    @Test(arguments: ["README.md", "Amity.md"])
+    func theIndexLeadsToEveryArticle(index: String) throws {
+        let all = try Document.all()
+        let page = try #require(all.first { $0.name == index })
+        try #require(all.count > 10)
+        for article in all where !["README.md", "Amity.md"].contains(article.name) {
+            let isLinked = page.text.contains("\(article.name))")
+            #expect(isLinked, "\(index) does not link \(article.name)")
+        }
+    }
+
+    /// Fault: a page was moved, or a heading renamed, and links lead nowhere.
+    @Test func everyRelativeLinkResolves() throws {
+        let all = try Document.all()
+        var count = 0
+        for document in all {
+            for target in document.linkTargets where !target.contains("://") {
+                count += 1
+                let parts = target.split(separator: "#", omittingEmptySubsequences: false)
+                let path = String(parts[0])
+                let file =
+                    path.isEmpty
+                    ? document.file
+                    : document.file.deletingLastPathComponent().appending(path: path).standardized
+                let place = "\(document.name): \(target)"
+                #expect(FileManager.default.fileExists(atPath: file.path), "\(place)")
+                guard parts.count > 1 else { continue }
+                let page = all.first { $0.file.standardized.path == file.standardized.path }
+                #expect(page?.anchors.contains(String(parts[1])) == true, "\(place)")
+            }
+        }
+        try #require(count > 50)
+    }
+
+    /// Tables cannot be wrapped, nor can a URL.
+    @Test func noLineIsOver100Columns() throws {
+        for document in try Document.all() {
+            for (number, line) in document.lines.enumerated()
+            where line.count > 100 && !line.hasPrefix("|") && !line.contains("://") {
+                Issue.record("\(document.name):\(number + 1) has \(line.count) columns")
+            }
+        }
+    }
+
+    /// Plain technical English: no people for components, no figures of speech. Names in backticks
+    /// are as the program has them.
+    @Test func noDocumentSpeaksInRiddles() throws {
+        let words = [
+            "somebody", "nobody", "whoever", "anybody", "anyone", "desk", "office", "farewell",
+            "neighbour", "news", "dear", "heal", "thrice", "shall", "befall", "letter",
+        ]
+        let banned = try Regex("\\b(?:\(words.joined(separator: "|")))s?\\b").ignoresCase()
+        for document in try Document.all() {
+            // A dead letter is the field's term. What is left out keeps its lines, to count them.
+            let text = document.text.replacing(/`[^`\n]*`|(?i:dead[-\s]+letter)/) { match in
+                match.output.contains("\n") ? "\n" : ""
+            }
+            for match in text.matches(of: banned) {
+                let number = text[..<match.range.lowerBound].count { $0 == "\n" } + 1
+                Issue.record("\(document.name):\(number) says '\(text[match.range])'")
+            }
+        }
+    }
+
+    /// Fault: a file was moved, and the page that sends a reader there was not.
+    @Test func everyFileThatIsNamedExists() throws {
+        let sources = try Self.files(in: "Sources") + Self.files(in: "Tests")
+        let names = Set(sources.map(\.lastPathComponent))
+        var count = 0
+        for document in try Document.all() {
+            for name in document.names {
+                if name.wholeMatch(of: /[\w+]+\.swift/) != nil {
+                    count += 1
+                    let isThere = names.contains(name)
+                    #expect(isThere, "\(document.name): \(name)")
+                }
+                if let path = name.wholeMatch(of: /((?:deploy|Sources|Tests)\/[\w.\/@-]+)(?: .*)?/)
+                {
+                    // Made by an operator, and in no repository.
+                    if path.1.hasPrefix("deploy/secrets.d") || path.1 == "deploy/.env" { continue }
+                    count += 1
+                    let file = Document.root.appending(path: String(path.1)).path
+                    let isThere = FileManager.default.fileExists(atPath: file)
+                    #expect(isThere, "\(document.name): \(name)")
+                }
+            }
+        }
+        try #require(count > 40)
+    }
+
+    /// Fault: a message is dead-lettered with a code that no page explains, or a page explains one
+    /// that cannot occur.
+    @Test func theTableOfErrorCodesIsComplete() throws {
+        let raised = try Self.sources().flatMap { source in
+            source.matches(of: /\bcode: (?:[^"\n]*\? "([A-Z_]+)" : )?"([A-Z][A-Z_]+)"/)
+                .flatMap { [$0.1, $0.2].compactMap { $0.map(String.init) } }
+        }
+        try #require(raised.count > 10)
+        #expect(try Set(Self.firstCells("Messages", under: "error code")) == Set(raised))
+    }
+
+    /// Fault: an operator searches the page for the line in the log, and finds another name.
+    @Test func everyEventThatIsNamedIsLogged() throws {
+        let source = try Self.sources().joined()
+        var count = 0
+        for document in try Document.all() {
+            for name in document.names
+            where name.wholeMatch(of: /[a-z]+(?:-[a-z]+)*\.[a-z]+(?:-[a-z]+)*/) != nil
+                && !name.hasSuffix(".yml") && !name.hasSuffix(".png") && !name.hasSuffix(".dead")
+                && !name.hasSuffix(".sql") && !name.hasSuffix(".env") && !name.hasSuffix(".end")
+                && !name.hasSuffix(".message")
+            {
+                count += 1
+                let isLogged = source.contains("\"\(name)\"")
+                #expect(isLogged, "\(document.name): \(name)")
+            }
+        }
+        try #require(count > 30)
+    }
+
+    @Test func theTableOfAlertsIsComplete() throws {
+        let source = try #require(
+            try Self.sources().compactMap { $0.firstMatch(of: /enum AlertName[^{]*\{([^}]*)\}/) }
+                .first
+        )
+        let raised = source.1.matches(of: /case (\w+)(?: = "(\w+)")?/).map { String($0.2 ?? $0.1) }
+        try #require(raised.count > 5)
+        #expect(try Set(Self.firstCells("Monitoring", under: "alert")) == Set(raised))
+    }
+
+    @Test func everyRuleOfPrometheusIsNamed() throws {
+        let file = Document.root.appending(path: "deploy/alerts.yml")
+        let rules = try String(contentsOf: file, encoding: .utf8)
+            .matches(of: /- alert: (\w+)/).map { String($0.1) }
+        try #require(rules.count > 10)
+        let named = try Document.article("Monitoring").names.filter { $0.hasPrefix("Amity") }
+        #expect(Set(named) == Set(rules))
+    }
+
+    /// Swift code under a folder of the repository.
+    private static func files(in folder: String) throws -> [URL] {
+        let all = FileManager.default.enumerator(
+            at: Document.root.appending(path: folder),
+            includingPropertiesForKeys: nil
+        )
+        return try #require(all).compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
+    }
+
+    private static func sources() throws -> [String] {
+        try files(in: "Sources").map { try String(contentsOf: $0, encoding: .utf8) }
+    }
+
+    /// The names in the first column of the table that begins so.
+    private static func firstCells(_ article: String, under head: String) throws -> [String] {
+        let rows = try Document.article(article).lines.drop { !$0.hasPrefix("| \(head) |") }
+            .prefix { $0.hasPrefix("|") }
+        return rows.dropFirst(2).compactMap {
+            $0.firstMatch(of: /^\| `([^`]+)`/).map { String($0.1) }
+        }
+    }
+}
+
+extension Document {
+    /// Where its links and pictures lead.
+    fileprivate var linkTargets: [String] {
+        prose.flatMap { line in
+            line.replacing(/`[^`]*`/, with: "").matches(of: /\]\(([^)\s]+)\)/).map { String($0.1) }
+        }
+    }
+
+    /// The anchors that forges make of headings.
+    fileprivate var anchors: Set<String> {
+        var counts: [String: Int] = [:]
+        let anchors = headings.map { heading in
+            let kept = heading.lowercased().filter {
+                $0.isLetter || $0.isNumber || " -_".contains($0)
+            }
+            let anchor = kept.replacing(" ", with: "-")
+            let count = counts[anchor, default: 0]
+            counts[anchor] = count + 1
+            return count == 0 ? anchor : "\(anchor)-\(count)"
+        }
+        return Set(anchors)
+    }
+}
