@@ -100,6 +100,18 @@ struct DocumentsTests {
         try #require(count > 40)
     }
 
+    /// Fault: a module was added, split or renamed, and the map of the modules was not.
+    @Test func theTableOfModulesIsComplete() throws {
+        let folder = Document.root.appending(path: "Sources").path
+        let modules = try FileManager.default.contentsOfDirectory(atPath: folder)
+        try #require(modules.count > 10)
+        let rows = try Self.rows("Internals", under: "target")
+        let named = rows.flatMap { row in
+            row.split(separator: "|")[0].matches(of: /`(\w+)`/).map { String($0.1) }
+        }
+        #expect(Set(named) == Set(modules))
+    }
+
     /// Fault: a message is dead-lettered with a code that no page explains, or a page explains one
     /// that cannot occur.
     @Test func theTableOfErrorCodesIsComplete() throws {
@@ -164,11 +176,15 @@ struct DocumentsTests {
 
     /// The names in the first column of the table that begins so.
     private static func firstCells(_ article: String, under head: String) throws -> [String] {
-        let rows = try Document.article(article).lines.drop { !$0.hasPrefix("| \(head) |") }
-            .prefix { $0.hasPrefix("|") }
-        return rows.dropFirst(2).compactMap {
-            $0.firstMatch(of: /^\| `([^`]+)`/).map { String($0.1) }
+        try rows(article, under: head).compactMap { row in
+            row.firstMatch(of: /^\| `([^`]+)`/).map { String($0.1) }
         }
+    }
+
+    private static func rows(_ article: String, under head: String) throws -> [String] {
+        let table = try Document.article(article).lines.drop { !$0.hasPrefix("| \(head) |") }
+            .prefix { $0.hasPrefix("|") }
+        return Array(table.dropFirst(2))
     }
 }
 

@@ -74,6 +74,11 @@ extension Integration {
             exec '\(Document.root.path)/deploy/servers' ctl '\(folder)' "$@"
             """.write(toFile: "\(shims)/rabbitmqctl", atomically: true, encoding: .utf8)
             chmod("\(shims)/rabbitmqctl", 0o755)
+            defer {
+                do {
+                    try FileManager.default.removeItem(atPath: shims)
+                } catch { Issue.record(error, "a folder is left over") }
+            }
             // In the foreground timeout sends its signal once: a second one ends a worker at once.
             let lines = commands.filter { !build.contains($0) && !$0.hasPrefix("export ") }.map {
                 $0 == "amity worker" ? "timeout --foreground --preserve-status 5 \($0)" : $0
