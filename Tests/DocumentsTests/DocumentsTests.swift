@@ -112,6 +112,18 @@ struct DocumentsTests {
         #expect(Set(named) == Set(modules))
     }
 
+    /// Fault: an example that a reader copies does not compile.
+    @Test func theExampleOfAHandlerIsCompiled() throws {
+        let file = try #require(
+            try Self.files(in: "Tests").first { $0.lastPathComponent == "BirthdayHandler.swift" }
+        )
+        let blocks = try Document.article("WritingAHandler").blocks
+        let shown = try #require(blocks.first { $0.language == "swift" }?.lines)
+        let isEqual =
+            try shown.joined(separator: "\n") + "\n" == String(contentsOf: file, encoding: .utf8)
+        #expect(isEqual, "copy the file into the article")
+    }
+
     /// Fault: a message is dead-lettered with a code that no page explains, or a page explains one
     /// that cannot occur.
     @Test func theTableOfErrorCodesIsComplete() throws {
