@@ -135,6 +135,17 @@ struct DocumentsTests {
         #expect(try Set(Self.firstCells("Messages", under: "error code")) == Set(raised))
     }
 
+    @Test func theTableOfHeadersIsComplete() throws {
+        let written = try Self.sources().flatMap { source in
+            source.matches(of: /static let \w+ = "(amity-[a-z0-9-]+)"/).map { String($0.1) }
+        }
+        try #require(written.count > 8)
+        let named = try Self.rows("Messages", under: "header").flatMap { row in
+            row.matches(of: /`(amity-[a-z0-9-]+)`/).map { String($0.1) }
+        }
+        #expect(Set(named) == Set(written))
+    }
+
     /// Fault: an operator searches the page for the line in the log, and finds another name.
     @Test func everyEventThatIsNamedIsLogged() throws {
         let source = try Self.sources().joined()
