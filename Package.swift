@@ -296,9 +296,14 @@ let package = Package(
             dependencies: [
                 "AMQP", "AnalysisServices", "Conversations", "Daemon", "DeadLetters", "Doctor",
                 "FriendshipScoring", "Metering", "Operations", "Postgres", "SafeText", "Settings",
-                "Storage", "WorkerRuntime",
+                "Storage", "TestSupport", "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "DocumentsTests",
+            dependencies: ["TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

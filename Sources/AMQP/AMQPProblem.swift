@@ -83,7 +83,7 @@ extension AMQPError {
         case ReplyCode.accessRefused where text.contains("Login was refused"):
             "check the user and the password in RABBITMQ_URL, or RABBITMQ_USERNAME and _PASSWORD"
         case ReplyCode.accessRefused:
-            "give the user the permissions that the README names: rabbitmqctl set_permissions"
+            "give the user the permissions that GettingStarted.md lists: rabbitmqctl set_permissions"
         case ReplyCode.notAllowed:
             "create the virtual host and give the user permissions in it: rabbitmqctl add_vhost, "
                 + "set_permissions"

@@ -11,15 +11,16 @@ struct ShowSettings: ParsableCommand {
     @Flag(help: "As the content of .env.example.")
     var env = false
 
-    @Flag(help: "As the README's table.")
+    @Flag(help: "As the article Settings.md.")
     var markdown = false
 
-    @Flag(help: "The README's table of metrics instead.")
+    @Flag(help: "The article Metrics.md instead.")
     var metrics = false
 
     func run() {
-        if metrics { return print(Metric.markdown) }
+        if metrics { return print(Metric.article, terminator: "") }
         if env { return print(SettingsText.environmentExample, terminator: "") }
-        print(markdown ? SettingsText.markdown : SettingsText.help)
+        if markdown { return print(SettingsText.article, terminator: "") }
+        print(SettingsText.help)
     }
 }

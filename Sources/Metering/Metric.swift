@@ -3,7 +3,7 @@
 
 import CoreMetrics
 
-/// One row of the table that the instruments, `/metrics` and the README share.
+/// One row of the table that the instruments, `/metrics` and the article Metrics.md share.
 package struct Metric: Sendable {
     package enum Kind: Sendable, Equatable {
         case counter
@@ -17,7 +17,7 @@ package struct Metric: Sendable {
     package let kind: Kind
     /// Names of its labels. Their values are few: no id, no user, no text is one.
     package let labels: [String]
-    /// One sentence, for `/metrics` and the README.
+    /// One sentence, for `/metrics` and Metrics.md.
     package let help: String
 
     init(_ name: String, _ kind: Kind, _ labels: String..., help: String) {

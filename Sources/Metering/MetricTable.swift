@@ -16,7 +16,7 @@ extension Metric {
         .counter,
         "outcome",
         help: """
-            Runs of messages by outcome: ok, retry, dead (letter), duplicate (the conversation was \
+            Runs of messages by outcome: ok, retry, dead (lettered), duplicate (the conversation was \
             settled already), interrupted (given back, no attempt spent).
             """
     )
@@ -177,7 +177,7 @@ extension Metric {
         "amity_queue_messages_ready",
         .gauge,
         "queue",
-        help: "Messages in the queue that are delivered to nobody."
+        help: "Messages in the queue that are not delivered yet."
     )
     package static let queueOldestAge = Metric(
         "amity_queue_oldest_age_seconds",
@@ -254,8 +254,8 @@ extension Metric {
 // MARK: - Texts
 
 extension Metric {
-    /// The table in the README.
-    package static var markdown: String {
+    /// The article Metrics.md, whole.
+    package static var article: String {
         let rows = all.map { metric in
             let labels = metric.labels.map { "`\($0)`" }.joined(separator: ", ")
             let kind =
@@ -268,9 +268,20 @@ extension Metric {
                 "| `\(metric.name)` | \(kind) | \(labels.isEmpty ? "–" : labels) | \(metric.help) |"
         }
         return """
+            # Metrics
+
+            Every metric that a worker serves at `/metrics`, in Prometheus' text format. Printed by
+            `amity settings --metrics` from the table in `MetricTable.swift`; a test compares this page
+            with it. How to scrape, and which alerts exist: [Monitoring](Monitoring.md).
+
+            Counters begin at 0 with the process and exist before their first use. A batch counts as one
+            process and one wait in the inbox, each of its messages as one settlement. Durations that
+            span two hosts trust both clocks.
+
             | metric | kind | labels | meaning |
             |---|---|---|---|
             \(rows.joined(separator: "\n"))
+
             """
     }
 }

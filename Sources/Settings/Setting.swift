@@ -1,5 +1,5 @@
 /// One row of the table that makes the parser, `amity worker --help`, `.env.example` and the
-/// README agree.
+/// article Settings.md agree.
 package struct Setting: Sendable {
     package enum Kind: Sendable {
         case text
@@ -57,9 +57,15 @@ extension Setting {
         self.meaning = meaning
     }
 
-    /// Every setting there is. Names that the Python worker has are its own.
-    package static let all: [Setting] =
-        broker + security + database + work + analysis + score + http + monitoring + output
+    /// Every setting, under the heading that the article gives it. Names that the Python worker has
+    /// are its own.
+    package static let groups: [(heading: String, settings: [Setting])] = [
+        ("Broker", broker), ("TLS to the broker", security), ("Database", database),
+        ("Work", work), ("Analysis", analysis), ("Score", score), ("HTTP", http),
+        ("Monitoring", monitoring), ("Logs", output),
+    ]
+
+    package static let all: [Setting] = groups.flatMap(\.settings)
 
     private static let broker: [Setting] = [
         .init(
@@ -91,7 +97,7 @@ extension Setting {
             "RABBITMQ_QUEUE_TYPE",
             .choice(["classic", "quorum"]),
             default: "classic",
-            "kind of the queues that Amity declares; in a cluster quorum queues survive the loss of a "
+            "type of the queues that Amity declares; in a cluster quorum queues survive the loss of a "
                 + "node (RabbitMQ 3.10 and later)"
         ),
         .init(
@@ -125,12 +131,12 @@ extension Setting {
         .init(
             "RABBITMQ_TLS_CA",
             .text,
-            "path of the certificates (PEM) that the broker's must lead to; default: the system's"
+            "path of the CA certificates (PEM) for the broker's certificate; default: the system's"
         ),
         .init(
             "RABBITMQ_TLS_CERTIFICATE",
             .text,
-            "path of the worker's own certificate (PEM), for a broker that demands one"
+            "path of the worker's own certificate (PEM), for a broker that requires one"
         ),
         .init("RABBITMQ_TLS_KEY", .text, "path of that certificate's key (PEM, no passphrase)"),
     ]
@@ -165,21 +171,21 @@ extension Setting {
             .integerOrAuto(1...1000),
             unit: "threads",
             default: "10",
-            "N: handlers that run at once in one worker; with auto it finds out what is best"
+            "N: handlers that run at once in one worker; with auto the worker finds the best number"
         ),
         .init(
             "MESSAGE_CONCURRENCY_MAX",
             .integer(1...1000),
             unit: "threads",
             default: "64",
-            "N at most, where it is auto; work that waits long wants hundreds"
+            "largest N where it is auto; work that waits for services needs hundreds"
         ),
         .init(
             "BATCH_MAX",
             .integer(1...1000),
             unit: "messages",
             default: "32",
-            "B: most conversations in one transaction; they gather only while all threads are busy"
+            "B: most conversations in one transaction; batches form only while all threads are busy"
         ),
         .init(
             "PREFETCH_COUNT",
@@ -192,7 +198,7 @@ extension Setting {
             .integer(1...100),
             unit: "attempts",
             default: "6",
-            "runs a message is given before it is dead-lettered"
+            "runs of a message before it is dead-lettered"
         ),
         .init(
             "QUARANTINE_AFTER_CRASHES",
@@ -206,7 +212,7 @@ extension Setting {
             .integer(1024...536_870_912),
             unit: "bytes",
             default: "1048576",
-            "largest body that is looked at; a larger one is dead-lettered as it is"
+            "largest body that is read; a larger one is dead-lettered unread"
         ),
         .init(
             "RETRY_BACKOFF_SECONDS",
@@ -220,7 +226,7 @@ extension Setting {
             .integer(1...86400),
             unit: "s",
             default: "30",
-            "time a statement is given before the attempt counts as failed"
+            "limit of one database statement; after it the attempt counts as failed"
         ),
         .init(
             "CONSUMER_TIMEOUT_SECONDS",
@@ -234,28 +240,28 @@ extension Setting {
             .integer(1...3600),
             unit: "s",
             default: "30",
-            "silence after which the worker asks whether the queue has messages it is not given"
+            "time without deliveries after which the worker checks whether the queue has messages"
         ),
         .init(
             "SWEEP_AFTER_SECONDS",
             .integer(0...86400),
             unit: "s",
             default: "600",
-            "age at which a conversation that nobody has scored is put on the queue again; 0 for never"
+            "age at which an unscored conversation is put on the queue again; 0 for never"
         ),
         .init(
             "DEAD_LETTER_RETENTION_DAYS",
             .integer(0...3650),
             unit: "days",
             default: "0",
-            "age at which dead letters are thrown away; 0 for never"
+            "age at which dead letters are deleted; 0 for never"
         ),
         .init(
             "DRAIN_TIMEOUT_SECONDS",
             .integer(1...3600),
             unit: "s",
             default: "20",
-            "time that running work is given to finish after SIGTERM"
+            "time for running work to finish after SIGTERM"
         ),
     ]
 
@@ -264,14 +270,14 @@ extension Setting {
             "LLM_ANALYSIS_ENABLED",
             .choice(["true", "false"]),
             "true asks the services below for questions, emotion and memories; false counts zeros, as "
-                + "the Python service did; not set is the built-in analysis, which asks nobody"
+                + "the Python service did; not set is the built-in analysis, which sends nothing"
         ),
         .init(
             "ANALYSIS_FALLBACK",
             .choice(["built-in", "zeros", "retry"]),
             default: "built-in",
-            "what counts where a service gives no number: the built-in analysis, zeros, or nothing yet: "
-                + "the message is tried again later"
+            "what counts when a service gives no number: the built-in analysis, zeros, or retry: "
+                + "the message runs again later"
         ),
         .init(
             "LLM_BASE_URL",
@@ -285,14 +291,14 @@ extension Setting {
             .secret,
             "key for that endpoint; default: GROQ_API_KEY, where the endpoint is Groq's"
         ),
-        .init("GROQ_API_KEY", .secret, "the same as the Python service has it; sent to Groq only"),
-        .init("GROQ_MODEL", .text, "the same as the Python service has it"),
+        .init("GROQ_API_KEY", .secret, "the Python service's name for it; sent to Groq only"),
+        .init("GROQ_MODEL", .text, "the Python service's name for LLM_MODEL"),
         .init(
             "LLM_TIMEOUT_SECONDS",
             .number(0.1...3600),
             unit: "s",
             default: "20",
-            "time for one answer of the model, retries included, waiting in line not"
+            "time for one answer of the model, with retries, without the wait for a free request"
         ),
         .init(
             "LLM_CONCURRENCY_MAX",
@@ -344,7 +350,7 @@ extension Setting {
             .number(points),
             unit: "points",
             default: "1",
-            "for each exchange"
+            "for each turn"
         ),
         .init(
             "SCORE_PER_QUESTION",
@@ -382,7 +388,7 @@ extension Setting {
             .text,
             default: "127.0.0.1",
             """
-            address on which health, metrics and the dashboard are served; one that others reach \
+            address that serves health, metrics and the dashboard; any but a loopback address \
             needs HTTP_TOKEN
             """
         ),
@@ -390,12 +396,12 @@ extension Setting {
             "HTTP_PORT",
             .integer(0...65535),
             default: "8080",
-            "its port; another for each worker of a host, 0 for no server"
+            "its port; a different one for each worker of a host, 0 for no server"
         ),
         .init(
             "HTTP_TOKEN",
             .secret,
-            "bearer token of 16 or more characters, asked for by everything but the health"
+            "bearer token of 16 or more characters, required for everything but /health"
         ),
     ]
 
@@ -405,33 +411,33 @@ extension Setting {
             .integer(1...60),
             unit: "s",
             default: "10",
-            "time between two looks at the queue, by one worker for all"
+            "time between two inspections of the queue, made by one worker for all"
         ),
         .init(
             "ALERT_QUEUE_DEPTH",
             .integer(0...1_000_000_000),
             unit: "messages",
             default: "10000",
-            "messages in the queue from which on there is an alert; 0 for never"
+            "alert at this many messages in the queue; 0 for never"
         ),
         .init(
             "ALERT_OLDEST_AGE_SECONDS",
             .integer(0...31_536_000),
             unit: "s",
             default: "900",
-            "age of the oldest pending conversation from which on there is an alert; 0 for never"
+            "alert at this age of the oldest pending conversation; 0 for never"
         ),
         .init(
             "ALERT_DEAD_LETTERS",
             .integer(0...1_000_000_000),
             unit: "messages",
             default: "1",
-            "dead letters from which on there is an alert; 0 for never"
+            "alert at this many dead letters; 0 for never"
         ),
         .init(
             "RABBITMQ_MANAGEMENT_URL",
             .secret,
-            "http://user:password@host:15672, for what AMQP cannot tell; not needed for anything"
+            "http://user:password@host:15672, optional: for facts that AMQP does not give"
         ),
     ]
 

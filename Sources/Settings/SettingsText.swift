@@ -34,9 +34,23 @@ package enum SettingsText {
             """
     }
 
-    /// The table in the README.
-    package static var markdown: String {
-        let rows = Setting.all.map { setting in
+    /// The article Settings.md, whole.
+    package static var article: String {
+        """
+        # Settings
+
+        Every setting, with its range, its default and its meaning. Printed by
+        `amity settings --markdown` from the table in `Setting.swift`; a test compares this page with
+        it. Where settings come from, how URLs are written, how secrets change without a restart, and
+        how many threads to take: [Configuration](Configuration.md).
+
+        \(Setting.groups.map(section).joined(separator: "\n\n"))
+
+        """
+    }
+
+    private static func section(_ heading: String, _ settings: [Setting]) -> String {
+        let rows = settings.map { setting in
             let unit = setting.unit.isEmpty ? "" : " \(setting.unit)"
             let cells = [
                 "`\(setting.name)`", setting.range + unit,
@@ -45,6 +59,8 @@ package enum SettingsText {
             return "| \(cells.joined(separator: " | ")) |"
         }
         return """
+            ## \(heading)
+
             | setting | range | default | meaning |
             |---|---|---|---|
             \(rows.joined(separator: "\n"))

@@ -1,5 +1,6 @@
 import Foundation
 import Metering
+import TestSupport
 import Testing
 
 @testable import Settings
@@ -60,12 +61,12 @@ struct HTTPSettingsTests {
         #expect(!"\(found)".contains(token))
     }
 
-    @Test func theReadmeAgreesWithTheTableOfMetrics() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        let readme = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
-        let isThere = readme.contains(Metric.markdown)
-        #expect(isThere, "print it with `amity settings --metrics`")
+    @Test func theArticleAgreesWithTheTableOfMetrics() throws {
+        let isEqual = try Document.article("Metrics").text == Metric.article
+        #expect(
+            isEqual,
+            "renew it: amity settings --metrics > Sources/AmityCLI/Amity.docc/Metrics.md"
+        )
     }
 
     /// Fault: a name that Prometheus' conventions forbid, or two rows that are one metric.

@@ -1,5 +1,6 @@
 import AMQP
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Settings
@@ -208,18 +209,19 @@ struct SettingsTests {
 }
 
 struct SettingsTextTests {
-    private func file(_ path: String) throws -> String {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        return try String(contentsOf: root.appending(path: path), encoding: .utf8)
-    }
-
     @Test func theExampleFileAgreesWithTheTable() throws {
-        #expect(try file(".env.example") == SettingsText.environmentExample)
+        let file = Document.root.appending(path: ".env.example")
+        let isEqual =
+            try String(contentsOf: file, encoding: .utf8) == SettingsText.environmentExample
+        #expect(isEqual, "renew it: amity settings --env > .env.example")
     }
 
-    @Test func theReadmeAgreesWithTheTable() throws {
-        #expect(try file("README.md").contains(SettingsText.markdown))
+    @Test func theArticleAgreesWithTheTable() throws {
+        let isEqual = try Document.article("Settings").text == SettingsText.article
+        #expect(
+            isEqual,
+            "renew it: amity settings --markdown > Sources/AmityCLI/Amity.docc/Settings.md"
+        )
     }
 
     @Test func helpNamesEverySetting() {

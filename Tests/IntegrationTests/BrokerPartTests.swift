@@ -256,7 +256,7 @@ extension Integration {
     }
 }
 
-/// A user of the broker with what the README gives a worker, to be changed by a test.
+/// A user of the broker with what GettingStarted.md gives a worker, to be changed by a test.
 private struct BrokerUser {
     private let scene: Scene
 

@@ -7,7 +7,7 @@ import WorkerRuntime
 extension Integration {
     /// Each test seeds one mistake on real servers, and expects that finding and no other.
     struct DoctorTests {
-        /// The plugin's user has what the README gives it.
+        /// The plugin's user has what Configuration.md gives it.
         @Test func aHealthySetUpHasNoFinding() throws {
             let plugin = try ManagementPlugin()
             let scene = try Scene.complete()

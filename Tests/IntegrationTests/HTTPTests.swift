@@ -197,7 +197,7 @@ extension Integration {
         }
 
         /// Faults: a row of the table that nothing measures, or a label that the table does not know: a
-        /// dashboard made from the README is empty.
+        /// dashboard made from Metrics.md is empty.
         @Test func theTableAndTheMetricsAgreeBothWays() throws {
             let stub = try StubServer.healthy()
             let scene = try Scene(

@@ -1,17 +1,16 @@
 import Foundation
+import TestSupport
 import Testing
 import WorkerRuntime
 
 extension Integration {
     struct LeastPrivilege {
-        /// The patterns of the README's `set_permissions`, for a queue of that name: configure, write, read.
+        /// The patterns of the article's `set_permissions`, for a queue of that name: configure,
+        /// write, read.
         private func permissions(for queue: String) throws -> [String] {
-            let readme = try String(
-                contentsOf: Servers.root.appending(path: "README.md"),
-                encoding: .utf8
-            )
             let line = try #require(
-                readme.split(separator: "\n").first { $0.contains("set_permissions amity '") }
+                try Document.article("GettingStarted").commands()
+                    .first { $0.contains("set_permissions amity_worker '") }
             )
             let patterns = line.matches(of: /'([^']*)'/).map { String($0.1) }
             try #require(patterns.count == 3)
@@ -20,9 +19,9 @@ extension Integration {
             }
         }
 
-        /// Faults: the README promises too little, and retries fail at night; or more than is needed, and
-        /// nobody notices. The role in the database has what `deploy/grants.sql` gives, as in all tests.
-        @Test func aWorkerDoesAllItsWorkWithWhatTheReadmeGives() throws {
+        /// Faults: the article promises too little, and retries fail at night; or more than is needed,
+        /// unnoticed. The role in the database has what `deploy/grants.sql` gives, as in all tests.
+        @Test func aWorkerDoesAllItsWorkWithWhatTheArticleGives() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "2", "SWEEP_AFTER_SECONDS": "1"])
             try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)
             try Servers.rabbitmqctl("add_user", scene.name, "password")
