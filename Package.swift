@@ -277,8 +277,8 @@ let package = Package(
         .testTarget(
             name: "AmityHTTPTests",
             dependencies: [
-                "AmityHTTP", "Conversations", "DeadLetters", "Metering", "Operations",
-                "PrometheusMetrics", "Settings", "TestSupport", "WorkerRuntime",
+                "AmityHTTP", "Conversations", "DeadLetters", "Operations", "Settings",
+                "TestSupport", "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -307,6 +307,12 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "TidyTests",
+            dependencies: ["TestSupport"],
+            exclude: ["exceptions.txt"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "BenchmarkTests",
             dependencies: ["Benchmark"],
             swiftSettings: strict
@@ -314,9 +320,9 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "AmityCLI", "Conversations", "Daemon", "DeadLetters", "Failpoints",
-                "Metering",
-                "Operations", "Postgres", "Settings", "Storage", "TestSupport", "WorkerRuntime",
+                "AMQP", "AmityCLI", "CRabbitMQ", "Conversations", "Failpoints", "FriendshipScoring",
+                "Metering", "Operations", "Postgres", "Settings", "Storage", "TestSupport",
+                "WorkerRuntime",
             ],
             resources: [.copy("schemas")],
             swiftSettings: strict

@@ -188,7 +188,7 @@ extension ConversationHandler {
         _ run: inout Run,
         on slot: ThreadPool.Slot
     ) {
-        var verdicts = missing.map { _ in FaultEvidence.Verdict.row }
+        var verdicts = missing.map { _ in FaultEvidence.Attribution.row }
         var isHidden = false
         if missing.count == tried {
             verdicts = outage.verdicts(

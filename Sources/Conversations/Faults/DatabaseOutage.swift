@@ -157,7 +157,7 @@ extension DatabaseOutage {
     func verdicts(
         on rows: [(id: ExactText, fault: FaultEvidence.Fault, at: ContinuousClock.Instant)],
         since begin: ContinuousClock.Instant
-    ) -> [FaultEvidence.Verdict] {
+    ) -> [FaultEvidence.Attribution] {
         state.withLock { state in
             for (id, fault, at) in rows { state.evidence.met(fault, by: id, at: at) }
             return rows.map { state.evidence.verdict(on: $0.fault, by: $0.id, since: begin) }

@@ -18,7 +18,7 @@ import Postgres
 /// 2. A probe (does the server answer, and may we write?), then a rehearsal: the failed step's statements
 ///    with no rows. `ConversationStore.examine` does both.
 /// 3. Neither fails: so it is about rows. A batch is parted, and each of it is tried alone.
-/// 4. What still fails is judged here, by what others met in the same step. `Verdict.open` stands for a row
+/// 4. What still fails is judged here, by what others met in the same step. `Attribution.open` stands for a row
 ///    that has nothing to be compared with: it waits, with no attempt spent, until there is.
 ///
 /// Pure: the clock is the caller's.
@@ -68,7 +68,7 @@ package struct FaultEvidence: Sendable {
         package var several: Int { step == .finding ? 20 : 3 }
     }
 
-    package enum Verdict: Sendable, Equatable {
+    package enum Attribution: Sendable, Equatable {
         /// It failed, others passed, and it failed again.
         case row
         /// Others pass where it failed. But what it met may have been mended a moment ago: try it once more.
@@ -130,7 +130,7 @@ package struct FaultEvidence: Sendable {
         on fault: Fault,
         by row: ExactText,
         since begin: ContinuousClock.Instant
-    ) -> Verdict {
+    ) -> Attribution {
         var known = failed[row] ?? Failed(firstAt: begin)
         let isProved = known.othersPassed
         let passed = passedAt[fault.step]

@@ -1,0 +1,127 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The walls between modules, as Package.swift has them: the package manager itself lets a file
+/// import whatever else was built.
+struct ModuleTests {
+    /// Fault: a file imports a module that its target does not depend on.
+    @Test func filesImportWhatTheirTargetDependsOnAndNoMore() throws {
+        let targets = try Self.targets()
+        try #require(targets.count > 20)
+        for (name, declared) in targets {
+            let files = SourceTree.all.filter {
+                $0.isSwift && $0.path.contains("/") && $0.target == name
+            }
+            if files.isEmpty { continue }
+            let imported = Set(files.flatMap(Self.imports)).intersection(targets.keys)
+            #expect(imported.subtracting(declared) == [], "\(name) imports them")
+            #expect(declared.subtracting(imported) == [], "\(name) does not import them")
+        }
+    }
+
+    /// Fault: a module grows until it is where everything lands.
+    @Test func noModuleHasOver4500LinesOfCode() {
+        let byTarget = Dictionary(grouping: SourceTree.sources.filter(\.isSwift), by: \.target)
+        for (target, files) in byTarget {
+            let lines = files.map(\.lines.count).reduce(0, +)
+            #expect(lines <= Self.limit[target] ?? 4500, "\(target)")
+        }
+    }
+
+    /// Today's exception.
+    private static let limit = ["AMQP": 4800]
+
+    /// Fault: two folders of a module use each other, and neither can be read alone.
+    @Test func foldersOfAModuleFormNoCircle() {
+        let byTarget = Dictionary(grouping: SourceTree.sources.filter(\.isSwift), by: \.target)
+        for (target, files) in byTarget {
+            let circle = Self.circle(in: Self.uses(files))
+            #expect(circle == nil, "\(target)")
+        }
+    }
+
+    /// Fault: a metric is in the table and never measured, or measured under a name of its own.
+    @Test func everyMetricIsMeasuredAndInTheTable() throws {
+        let table = SourceTree.file("Sources/Metering/MetricTable.swift").code
+        let names = table.matches(of: /package static let (\w+) = Metric\(/).map { String($0.1) }
+        try #require(names.count > 20)
+        let outside = SourceTree.sources.filter { $0.isSwift && $0.target != "Metering" }
+        let code = outside.map(\.code).joined(separator: "\n")
+        for name in names {
+            let isUsed = code.contains(".\(name)")
+            #expect(isUsed, "\(name)")
+        }
+        for file in outside where file.target != "PrometheusMetrics" {
+            for word in ["Counter(label:", "Gauge(label:", "Timer(label:", "Recorder(label:"] {
+                #expect(!file.code.contains(word), "\(file.path)")
+            }
+        }
+    }
+
+    // MARK: Reading
+
+    /// Each target with those of ours that it depends on.
+    private static func targets() throws -> [String: Set<String>] {
+        let package = SourceTree.file("Package.swift").code
+        var targets: [String: Set<String>] = [:]
+        for part in package.components(separatedBy: "arget(").dropFirst() {
+            guard let name = part.firstMatch(of: /name: "(\w[\w-]*)"/)?.1 else { continue }
+            let list = part.firstMatch(
+                of: /dependencies: \[(.*?)\],?\n?\s*(?:path|resources|swift|\))/
+                    .dotMatchesNewlines()
+            )
+            let own = (list.map { String($0.1) } ?? "")
+                .replacing(/\.product\(.*?\)/.dotMatchesNewlines(), with: "")
+            targets[String(name)] = Set(own.matches(of: /"(\w+)"/).map { String($0.1) })
+        }
+        for part in package.components(separatedBy: ".systemLibrary(").dropFirst() {
+            let name = try #require(part.firstMatch(of: /name: "(\w+)"/)?.1)
+            targets[String(name)] = []
+        }
+        return targets
+    }
+
+    private static func imports(_ file: SourceFile) -> [String] {
+        file.lines.compactMap { line in
+            line.firstMatch(of: /^(?:@testable )?import (?:(?:struct|enum|class|func) )?(\w+)/)
+                .map { String($0.1) }
+        }
+    }
+
+    /// For each folder, the folders of the same module whose types it names.
+    private static func uses(_ files: [SourceFile]) -> [String: Set<String>] {
+        var declared: [Substring: Set<String>] = [:]
+        for file in files {
+            let types = file.code.matches(
+                of: /\n(?:package |public |final |indirect )*(?:struct|class|enum|protocol) (\w+)/
+            )
+            for type in types { declared[type.1, default: []].insert(file.folder) }
+        }
+        var uses: [String: Set<String>] = [:]
+        for file in files {
+            let words = Set(
+                file.code.split { !($0.isLetter || $0.isNumber || $0 == "_") }
+            )
+            for (type, folders) in declared where words.contains(type) {
+                // Several declare it: of which is meant, a program cannot tell.
+                guard folders.count == 1, let folder = folders.first, folder != file.folder else {
+                    continue
+                }
+                uses[file.folder, default: []].insert(folder)
+            }
+        }
+        return uses
+    }
+
+    private static func circle(in uses: [String: Set<String>]) -> [String]? {
+        func walk(_ path: [String]) -> [String]? {
+            for next in (uses[path[path.count - 1]] ?? []).sorted() {
+                if let first = path.firstIndex(of: next) { return path[first...] + [next] }
+                if let circle = walk(path + [next]) { return circle }
+            }
+            return nil
+        }
+        return uses.keys.sorted().lazy.compactMap { walk([$0]) }.first
+    }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import TestSupport
+
+/// A file of the project that people write: Swift, C, or a script.
+struct SourceFile {
+    /// From the project's root, `Sources/AMQP/Consumer.swift`.
+    let path: String
+    let lines: [Substring]
+
+    var isSwift: Bool { path.hasSuffix(".swift") }
+
+    /// The target, where it is in one: the second part of its path.
+    var target: String { String(path.split(separator: "/")[1]) }
+
+    /// The target's subfolder; empty for files at its top.
+    var folder: String {
+        let parts = path.split(separator: "/")
+        return parts.count > 3 ? String(parts[2]) : ""
+    }
+
+    /// Without line comments.
+    var code: String {
+        lines.map { line in
+            line.firstRange(of: "//").map { line[..<$0.lowerBound] } ?? line
+        }.joined(separator: "\n")
+    }
+
+    init(_ path: String, _ text: String) {
+        self.path = path
+        lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    }
+}
+
+/// All of them. Read once: they do not change while tests run.
+enum SourceTree {
+    static let sources = read("Sources")
+    static let all = sources + read("Tests") + read("deploy") + [file("Package.swift")]
+
+    static func file(_ path: String) -> SourceFile {
+        do {
+            let url = Document.root.appending(path: path)
+            return SourceFile(path, try String(contentsOf: url, encoding: .utf8))
+        } catch {
+            preconditionFailure("\(path) is no text: \(error)")
+        }
+    }
+
+    private static func read(_ folder: String) -> [SourceFile] {
+        let root = Document.root.appending(path: folder)
+        let names = FileManager.default.enumerator(atPath: root.path)?.compactMap { $0 as? String }
+        return (names ?? []).sorted().filter(isWritten).map { file("\(folder)/\($0)") }
+    }
+
+    /// Scripts have no extension.
+    private static func isWritten(_ path: String) -> Bool {
+        let url = Document.root.appending(path: "deploy/\(path)")
+        var isFolder: ObjCBool = false
+        switch (path as NSString).pathExtension {
+        case "swift", "h", "c", "js", "css", "html", "sql", "yaml", "yml": return true
+        case "":
+            let isThere = FileManager.default.fileExists(
+                atPath: url.path,
+                isDirectory: &isFolder
+            )
+            return isThere && !isFolder.boolValue
+        case _: return false
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Rules of form that a program can check. What breaks one today is counted in `exceptions.txt`, a
+/// line for each rule and file; the counts may only sink.
+struct TidyTests {
+    @Test(arguments: Rule.allCases)
+    func noFileBreaksItMoreOftenThanIsListed(_ rule: Rule) throws {
+        let listed = try Self.exceptions(of: rule)
+        var found: [String: [String]] = [:]
+        for file in SourceTree.all {
+            let places = rule.breaches(in: file)
+            if !places.isEmpty { found[file.path] = places }
+        }
+        for path in Set(found.keys).union(listed.keys).sorted() {
+            let (places, limit) = (found[path] ?? [], listed[path] ?? 0)
+            if places.count > limit {
+                Issue.record(
+                    "\(rule), \(path): \(places.count), \(limit) listed: \(places.prefix(5))"
+                )
+            } else if places.count < limit {
+                Issue.record("list it in exceptions.txt: \(rule) \(places.count) \(path)")
+            }
+        }
+    }
+
+    private static func exceptions(of rule: Rule) throws -> [String: Int] {
+        let list = SourceTree.file("Tests/TidyTests/exceptions.txt")
+        var counts: [String: Int] = [:]
+        for line in list.lines where !line.isEmpty {
+            let parts = line.split(separator: " ", maxSplits: 2)
+            let count = try #require(parts.count == 3 ? Int(parts[1]) : nil, "\(line)")
+            try #require(Rule(rawValue: String(parts[0])) != nil, "\(line)")
+            if parts[0] == rule.rawValue { counts[String(parts[2])] = count }
+        }
+        return counts
+    }
+}
+
+/// What a single file can break.
+enum Rule: String, CaseIterable, Sendable {
+    /// 100 columns at most, comments included.
+    case columns
+    /// 400 lines at most.
+    case length
+    /// Plain technical English: see `Words`.
+    case words
+    /// Encoders are set up in the JSON target.
+    case encoder
+    /// No function with four `inout` or five unlabelled parameters.
+    case parameters
+
+    /// Where it does, for people.
+    func breaches(in file: SourceFile) -> [String] {
+        switch self {
+        case .columns:
+            return file.lines.enumerated().filter { $1.utf8.count > 100 && $1.count > 100 }
+                .map { "line \($0.offset + 1)" }
+        case .length: return file.lines.count > 401 ? ["\(file.lines.count - 1) lines"] : []
+        case .words:
+            // The list itself, and the test of documents, have to name them.
+            if file.path.hasSuffix("Words.swift") || file.path.contains("DocumentsTests") {
+                return []
+            }
+            return file.lines.enumerated().flatMap { number, line in
+                Words.banned(in: line).map { "line \(number + 1): \($0)" }
+            }
+        case .encoder:
+            if !file.path.hasPrefix("Sources/") || file.target == "JSON" { return [] }
+            return file.lines.enumerated().filter { $1.contains("JSONEncoder()") }
+                .map { "line \($0.offset + 1)" }
+        case .parameters:
+            return file.isSwift ? Self.longSignatures(in: file.code) : []
+        }
+    }
+
+    private static func longSignatures(in code: String) -> [String] {
+        code.matches(of: /\bfunc (\w+)[^(\n]*\(([^{}]*?)\)\s*(?:async |throws|->|\{|where)/)
+            .compactMap { match in
+                let parameters = match.2.split(separator: ",")
+                let inouts = parameters.count { $0.contains(": inout ") }
+                let unlabelled = parameters.count {
+                    $0.split(whereSeparator: \.isWhitespace).first == "_"
+                }
+                return inouts > 3 || unlabelled > 4 ? String(match.1) : nil
+            }
+    }
+}
