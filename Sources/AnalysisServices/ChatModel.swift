@@ -178,8 +178,8 @@ extension ChatAnswer {
     }
 
     /// - Parameter most: as many questions as there can be.
-    init(_ body: [UInt8], atMost most: Int) throws(ServiceError) {
-        let completion: Completion = try decoded(Data(body), orElse: .malformed)
+    init(_ body: Data, atMost most: Int) throws(ServiceError) {
+        let completion: Completion = try decoded(body, orElse: .malformed)
         guard let text = completion.choices.first?.message.content,
             // Some wrap it in a fence, whatever they were asked for.
             let begin = text.firstIndex(of: "{"), let end = text.lastIndex(of: "}"), begin < end

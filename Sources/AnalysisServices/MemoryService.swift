@@ -61,8 +61,8 @@ struct MemoryService: Sendable {
         }
     }
 
-    static func memories(in body: [UInt8], atMost most: Int) throws(ServiceError) -> Int {
-        let answer: Answer = try decoded(Data(body), orElse: .malformed)
+    static func memories(in body: Data, atMost most: Int) throws(ServiceError) -> Int {
+        let answer: Answer = try decoded(body, orElse: .malformed)
         if ["error", "failed", "failure"].contains(answer.status?.lowercased()) { throw .unusable }
         guard let count = answer.count ?? answer.facts, count >= 0 else { throw .unusable }
         return min(count, most)

@@ -43,7 +43,7 @@ struct HostSight: Sendable {
 /// What the management plugin tells.
 enum ManagementSight: Sendable {
     case notAsked
-    case failed(String)
+    case failed(ManagementError)
     case seen(ManagementReport)
 }
 
