@@ -22,7 +22,6 @@ let package = Package(
             exact: "2.28.1",
             traits: []
         ),
-        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
@@ -31,6 +30,12 @@ let package = Package(
             pkgConfig: "librabbitmq",
             providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]
         ),
+        .systemLibrary(
+            name: "CCurl",
+            pkgConfig: "libcurl",
+            providers: [.apt(["libcurl4-openssl-dev"])]
+        ),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(
             name: "COpenSSL",
             pkgConfig: "openssl",
@@ -68,7 +73,7 @@ let package = Package(
         .target(
             name: "WorkerRuntime",
             dependencies: [
-                "Digests", "Failpoints", "Metering",
+                "CLinux", "Digests", "Failpoints", "Metering",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -96,15 +101,16 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "HTTPCalling",
+            dependencies: ["CCurl", "CLinux", "WorkerRuntime"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "AnalysisServices",
             dependencies: [
-                "FriendshipScoring", "Metering", "WorkerRuntime",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "FriendshipScoring", "HTTPCalling", "JSON", "Metering", "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),
@@ -145,13 +151,10 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: [
-                "AMQP", "Conversations", "DeadLetters", "FriendshipScoring", "JSON",
+                "AMQP", "Conversations", "DeadLetters", "FriendshipScoring", "HTTPCalling", "JSON",
                 "Metering", "Postgres", "SafeText", "Settings", "WorkerRuntime",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),
@@ -160,7 +163,6 @@ let package = Package(
             dependencies: [
                 "AMQP", "AnalysisServices", "Operations", "Postgres", "Settings", "Storage",
                 "WorkerRuntime",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
             swiftSettings: strict
         ),
@@ -256,6 +258,11 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "HTTPCallingTests",
+            dependencies: ["HTTPCalling", "TestSupport", "WorkerRuntime"],
             swiftSettings: strict
         ),
         .testTarget(

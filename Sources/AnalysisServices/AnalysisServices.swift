@@ -54,7 +54,6 @@ package final class AnalysisServices: Sendable {
         metrics factory: any MetricsFactory = MetricsSystem.factory,
         logger: Logger
     ) {
-        // To one host there may go as many as to both services.
         let exchange = HTTPExchange(connections: chat.concurrency + (memory?.concurrency ?? 0))
         self.exchange = exchange
         func caller(of service: Service, _ settings: ServiceSettings) -> ServiceCaller {
@@ -113,9 +112,9 @@ package final class AnalysisServices: Sendable {
     }
 
     /// Gives up what is under way and closes the connections.
-    package func stop() async {
+    package func stop() {
         cancel()
-        await exchange.stop()
+        exchange.stop()
     }
 
     private func askChat(about talk: Talk) async -> Result<ChatAnswer, ServiceError>? {

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import FriendshipScoring
 import WorkerRuntime
 
@@ -140,13 +141,7 @@ struct ChatRequest {
     }
 
     private static func encoded(_ value: some Encodable) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .withoutEscapingSlashes
-        do {
-            return String(decoding: try encoder.encode(value), as: UTF8.self)
-        } catch {
-            preconditionFailure("texts have a JSON form")
-        }
+        JSONEncoder.stored.certainText(value)
     }
 }
 
@@ -178,8 +173,8 @@ extension ChatAnswer {
     }
 
     /// - Parameter most: as many questions as there can be.
-    init(_ body: [UInt8], atMost most: Int) throws(ServiceError) {
-        let completion: Completion = try decoded(Data(body), orElse: .malformed)
+    init(_ body: Data, atMost most: Int) throws(ServiceError) {
+        let completion: Completion = try decoded(body, orElse: .malformed)
         guard let text = completion.choices.first?.message.content,
             // Some wrap it in a fence, whatever they were asked for.
             let begin = text.firstIndex(of: "{"), let end = text.lastIndex(of: "}"), begin < end

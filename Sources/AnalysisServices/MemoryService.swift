@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import FriendshipScoring
 
 /// Asks the memory service how many new memories it has made of a conversation.
@@ -61,8 +62,8 @@ struct MemoryService: Sendable {
         }
     }
 
-    static func memories(in body: [UInt8], atMost most: Int) throws(ServiceError) -> Int {
-        let answer: Answer = try decoded(Data(body), orElse: .malformed)
+    static func memories(in body: Data, atMost most: Int) throws(ServiceError) -> Int {
+        let answer: Answer = try decoded(body, orElse: .malformed)
         if ["error", "failed", "failure"].contains(answer.status?.lowercased()) { throw .unusable }
         guard let count = answer.count ?? answer.facts, count >= 0 else { throw .unusable }
         return min(count, most)
@@ -70,7 +71,7 @@ struct MemoryService: Sendable {
 
     private static func json(_ request: Request) -> Data {
         do {
-            return try JSONEncoder().encode(request)
+            return try JSONEncoder.stored.encode(request)
         } catch {
             preconditionFailure("texts have a JSON form")
         }

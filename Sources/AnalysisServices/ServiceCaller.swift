@@ -57,7 +57,7 @@ final class ServiceCaller: Sendable {
     /// - Parameter read: what the answer says.
     func ask<Value: Sendable>(
         _ body: Data,
-        _ read: @Sendable ([UInt8]) throws(ServiceError) -> Value
+        _ read: @Sendable (Data) throws(ServiceError) -> Value
     ) async throws(ServiceError) -> Value {
         if refuses { throw .circuitOpen }
         guard await permits.acquire() else { throw .cancelled }
@@ -94,7 +94,7 @@ final class ServiceCaller: Sendable {
         _ body: Data,
         isProbe: Bool,
         _ wish: inout Duration?,
-        _ read: @Sendable ([UInt8]) throws(ServiceError) -> Value
+        _ read: @Sendable (Data) throws(ServiceError) -> Value
     ) async throws(ServiceError) -> Value {
         let deadline = ContinuousClock.now + settings.timeout
         var backoff = Backoff(first: Self.firstPause, cap: .seconds(4))
@@ -138,17 +138,17 @@ final class ServiceCaller: Sendable {
         _ body: Data,
         by deadline: ContinuousClock.Instant,
         _ wish: inout Duration?
-    ) async throws(ServiceError) -> [UInt8] {
+    ) async throws(ServiceError) -> Data {
         wish = nil
         let answer = try await exchange.send(
-            .POST,
+            .post,
             body,
             to: settings.url,
             key: settings.currentKey,
             by: deadline
         )
-        if (200..<300).contains(answer.status) { return answer.body }
-        wish = answer.retryAfter.flatMap { RetryAfter.delay($0, at: Date()) }
+        if answer.isSuccess { return answer.body }
+        wish = answer.headers["retry-after"].flatMap { RetryAfter.delay($0, at: Date()) }
         throw .status(answer.status)
     }
 

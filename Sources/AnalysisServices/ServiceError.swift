@@ -3,6 +3,8 @@
 // here on its way out: no text of a conversation, no key and no body is ever logged or put into an
 // error.
 
+import HTTPCalling
+
 /// Why a service gave no number. Its words are safe to log and to store.
 package enum ServiceError: Error, Sendable, Hashable, CustomStringConvertible {
     /// No complete answer in time.

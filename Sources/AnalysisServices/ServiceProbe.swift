@@ -1,4 +1,5 @@
 import Foundation
+import HTTPCalling
 import WorkerRuntime
 
 /// Asks each service once whether it is there and lets Amity in. Sends nothing of anybody's, and costs
@@ -32,6 +33,7 @@ package struct ServiceProbe: Sendable {
 
     private let chat: ServiceSettings
     private let memory: ServiceSettings?
+    private let exchange = HTTPExchange(connections: 1)
 
     package init(chat: ServiceSettings, memory: ServiceSettings?) {
         self.chat = chat
@@ -48,11 +50,11 @@ package struct ServiceProbe: Sendable {
     private func lookAtChat() async -> Sight? {
         let base = chat.url.hasSuffix(Self.chatPath) ? chat.url.dropLast(Self.chatPath.count) : ""
         do throws(ServiceError) {
-            let answer = try await ask(.GET, base + "/models", key: chat.key)
+            let answer = try await ask(.get, base + "/models", key: chat.key)
             // Not every server has a list; all the others know who may ask.
             if [404, 405].contains(answer.status) { return Sight(.chatModel) }
-            guard (200..<300).contains(answer.status) else { throw .status(answer.status) }
-            let models: Models = try decoded(Data(answer.body), orElse: .malformed)
+            guard answer.isSuccess else { throw .status(answer.status) }
+            let models: Models = try decoded(answer.body, orElse: .malformed)
             return Sight(.chatModel, models: models.data.map(\.id))
         } catch {
             return Sight(.chatModel, problem: error.problem(of: .chatModel, within: Self.patience))
@@ -62,7 +64,7 @@ package struct ServiceProbe: Sendable {
     private func lookAtMemory() async -> Sight? {
         guard let memory else { return nil }
         do throws(ServiceError) {
-            let answer = try await ask(.HEAD, memory.url, key: memory.key)
+            let answer = try await ask(.head, memory.url, key: memory.key)
             // It takes POST only, and says so: then it is there.
             let isThere = ![401, 403, 404, 429].contains(answer.status) && answer.status < 500
             guard isThere || answer.status == 501 else { throw .status(answer.status) }
@@ -75,21 +77,12 @@ package struct ServiceProbe: Sendable {
 
     private static let chatPath = "/chat/completions"
 
-    /// On a connection of its own: not every server ends an answer to HEAD where it ought to.
     private func ask(
-        _ method: HTTPExchange.Method,
+        _ method: HTTPRequest.Method,
         _ url: some StringProtocol,
         key: String?
-    ) async throws(ServiceError) -> HTTPExchange.Answer {
-        let exchange = HTTPExchange(connections: 1)
+    ) async throws(ServiceError) -> HTTPResponse {
         let limit = ContinuousClock.now + Self.patience
-        do throws(ServiceError) {
-            let answer = try await exchange.send(method, nil, to: "\(url)", key: key, by: limit)
-            await exchange.stop()
-            return answer
-        } catch {
-            await exchange.stop()
-            throw error
-        }
+        return try await exchange.send(method, nil, to: "\(url)", key: key, by: limit)
     }
 }

@@ -1,11 +1,10 @@
 // librabbitmq, and the little of it that Swift cannot call: variadic functions, macros, a union
-// chosen by a tag, and Linux' eventfd. No logic lives here.
+// chosen by a tag. No logic lives here.
 #pragma once
 
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
-#include <sys/eventfd.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -48,5 +47,3 @@ static inline int amity_send_channel_close_ok(amqp_connection_state_t connection
   amqp_channel_close_ok_t ok = {0};
   return amqp_send_method(connection, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
 }
-
-static inline int amity_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }

@@ -186,7 +186,7 @@ package final class Worker: Service {
             analyser.drain(within: settings.drainTimeout)
             consumer.requestDrain()
         }
-        await analyser.stop()
+        analyser.stop()
         logger.notice("worker.stopped")
     }
 

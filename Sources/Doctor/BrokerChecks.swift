@@ -123,8 +123,8 @@ struct ManagementCheck: Check {
                     by: .settings
                 )
             ]
-        case .failed(let reason):
-            [.warning("RABBITMQ_MANAGEMENT_URL: \(reason)", by: .management)]
+        case .failed(let error):
+            [.warning("\(error)", by: .management)]
         case .seen(let report):
             [.ok("RabbitMQ \(report.version) answers", by: .management)]
         }

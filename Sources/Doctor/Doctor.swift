@@ -1,3 +1,4 @@
+import Operations
 import AMQP
 import AnalysisServices
 import Settings
@@ -77,11 +78,18 @@ package struct Doctor: Sendable {
 
     private func lookAtManagement() async -> ManagementSight {
         guard let management = settings.monitoring.management else { return .notAsked }
-        return await ManagementProbe(
-            endpoint: management,
-            broker: settings.endpoint,
-            topology: settings.topology
-        ).look()
+        return await onThread("amity-manage") { [settings] in
+            let api = ManagementAPI(
+                management,
+                virtualHost: settings.endpoint.virtualHost,
+                patience: .seconds(5)
+            )
+            do throws(ManagementError) {
+                return .seen(try ManagementReport(from: api, on: settings.topology))
+            } catch {
+                return .failed(error)
+            }
+        }
     }
 
     private func lookAtServices() async -> [ServiceProbe.Sight] {

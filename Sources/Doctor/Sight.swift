@@ -1,5 +1,6 @@
 import AMQP
 import AnalysisServices
+import Operations
 import Postgres
 import Settings
 import WorkerRuntime
@@ -44,12 +45,12 @@ struct HostSight: Sendable {
 /// What the management plugin tells.
 enum ManagementSight: Sendable {
     case notAsked
-    case failed(String)
+    case failed(ManagementError)
     case seen(ManagementReport)
 }
 
-struct ManagementReport: Sendable {
-    struct Queue: Sendable {
+package struct ManagementReport: Sendable {
+    package struct Queue: Sendable {
         var name: String
         var type: String
         /// Its own, then a policy's.
@@ -62,13 +63,7 @@ struct ManagementReport: Sendable {
         var isAutoDelete = false
     }
 
-    struct Consumer: Sendable {
-        /// As the connection calls itself, else its address.
-        var connection: String
-        var isAmity: Bool
-        /// The broker gives messages to the highest first.
-        var priority: Int64?
-    }
+    typealias Consumer = ManagementAPI.Consumer
 
     var version: String
     /// By name; those that are missing are not in it.

@@ -11,7 +11,7 @@ struct ChatAnswerTests {
         guard case .json(let body) = StubServer.Answer.chat(content) else {
             throw CancellationError()
         }
-        return try ChatAnswer(Array(body.utf8), atMost: most)
+        return try ChatAnswer(Data(body.utf8), atMost: most)
     }
 
     @Test(arguments: [
@@ -59,14 +59,14 @@ struct ChatAnswerTests {
     @Test(arguments: ["", "<html>", "{}", #"{"choices": 1}"#, #"{"choices":[{"message":{}}]}"#])
     func whatIsNoCompletionIsMalformed(body: String) {
         #expect(throws: ServiceError.malformed) {
-            try ChatAnswer(Array(body.utf8), atMost: 5)
+            try ChatAnswer(Data(body.utf8), atMost: 5)
         }
     }
 }
 
 struct MemoryAnswerTests {
     private func memories(_ body: String, atMost most: Int = 9) throws -> Int {
-        try MemoryService.memories(in: Array(body.utf8), atMost: most)
+        try MemoryService.memories(in: Data(body.utf8), atMost: most)
     }
 
     @Test(arguments: [

@@ -135,8 +135,8 @@ final class Bench: Sendable {
     }
 
     /// Ends the services, and looks whether anything was said that must not be.
-    func close(sourceLocation: SourceLocation = #_sourceLocation) async {
-        await services.stop()
+    func close(sourceLocation: SourceLocation = #_sourceLocation) {
+        services.stop()
         #expect(!book.text.contains(Self.key), sourceLocation: sourceLocation)
         #expect(!book.text.contains(Self.words), sourceLocation: sourceLocation)
     }

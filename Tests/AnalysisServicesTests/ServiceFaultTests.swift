@@ -30,7 +30,7 @@ import Testing
         #expect(body == expected)
         let chat = try #require(bench.stub.requests.first { $0.isChat })
         #expect(chat.headers["authorization"] == "Bearer \(Bench.key)")
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: the service stumbles. What passes is asked again, within bounds.
@@ -41,7 +41,7 @@ import Testing
         let bench = try Bench(script(fault, fault, good))
         #expect(await bench.chat() == .success(found))
         #expect(bench.stub.requests.count == 3)
-        await bench.close()
+        bench.close()
     }
 
     @Test(arguments: [
@@ -52,7 +52,7 @@ import Testing
         let bench = try Bench { _ in fault }
         #expect(await bench.failure()?.code == code)
         #expect(bench.stub.requests.count == 3)
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: the same request is refused again and again, and paid for, or taken for a crash.
@@ -64,7 +64,7 @@ import Testing
         let bench = try Bench { _ in fault }
         #expect(await bench.chat() == .failure(error))
         #expect(bench.stub.requests.count == 1)
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: it says nothing, or begins and says no more: a thread would hang for ever.
@@ -77,7 +77,7 @@ import Testing
         #expect(await bench.chat() == .failure(.timeout))
         #expect(begin.duration(to: .now) < .seconds(10))
         #expect(bench.stub.requests.count == 1)
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: an address that nobody has, or a port that nobody listens on.
@@ -106,7 +106,7 @@ import Testing
         }
         #expect(failure.code == "ECONNREFUSED" && failure.text == "Connection refused")
         #expect(answers.memories == nil)
-        await services.stop()
+        services.stop()
     }
 
     /// Fault: a redirect carries the key and the child's words to wherever it points.
@@ -116,7 +116,7 @@ import Testing
         let bench = try Bench { _ in .status(status, headers: ["location": target]) }
         #expect(await bench.chat() == .failure(.status(status)))
         #expect(elsewhere.requests.isEmpty)
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: it is asked again before the time it has named, and so names a later one.
@@ -132,7 +132,7 @@ import Testing
         #expect(await bench.chat() == .success(found))
         let asked = times.withLock { $0 }
         #expect(asked.count == 2 && asked[0].duration(to: asked[1]) >= .seconds(2))
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: a service that is to be left alone for an hour is waited for, or asked by everybody else.
@@ -146,7 +146,7 @@ import Testing
         // The other one is well.
         #expect(!bench.services.refuse)
         #expect(await bench.ask(chat: false).memories == .success(1))
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: a server that does not know the strict form of an answer gives none at all.
@@ -159,7 +159,7 @@ import Testing
         let bodies = bench.stub.requests.map(\.body)
         #expect(bodies.map { $0.contains("json_schema") } == [true, false, false])
         #expect(bodies[1].contains(#""response_format":{"type":"json_object"}"#))
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: one conversation that is refused, however it is asked about, stops the asking for all.
@@ -167,7 +167,7 @@ import Testing
         let bench = try Bench { _ in .status(400) }
         for _ in 0..<6 { #expect(await bench.chat() == .failure(.status(400))) }
         #expect(await bench.chat() == .failure(.status(400)))
-        await bench.close()
+        bench.close()
     }
 
     @Test func noMoreAtOnceThanIsSet() async throws {
@@ -178,7 +178,7 @@ import Testing
         }
         #expect(answers == 20)
         #expect(bench.stub.mostUnderWay == 3)
-        await bench.close()
+        bench.close()
     }
 
     @Test func noMoreInASecondThanIsSet() async throws {
@@ -189,7 +189,7 @@ import Testing
         }
         // Ten at once, and twenty one after the other.
         #expect(begin.duration(to: .now) >= .seconds(1.9))
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: a drain waits for a line in front of a service, or for an answer that does not come.
@@ -201,7 +201,7 @@ import Testing
             bench.services.cancel()
         }
         #expect(await bench.chat() == .failure(.cancelled))
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: both services are down, and every conversation waits for them. Or they are back, and nobody
@@ -231,6 +231,6 @@ import Testing
         #expect(isBack)
         #expect(!bench.services.refuse)
         #expect(bench.book.text.ranges(of: "analysis.circuit-closed").count == 2)
-        await bench.close()
+        bench.close()
     }
 }

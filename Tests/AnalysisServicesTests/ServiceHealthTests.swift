@@ -53,7 +53,7 @@ import WorkerRuntime
         #expect(await bench.chat() == .success(found))
         #expect(bench.health.reports.isEmpty)
         #expect(try bench.count("ok") == 1)
-        await bench.close()
+        bench.close()
     }
 
     /// Fault: the circuit opens, and nobody learns why; or while it is open the cause changes, and nobody
@@ -71,7 +71,7 @@ import WorkerRuntime
         bench.stub.answer { _ in good }
         await bench.waitUntil { bench.health.reports.isEmpty }
         #expect(try !bench.isCircuitOpen())
-        await bench.close()
+        bench.close()
     }
 
     /// Faults: one conversation that is refused is told as an outage; or all are, for want of such a model,
@@ -84,7 +84,7 @@ import WorkerRuntime
         #expect(bench.health.reports.map(\.problem.kind) == [.badAnswer])
         #expect(bench.book.warnings == ["analysis.service-failed"])
         #expect(try !bench.isCircuitOpen())
-        await bench.close()
+        bench.close()
     }
 
     // MARK: The doctor's question

@@ -7,6 +7,7 @@ import NIOPosix
 /// Plays a service over HTTP on a loopback port, well or badly, as the test says.
 package final class StubServer: Sendable {
     package struct Request: Sendable {
+        package var method: String
         package var path: String
         /// By name in lower case.
         package var headers: [String: String]
@@ -15,6 +16,8 @@ package final class StubServer: Sendable {
 
     package indirect enum Answer: Sendable {
         case json(String)
+        /// And closes the connection.
+        case closing(String)
         case status(Int, headers: [String: String] = [:], body: String = "{}")
         case after(Duration, Answer)
         /// Says nothing, ever.
@@ -34,6 +37,7 @@ package final class StubServer: Sendable {
         var requests: [Request] = []
         var underWay = 0
         var mostUnderWay = 0
+        var connections = 0
     }
 
     private let state: NIOLockedValueBox<State>
@@ -48,7 +52,8 @@ package final class StubServer: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                state.withLockedValue { $0.connections += 1 }
+                return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(
                         Connection(
@@ -80,6 +85,12 @@ package final class StubServer: Sendable {
     /// Requests that were under way at once, at most.
     package var mostUnderWay: Int { state.withLockedValue { $0.mostUnderWay } }
 
+    /// Requests that are under way now.
+    package var underWay: Int { state.withLockedValue { $0.underWay } }
+
+    /// Connections that were made, ever.
+    package var connections: Int { state.withLockedValue { $0.connections } }
+
     /// Answers differently from now on.
     package func answer(_ answer: @escaping @Sendable (Request) -> Answer) {
         state.withLockedValue { $0.answer = answer }
@@ -93,7 +104,7 @@ private final class Connection: ChannelInboundHandler {
 
     private let arrived: (StubServer.Request) -> StubServer.Answer
     private let over: @Sendable () -> Void
-    private var request = StubServer.Request(path: "", headers: [:], body: "")
+    private var request = StubServer.Request(method: "", path: "", headers: [:], body: "")
     private var isUnderWay = false
 
     init(
@@ -109,6 +120,7 @@ private final class Connection: ChannelInboundHandler {
         case .head(let head):
             let headers = head.headers.map { ($0.name.lowercased(), $0.value) }
             request = .init(
+                method: head.method.rawValue,
                 path: head.uri,
                 headers: Dictionary(headers) { first, _ in first },
                 body: ""
@@ -135,6 +147,9 @@ private final class Connection: ChannelInboundHandler {
         switch answer {
         case .json(let body): write(200, [:], body, context)
         case .status(let status, let headers, let body): write(status, headers, body, context)
+        case .closing(let body):
+            write(200, [:], body, context)
+            context.close(promise: nil)
         case .after(let time, let answer):
             let context = NIOLoopBound(context, eventLoop: context.eventLoop)
             let this = NIOLoopBound(self, eventLoop: context.value.eventLoop)

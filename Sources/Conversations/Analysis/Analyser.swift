@@ -30,7 +30,7 @@ package protocol Analyser: Sendable {
     func drain(within time: Duration)
 
     /// Called last.
-    func stop() async
+    func stop()
 }
 
 extension Analyser {
@@ -93,7 +93,7 @@ extension LocalAnalyser {
     }
 
     package func drain(within time: Duration) {}
-    package func stop() async {}
+    package func stop() {}
 }
 
 /// Looks for nothing: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is

@@ -41,7 +41,7 @@ package final class ServiceAnalyser: Analyser {
         }
     }
 
-    package func stop() async { await services.stop() }
+    package func stop() { services.stop() }
 
     package func analyse(
         _ conversations: [FinishedConversation],

@@ -1,7 +1,5 @@
-import AsyncHTTPClient
 import Foundation
-import NIOCore
-import NIOPosix
+import HTTPCalling
 import Settings
 
 /// Asks this host's worker over HTTP whether it is well: for container checks, in images that have no
@@ -33,23 +31,18 @@ package struct HealthProbe: Sendable {
             return Answer(isHealthy: false, text: "HTTP_PORT is 0: no worker can be asked")
         }
         let url = Self.url(of: question, at: settings)
-        do {
-            let response = try await HTTPClient.shared.execute(
-                HTTPClientRequest(url: url),
-                timeout: TimeAmount(timeout)
-            )
-            let body = try await response.body.collect(upTo: Self.largestAnswer)
-            let isHealthy = response.status == .ok
-            return Answer(
-                isHealthy: isHealthy,
-                text: Self.text(Data(body.readableBytesView))
-                    ?? "HTTP status \(response.status.code)"
-            )
+        let request = HTTPRequest(
+            .get,
+            url,
+            timeout: timeout,
+            responseLimit: Self.largestAnswer
+        )
+        do throws(HTTPError) {
+            let response = try await HTTPClient(connections: 1).send(request)
+            let text = Self.text(response.body) ?? "HTTP status \(response.status)"
+            return Answer(isHealthy: response.status == 200, text: text)
         } catch {
-            return Answer(
-                isHealthy: false,
-                text: "no answer from \(url): \(HTTPFailure.text(error))"
-            )
+            return Answer(isHealthy: false, text: "no answer from \(url): \(error)")
         }
     }
 
@@ -89,22 +82,6 @@ package struct HealthProbe: Sendable {
             return health.status + (reasons.isEmpty ? "" : ": \(reasons)") + problems.joined()
         } catch {
             return nil
-        }
-    }
-}
-
-/// Why there was no answer, in words that quote no URL.
-enum HTTPFailure {
-    static func text(_ error: any Error) -> String {
-        switch error {
-        case let error as IOError: String(cString: strerror(error.errnoCode))
-        // One for each address that the host has.
-        case let error as NIOConnectionError:
-            error.connectionErrors.last.map { text($0.error) } ?? "\(error.host) has no address"
-        // A file with user and password that cannot be used now.
-        case is SecretFile.Unreadable, is SettingsError: "\(error)"
-        case let error as HTTPClientError: error.shortDescription
-        case _: "\(type(of: error))"
         }
     }
 }

@@ -14,6 +14,8 @@ struct QueueObserver: ~Copyable {
 
     /// For a quiet connection that is looked after once in `MONITOR_INTERVAL_SECONDS`, at most 60.
     private static let heartbeatSeconds = 60
+    /// Of consumers that are no workers. Chosen: what a person reads.
+    private static let mostNames = 10
 
     init(_ settings: WorkerSettings, connectionName: String) {
         self.settings = settings
@@ -68,11 +70,13 @@ struct QueueObserver: ~Copyable {
     /// The management plugin's part, where there is one.
     func askManagement(into look: inout QueueLook) throws(ManagementError) {
         guard let management, look.isThere else { return }
-        look.unacked = try management.unacked(of: names.main)
+        guard let queue = try management.queue(names.main) else { throw .refused(404) }
+        guard let unacked = queue.messages_unacknowledged else { throw .unreadable }
+        look.unacked = unacked
         look.unackedSource = .management
-        // A list of all connections is long: only where it has something to tell.
         if (look.foreignCount ?? 0) > 0 {
-            look.foreignConsumers = try management.foreignConsumers(of: names.main)
+            let consumers = try management.consumers(of: queue).filter { !$0.isAmity }
+            look.foreignConsumers = consumers.prefix(Self.mostNames).map(\.connection.storable)
         }
     }
 }

@@ -1,12 +1,12 @@
-import CRabbitMQ
-import WorkerRuntime
+import CLinux
+import Glibc
 
 /// A mailbox's bell on Linux: an eventfd that `poll` watches next to the socket.
 package final class EventBell: Bell {
-    let descriptor: Int32
+    package let descriptor: Int32
 
     package init() {
-        descriptor = amity_eventfd()
+        descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
         precondition(descriptor >= 0, "no descriptor left for an eventfd")
     }
 
@@ -24,7 +24,7 @@ package final class EventBell: Bell {
     }
 
     /// Sleeps until the bell rings, `socket` has bytes, or `timeout` has passed.
-    func wait(orReadable socket: Int32?, timeout: Duration) {
+    package func wait(orReadable socket: Int32?, timeout: Duration) {
         var descriptors = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
         if let socket { descriptors.append(.init(fd: socket, events: Int16(POLLIN), revents: 0)) }
         let milliseconds = Int32(clamping: Int64((timeout / .milliseconds(1)).rounded(.up)))
