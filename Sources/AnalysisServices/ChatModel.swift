@@ -1,6 +1,6 @@
 import Foundation
-import JSON
 import FriendshipScoring
+import JSON
 import WorkerRuntime
 
 /// What a chat model found in a conversation. A number it did not give in a form that can be is nil.

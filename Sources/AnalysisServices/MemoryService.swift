@@ -1,6 +1,6 @@
 import Foundation
-import JSON
 import FriendshipScoring
+import JSON
 
 /// Asks the memory service how many new memories it has made of a conversation.
 struct MemoryService: Sendable {

@@ -1,6 +1,6 @@
-import Operations
 import AMQP
 import AnalysisServices
+import Operations
 import Settings
 import WorkerRuntime
 

@@ -1,6 +1,6 @@
-import Operations
 import AMQP
 import Foundation
+import Operations
 
 extension ManagementReport {
     init(from management: ManagementAPI, on topology: Topology) throws(ManagementError) {

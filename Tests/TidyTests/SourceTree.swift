@@ -25,6 +25,26 @@ struct SourceFile {
         }.joined(separator: "\n")
     }
 
+    /// Every word of the code.
+    var names: Set<Substring> {
+        lines.reduce(into: []) { names, line in
+            let code = line.firstRange(of: "//").map { line[..<$0.lowerBound] } ?? line
+            names.formUnion(code.split { !($0.isLetter || $0.isNumber || $0 == "_") })
+        }
+    }
+
+    /// Types that are declared at the file's top level.
+    var types: [Substring] {
+        lines.compactMap { line in
+            let words = line.split(separator: " ")
+            let kinds: Set<Substring> = ["struct", "class", "enum", "protocol"]
+            guard line.first?.isLetter == true, let place = words.firstIndex(where: kinds.contains),
+                place + 1 < words.count, !words[..<place].contains("private")
+            else { return nil }
+            return words[place + 1].prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+        }
+    }
+
     init(_ path: String, _ text: String) {
         self.path = path
         lines = text.split(separator: "\n", omittingEmptySubsequences: false)

@@ -71,19 +71,23 @@ enum Rule: String, CaseIterable, Sendable {
             return file.lines.enumerated().filter { $1.contains("JSONEncoder()") }
                 .map { "line \($0.offset + 1)" }
         case .parameters:
-            return file.isSwift ? Self.longSignatures(in: file.code) : []
+            return file.isSwift ? Self.longSignatures(in: file.lines) : []
         }
     }
 
-    private static func longSignatures(in code: String) -> [String] {
-        code.matches(of: /\bfunc (\w+)[^(\n]*\(([^{}]*?)\)\s*(?:async |throws|->|\{|where)/)
-            .compactMap { match in
-                let parameters = match.2.split(separator: ",")
-                let inouts = parameters.count { $0.contains(": inout ") }
-                let unlabelled = parameters.count {
-                    $0.split(whereSeparator: \.isWhitespace).first == "_"
-                }
-                return inouts > 3 || unlabelled > 4 ? String(match.1) : nil
+    /// A signature ends where its line does, or at the parenthesis that stands where it began.
+    private static func longSignatures(in lines: [Substring]) -> [String] {
+        lines.indices.compactMap { index in
+            let line = lines[index]
+            guard line.contains("func "), !line.drop(while: { $0 == " " }).hasPrefix("//") else {
+                return nil
             }
+            let indent = line.prefix { $0 == " " } + ")"
+            let rest = lines[(index + 1)...].prefix { !$0.hasPrefix(indent) }
+            let parameters = line.hasSuffix("(") ? rest.map { $0[...] } : line.split(separator: ",")
+            let inouts = parameters.count { $0.contains(": inout ") }
+            let unlabelled = parameters.count { $0.contains("_ ") && $0.contains(": ") }
+            return inouts > 3 || unlabelled > 4 ? "line \(index + 1)" : nil
+        }
     }
 }

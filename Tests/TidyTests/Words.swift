@@ -21,19 +21,22 @@ enum Words {
         return found
     }
 
+    /// Runs of ASCII letters, taken apart before a capital that follows a small letter.
     private static func parts(of line: Substring) -> [Substring] {
+        let text = line.utf8
         var words: [Substring] = []
         var start: Substring.Index?
-        var wasLower = false
-        for index in line.indices {
-            let character = line[index]
-            let isLetter = character.isASCII && character.isLetter
-            if let begin = start, !isLetter || character.isUppercase && wasLower {
+        var wasSmall = false
+        for index in text.indices {
+            let byte = text[index]
+            let isSmall = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+            let isCapital = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+            if let begin = start, !(isSmall || isCapital) || isCapital && wasSmall {
                 words.append(line[begin..<index])
                 start = nil
             }
-            if isLetter, start == nil { start = index }
-            wasLower = character.isLowercase
+            if isSmall || isCapital, start == nil { start = index }
+            wasSmall = isSmall
         }
         if let start { words.append(line[start...]) }
         return words
