@@ -2,20 +2,54 @@ import Logging
 import UnixSignals
 import WorkerRuntime
 
-/// Lets an operator take a worker off its queue and put it on again without a restart: SIGUSR1
-/// switches its intake off, SIGUSR2 on. What it has begun it finishes.
-struct IntakeSwitch {
+/// Lets an operator take a worker off its queue and put it on again without a restart: by signals, SIGUSR1
+/// switches its intake off and SIGUSR2 on, or over HTTP. What it has begun it finishes.
+struct IntakeSwitch: Sendable {
+    enum Origin: String, Sendable {
+        case signal, http
+    }
+
     let intake: Intake
     let readiness: Readiness
     let logger: Logger
+    /// One switching at a time, so that readiness and intake agree.
+    private let turn = Locked(())
+
+    init(intake: Intake, readiness: Readiness, logger: Logger) {
+        self.intake = intake
+        self.readiness = readiness
+        self.logger = logger
+    }
+
+    /// Whether an operator has switched it off, in whichever way.
+    var isOff: Bool {
+        switch intake.closure?.reason {
+        case .operatorsWish, .operatorsRequest: true
+        case .databaseAway, nil: false
+        }
+    }
+
+    /// Switching it on ends a pause of either origin.
+    func set(isOn: Bool, by origin: Origin) {
+        turn.withLock { _ in
+            logger.notice(
+                "intake.switched",
+                metadata: ["on": .stringConvertible(isOn), "by": "\(origin.rawValue)"]
+            )
+            readiness.set(.intakeOff, !isOn)
+            if isOn {
+                intake.open(.operatorsWish)
+                intake.open(.operatorsRequest)
+            } else {
+                intake.close(origin == .signal ? .operatorsWish : .operatorsRequest)
+            }
+        }
+    }
 
     /// Obeys until its task is cancelled.
     func run() async {
         for await signal in await UnixSignalsSequence(trapping: .sigusr1, .sigusr2) {
-            let isOn = signal == .sigusr2
-            logger.notice("intake.switched", metadata: ["on": .stringConvertible(isOn)])
-            readiness.set(.intakeOff, !isOn)
-            if isOn { intake.open(.operatorsWish) } else { intake.close(.operatorsWish) }
+            set(isOn: signal == .sigusr2, by: .signal)
         }
     }
 }

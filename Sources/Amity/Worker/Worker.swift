@@ -111,7 +111,12 @@ package final class Worker: Service {
             keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
         )
-        desk.open(database.sessions)
+        let intakeSwitch = IntakeSwitch(
+            intake: consumer.intake,
+            readiness: readiness,
+            logger: logger
+        )
+        desk.open(database.sessions, intakeSwitch)
         let repeated = RepeatedEvents(logger: logger)
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
@@ -150,11 +155,6 @@ package final class Worker: Service {
         publisher.start()
         database.upkeep.start()
         monitoring.start()
-        let intakeSwitch = IntakeSwitch(
-            intake: consumer.intake,
-            readiness: readiness,
-            logger: logger
-        )
         let switching = Task { await intakeSwitch.run() }
         defer { switching.cancel() }
         let limit = settings.drainTimeout + .seconds(30)
