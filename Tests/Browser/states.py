@@ -171,7 +171,7 @@ def the_serving_worker_is_paused_and_resumed():
     until_text("#workers", "paused by HTTP", "it is paused")
     said = json.dumps(f"{options.worker} is paused")
     page.until("[...document.querySelectorAll('#problems [data-level=warn]')]"
-               f".some((one) => one.innerText.includes({said}))", "a pause is amber")
+               f".some((one) => one.dataset.key.includes({said}))", "a pause is amber")
     until_text("#intake", "Resume this worker", "the way back is there")
     page.click("#intake")
     until_text("#workers", "● ready", "it is ready again")
