@@ -51,6 +51,33 @@ struct LookupTests {
         }
     }
 
+    /// Fault: while the broker is away a lookup takes seconds, and their threads fill the memory.
+    @Test func lookupsAreFewAtOnce() async throws {
+        try await ServerRig().run { (rig: ServerRig) throws in
+            let gate = DispatchSemaphore(value: 0)
+            rig.desk.gate.withLock { $0 = gate }
+            let lines = [
+                "GET /api/v1/users/u/dead-letters HTTP/1.1", "Host: localhost",
+                "Connection: close", "", "",
+            ]
+            let connections = try (0..<LookupRoutes.mostAtOnce).map { _ in try rig.connect() }
+            for connection in connections { connection.send(lines.joined(separator: "\r\n")) }
+            let deadline = ContinuousClock.now + .seconds(20)
+            while rig.desk.questions.withLock({ $0 }) < connections.count, .now < deadline {
+                _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.01)
+            }
+            // One that is let in would wait for the gate.
+            DispatchQueue.global().asyncAfter(deadline: .now() + 5) { gate.signal() }
+            #expect(try rig.get("/api/v1/conversations/c/explanation").status == 429)
+            rig.desk.gate.withLock { $0 = nil }
+            for _ in connections { gate.signal() }
+            for connection in connections {
+                #expect(RawAnswer(from: connection.readToEnd().text).status == 200)
+            }
+            #expect(try rig.get("/api/v1/conversations/c/explanation").status == 200)
+        }
+    }
+
     @Test func whatIsAwayIsNamed() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             rig.desk.failure.withLock { $0 = .early }

@@ -12,8 +12,8 @@ struct IntakeSwitchTests {
 
     private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
-    /// Fault: what an operator paused by a signal cannot be resumed from the page, or the other way round; or
-    /// an outage of the database counts as an operator's pause.
+    /// Fault: what an operator paused by a signal cannot be resumed from the page, or the other way
+    /// round; or an outage of the database counts as an operator's pause.
     @Test(arguments: [IntakeSwitch.Origin.signal, .http], [IntakeSwitch.Origin.signal, .http])
     func eitherWayEndsAPauseOfEither(pausing: IntakeSwitch.Origin, resuming: IntakeSwitch.Origin) {
         let intake = Intake(bell: SilentBell())

@@ -22,8 +22,6 @@ package final class WorkerDesk: OperatorDesk {
     private let intakeSwitch = Locked<IntakeSwitch?>(nil)
     /// Of who has the letters in hand: to a second one the queue would look empty.
     private let turn = Locked(())
-    /// One explanation at a time: each opens two connections to the broker.
-    private let explaining = Locked(())
 
     init(settings: WorkerSettings, logger: Logger) {
         self.settings = settings
@@ -52,11 +50,7 @@ package final class WorkerDesk: OperatorDesk {
     package func explanation(
         of conversationID: String
     ) throws(OperatorDeskError) -> Explanation {
-        try read { pool in
-            try explaining.withLock { _ in
-                try Explainer(settings: settings, sessions: pool).explain(conversationID)
-            }
-        }
+        try read { try Explainer(settings: settings, sessions: $0).explain(conversationID) }
     }
 
     private func ask<Answer>(

@@ -2,8 +2,8 @@ import Logging
 import UnixSignals
 import WorkerRuntime
 
-/// Lets an operator take a worker off its queue and put it on again without a restart: by signals, SIGUSR1
-/// switches its intake off and SIGUSR2 on, or over HTTP. What it has begun it finishes.
+/// Lets an operator take a worker off its queue and put it on again without a restart: over HTTP,
+/// or by signals, SIGUSR1 for off and SIGUSR2 for on. What it has begun it finishes.
 struct IntakeSwitch: Sendable {
     enum Origin: String, Sendable {
         case signal, http

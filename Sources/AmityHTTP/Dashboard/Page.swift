@@ -1,8 +1,8 @@
 import Hummingbird
 
-/// A page of `Page/`, which the build embeds in the program: nothing of it comes from elsewhere, and the
-/// browser is told to take nothing else. Its style is part of it; its script's modules follow from
-/// `/assets`.
+/// A page of `Page/`, which the build embeds in the program: nothing of it comes from elsewhere,
+/// and the browser is told to take nothing else. Its style is part of it; the modules of its script
+/// follow from `/assets`.
 struct Page {
     /// Of `Page/`, with names in double braces where `values` go.
     private let text: [UInt8]

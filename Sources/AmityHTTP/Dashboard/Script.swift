@@ -1,7 +1,7 @@
 import Digests
 import Hummingbird
 
-/// The modules of the dashboard's script, served one by one as `/assets/<name>`, to who may see the page.
+/// A module of the dashboard's script, served as `/assets/<name>` with the page's access control.
 struct Script {
     /// By name, as the modules import each other.
     static let modules: [String: Script] = [

@@ -8,7 +8,7 @@ import { ago, count, known, plain } from "./format.js";
 const mostNamed = 2;
 const mostRows = 10;
 
-const head = [["Failure", "lead"], ["Last", "lead"], ["Conversations"], ["Then"],
+const head = [["Failure", "lead short"], ["Last", "lead short"], ["Conversations"], ["Then"],
   ["Workers", "minor"]];
 
 /** All that workers remember, the latest first. */

@@ -30,7 +30,8 @@ const ranks = ["cause", "broker", "queue", "alert", "workers", "worker", "this o
   "letters"];
 
 /** Whether a readiness that is lost is only an operator's pause. */
-const isPause = (reasons) => reasons?.length === 1 && reasons[0] === "intake is switched off";
+export const isPause = (reasons) =>
+  reasons?.length === 1 && reasons[0] === "intake is switched off";
 
 function judgeFigures(add) {
   const reasons = new Set(failing().map((feed) => feed.error.message));

@@ -4,7 +4,7 @@ import { isMeant } from "./confirm.js";
 import { byID, make, none, say, show, state, table } from "./elements.js";
 import { allWorkers, feeds, isLiving, nameOf, post, reasonOf } from "./feeds.js";
 import { ago, count, duration, known, lasted, megabytes, plural } from "./format.js";
-import { freshLoss, pauseOf, problemName } from "./problems.js";
+import { freshLoss, isPause, pauseOf, problemName } from "./problems.js";
 
 const head = [["State", "lead"], ["Worker", "lead"], ["Version", "short minor"],
   ["Up", "short minor"], ["Busy", "number"], ["In flight", "number"], ["Done", "number"],
@@ -39,11 +39,14 @@ export function drawWorkers() {
 }
 
 function rowOf(worker, hasQueues) {
-  const [level, text] = states[worker.state] ?? ["warn", worker.state];
   const isGone = !isLiving(worker);
+  const isPaused = worker.state === "not-ready" && isPause(worker.reasons);
+  const [level, text] = isPaused ? ["warn", "◇ paused"]
+    : states[worker.state] ?? ["warn", worker.state];
+  const reasons = isPaused ? [] : worker.reasons.filter((reason) => reason !== worker.state);
   const why = isGone ? `${duration(Math.round(worker.heartbeat_age_seconds))} ago`
-    : [...worker.reasons.filter((reason) => reason !== worker.state),
-      ...(worker.problems ?? []).map(problemName), pauseOf(worker)].filter(known).join(", ");
+    : [...reasons, ...(worker.problems ?? []).map(problemName), pauseOf(worker)]
+      .filter(known).join(", ");
   const { threads } = worker.settings;
   const busy = [`${worker.busy_threads} of ${threads}`, make("meter",
     { min: 0, max: threads, value: worker.busy_threads, "aria-hidden": "true" })];
