@@ -73,8 +73,7 @@ enum MonitorSQL {
     )
 
     /// $1: queue. What its workers have settled, the gone ones too; what the living have in hand;
-    /// how many may consume; from how many the broker takes no messages; how many of the settled are
-    /// done.
+    /// how many may consume; from how many the broker takes no messages; how many settled are done.
     ///
     /// One that died without a word may be a consumer until the broker has missed two of its heartbeats, at
     /// most 60 s each: until then it counts.
