@@ -189,6 +189,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            resources: [.embedInCode("Dashboard/Page")],
             swiftSettings: strict
         ),
         .target(
@@ -284,7 +285,7 @@ let package = Package(
         .testTarget(
             name: "AmityHTTPTests",
             dependencies: [
-                "AmityHTTP", "Conversations", "DeadLetters", "Operations", "Settings",
+                "AmityHTTP", "Conversations", "DeadLetters", "Metering", "Operations", "Settings",
                 "TestSupport", "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Logging
 import Operations
 import SafeText
 
@@ -22,8 +21,7 @@ struct Explain: AsyncParsableCommand {
     func run() async throws {
         let settings = try start()
         let explanation = try await reportingFailure {
-            let explainer = Explainer(settings: settings, logger: Logger(label: "amity"))
-            return try explainer.explain(conversation)
+            try Explainer(settings: settings).explain(conversation)
         }
         print(json ? try explanation.json : explanation.table)
         if explanation.state == .unknown { throw ExitCode.failure }

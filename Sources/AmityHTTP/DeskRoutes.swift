@@ -29,6 +29,7 @@ struct DeskRoutes {
         show(Self.glance(lifetime, named: "queues", desk.queues), at: "stats/queues", of: api)
         show(Self.glance(lifetime, desk.history), at: "stats/history", of: api)
         show(letters, at: "dead-letters", of: api)
+        LookupRoutes(desk: desk).add(to: api)
         api.post("dead-letters/retry") { request, _ in
             try await deal(request, desk.retry) { Deed(retried: $0, purged: nil, $1, $2) }
         }

@@ -20,7 +20,7 @@ struct Login {
 
     func add(to router: Router<BasicRequestContext>) {
         router.get("login") { request, _ in
-            sessions.admit(request) ? Self.redirect(to: "/") : Page.login().response()
+            sessions.admit(request) ? Self.redirect(to: "/") : Self.page().response()
         }
         router.post("login") { request, _ in try await begin(request) }
         router.post("logout") { request, _ in
@@ -39,7 +39,7 @@ struct Login {
             throw HTTPError(.forbidden, message: "another site's page sent this form")
         }
         guard guesses.admits() else {
-            var response = Page.login(saying: "Too many attempts. Try again in a few seconds.")
+            var response = Self.page(saying: "Too many attempts. Try again in a few seconds.")
                 .response(.tooManyRequests)
             response.headers[.retryAfter] = "5"
             return response
@@ -52,7 +52,7 @@ struct Login {
             throw HTTPError(.badRequest, message: "a form with a token is needed")
         }
         guard access.isToken(form.token) else {
-            return Page.login(saying: "This is not the token.").response(.unauthorized)
+            return Self.page(saying: "This is not the token.").response(.unauthorized)
         }
         var response = Self.redirect(to: "/")
         response.setCookie(sessions.begin(for: request))
@@ -61,5 +61,9 @@ struct Login {
 
     static func redirect(to path: String) -> Response {
         Response(status: .seeOther, headers: [.location: path])
+    }
+
+    private static func page(saying complaint: String? = nil) -> Page {
+        Page.login(saying: complaint, hours: BrowserSessions.lifetime / 3600)
     }
 }

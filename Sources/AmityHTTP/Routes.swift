@@ -18,6 +18,7 @@ struct Routes {
         login?.add(to: router)
         DeskRoutes(exhibits.desk).add(to: router)
         router.get { _, _ in Page.dashboard(canLogOut: login != nil).response() }
+        Script.add(to: router)
         router.get("metrics") { [exhibits] _, _ in
             Response(
                 status: .ok,
@@ -134,8 +135,8 @@ private struct Gate: RouterMiddleware {
     }
 }
 
-/// On every answer, whatever it is: nothing is kept by a cache, taken for what it is not, or shown on
-/// somebody else's page.
+/// On every answer: no cache keeps it unless it says otherwise, no browser takes it for another type, and no
+/// other site's page shows it.
 private struct CommonHeaders: RouterMiddleware {
     func handle(
         _ request: Request,
@@ -148,7 +149,7 @@ private struct CommonHeaders: RouterMiddleware {
         } catch let error as any HTTPResponseError {
             response = try error.response(from: request, context: context)
         }
-        response.headers[.cacheControl] = "no-store"
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
         response.headers[.xContentTypeOptions] = "nosniff"
         response.headers.keepToOwnSite()
         return response

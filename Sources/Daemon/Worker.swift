@@ -115,7 +115,12 @@ package final class Worker: Service {
             keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
         )
-        desk.open(database.sessions)
+        let intakeSwitch = IntakeSwitch(
+            intake: consumer.intake,
+            readiness: readiness,
+            logger: logger
+        )
+        desk.open(database.sessions, intakeSwitch)
         let repeated = RepeatedEvents(logger: logger)
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
@@ -154,12 +159,7 @@ package final class Worker: Service {
         publisher.start()
         database.upkeep.start()
         monitoring.start()
-        let intakeSwitch = IntakeSwitch(
-            intake: consumer.intake,
-            readiness: readiness,
-            logger: logger
-        )
-        let switching = Task { await intakeSwitch.run() }
+        let switching = Task { await intakeSwitch.obeySignals() }
         defer { switching.cancel() }
         let limit = settings.drainTimeout + .seconds(30)
         await withGracefulShutdownHandler {

@@ -2,8 +2,10 @@
 /// is open while there is none. The channel thread obeys.
 package final class Intake: Sendable {
     package enum Reason: Sendable, CaseIterable {
-        /// Somebody switched it off.
+        /// An operator switched it off by a signal.
         case operatorsWish
+        /// An operator switched it off over HTTP.
+        case operatorsRequest
         /// The database has been away for long.
         case databaseAway
     }

@@ -126,12 +126,23 @@ struct DeskTests {
             let policy = try #require(answer.header("Content-Security-Policy").first)
             let nonce = try #require(policy.firstMatch(of: /'nonce-(\w+)'/)?.1)
             #expect(policy.contains("default-src 'none'") && !policy.contains("unsafe"))
-            #expect(answer.body.contains("<script nonce=\"\(nonce)\">"))
+            #expect(
+                answer.body.contains(
+                    "<script type=\"module\" nonce=\"\(nonce)\" src=\"/assets/main.js\">"
+                )
+            )
             #expect(answer.body.contains("<style nonce=\"\(nonce)\">"))
             #expect(try rig.get("/").body.contains(nonce) == false)
             #expect(answer.header("X-Frame-Options") == ["DENY"])
-            #expect(!answer.body.contains("innerHTML"))
-            #expect(answer.body.matches(of: /(src|href)="(?!#|data:)/).isEmpty)
+            #expect(answer.body.matches(of: /(src|href)="(?!#|data:|\/assets\/)/).isEmpty)
+            #expect(answer.body.matches(of: /<script/).count == 1)
+            for name in Script.modules.keys {
+                let module = try rig.get("/assets/\(name)").body
+                #expect(!module.contains("innerHTML"), "\(name)")
+                let addresses = module.matches(of: /https?:\/\/[\w.]+/).map { $0.output }
+                #expect(addresses.allSatisfy { $0 == "http://www.w3.org" }, "\(name)")
+                #expect(module.matches(of: /(?:from|import) "(?!\.\/\w+\.js")/).isEmpty, "\(name)")
+            }
         }
     }
 }

@@ -8,6 +8,9 @@ final class StubDesk: OperatorDesk {
     let failure = Locked<OperatorDeskError?>(nil)
     let orders = Locked<[(verb: String, order: LetterOrder)]>([])
     let questions = Locked(0)
+    /// What was looked for, and whose.
+    let lookups = Locked<[String]>([])
+    let isPaused = Locked(false)
     /// While it is raised, an answer waits.
     let gate = Locked<DispatchSemaphore?>(nil)
 
@@ -35,6 +38,25 @@ final class StubDesk: OperatorDesk {
 
     func deadLetters() throws(OperatorDeskError) -> DeadLetterOverview {
         try ask(DeadLetterOverview(queue: "q.dead", lookedAt: Date(timeIntervalSince1970: 0)))
+    }
+
+    func deadLetters(ofUser userID: String) throws(OperatorDeskError) -> [DeadLetter] {
+        lookups.withLock { $0.append("user \(userID)") }
+        return try ask([])
+    }
+
+    func explanation(of conversationID: String) throws(OperatorDeskError) -> Explanation {
+        lookups.withLock { $0.append("conversation \(conversationID)") }
+        return try ask(Explanation(conversationID: conversationID, state: .unknown))
+    }
+
+    func servingWorker() throws(OperatorDeskError) -> ServingWorker {
+        try ask(ServingWorker(host: "h", processID: 7, isPaused: isPaused.withLock { $0 }))
+    }
+
+    func setIntake(isOn: Bool) throws(OperatorDeskError) -> ServingWorker {
+        isPaused.withLock { $0 = !isOn }
+        return try servingWorker()
     }
 
     func retry(_ order: LetterOrder) throws(OperatorDeskError) -> LetterResult {

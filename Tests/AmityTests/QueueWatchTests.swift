@@ -45,6 +45,31 @@ extension AlertEvent {
 }
 
 struct QueueWatchTests {
+    // MARK: Rates
+
+    /// Fault: messages that become dead letters make a queue look as if its work got done.
+    @Test func whatIsBuriedIsNotDone() {
+        var queue = Watched(progress: 10)
+        queue.next { $0.done = 0 }
+        queue.next { $0.done! += 4 }
+        #expect(queue.stats?.drainPerSecond == 1)
+        #expect(queue.stats?.donePerSecond == 0.4)
+        queue.next { $0.done = nil }
+        #expect(queue.stats?.donePerSecond == nil)
+    }
+
+    /// Fault: after an update the alerts of the version before are forgotten.
+    @Test func whatAnOlderVersionRememberedIsUnderstood() throws {
+        let stored = #"{"points":[{"at":1010,"backlog":0,"drained":0}],"drained":5,"alerts":{}}"#
+        var queue = Watched(
+            watch: try JSONDecoder().decode(QueueWatch.self, from: Data(stored.utf8)),
+            progress: 10
+        )
+        queue.look.at = 1020
+        queue.next { $0.done = 3 }
+        #expect(queue.stats?.drainPerSecond != nil && queue.stats?.donePerSecond == nil)
+    }
+
     // MARK: Alerts
 
     /// Fault: an operator is woken by every look, or by none.

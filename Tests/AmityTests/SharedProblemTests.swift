@@ -93,6 +93,8 @@ struct SharedProblemTests {
         #expect(paused.wayBack == nil)
         paused.paused = .init(by: "SIGUSR1", since: Date())
         #expect(paused.wayBack == "kill -USR2 31711 on vm resumes it")
+        paused.paused = .init(by: "HTTP", since: Date())
+        #expect(paused.wayBack == "kill -USR2 31711 on vm resumes it")
         paused.paused = .init(by: "database", since: Date())
         #expect(paused.wayBack == nil)
     }

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by its DevTools protocol over a pair of pipes: nothing to install but it."""
+"""A headless Chromium, driven by its DevTools protocol over pipes: nothing else to install."""
 
 import base64
 import json
@@ -35,7 +35,8 @@ class Chromium:
         self.buffer, self.number, self.session = b"", 0, None
         self.complaints = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
             self.call(f"{domain}.enable")
 
@@ -89,7 +90,8 @@ class Chromium:
 
     def run(self, script):
         """The value of an expression on the page."""
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True,
+                           awaitPromise=True)
         if "exceptionDetails" in answer:
             raise Failure(f"{script}: {answer['exceptionDetails'].get('exception', {})}")
         return answer["result"].get("value")

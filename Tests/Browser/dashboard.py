@@ -1,46 +1,17 @@
 #!/usr/bin/python3
 """Uses the dashboard of a running worker as a person would, and checks what that person sees.
 
-The worker asks for a token; it has a letter that can be retried, one to be purged, and has failed at a
-conversation whose id is markup. Exits with 1 and says why when something is not as it must be.
+The worker asks for a token; it has a letter that can be retried, one to be purged, and has failed
+at a conversation whose id is markup. Exits with 1 and says why when something is not as it must be.
 """
 
-import argparse
 import json
-import os
 import sys
 import time
 
-from chromium import Chromium, Failure
-
-parser = argparse.ArgumentParser()
-parser.add_argument("url", help="where the worker serves, without a path")
-parser.add_argument("--token", required=True)
-parser.add_argument("--worker", required=True, help="host:pid as the page is to name it")
-parser.add_argument("--retry", required=True, metavar="CODE", help="code of one letter to retry")
-parser.add_argument("--purge", required=True, metavar="CODE", help="code of one letter to purge")
-parser.add_argument("--markup", required=True, help="id of a conversation that failed")
-parser.add_argument("--canary", required=True, help="text that must not be on the page")
-parser.add_argument("--pictures", metavar="FOLDER", help="where to put screenshots")
-options = parser.parse_args()
-page = Chromium()
-
-
-def text(selector):
-    return page.run(f"document.querySelector({json.dumps(selector)})?.textContent ?? ''")
-
-
-def expect(condition, what):
-    if not condition:
-        raise Failure(what)
-
-
-def picture(name, width, height, scheme):
-    if options.pictures:
-        page.resize(width, height)
-        page.prefer(scheme)
-        page.until("document.querySelectorAll('svg path').length > 0", "a chart is drawn")
-        page.picture(os.path.join(options.pictures, name))
+import states
+from chromium import Failure
+from visit import BEFORE, expect, looks, options, page, picture, text, until_level, until_text
 
 
 def only_the_token_opens():
@@ -65,52 +36,20 @@ def only_the_token_opens():
 
 
 def the_page_says_how_things_are():
-    name = json.dumps(options.worker)
-    page.until(f"document.querySelector('#workers')?.innerText.includes({name})", "the worker is shown")
-    page.until("document.querySelector('#workers').innerText.includes('● ready')", "it is ready")
-    page.until("document.querySelector('#verdict').dataset.level === 'warn'", "the letters are an alert")
-    expect("dead letters" in text("#problems"), "the verdict does not say why")
-    page.until(f"document.querySelector('#letters').innerText.includes({json.dumps(options.purge)})",
-               "the letters are shown")
+    until_text("#workers", options.worker, "the worker is shown")
+    until_text("#workers", "● ready", "it is ready")
+    until_level("warn", "the letters are an alert")
+    expect("2 dead letters" in text("#verdict-title"), "the banner does not say why")
+    until_text("#letters", options.purge, "the letters are shown")
     page.until("document.querySelectorAll('svg path.line').length > 1", "the charts are drawn", 90)
-    expect(page.run("document.title").startswith("("), "the tab does not say that something is wrong")
-
-
-def causes_are_named():
-    page.run("""window.realFetch = window.fetch; window.fetch = async (path, options) => {
-      const answer = await realFetch(path, options);
-      if (!path.includes("stats/workers")) return answer;
-      const value = await answer.json();
-      const since = new Date(Date.now() - 200000).toISOString();
-      for (const worker of value.workers) {
-        worker.state = "not-ready";
-        worker.reasons = ["the database is away", "intake is switched off"];
-        worker.paused = { by: "SIGUSR1", since };
-        worker.problems = [
-          { link: "broker-publisher", kind: "blocked", code: "alarm", text: "low on memory", since, count: 1 },
-          { link: "database", subject: "friendship_status", kind: "refused", code: "42501", since, count: 9,
-            text: "permission denied <img src=x onerror=stolen=1>\\u202e", remedy: "deploy/grants.sql" },
-        ];
-      }
-      return Response.json(value, { headers: answer.headers });
-    }""")
-    page.until("document.querySelector('#verdict').dataset.level === 'bad'", "there is trouble")
-    page.until("document.querySelector('#problems li').dataset.level === 'bad'", "the worst is first")
-    first = text("#problems li")
-    for part in ("database friendship_status refused (42501)", options.worker, "for 3 min",
-                 "permission denied <img", "deploy/grants.sql"):
-        expect(part in first, f"the first cause is {first!r}, without {part!r}")
-    expect("\u202e" not in first, "a text of a stranger turns what stands around it")
-    expect(page.run("document.images.length") == 0, "a cause became an element")
-    expect("broker-publisher blocked (alarm)" in text("#problems [data-level=warn]"), "an alarm is amber")
-    row = text("#workers")
-    expect("database friendship_status refused (42501)" in row, "the worker's row does not say why")
-    expect("paused by SIGUSR1 for 3 min, until kill -USR2 " in row, "nobody says how a pause ends")
-    for scheme in ("light", "dark"):
-        looks(360, scheme)
-    page.resize(1360, 900)
-    page.run("window.fetch = window.realFetch")
-    page.until("document.querySelector('#verdict').dataset.level === 'warn'", "it is as it was")
+    expect(page.run("document.title").startswith("("), "the tab says that all is well")
+    large = page.run("document.querySelectorAll('#figures dd').length")
+    expect(large == 4, f"{large} large figures")
+    expect(page.run(f"{BEFORE}('#now', '#dead') && {BEFORE}('#dead', '#hour')"),
+           "dead letters are not above the charts")
+    zoned = "/^as of \\d\\d:\\d\\d:\\d\\d \\S+/"
+    page.until(f"{zoned}.test(document.querySelector('#as-of').innerText)", "the time has a zone")
+    expect("serves this page" in text("#workers"), "the worker that answers is not marked")
 
 
 def strangers_texts_are_texts():
@@ -128,46 +67,6 @@ def charts_are_read_with_the_keyboard():
            "the arrow does not move through the chart")
     page.press("Escape")
     expect("Arrow keys" in page.names("image", "img")[0], "a chart has no description")
-
-
-def looks(width, scheme):
-    page.resize(width, 900)
-    page.prefer(scheme)
-    page.run("document.querySelectorAll('details').forEach((one) => one.open = true)")
-    wide = page.run("document.scrollingElement.scrollWidth")
-    expect(wide <= width, f"at a width of {width} the page has {wide}")
-    ground = page.run("getComputedStyle(document.body).backgroundColor")
-    is_dark = int(ground.split("(")[1].split(",")[0]) < 128
-    expect(is_dark == (scheme == "dark"), f"{scheme} is {ground}")
-    faint = page.run(CONTRAST)
-    expect(not faint, f"{scheme}, not to be read: {faint}")
-
-
-# Texts that stand out from their ground by less than WCAG's 4.5 to 1.
-CONTRAST = """(() => {
-  const channels = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = (text) => channels(text).slice(0, 3).map((value) => value / 255)
-    .map((value) => value <= .03928 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4)
-    .reduce((sum, value, index) => sum + value * [.2126, .7152, .0722][index], 0);
-  const ground = (element) => {
-    for (; element; element = element.parentElement) {
-      const color = getComputedStyle(element).backgroundColor;
-      if ((channels(color)[3] ?? 1) > .9) return color;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const found = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!hasText || !element.checkVisibility() || element.disabled) continue;
-    const style = getComputedStyle(element);
-    const [one, other] = [light(style[element.closest("svg") ? "fill" : "color"]),
-      light(ground(element))].sort((a, b) => b - a);
-    const ratio = (one + .05) / (other + .05);
-    if (ratio < 4.5) found.push(`${element.textContent.slice(0, 40)}: ${ratio.toFixed(2)}`);
-  }
-  return found.slice(0, 5).join("; ");
-})()"""
 
 
 def light_and_dark_from_a_phone_to_a_desk():
@@ -201,8 +100,8 @@ def a_letter_is_retried_by_a_click():
     page.click("#ask-yes")
     page.until("document.querySelector('#letters-said').textContent === '1 letter retried.'",
                "the letter is retried")
-    page.until(f"!document.querySelector('#letters').innerText.includes({json.dumps(options.retry)})",
-               "it is no longer shown")
+    page.until("!document.querySelector('#letters').innerText"
+               f".includes({json.dumps(options.retry)})", "it is no longer shown")
 
 
 def a_purge_wants_a_word():
@@ -216,26 +115,25 @@ def a_purge_wants_a_word():
     page.until("document.querySelector('#letters-said').textContent === '1 letter purged.'",
                "the letter is purged")
     expect(not page.run("document.querySelector('#ask').open"), "the same key asked once more")
-    page.until("document.querySelector('#letters').innerText.includes('None.')", "none is left")
-    page.until("document.querySelector('#verdict').dataset.level === 'ok'", "all is well again", 60)
+    until_text("#letters", "None.", "none is left")
+    until_level("ok", "all is well again", 60)
 
 
 def who_is_cut_off_knows():
     expect(not page.complaints, f"the browser complains: {page.complaints}")
-    page.run("""window.realFetch = window.fetch; window.fetch = async (path, options) =>
+    page.run("""window.fetch = async (path, options) =>
       path.includes("stats") ? Response.json({ error: { message: "a reason" } }, { status: 503 })
         : realFetch(path, options)""")
-    page.until("document.querySelector('#problems').innerText.includes('a reason')",
-               "a reason why there are no figures is told")
+    until_text("#problems", "a reason", "a reason why there are no figures is told")
     expect("Not renewed since" in text("#problems"), "old figures are shown as if they were of now")
     page.run("window.fetch = window.realFetch")
-    page.until("document.querySelector('#verdict').dataset.level === 'ok'", "figures are back")
+    until_level("ok", "figures are back")
     page.unplug(True)
     page.until("!document.querySelector('#banner').hidden", "it is said that nobody answers")
-    expect(text("#verdict-title") == "No contact", "what is old is shown as if it were of now")
+    expect("No contact" in text("#verdict-title"), "what is old is shown as if it were of now")
     page.unplug(False)
     page.until("document.querySelector('#banner').hidden", "it is well again")
-    page.until("document.querySelector('#verdict').dataset.level === 'ok'", "all of it")
+    until_level("ok", "all of it")
     page.complaints.clear()  # A browser complains of what it could not reach.
     page.click("#logout")
     page.until("location.pathname === '/login'", "one is logged out")
@@ -245,7 +143,12 @@ def who_is_cut_off_knows():
 
 def main():
     steps = [
-        only_the_token_opens, the_page_says_how_things_are, causes_are_named, strangers_texts_are_texts,
+        only_the_token_opens, the_page_says_how_things_are, states.causes_are_named,
+        strangers_texts_are_texts, states.what_will_hurt_is_amber,
+        states.what_is_not_known_yet_says_when, states.a_phone_page_stays_short,
+        states.what_a_reader_holds_outlives_refreshes,
+        states.a_conversation_is_found_and_explained,
+        states.the_serving_worker_is_paused_and_resumed,
         charts_are_read_with_the_keyboard, light_and_dark_from_a_phone_to_a_desk,
         a_letter_is_retried_by_a_click, a_purge_wants_a_word, who_is_cut_off_knows,
     ]
@@ -259,9 +162,10 @@ def main():
             return 1
         print(f"{step.__name__}: {time.monotonic() - begin:.1f} s", flush=True)
         if step is strangers_texts_are_texts:
-            picture("desk-light.png", 1360, 900, "light")
-            picture("desk-dark.png", 1360, 900, "dark")
-            picture("phone.png", 360, 800, "light")
+            picture("desk-light.png", 1280, 900, "light")
+            picture("desk-dark.png", 1280, 900, "dark")
+            picture("phone-light.png", 390, 844, "light")
+            picture("phone-dark.png", 390, 844, "dark")
             page.resize(1360, 900)
     return 0
 

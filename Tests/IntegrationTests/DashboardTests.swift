@@ -104,6 +104,48 @@ extension Integration {
             withExtendedLifetime(worker) {}
         }
 
+        /// Fault: the page explains a conversation otherwise than the command, or pauses for show.
+        @Test func theServingWorkerExplainsAndPauses() throws {
+            let scene = try Scene(settings: [
+                "MAX_ATTEMPTS": "1", "MONITOR_INTERVAL_SECONDS": "1",
+            ])
+            try scene.addConversation("scored/1", user: "user 42")
+            try scene.addConversation("bad", user: "user 42", log: #"{"text":"canary-body"}"#)
+            let worker = try scene.startWorker(environment)
+            try scene.publish(ids: "scored/1", "bad")
+            try eventually("one is scored") { try scene.count("status = 'PROCESSED'") == 1 }
+            try eventually("one is dead") { try scene.deadLetters.ready() == 1 }
+            for id in ["scored/1", "bad", "nobody"] {
+                let path = id.replacing("/", with: "%2F")
+                // Until the worker has reported, what they say of it changes.
+                try eventually("both say the same of \(id)") {
+                    let answer = try get("conversations/\(path)/explanation")
+                    #expect(answer.status == 200 && !answer.body.contains("canary-body"))
+                    return try answer.body + "\n" == scene.amity(["explain", "--json", id]).output
+                }
+            }
+            let letters = try object(get("users/user%2042/dead-letters"))["letters"]
+            let codes = (letters as? [[String: Any]])?.map { $0["code"] as? String }
+            #expect(codes == ["INVALID_LOG"])
+
+            let own = try object(get("worker"))
+            #expect(own["process_id"] as? Int32 == worker.processID)
+            #expect(own["is_paused"] as? Bool == false)
+            #expect(try object(post("worker/pause", ""))["is_paused"] as? Bool == true)
+            try eventually("it takes no more") { !worker.events("consumer.paused").isEmpty }
+            #expect(worker.events("intake.switched").last?["by"] as? String == "http")
+            try eventually("all are told who paused it") {
+                let workers = try object(get("stats/workers"))["workers"] as? [[String: Any]]
+                let pause = workers?.first?["paused"] as? [String: Any]
+                return pause?["by"] as? String == "HTTP"
+            }
+            try scene.addConversation("later")
+            try scene.publish(ids: "later")
+            try eventually("it waits") { try scene.queue.ready() == 1 }
+            #expect(try object(post("worker/resume", ""))["is_paused"] as? Bool == false)
+            try eventually("it is scored") { try scene.count("status = 'PROCESSED'") == 2 }
+        }
+
         /// A person at a screen: `Tests/Browser/dashboard.py` says what they see and do. Where
         /// `AMITY_PICTURES` names a folder, screenshots are put there.
         @Test func inABrowser() throws {
@@ -146,6 +188,7 @@ extension Integration {
                 try scene.count("status = 'PROCESSED'") == 2
             }
             #expect(try scene.deadLetters.ready() == 0)
+            #expect(worker.events("intake.switched").count == 2)
             #expect(!worker.log.contains(token) && !worker.log.contains(canary))
         }
 

@@ -117,6 +117,10 @@ extension Integration {
             for path in [
                 "/health/live", "/health/ready", "/metrics", "/api/v1/stats/workers",
                 "/api/v1/stats/queues", "/api/v1/stats/history", "/api/v1/dead-letters", "/",
+                "/api/v1/worker", "/api/v1/users/user/dead-letters",
+                "/api/v1/conversations/fine/explanation",
+                "/api/v1/conversations/raises/explanation",
+                "/api/v1/conversations/builds/explanation",
             ] {
                 let answer = try RawAnswer.get(path, port: port, headers: [bearer])
                 #expect(answer.status == 200 || answer.status == 303, "\(path)")

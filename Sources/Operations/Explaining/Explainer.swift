@@ -2,7 +2,6 @@ import AMQP
 import Conversations
 import DeadLetters
 import Foundation
-import Logging
 import Postgres
 import SafeText
 import Settings
@@ -11,22 +10,29 @@ import Settings
 /// the dead letters.
 package struct Explainer {
     private let settings: WorkerSettings
-    private let logger: Logger
+    private let sessions: SessionPool
 
-    package init(settings: WorkerSettings, logger: Logger) {
+    /// With a session of its own.
+    package init(settings: WorkerSettings) {
+        self.init(
+            settings: settings,
+            sessions: SessionPool(
+                target: settings.database,
+                limit: 1,
+                applicationName: "amity explain",
+                statementTimeout: settings.taskTimeout
+            )
+        )
+    }
+
+    init(settings: WorkerSettings, sessions: SessionPool) {
         self.settings = settings
-        self.logger = logger
+        self.sessions = sessions
     }
 
     /// - Throws: when the database does not answer. A broker that does not is a sentence of the
     ///   explanation.
     package func explain(_ conversationID: String) throws -> Explanation {
-        let sessions = SessionPool(
-            target: settings.database,
-            limit: 1,
-            applicationName: "amity explain",
-            statementTimeout: settings.taskTimeout
-        )
         let row = try sessions.withSession { session throws(PostgresError) in
             let rows = try session.flight([(Self.find, [.text(conversationID)])])[0]
             return rows.count > 0 ? Row(rows) : nil
@@ -77,7 +83,9 @@ package struct Explainer {
             "\(shared.problem.name): \(shared.problem.advice)."
         }
         let pauses = workers.filter(\.state.isLiving).compactMap { worker in
-            worker.wayBack.map { "\(worker.name) is paused by SIGUSR1; \($0)." }
+            worker.wayBack.map {
+                "\(worker.name) is paused by \(worker.paused?.by ?? "an operator"); \($0)."
+            }
         }
         let lost = workers.filter { $0.state == .lost }.map { worker in
             "\(worker.name) is gone without a word, with \(worker.inFlight) messages in hand."

@@ -43,6 +43,11 @@ package struct Explanation: Encodable, Sendable {
     package var paid: Paid?
     package var deadLetters: [DeadLetter] = []
 
+    package init(conversationID: String, state: State) {
+        self.conversationID = conversationID
+        self.state = state
+    }
+
     /// The score, part by part.
     package struct Score: Encodable, Sendable {
         package var parts: [Part]

@@ -72,8 +72,8 @@ enum MonitorSQL {
         """
     )
 
-    /// $1: queue. What its workers have settled, the gone ones too; what the living have in hand; how many
-    /// may consume; and from how many the broker takes no messages.
+    /// $1: queue. What its workers have settled, the gone ones too; what the living have in hand;
+    /// how many may consume; from how many the broker takes no messages; how many settled are done.
     ///
     /// One that died without a word may be a consumer until the broker has missed two of its heartbeats, at
     /// most 60 s each: until then it counts.
@@ -85,7 +85,8 @@ enum MonitorSQL {
                count(*) FILTER (WHERE state <> 'stopped'
                    AND heartbeat_at > now() - interval '150 seconds' AND NOT reasons && $2::text[]),
                count(*) FILTER (WHERE state NOT IN ('stopped', 'lost')
-                   AND problems @> '[{"kind": "blocked"}]')
+                   AND problems @> '[{"kind": "blocked"}]'),
+               sum(done)
         FROM amity_workers WHERE queue = $1
         """
     )

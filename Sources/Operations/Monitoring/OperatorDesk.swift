@@ -8,10 +8,30 @@ package protocol OperatorDesk: Sendable {
     func queues() throws(OperatorDeskError) -> [QueueStats]
     func history() throws(OperatorDeskError) -> History
     func deadLetters() throws(OperatorDeskError) -> DeadLetterOverview
+    /// The latest letters of a user, up to a hundred.
+    func deadLetters(ofUser userID: String) throws(OperatorDeskError) -> [DeadLetter]
+    func explanation(of conversationID: String) throws(OperatorDeskError) -> Explanation
+    func servingWorker() throws(OperatorDeskError) -> ServingWorker
+    /// Pauses the worker that answers, or resumes it; no other.
+    func setIntake(isOn: Bool) throws(OperatorDeskError) -> ServingWorker
     /// Puts letters back to work.
     func retry(_ order: LetterOrder) throws(OperatorDeskError) -> LetterResult
     /// Throws letters away.
     func purge(_ order: LetterOrder) throws(OperatorDeskError) -> LetterResult
+}
+
+/// The worker whose process answers.
+package struct ServingWorker: Sendable, Equatable, Encodable {
+    package var host: String
+    package var processID: Int
+    /// Whether an operator has switched its intake off.
+    package var isPaused: Bool
+
+    package init(host: String, processID: Int, isPaused: Bool) {
+        self.host = host
+        self.processID = processID
+        self.isPaused = isPaused
+    }
 }
 
 /// Which letters something is to be done to.

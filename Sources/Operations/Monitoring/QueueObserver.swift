@@ -101,6 +101,7 @@ extension QueueLook {
         look.oldestAge = max(0, answers[2].double(0, 1) ?? 0)
         if isRegistered {
             look.settled = answers[3].integer(0, 0)
+            look.done = answers[3].integer(0, 4)
             look.unacked = answers[3].integer(0, 1)
             look.unackedSource = look.unacked.map { _ in .workers }
             look.workersConsuming = answers[3].integer(0, 2)

@@ -42,6 +42,8 @@ package struct QueueStats: Codable, Sendable, Equatable {
     /// Messages a second, over the last minute; retries that come back are arrivals.
     package var arrivalPerSecond: Double?
     package var drainPerSecond: Double?
+    /// Of those the ones that are done: neither dead-lettered nor to be tried again.
+    package var donePerSecond: Double?
     /// At the pace of the last minute; nil also where the queue does not shrink.
     package var secondsToEmpty: Double?
     package var retrying: [Retrying]

@@ -14,6 +14,8 @@ struct QueueLook: Sendable {
     var oldestAge: Double?
     /// Messages that all workers have settled; only its growth means something.
     var settled: Int?
+    /// Of those the ones that are done, dead-lettered and retried ones left out.
+    var done: Int?
     var retrying: [QueueStats.Retrying] = []
     var deadLetters: Int?
     /// Workers that may consume, by the registry.
@@ -58,6 +60,8 @@ struct QueueWatch: Codable {
         var backlog: Int
         /// Messages settled since the watch began; nil where nobody counts.
         var drained: Int?
+        /// Of those the ones that are done.
+        var done: Int?
     }
 
     private struct AlertMemory: Codable {
@@ -85,6 +89,9 @@ struct QueueWatch: Codable {
     private var points: [Point] = []
     private var settledBefore: Int?
     private var drained = 0
+    private var doneBefore: Int?
+    /// nil in what an older version has stored.
+    private var done: Int?
     /// Since when messages have waited for consumers that settle nothing.
     private var idleSince: Double?
     private var alerts: [AlertName: AlertMemory] = [:]
@@ -95,7 +102,9 @@ struct QueueWatch: Codable {
         of queue: String,
         _ limits: AlertLimits
     ) -> (QueueStats, [AlertEvent]) {
-        let growth = growth(to: look.settled)
+        let growth = Self.growth(to: look.settled, from: &settledBefore)
+        drained += growth ?? 0
+        done = (done ?? 0) + (Self.growth(to: look.done, from: &doneBefore) ?? 0)
         note(look)
         noteIdleness(look, growth: growth)
         var events: [AlertEvent] = []
@@ -115,14 +124,11 @@ struct QueueWatch: Codable {
 
     // MARK: Rates
 
-    private mutating func growth(to settled: Int?) -> Int? {
-        guard let settled else { return nil }
-        defer { settledBefore = settled }
-        guard let settledBefore else { return nil }
+    private static func growth(to count: Int?, from before: inout Int?) -> Int? {
+        guard let count else { return nil }
+        defer { before = count }
         // It sinks when workers of long ago are forgotten.
-        let growth = max(0, settled - settledBefore)
-        drained += growth
-        return growth
+        return before.map { max(0, count - $0) }
     }
 
     private mutating func note(_ look: QueueLook) {
@@ -134,7 +140,8 @@ struct QueueWatch: Codable {
             Point(
                 at: look.at,
                 backlog: ready + (look.unacked ?? 0),
-                drained: look.settled == nil ? nil : drained
+                drained: look.settled == nil ? nil : drained,
+                done: look.done == nil ? nil : done
             )
         )
     }
@@ -167,6 +174,9 @@ struct QueueWatch: Codable {
             let drain = Double(after - before) / seconds
             stats.drainPerSecond = drain
             stats.arrivalPerSecond = max(0, drain + slope)
+        }
+        if let before = first.done, let after = last.done {
+            stats.donePerSecond = Double(after - before) / seconds
         }
         if last.backlog == 0 {
             stats.secondsToEmpty = 0

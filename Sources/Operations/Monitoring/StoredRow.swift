@@ -55,6 +55,7 @@ struct StoredPause: Codable {
         by =
             switch closure.reason {
             case .operatorsWish: WorkerStats.Pause.operatorsSignal
+            case .operatorsRequest: WorkerStats.Pause.operatorsRequest
             case .databaseAway: "database"
             }
         secondsAgo = closure.since.duration(to: .now) / .seconds(1)

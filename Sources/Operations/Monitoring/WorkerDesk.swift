@@ -1,3 +1,4 @@
+import Conversations
 import AMQP
 import DeadLetters
 import Foundation
@@ -13,11 +14,15 @@ package final class WorkerDesk: OperatorDesk {
     package static let stackBytes = Publisher.stackBytes
     /// Chosen: shorter than whoever asks waits. What is not done by then is said to be left.
     private static let patience: Duration = .seconds(8)
+    /// Chosen: more than one user has, and what a page can show.
+    private static let mostLetters = 100
 
     private let settings: WorkerSettings
     private let logger: Logger
     /// Written once, by the worker that begins.
     private let sessions = Locked<SessionPool?>(nil)
+    /// Written once, by the worker that begins.
+    private let intakeSwitch = Locked<IntakeSwitch?>(nil)
     /// Of who has the letters in hand: to a second one the queue would look empty.
     private let turn = Locked(())
 
@@ -26,7 +31,10 @@ package final class WorkerDesk: OperatorDesk {
         self.logger = logger
     }
 
-    package func open(_ pool: SessionPool) { sessions.withLock { $0 = pool } }
+    package func open(_ pool: SessionPool, _ intakeSwitch: IntakeSwitch) {
+        self.intakeSwitch.withLock { $0 = intakeSwitch }
+        sessions.withLock { $0 = pool }
+    }
 
     // MARK: What is known
 
@@ -42,12 +50,26 @@ package final class WorkerDesk: OperatorDesk {
         try ask { try $0.history() }
     }
 
+    package func explanation(
+        of conversationID: String
+    ) throws(OperatorDeskError) -> Explanation {
+        try read { try Explainer(settings: settings, sessions: $0).explain(conversationID) }
+    }
+
     private func ask<Answer>(
         _ question: (Statistics) throws -> Answer
     ) throws(OperatorDeskError) -> Answer {
+        try read { pool in
+            try question(Statistics(sessions: pool, queue: settings.topology.names.main))
+        }
+    }
+
+    private func read<Answer>(
+        _ question: (SessionPool) throws -> Answer
+    ) throws(OperatorDeskError) -> Answer {
         guard let pool = sessions.withLock({ $0 }) else { throw .early }
         do {
-            return try question(Statistics(sessions: pool, queue: settings.topology.names.main))
+            return try question(pool)
         } catch let error as PostgresError where error.isMissingOrForbidden {
             throw .database(
                 "\(error); run amity migrate, and deploy/grants.sql for the worker's role"
@@ -59,7 +81,36 @@ package final class WorkerDesk: OperatorDesk {
         }
     }
 
+    // MARK: This worker
+
+    package func servingWorker() throws(OperatorDeskError) -> ServingWorker {
+        guard let intakeSwitch = intakeSwitch.withLock({ $0 }) else { throw .early }
+        let process = ProcessInfo.processInfo
+        return ServingWorker(
+            host: process.hostName,
+            processID: Int(process.processIdentifier),
+            isPaused: intakeSwitch.isOff
+        )
+    }
+
+    package func setIntake(isOn: Bool) throws(OperatorDeskError) -> ServingWorker {
+        guard let intakeSwitch = intakeSwitch.withLock({ $0 }) else { throw .early }
+        intakeSwitch.set(isOn: isOn, by: .http)
+        return try servingWorker()
+    }
+
     // MARK: Dead letters
+
+    package func deadLetters(
+        ofUser userID: String
+    ) throws(OperatorDeskError) -> [DeadLetter] {
+        var filter = DeadLetterFilter()
+        filter.user = ExactText(userID)
+        return try read { pool in
+            try DeadLetterTable(sessions: pool, queue: settings.topology.names.main)
+                .list(filter, limit: Self.mostLetters)
+        }
+    }
 
     package func deadLetters() throws(OperatorDeskError) -> DeadLetterOverview {
         guard let pool = sessions.withLock({ $0 }) else { throw .early }

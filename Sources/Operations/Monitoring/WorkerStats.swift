@@ -69,7 +69,7 @@ package struct WorkerStats: Codable, Sendable, Equatable {
 
     /// Why it takes no messages, though nothing is broken.
     package struct Pause: Codable, Sendable, Equatable {
-        /// `SIGUSR1` for an operator, or `database`.
+        /// `SIGUSR1` or `HTTP` for an operator, or `database`.
         package var by: String
         package var since: Date
     }
@@ -106,7 +106,8 @@ package struct WorkerStats: Codable, Sendable, Equatable {
 
     /// How an operator's pause ends; nil where no operator has paused it.
     package var wayBack: String? {
-        guard paused?.by == Pause.operatorsSignal else { return nil }
+        guard let by = paused?.by, by == Pause.operatorsSignal || by == Pause.operatorsRequest
+        else { return nil }
         return "kill -USR2 \(processID) on \(host) resumes it"
     }
 
@@ -117,6 +118,8 @@ package struct WorkerStats: Codable, Sendable, Equatable {
 extension WorkerStats.Pause {
     /// The signal by which an operator switches intake off.
     static let operatorsSignal = "SIGUSR1"
+    /// What stands for an operator who switches intake off over HTTP.
+    static let operatorsRequest = "HTTP"
 }
 
 extension WorkerStats.Settings {

@@ -1,0 +1,55 @@
+import Digests
+import Hummingbird
+
+/// A module of the dashboard's script, served as `/assets/<name>` with the page's access control.
+struct Script {
+    /// By name, as the modules import each other.
+    static let modules: [String: Script] = [
+        "charts.js": Script(PackageResources.charts_js),
+        "confirm.js": Script(PackageResources.confirm_js),
+        "elements.js": Script(PackageResources.elements_js),
+        "explanation.js": Script(PackageResources.explanation_js),
+        "failures.js": Script(PackageResources.failures_js),
+        "feeds.js": Script(PackageResources.feeds_js),
+        "figures.js": Script(PackageResources.figures_js),
+        "format.js": Script(PackageResources.format_js),
+        "history.js": Script(PackageResources.history_js),
+        "letters.js": Script(PackageResources.letters_js),
+        "main.js": Script(PackageResources.main_js),
+        "problems.js": Script(PackageResources.problems_js),
+        "search.js": Script(PackageResources.search_js),
+        "theme.js": Script(PackageResources.theme_js),
+        "verdict.js": Script(PackageResources.verdict_js),
+        "workers.js": Script(PackageResources.workers_js),
+    ]
+
+    private let text: ByteBuffer
+    /// Changes with the text, so that a browser keeps a module until another version is served.
+    private let tag: String
+
+    private init(_ bytes: [UInt8]) {
+        text = ByteBuffer(bytes: bytes)
+        tag = "\"\(Digest.sha256(bytes).prefix(8).hexadecimal)\""
+    }
+
+    static func add(to router: Router<BasicRequestContext>) {
+        router.get("assets/:name") { request, context in
+            guard let script = try modules[context.parameters.require("name")] else {
+                throw HTTPError(.notFound)
+            }
+            return script.response(to: request)
+        }
+    }
+
+    private func response(to request: Request) -> Response {
+        let headers: HTTPFields = [
+            .contentType: "text/javascript; charset=utf-8",
+            .cacheControl: "private, no-cache",
+            .eTag: tag,
+        ]
+        guard request.headers[.ifNoneMatch] != tag else {
+            return Response(status: .notModified, headers: headers)
+        }
+        return Response(status: .ok, headers: headers, body: .init(byteBuffer: text))
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import Hummingbird
+import Operations
+import WorkerRuntime
+
+/// Routes about one conversation, one user, and the worker that answers.
+struct LookupRoutes {
+    /// Chosen: four readers of the page. Each lookup holds a thread while database and broker are
+    /// asked: for seconds where one is away, also when its client has gone.
+    static let mostAtOnce = 8
+
+    let desk: any OperatorDesk
+    private let running = Locked(0)
+
+    init(desk: any OperatorDesk) {
+        self.desk = desk
+    }
+
+    func add(to api: RouterGroup<BasicRequestContext>) {
+        api.get("conversations/:id/explanation") { [desk] _, context in
+            let id = try Self.id(in: context)
+            return try await lookUp { () throws(OperatorDeskError) in
+                try desk.explanation(of: id)
+            }
+        }
+        api.get("users/:id/dead-letters") { [desk] _, context in
+            let id = try Self.id(in: context)
+            return try await lookUp { () throws(OperatorDeskError) in
+                ["letters": try desk.deadLetters(ofUser: id)]
+            }
+        }
+        api.get("worker") { [desk] _, _ in
+            try await Self.answer { () throws(OperatorDeskError) in try desk.servingWorker() }
+        }
+        for (verb, isOn) in [("pause", false), ("resume", true)] {
+            api.post("worker/\(verb)") { [desk] _, _ in
+                try await Self.answer { () throws(OperatorDeskError) in
+                    try desk.setIntake(isOn: isOn)
+                }
+            }
+        }
+    }
+
+    /// The router leaves parameters as they came, percent-encoded.
+    private static func id(in context: BasicRequestContext) throws -> String {
+        guard let id = try context.parameters.require("id").removingPercentEncoding,
+            // The database's texts end there: it would find another id.
+            !id.utf8.contains(0)
+        else { throw HTTPError(.badRequest, message: "the id is not percent-encoded UTF-8") }
+        return id
+    }
+
+    private func lookUp<Answer: Encodable & Sendable>(
+        _ ask: @escaping @Sendable () throws(OperatorDeskError) -> Answer
+    ) async throws -> Response {
+        let count = running.withLock { count in
+            count += 1
+            return count
+        }
+        defer { running.withLock { $0 -= 1 } }
+        guard count <= Self.mostAtOnce else {
+            throw HTTPError(.tooManyRequests, message: "others are looked up; try again")
+        }
+        return try await Self.answer(ask)
+    }
+
+    private static func answer<Answer: Encodable & Sendable>(
+        _ ask: @escaping @Sendable () throws(OperatorDeskError) -> Answer
+    ) async throws -> Response {
+        switch await onThread({ Result(catching: ask) }) {
+        case .success(let answer): Routes.answer(.ok, answer)
+        case .failure(let error): throw HTTPError(.serviceUnavailable, message: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Logging
+import WorkerRuntime
+
+/// Lets an operator take a worker off its queue and put it on again without a restart: over HTTP,
+/// or by signals, SIGUSR1 for off and SIGUSR2 for on. What it has begun it finishes.
+package struct IntakeSwitch: Sendable {
+    package enum Origin: String, Sendable {
+        case signal, http
+    }
+
+    let intake: Intake
+    let readiness: Readiness
+    let logger: Logger
+    /// One switching at a time, so that readiness and intake agree.
+    private let turn = Locked(())
+
+    package init(intake: Intake, readiness: Readiness, logger: Logger) {
+        self.intake = intake
+        self.readiness = readiness
+        self.logger = logger
+    }
+
+    /// Whether an operator has switched it off, in whichever way.
+    package var isOff: Bool {
+        switch intake.closure?.reason {
+        case .operatorsWish, .operatorsRequest: true
+        case .databaseAway, nil: false
+        }
+    }
+
+    /// Switching it on ends a pause of either origin.
+    package func set(isOn: Bool, by origin: Origin) {
+        turn.withLock { _ in
+            logger.notice(
+                "intake.switched",
+                metadata: ["on": .stringConvertible(isOn), "by": "\(origin.rawValue)"]
+            )
+            readiness.set(.intakeOff, !isOn)
+            if isOn {
+                intake.open(.operatorsWish)
+                intake.open(.operatorsRequest)
+            } else {
+                intake.close(origin == .signal ? .operatorsWish : .operatorsRequest)
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+import Foundation
+import WorkerRuntime
+
+@testable import Conversations
+@testable import DeadLetters
+@testable import Operations
+
+/// One of everything that the JSON API answers, with every optional member there.
+enum APISample {
+    /// Members of all answers, and the names of alerts, which are values.
+    static func names() throws -> Set<String> {
+        let samples: [any Encodable] = [
+            worker, queue, history, overview, explanation,
+            ServingWorker(host: "h", processID: 1, isPaused: true),
+        ]
+        var names = Set(AlertName.allCases.map(\.rawValue))
+        for sample in samples {
+            let json = try JSONEncoder.amity.encode(sample)
+            collect(from: try JSONSerialization.jsonObject(with: json), into: &names)
+        }
+        // Of the answers that wrap these, of orders and of errors.
+        return names.union([
+            "workers", "queues", "letters", "retried", "purged", "is_complete", "error", "message",
+        ])
+    }
+
+    private static func collect(from value: Any, into names: inout Set<String>) {
+        if let object = value as? [String: Any] {
+            names.formUnion(object.keys)
+            for member in object.values { collect(from: member, into: &names) }
+        }
+        for element in value as? [Any] ?? [] { collect(from: element, into: &names) }
+    }
+
+    private static let now = Date(timeIntervalSince1970: 0)
+
+    private static let worker = WorkerStats(
+        bootID: "b",
+        host: "h",
+        processID: 1,
+        version: "1",
+        queue: "q",
+        settings: .init(
+            threads: 1,
+            isConcurrencyAutomatic: false,
+            batchMax: 1,
+            prefetch: 1,
+            sessionsMax: 1,
+            maxAttempts: 1,
+            taskTimeoutSeconds: 1
+        ),
+        startedAt: now,
+        heartbeatAt: now,
+        heartbeatAgeSeconds: 0,
+        state: .notReady,
+        reasons: ["r"],
+        done: 0,
+        duplicates: 0,
+        retried: 0,
+        dead: 0,
+        interrupted: 0,
+        reconnects: 0,
+        busyThreads: 0,
+        inFlight: 0,
+        residentBytes: 0,
+        lastDeliveryAt: now,
+        failures: [.init(at: now, code: "C", conversation: "c", attempts: 1, isDead: true)],
+        problems: [
+            .init(
+                link: "database",
+                subject: "s",
+                kind: "away",
+                code: "C",
+                text: "t",
+                remedy: "r",
+                since: now,
+                count: 1
+            )
+        ],
+        paused: .init(by: "HTTP", since: now)
+    )
+
+    private static let queue = QueueStats(
+        queue: "q",
+        observedAt: now,
+        ready: 1,
+        unacked: 1,
+        unackedSource: .workers,
+        consumers: 1,
+        workersConsuming: 1,
+        foreignConsumers: ["f"],
+        oldestAgeSeconds: 1,
+        arrivalPerSecond: 1,
+        drainPerSecond: 1,
+        donePerSecond: 1,
+        secondsToEmpty: 1,
+        retrying: [.init(delaySeconds: 1, messages: 1)],
+        deadLetters: 1,
+        alerts: [.init(name: .stalled, since: now, value: 1, threshold: 1)]
+    )
+
+    private static let history = History(
+        queue: "q",
+        stepSeconds: 30,
+        points: [
+            .init(
+                at: now,
+                done: 1,
+                retried: 1,
+                dead: 1,
+                ackSecondsP50: 1,
+                ackSecondsP99: 1,
+                ready: 1,
+                oldestAgeSeconds: 1,
+                retrying: 1,
+                deadLetters: 1
+            )
+        ]
+    )
+
+    private static let letter = DeadLetter(
+        id: "i",
+        conversationID: "c",
+        userID: "u",
+        messageID: "m",
+        code: "C",
+        reason: "r",
+        attempts: 1,
+        replays: 0,
+        firstFailureAt: "",
+        lastFailureAt: "",
+        worker: "w",
+        bodyBytes: 1,
+        bodySHA256: "",
+        copies: 1,
+        state: .waiting,
+        settledAt: ""
+    )
+
+    private static var overview: DeadLetterOverview {
+        var overview = DeadLetterOverview(queue: "q", lookedAt: now)
+        overview.withoutRow = 0
+        overview.groups = [
+            .init(
+                code: "C",
+                reason: "r",
+                count: 1,
+                firstFailureAt: "",
+                lastFailureAt: "",
+                letters: [letter]
+            )
+        ]
+        return overview
+    }
+
+    private static var explanation: Explanation {
+        var explanation = Explanation(conversationID: "c", state: .scored)
+        explanation.userID = "u"
+        explanation.status = "PROCESSED"
+        explanation.createdAt = ""
+        explanation.processedAt = ""
+        explanation.nextAttemptAt = ""
+        explanation.errorCode = ""
+        explanation.errorDetails = ""
+        explanation.paid = .init(questions: 1, emotion: "happy", model: "m", memories: 1)
+        explanation.deadLetters = [letter]
+        var sources = AnalysisSources(all: .llm)
+        sources.model = "m"
+        sources.llmFailure = "f"
+        sources.memoryFailure = "f"
+        explanation.score = .init(
+            parts: [.init(name: "turns", value: "1", points: 1, source: "log")],
+            change: 1,
+            changeByWeights: 1,
+            scoreBefore: 1,
+            scoreAfter: 2,
+            levelBefore: "l",
+            levelAfter: "l",
+            sources: sources
+        )
+        return explanation
+    }
+}

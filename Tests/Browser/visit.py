@@ -1,0 +1,111 @@
+"""What every step on the dashboard needs: the page in its browser, and how it is looked at."""
+
+import argparse
+import json
+import os
+
+from chromium import Chromium, Failure
+
+parser = argparse.ArgumentParser()
+parser.add_argument("url", help="where the worker serves, without a path")
+parser.add_argument("--token", required=True)
+parser.add_argument("--worker", required=True, help="host:pid as the page is to name it")
+parser.add_argument("--retry", required=True, metavar="CODE", help="code of one letter to retry")
+parser.add_argument("--purge", required=True, metavar="CODE", help="code of one letter to purge")
+parser.add_argument("--markup", required=True, help="id of a conversation that failed")
+parser.add_argument("--canary", required=True, help="text that must not be on the page")
+parser.add_argument("--pictures", metavar="FOLDER", help="where to put screenshots")
+options = parser.parse_args()
+page = Chromium()
+
+
+def text(selector):
+    return page.run(f"document.querySelector({json.dumps(selector)})?.textContent ?? ''")
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+def until_text(selector, part, what, seconds=30):
+    """Waits until an element shows a text."""
+    page.until(f"document.querySelector({json.dumps(selector)})?.innerText"
+               f".includes({json.dumps(part)})", what, seconds)
+
+
+def until_level(level, what, seconds=30):
+    """Waits until the verdict is ok, warn or bad."""
+    page.until(f"document.querySelector('#verdict').dataset.level === {json.dumps(level)}", what,
+               seconds)
+
+
+def picture(name, width, height, scheme):
+    if options.pictures:
+        page.resize(width, height)
+        page.prefer(scheme)
+        page.until("document.querySelectorAll('svg path').length > 0", "a chart is drawn")
+        page.picture(os.path.join(options.pictures, name))
+
+
+# Whether one element comes before another for eyes and keyboard.
+BEFORE = """((one, other) => Boolean(document.querySelector(one)
+  .compareDocumentPosition(document.querySelector(other)) & Node.DOCUMENT_POSITION_FOLLOWING))"""
+
+
+def change_answers(change):
+    """Has the statistics changed on their way to the page, by a function (path, value, ago)."""
+    page.run("""window.realFetch ??= window.fetch; window.fetch = async (path, options) => {
+      const answer = await realFetch(path, options);
+      if (!path.includes("stats/")) return answer;
+      const value = await answer.json();
+      const ago = (seconds) => new Date(Date.now() - seconds * 1000).toISOString();
+      (""" + change + """)(path, value, ago);
+      return Response.json(value, { headers: answer.headers });
+    }""")
+
+
+def leave_answers():
+    page.run("window.fetch = window.realFetch")
+
+
+def looks(width, scheme):
+    page.resize(width, 900)
+    page.prefer(scheme)
+    page.run("document.querySelectorAll('details').forEach((one) => one.open = true)")
+    wide = page.run("document.scrollingElement.scrollWidth")
+    expect(wide <= width, f"at a width of {width} the page has {wide}")
+    ground = page.run("getComputedStyle(document.body).backgroundColor")
+    is_dark = int(ground.split("(")[1].split(",")[0]) < 128
+    expect(is_dark == (scheme == "dark"), f"{scheme} is {ground}")
+    faint = page.run(CONTRAST)
+    expect(not faint, f"{scheme}, not to be read: {faint}")
+
+
+# Texts that stand out from their ground by less than WCAG's 4.5 to 1.
+CONTRAST = """(() => {
+  const channels = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = (text) => channels(text).slice(0, 3).map((value) => value / 255)
+    .map((value) => value <= .03928 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4)
+    .reduce((sum, value, index) => sum + value * [.2126, .7152, .0722][index], 0);
+  const ground = (element) => {
+    for (; element; element = element.parentElement) {
+      const color = getComputedStyle(element).backgroundColor;
+      if ((channels(color)[3] ?? 1) > .9) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!hasText || !element.checkVisibility() || element.disabled) continue;
+    const style = getComputedStyle(element);
+    const [one, other] = [light(style[element.closest("svg") ? "fill" : "color"]),
+      light(ground(element))].sort((a, b) => b - a);
+    const ratio = (one + .05) / (other + .05);
+    if (ratio < 4.5) found.push(`${element.textContent.slice(0, 40)}: ${ratio.toFixed(2)}`);
+  }
+  return found.slice(0, 5).join("; ");
+})()"""
+
+
