@@ -5,9 +5,9 @@ import WorkerRuntime
 /// The channel thread: the only one that touches the consumer's connection.
 ///
 /// It connects, and connects again when a session is lost. What happens in a session is in
-/// `ConsumerSession.swift`: it takes frames off the socket, hands whole deliveries to the dispatcher,
-/// and turns completions from the mailbox into settlements. The thread never runs a handler, talks to
-/// the database, or waits for anything but the broker.
+/// `ConsumerSession.swift`: it takes frames off the socket, hands whole deliveries to the
+/// dispatcher, and turns completions from the mailbox into settlements. The thread never runs a
+/// handler, talks to the database, or waits for anything but the broker.
 package final class Consumer: Sendable {
     package struct Settings: Sendable {
         package var endpoint: Endpoint
@@ -47,8 +47,8 @@ package final class Consumer: Sendable {
     private let reconnects: Reconnects
     let bell = EventBell()
     let keeper: TopologyKeeper?
-    /// Generation of the session that is open, 0 while there is none. Written by the channel thread,
-    /// read by the publisher's.
+    /// Generation of the session that is open, 0 while there is none. Written by the channel
+    /// thread, read by the publisher's.
     private let session = Atomic<UInt64>(0)
     let counts: WorkerCounts
     let logger: Logger
@@ -89,8 +89,8 @@ package final class Consumer: Sendable {
     /// Starts the channel thread.
     ///
     /// - Parameters:
-    ///   - withheld: copies of deliveries that the broker does not take, so that their originals stay
-    ///     unsettled.
+    ///   - withheld: copies of deliveries that the broker does not take, so that their originals
+    ///     stay unsettled.
     ///   - onStopped: called on that thread when it has drained and closed.
     package func start(
         delivering dispatcher: Dispatcher,
@@ -262,8 +262,8 @@ package final class Consumer: Sendable {
         try connection.limitPrefetch(to: settings.prefetch)
     }
 
-    /// Every step to an open session has a limit of its own; this is more than all of them together take,
-    /// over the addresses that a host may have.
+    /// Every step to an open session has a limit of its own; this is more than all of them together
+    /// take, over the addresses that a host may have.
     private static let connectLimit = Duration.seconds(300)
 
     private func logStart(_ state: ConsumerState) {
@@ -298,8 +298,8 @@ package final class Consumer: Sendable {
 }
 
 extension Connection {
-    /// Runs what waits for the broker's answers. A stop does not wait for them: nothing in this session
-    /// needs to be finished, or it is delivered again.
+    /// Runs what waits for the broker's answers. A stop does not wait for them: nothing in this
+    /// session needs to be finished, or it is delivered again.
     func interruptibly(
         by drain: DrainSignal,
         _ body: () throws(AMQPError) -> Void

@@ -56,14 +56,15 @@ extension ConsumerSession {
         }
     }
 
-    /// Chosen: a healthy broker answers within milliseconds, and a stop must not wait for one that is
-    /// not. What is unsettled goes back to the queue either way.
+    /// Chosen: a healthy broker answers within milliseconds, and a stop must not wait for one that
+    /// is not. What is unsettled goes back to the queue either way.
     private static var closeLimit: Duration { .milliseconds(700) }
 
     // MARK: Prefetch
 
-    /// Registers the consumer anew when deliveries that wait for their copies have used up its prefetch:
-    /// the broker counts for a consumer what that one was given, so the new one has all of it again.
+    /// Registers the consumer anew when deliveries that wait for their copies have used up its
+    /// prefetch: the broker counts for a consumer what that one was given, so the new one has all
+    /// of it again.
     mutating func renewPrefetch() throws(AMQPError) {
         let held = held
         let renewedAfter = prefetch.renewedAfter
@@ -92,10 +93,11 @@ extension ConsumerSession {
 
     // MARK: Silence
 
-    /// Sleeps until the bell rings, the socket has bytes or something is due; asks the broker first for
-    /// the queue's depth if it has been silent for long.
+    /// Sleeps until the bell rings, the socket has bytes or something is due; asks the broker first
+    /// for the queue's depth if it has been silent for long.
     mutating func sleep(atMost longest: Duration) throws(AMQPError) {
-        // A body that trickles in is no silence, and the answer to a question would queue behind it.
+        // A body that trickles in is no silence, and the answer to a question would queue behind
+        // it.
         let isFree =
             state.machine.isConsuming && !isInMessage
             && state.machine.unsettled(after: prefetch.renewedAfter)
@@ -111,9 +113,10 @@ extension ConsumerSession {
         )
     }
 
-    /// Asks whether the queue has messages that this consumer is not given. It asks on the consumer's own
-    /// channel, so an answer also proves that the channel lives; a queue that is gone closes it, and the
-    /// next session makes it again. The answer comes as a frame: nothing waits for it.
+    /// Asks whether the queue has messages that this consumer is not given. It asks on the
+    /// consumer's own channel, so an answer also proves that the channel lives; a queue that is
+    /// gone closes it, and the next session makes it again. The answer comes as a frame: nothing
+    /// waits for it.
     private mutating func probe() throws(AMQPError) {
         if let askedAt {
             if askedAt + Connection.rpcTimeout > .now { return }

@@ -19,8 +19,8 @@ struct ConsumerSession: ~Copyable {
 
     private var assembler = MessageAssembler()
     private var blockedAt: ContinuousClock.Instant?
-    /// Deliveries over the size limit that came while another one was on its way. Their bodies are not
-    /// kept: they go back, to come again, when that one has gone.
+    /// Deliveries over the size limit that came while another one was on its way. Their bodies are
+    /// not kept: they go back, to come again, when that one has gone.
     private var waiting: [DeliveryID] = []
     /// When the broker was asked for the queue's depth; nil when it has answered.
     var askedAt: ContinuousClock.Instant?
@@ -86,8 +86,8 @@ struct ConsumerSession: ~Copyable {
         return arrived
     }
 
-    /// - Returns: the delivery whose last frame this is; nil for any other frame, and for a delivery
-    ///   that came when none was asked for any more.
+    /// - Returns: the delivery whose last frame this is; nil for any other frame, and for a
+    ///   delivery that came when none was asked for any more.
     private mutating func delivery(completedBy frame: Frame) throws(AMQPError) -> Delivery? {
         switch frame {
         case .closed(let error):
@@ -174,8 +174,9 @@ struct ConsumerSession: ~Copyable {
 extension ConsumerSession {
     static var firstConsumerTag: String { "amity" }
 
-    /// Another for each consumer of the session: where one is registered under the tag of a cancelled
-    /// one whose deliveries are not settled, a quorum queue ends the channel (541; RabbitMQ 3.10).
+    /// Another for each consumer of the session: where one is registered under the tag of a
+    /// cancelled one whose deliveries are not settled, a quorum queue ends the channel (541;
+    /// RabbitMQ 3.10).
     var consumerTag: String {
         registrations == 1 ? Self.firstConsumerTag : "\(Self.firstConsumerTag)-\(registrations)"
     }
@@ -189,8 +190,8 @@ extension ConsumerSession {
     /// Whether a message has begun to arrive and is not whole.
     var isInMessage: Bool { assembler.isInMessage }
 
-    /// Deliveries that stay unsettled for as long as the broker does not take their copies, and those
-    /// that wait behind an oversized one.
+    /// Deliveries that stay unsettled for as long as the broker does not take their copies, and
+    /// those that wait behind an oversized one.
     var held: Publisher.Withheld {
         var held = withheldCopies()
         held.count += waiting.count

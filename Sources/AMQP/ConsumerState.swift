@@ -5,8 +5,8 @@ struct ConsumerState {
     var machine: ConsumerStateMachine
     var detector: StallDetector
     let times: SettlementTimes
-    /// The delivery over the size limit, of this session or an earlier one, that is on its way to the
-    /// dead letters. There is never more than one.
+    /// The delivery over the size limit, of this session or an earlier one, that is on its way to
+    /// the dead letters. There is never more than one.
     var oversized: DeliveryID?
     /// Attempts to open a session so far; chooses the host.
     var attempt = 0
