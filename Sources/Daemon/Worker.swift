@@ -122,16 +122,17 @@ package final class Worker: Service {
         )
         desk.open(database.sessions, intakeSwitch)
         let repeated = RepeatedEvents(logger: logger)
+        let policy = RetryPolicy(
+            names: settings.topology.names,
+            maxAttempts: settings.maxAttempts,
+            maxCrashes: settings.maxCrashes,
+            backoffSeconds: settings.topology.retrySeconds,
+            worker: name
+        )
         let dispatcher = Dispatcher(
             pool: ThreadPool(count: settings.concurrency, name: "amity"),
-            handlers: handlers(on: database, counts),
-            policy: RetryPolicy(
-                names: settings.topology.names,
-                maxAttempts: settings.maxAttempts,
-                maxCrashes: settings.maxCrashes,
-                backoffSeconds: settings.topology.retrySeconds,
-                worker: name
-            ),
+            kinds: kinds(on: database, policy, counts),
+            unknown: policy,
             crashes: database.crashes,
             completions: consumer.completions,
             republisher: ConfirmedRepublisher(
@@ -190,8 +191,12 @@ package final class Worker: Service {
         logger.notice("worker.stopped")
     }
 
-    /// A kind of work is added here: its handler, under the AMQP type that its messages carry.
-    private func handlers(on database: Database, _ counts: WorkerCounts) -> HandlerRegistry {
+    /// What the worker does. A kind of work is added here; conversations' messages carry no type.
+    private func kinds(
+        on database: Database,
+        _ policy: RetryPolicy,
+        _ counts: WorkerCounts
+    ) -> [WorkKind] {
         let conversations = ConversationHandler(
             store: database.store,
             analyser: analyser,
@@ -204,7 +209,7 @@ package final class Worker: Service {
             metrics: metrics,
             logger: logger
         )
-        return HandlerRegistry(untyped: conversations, byType: [:])
+        return [WorkKind(type: nil, handler: conversations, retryPolicy: policy)]
     }
 
     private func monitoring(

@@ -17,7 +17,7 @@ extension Metric {
         "outcome",
         help: """
             Runs of messages by outcome: ok, retry, dead (lettered), duplicate (the conversation was \
-            settled already), interrupted (given back, no attempt spent).
+            settled already), interrupted (given back, no attempt spent), cancelled (no longer wanted).
             """
     )
     package static let lastDelivery = Metric(

@@ -1,31 +1,35 @@
 import Failpoints
-import Foundation
 import Logging
 
 /// Fans deliveries out over the thread pool and turns outcomes into completions.
 ///
 /// While all threads are busy, deliveries gather in the inbox; a thread that comes free takes its
-/// share of them, up to the handler's batch limit. So batches grow under backlog and vanish at low
-/// load, and nothing ever lingers to wait for company.
+/// share of them, up to the batch limit of their kind. So batches grow under backlog and vanish at
+/// low load, and no delivery waits for a batch to fill.
+///
+/// What to do with a message that may kill the process is in `Dispatcher+Crashes.swift`, what
+/// becomes of a message that was handled in `Dispatcher+Outcomes.swift`.
 package final class Dispatcher: Sendable {
-    private let inbox: Locked<Inbox>
+    let inbox: Locked<Inbox>
     private let pool: ThreadPool
-    private let handlers: HandlerRegistry
-    private let policy: RetryPolicy
-    private let crashes: any CrashLedger
-    private let completions: Mailbox<Completion>
-    private let republisher: any Republisher
-    private let journal: any DeadLetterJournal
-    private let repeated: RepeatedEvents
+    let kinds: WorkKinds
+    let crashes: any CrashLedger
+    let completions: Mailbox<Completion>
+    let republisher: any Republisher
+    let journal: any DeadLetterJournal
+    let repeated: RepeatedEvents
     private let drain: DrainSignal
-    private let counts: WorkerCounts
-    private let metrics: WorkerMetrics
-    private let logger: Logger
+    let counts: WorkerCounts
+    let metrics: WorkerMetrics
+    let logger: Logger
 
+    /// - Parameters:
+    ///   - kinds: that the worker does, no two with the same type.
+    ///   - unknown: for messages whose type none of them has.
     package init(
         pool: ThreadPool,
-        handlers: HandlerRegistry,
-        policy: RetryPolicy,
+        kinds: [WorkKind],
+        unknown: RetryPolicy,
         crashes: any CrashLedger,
         completions: Mailbox<Completion>,
         republisher: any Republisher,
@@ -38,10 +42,10 @@ package final class Dispatcher: Sendable {
     ) {
         self.journal = journal
         self.repeated = repeated ?? RepeatedEvents(logger: logger)
-        inbox = Locked(Inbox(limit: pool.count))
+        let kinds = WorkKinds(kinds, unknown: unknown)
+        inbox = Locked(Inbox(limit: pool.count, kinds: kinds.index))
         self.pool = pool
-        self.handlers = handlers
-        self.policy = policy
+        self.kinds = kinds
         self.crashes = crashes
         self.completions = completions
         self.republisher = republisher
@@ -75,14 +79,6 @@ package final class Dispatcher: Sendable {
         startOperations(after: { $0.begin(limit: limit) })
     }
 
-    /// Dead-letters a delivery that is not to be looked at; never blocks.
-    package func refuse(_ delivery: Delivery, because failure: Failure) {
-        let disposition = disposition(of: delivery, after: failure, isPermanent: true)
-        metrics.count(.init(dead: 1))
-        let failed = FailedDelivery(delivery: delivery, failure: failure, retryAfter: nil)
-        bury([(failed, disposition)], isReadable: false)
-    }
-
     private func startOperations(after change: (inout Inbox) -> Void) {
         let starts = inbox.withLock { inbox in
             change(&inbox)
@@ -94,16 +90,12 @@ package final class Dispatcher: Sendable {
     /// One operation: takes work until there is none for it.
     private func work(on slot: ThreadPool.Slot) {
         let context = HandlerContext(slot: slot, drain: drain)
-        while let work = inbox.withLock({ $0.next(handlers) }) {
+        while let work = nextWork() {
             let begin = ContinuousClock.now
             counts.threadBegan()
             switch work {
-            case .batch(let batch, round: _):
-                if batch[0].redelivered {
-                    runAgain(batch, in: context)
-                } else {
-                    run(batch, in: context)
-                }
+            case .batch(let batch, let kind, round: _):
+                run(batch, of: kinds.all[kind], in: context)
             case .alone(let suspect): runAlone(suspect, in: context)
             }
             counts.threadEnded()
@@ -113,12 +105,28 @@ package final class Dispatcher: Sendable {
         }
     }
 
-    private func run(_ batch: [Delivery], in context: HandlerContext) {
+    private func nextWork() -> Inbox.Work? {
+        // Before the lock: handlers answer, and may take locks of their own.
+        let limits = kinds.batchLimits
+        return inbox.withLock { $0.next(batchLimits: limits) }
+    }
+
+    private func run(_ batch: [Delivery], of kind: WorkKind, in context: HandlerContext) {
+        let due = snoozeAgain(batch, of: kind)
+        if due.isEmpty { return }
+        if due[0].redelivered {
+            runAgain(due, of: kind, in: context)
+        } else {
+            runDue(due, of: kind, in: context)
+        }
+    }
+
+    /// The path of a batch through its thread: handle, then settle or publish again.
+    func runDue(_ batch: [Delivery], of kind: WorkKind, in context: HandlerContext) {
         Failpoint.received.hit()
         let begin = ContinuousClock.now
-        let handler = handlers[batch[0].message.properties.type]
-        let outcomes = handle(batch, by: handler, in: context)
-        finish(batch, with: outcomes, by: handler, in: context)
+        let outcomes = handle(batch, of: kind, in: context)
+        finish(batch, with: outcomes, of: kind, in: context)
         logger.debug(
             "batch.handled",
             metadata: [
@@ -131,258 +139,17 @@ package final class Dispatcher: Sendable {
         )
     }
 
-    private func handle(
+    func handle(
         _ batch: [Delivery],
-        by handler: any Handler,
+        of kind: WorkKind,
         in context: HandlerContext
     ) -> [Outcome] {
         let begin = ContinuousClock.now
         metrics.inboxWait.record(batch[0].receivedAt.duration(to: begin))
         metrics.batchMessages.record(batch.count)
-        let outcomes = handler.handle(batch, in: context)
+        let outcomes = kind.handler.handle(batch, in: context)
         precondition(outcomes.count == batch.count, "one outcome for each delivery")
         metrics.processDuration.record(begin.duration(to: .now))
         return outcomes
-    }
-}
-
-// MARK: - Crashes
-
-extension Dispatcher {
-    /// Runs what was delivered before, but for those of it that may have killed a worker.
-    private func runAgain(_ batch: [Delivery], in context: HandlerContext) {
-        let keys = batch.map { MessageKey($0.message) }
-        guard let records = crashes.take(keys, in: context) else { return interrupt(batch) }
-        Failpoint.attemptRecorded.hit()
-        var clear: [Delivery] = []
-        var suspects: [Inbox.Suspect] = []
-        for (delivery, record) in zip(batch, records) {
-            switch record {
-            case .clear: clear.append(delivery)
-            case .suspect(let crashes):
-                suspects.append(Inbox.Suspect(delivery: delivery, crashes: crashes))
-            }
-        }
-        if !suspects.isEmpty {
-            logger.warning(
-                "message.suspected",
-                metadata: ["messages": .stringConvertible(suspects.count)]
-            )
-            let taken = inbox.withLock { $0.add(suspects) }
-            if !taken { interrupt(suspects.map(\.delivery)) }
-        }
-        if !clear.isEmpty { run(clear, in: context) }
-        crashes.release(in: context)
-    }
-
-    /// Runs a message that may kill the process, or puts it aside when it has done so too often.
-    private func runAlone(_ suspect: Inbox.Suspect, in context: HandlerContext) {
-        let (delivery, crashes) = (suspect.delivery, suspect.crashes)
-        let key = MessageKey(delivery.message)
-        let limit = policy.maxCrashes
-        // Writing down its end needs a look at it, and that may be what kills: some tries, charged too.
-        guard crashes < limit + Self.looksAfterQuarantine else {
-            return refuse(delivery, because: .crash(times: limit))
-        }
-        guard self.crashes.charge(key, crashes: crashes + 1, in: context) else {
-            return interrupt([delivery])
-        }
-        Failpoint.attemptRecorded.hit()
-        let handler = handlers[delivery.message.properties.type]
-        if crashes >= limit {
-            let end = Outcome.deadLetter(.crash(times: limit))
-            return finish([delivery], with: [end], by: handler, in: context)
-        }
-        let outcomes = handle([delivery], by: handler, in: context)
-        // Done, it is of no interest any more; else it has as many crashes as before.
-        let isDone = outcomes == [.done] || outcomes == [.duplicate]
-        let isClear = self.crashes.acquit(key, crashes: isDone ? 0 : crashes, in: context)
-        if !isClear, outcomes == [.interrupted] {
-            counts.settled(done: 0, interrupted: 1)
-            metrics.count(.init(interrupted: 1))
-            let copy = RetryPolicy.acquitted(delivery.message)
-            republisher.republish(
-                copy,
-                about: nil,
-                to: policy.names.main,
-                replacing: delivery.id
-            )
-        } else {
-            finish([delivery], with: outcomes, by: handler, in: context)
-        }
-    }
-
-    /// Chosen: one for each of the ways in which the database may refuse to be told.
-    private static let looksAfterQuarantine = 3
-
-    private func interrupt(_ batch: [Delivery]) {
-        counts.settled(done: 0, interrupted: batch.count)
-        metrics.count(.init(interrupted: batch.count))
-        completions.post(batch.map { Completion(id: $0.id, settlement: .requeue) })
-    }
-}
-
-// MARK: - Outcomes
-
-extension Dispatcher {
-    private func finish(
-        _ batch: [Delivery],
-        with outcomes: [Outcome],
-        by handler: any Handler,
-        in context: HandlerContext
-    ) {
-        var settled: [Completion] = []
-        settled.reserveCapacity(batch.count)
-        var failed: [(FailedDelivery, RetryPolicy.Disposition)] = []
-        var postponed: [(Delivery, Failure, RetryPolicy.Disposition)] = []
-        var tally = WorkerMetrics.Tally()
-        func fail(_ delivery: Delivery, _ failure: Failure, isPermanent: Bool) {
-            let next = disposition(of: delivery, after: failure, isPermanent: isPermanent)
-            if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
-            let after = next.retryAfter
-            failed.append((.init(delivery: delivery, failure: failure, retryAfter: after), next))
-        }
-        for (delivery, outcome) in zip(batch, outcomes) {
-            switch outcome {
-            case .done:
-                tally.ok += 1
-                settled.append(.init(id: delivery.id, settlement: .ack))
-            case .duplicate:
-                tally.duplicate += 1
-                settled.append(.init(id: delivery.id, settlement: .ack))
-            case .interrupted:
-                tally.interrupted += 1
-                settled.append(.init(id: delivery.id, settlement: .requeue))
-            case .retry(let failure): fail(delivery, failure, isPermanent: false)
-            case .deadLetter(let failure): fail(delivery, failure, isPermanent: true)
-            case .postpone(let failure, let isBounded):
-                if let next = postponement(of: delivery, isBounded: isBounded) {
-                    tally.interrupted += 1
-                    postponed.append((delivery, failure, next))
-                } else {
-                    fail(delivery, failure, isPermanent: false)
-                }
-            }
-        }
-        // Before anybody can see that the messages are settled.
-        metrics.count(tally)
-        counts.settled(done: tally.ok + tally.duplicate, interrupted: tally.interrupted)
-        completions.post(settled)
-        Failpoint.completionPosted.hit()
-        for (delivery, failure, next) in postponed { postpone(delivery, after: failure, next) }
-        if failed.isEmpty { return }
-        handler.record(failed.map(\.0), in: context)
-        for (failed, next) in failed where !next.isDead {
-            republish(failed.delivery, after: failed.failure, next)
-        }
-        bury(failed.filter(\.1.isDead), isReadable: true)
-    }
-
-    /// Dead-letters what is written down first: row, then copy, then ack, so that a crash in between
-    /// leaves a row too many for a moment and never a letter without one.
-    ///
-    /// - Parameter isReadable: false where the body is not to be looked at.
-    private func bury(
-        _ dead: [(FailedDelivery, RetryPolicy.Disposition)],
-        isReadable: Bool
-    ) {
-        if dead.isEmpty { return }
-        let records = dead.map { failed, next in
-            DeadLetterRecord(
-                message: next.message,
-                failure: failed.failure,
-                attempts: next.attempts,
-                isReadable: isReadable,
-                isRedelivered: failed.delivery.redelivered
-            )
-        }
-        journal.record(records) { [self] in
-            for (failed, next) in dead {
-                republish(failed.delivery, after: failed.failure, next)
-            }
-        }
-    }
-
-    private func disposition(
-        of delivery: Delivery,
-        after failure: Failure,
-        isPermanent: Bool
-    ) -> RetryPolicy.Disposition {
-        var random = SystemRandomNumberGenerator()
-        return policy.disposition(
-            of: delivery.message,
-            after: failure,
-            isPermanent: isPermanent,
-            at: Date(),
-            using: &random
-        )
-    }
-
-    private func postponement(
-        of delivery: Delivery,
-        isBounded: Bool
-    ) -> RetryPolicy.Disposition? {
-        var random = SystemRandomNumberGenerator()
-        return policy.postponement(
-            of: delivery.message,
-            isBounded: isBounded,
-            using: &random
-        )
-    }
-
-    private func postpone(
-        _ delivery: Delivery,
-        after failure: Failure,
-        _ disposition: RetryPolicy.Disposition
-    ) {
-        var metadata: Logger.Metadata = [
-            "queue": "\(disposition.queue)", "code": "\(failure.code)",
-            "reason": "\(failure.reason)",
-        ]
-        metadata["subject"] = failure.subject.map { "\($0)" }
-        repeated.log(
-            level: .warning,
-            "message.postponed",
-            code: failure.code,
-            id: failure.subject,
-            metadata: metadata
-        )
-        republisher.republish(
-            disposition.message,
-            about: failure.subject,
-            to: disposition.queue,
-            replacing: delivery.id
-        )
-    }
-
-    private func republish(
-        _ delivery: Delivery,
-        after failure: Failure,
-        _ disposition: RetryPolicy.Disposition
-    ) {
-        counts.failed(failure, attempts: disposition.attempts, isDead: disposition.isDead)
-        var metadata: Logger.Metadata = [
-            "queue": "\(disposition.queue)", "code": "\(failure.code)",
-            "reason": "\(failure.reason)",
-            "attempt": .stringConvertible(disposition.attempts),
-            "seconds": .stringConvertible(delivery.receivedAt.duration(to: .now) / .seconds(1)),
-        ]
-        metadata["subject"] = failure.subject.map { "\($0)" }
-        metadata["message"] = delivery.message.properties.messageID.map { "\($0)" }
-        let letter = disposition.isDead ? disposition.message.letterID : nil
-        metadata["letter"] = letter.map { "\($0)" }
-        repeated.log(
-            level: disposition.isDead ? .error : .warning,
-            disposition.isDead ? "message.dead-lettered" : "message.retry-scheduled",
-            code: failure.code,
-            id: letter ?? failure.subject,
-            metadata: metadata
-        )
-        republisher.republish(
-            disposition.message,
-            about: failure.subject,
-            to: disposition.queue,
-            replacing: delivery.id
-        )
     }
 }

@@ -1,7 +1,11 @@
-/// What a message of one type makes happen. Adding a kind of work means adding one of these.
+import Synchronization
+
+/// What a message of one type makes happen. Adding a kind of work means writing one of these; see
+/// `WorkKind`.
 package protocol Handler: Sendable {
-    /// Most deliveries one call is given, 1 or more. A handler that waits for somebody says 1:
-    /// then deliveries wait side by side, each on its own thread.
+    /// Most deliveries one call is given, 1 or more. A handler that waits for another service says
+    /// 1: then deliveries wait side by side, each on its own thread. Asked anew for each batch,
+    /// from any thread of the pool and under no lock.
     var batchLimit: Int { get }
 
     /// Runs on a thread of the pool, and may block it. An error of one delivery is its outcome and
@@ -12,8 +16,8 @@ package protocol Handler: Sendable {
     func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome]
 
     /// Writes down what failed, before its message moves on. Called on the thread that handled it,
-    /// and for a message that may no longer be handled at all. What cannot be written down is logged:
-    /// the message moves on all the same.
+    /// and for a message that may no longer be handled at all. What cannot be written down is
+    /// logged: the message moves on all the same.
     func record(_ failed: [FailedDelivery], in context: HandlerContext)
 }
 
@@ -31,47 +35,53 @@ package struct FailedDelivery: Sendable {
     }
 }
 
+/// What a call of a handler is given besides its deliveries.
 package struct HandlerContext: Sendable {
+    /// Takes how far a run is; must not block.
+    ///
+    /// - Parameters:
+    ///   - percent: 0 to 100.
+    ///   - note: one sentence for a reader; nil leaves the last one.
+    package typealias ProgressReport = @Sendable (_ percent: Int, _ note: String?) -> Void
+
     /// The thread this call runs on.
     package let slot: ThreadPool.Slot
     /// A handler that waits for something to come back waits on this, so that a stop wakes it.
     package let drain: DrainSignal
+    /// nil where the work cannot be cancelled.
+    private let cancellation: CancellationToken?
+    /// nil where no process reads the progress.
+    private let progressReport: ProgressReport?
 
-    package init(slot: ThreadPool.Slot, drain: DrainSignal) {
+    package init(
+        slot: ThreadPool.Slot,
+        drain: DrainSignal,
+        cancellation: CancellationToken? = nil,
+        progress: ProgressReport? = nil
+    ) {
         self.slot = slot
         self.drain = drain
+        self.cancellation = cancellation
+        progressReport = progress
+    }
+
+    /// Whether the result of this run is no longer wanted: the handler ends soon and answers
+    /// `.cancelled`. A drain is no cancellation; see `drain`.
+    package var isCancelled: Bool { cancellation?.isCancelled ?? false }
+
+    /// Tells how far the run is. Returns at once.
+    package func report(progress percent: Int, note: String? = nil) {
+        progressReport?(min(max(percent, 0), 100), note)
     }
 }
 
-/// Handlers by the AMQP `type` property.
-package struct HandlerRegistry: Sendable {
-    private let fallback: any Handler
-    private let byType: [String: any Handler]
+/// Tells a run that its result is no longer wanted. Any thread may set it; it stays set.
+package final class CancellationToken: Sendable {
+    private let flag = Atomic(false)
 
-    /// - Parameters:
-    ///   - untyped: takes messages without a type.
-    ///   - byType: takes messages that name their type.
-    package init(untyped: any Handler, byType: [String: any Handler]) {
-        fallback = untyped
-        self.byType = byType
-    }
+    package init() {}
 
-    package subscript(type: String?) -> any Handler {
-        type.map { byType[$0] ?? UnknownTypeHandler() } ?? fallback
-    }
-}
+    package var isCancelled: Bool { flag.load(ordering: .acquiring) }
 
-/// Takes messages of a type that nobody handles.
-private struct UnknownTypeHandler: Handler {
-    let batchLimit = 1
-
-    func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
-        let failure = Failure(
-            code: "UNKNOWN_TYPE",
-            reason: "no handler for the message's type property; leave it unset for a conversation"
-        )
-        return deliveries.map { _ in .deadLetter(failure) }
-    }
-
-    func record(_ failed: [FailedDelivery], in context: HandlerContext) {}
+    package func cancel() { flag.store(true, ordering: .releasing) }
 }

@@ -1,12 +1,18 @@
 import DequeModule
 
 /// What waits for a thread, and what may run beside what. Pure; the dispatcher locks it.
+///
+/// Deliveries wait in a lane for each kind of work, so kinds that arrive interleaved make full
+/// batches. Which lane is next is in `InboxLanes`.
 package struct Inbox {
     /// What a free thread is to do.
     enum Work {
-        /// Deliveries of one type: all of them for the first time, or all of them again. With the
-        /// round that they count for, if they say something about the limit.
-        case batch([Delivery], round: Int?)
+        /// Deliveries of one kind: all of them for the first time, or all of them again.
+        ///
+        /// - Parameters:
+        ///   - kind: the kind's number.
+        ///   - round: that they count for, if they say something about the limit.
+        case batch([Delivery], kind: Int, round: Int?)
         /// One that may kill the process: nothing runs beside it.
         case alone(Suspect)
     }
@@ -24,15 +30,16 @@ package struct Inbox {
         var busy: Duration = .zero
     }
 
-    /// Most operations that have work in hand. Those above a limit that sank end when they are done.
+    /// Most operations that have work in hand. Those above a limit that sank end when they are
+    /// done.
     private(set) var limit: Int
     /// Goes up with every change of the limit: what was begun under another one does not count.
     private var round = 0
-    /// Of the work that was taken while more waited than there were threads for: only that says what
-    /// the limit is good for.
+    /// Of the work that was taken while more waited than there were threads for: only that says
+    /// what the limit is good for.
     private(set) var tally = Tally()
     /// Together with `suspects` bounded by the prefetch count.
-    private var deliveries: Deque<Delivery> = []
+    private var lanes: InboxLanes
     private var suspects: Deque<Suspect> = []
     /// Operations queued or running.
     private var operations = 0
@@ -42,8 +49,9 @@ package struct Inbox {
     /// Whether all was taken back, and nothing has come since.
     private var isWithdrawn = false
 
-    init(limit: Int) {
+    init(limit: Int, kinds: WorkKindIndex) {
         self.limit = limit
+        lanes = InboxLanes(kinds: kinds)
     }
 
     /// What there is at the moment.
@@ -57,7 +65,7 @@ package struct Inbox {
     }
 
     var load: Load {
-        Load(busy: busy, limit: limit, waiting: deliveries.count + suspects.count)
+        Load(busy: busy, limit: limit, waiting: lanes.count + suspects.count)
     }
 
     /// Begins to count anew. Operations for what may now run besides are the caller's to start.
@@ -69,7 +77,7 @@ package struct Inbox {
 
     mutating func add(_ arrived: [Delivery]) {
         isWithdrawn = false
-        deliveries.append(contentsOf: arrived)
+        lanes.add(arrived)
     }
 
     /// - Returns: false when everything has been taken back meanwhile: so are they.
@@ -82,23 +90,23 @@ package struct Inbox {
     /// Takes back whatever has not begun.
     mutating func withdraw() -> [Delivery] {
         isWithdrawn = true
-        defer {
-            deliveries.removeAll()
-            suspects.removeAll()
-        }
-        return Array(deliveries) + suspects.map(\.delivery)
+        defer { suspects.removeAll() }
+        return lanes.removeAll() + suspects.map(\.delivery)
     }
 
     /// - Returns: how many operations to start for what waits.
     mutating func operationsToStart() -> Int {
         if isAlone { return 0 }
-        let starts = max(0, min(limit - operations, deliveries.count + suspects.count))
+        let starts = max(0, min(limit - operations, lanes.count + suspects.count))
         operations += starts
         return starts
     }
 
     /// What the calling operation is to do next; nil when it is over.
-    mutating func next(_ handlers: HandlerRegistry) -> Work? {
+    ///
+    /// - Parameter batchLimits: of each kind, by its number. Values: a handler is never asked under
+    ///   the inbox's lock.
+    mutating func next(batchLimits: [Int]) -> Work? {
         // The limit has sunk. Those that stay will look for work themselves.
         if operations > limit { return end() }
         // A suspect waits for the threads that are busy, and they take nothing new: the last one of
@@ -109,30 +117,22 @@ package struct Inbox {
             isAlone = true
             return .alone(suspect)
         }
-        guard let first = deliveries.first else { return end() }
-        let type = first.message.properties.type
         // An even share for every thread that is free, this one included: a burst is worked on side
         // by side, a backlog (no other thread free) in batches of the full limit.
         let free = limit - busy
-        let share = (deliveries.count + free - 1) / free
-        let batchLimit = handlers[type].batchLimit
-        let batch = Array(
-            deliveries.prefix(min(share, batchLimit)).prefix {
-                $0.message.properties.type == type && $0.redelivered == first.redelivered
-            }
-        )
-        deliveries.removeFirst(batch.count)
+        let share = (lanes.count + free - 1) / free
+        guard let (kind, batch) = lanes.next(atMost: share, batchLimits) else { return end() }
         busy += 1
         // More than the threads that are still free can take up, and no batch cut short by sharing.
-        let isBacklog = deliveries.count > limit - busy && batch.count == batchLimit
-        return .batch(batch, round: isBacklog ? round : nil)
+        let isBacklog = lanes.count > limit - busy && batch.count == batchLimits[kind]
+        return .batch(batch, kind: kind, round: isBacklog ? round : nil)
     }
 
     /// The calling operation has done what `next` gave it.
     mutating func finished(_ work: Work, in duration: Duration) {
         busy -= 1
         isAlone = false
-        guard case .batch(let batch, round: round) = work else { return }
+        guard case .batch(let batch, _, round: round) = work else { return }
         tally.pieces += 1
         tally.messages += batch.count
         tally.busy += duration

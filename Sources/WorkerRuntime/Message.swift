@@ -2,6 +2,8 @@
 // It knows neither AMQP's wire nor SQL nor what a conversation is; those plug into its ports
 // (`Handler`, `Republisher`, the mailbox's bell).
 
+import Foundation
+
 /// Names one delivery: tags restart at 1 on every new channel, so a tag alone names nothing.
 package struct DeliveryID: Hashable, Sendable, CustomStringConvertible {
     /// Generation of the consumer's connection, 1 for the first.
@@ -51,7 +53,7 @@ package struct MessageProperties: Sendable, Equatable {
     package var messageID: String?
     package var replyTo: String?
     package var appID: String?
-    /// Chooses the handler; absent means a conversation.
+    /// Chooses the kind of work.
     package var type: String?
     /// Seconds since 1970, as the publisher set it.
     package var timestamp: UInt64?
@@ -96,7 +98,7 @@ package struct Delivery: Sendable {
 package struct Failure: Error, Sendable, Equatable {
     /// UPPER_SNAKE_CASE, at most 50 characters: `error_code` in the event row.
     package var code: String
-    /// One sentence. Never a value out of a body or a row: these are children's conversations.
+    /// One sentence. Never a value out of a body or a row: these may be private.
     package var reason: String
     /// The id of what it is about, for logs; nil when the message names nothing.
     package var subject: String?
@@ -122,11 +124,19 @@ package enum Outcome: Sendable, Equatable {
     case retry(Failure)
     /// It will never succeed.
     case deadLetter(Failure)
-    /// It met something that is not its own fault and that takes its time: it runs again later, no attempt
-    /// spent.
+    /// It met something that is not its own fault and that takes its time: it runs again later, no
+    /// attempt spent.
     ///
     /// - Parameter isBounded: whether it becomes a retry when that has happened often.
     case postpone(Failure, isBounded: Bool)
+    /// It has nothing to do before a time: its message goes away until then, no attempt spent.
+    ///
+    /// It waits in the delay queues that there are, in one after the other where none is as long.
+    /// It runs at that time or later, by no more than the shortest of them takes; and after a week
+    /// at the latest, whatever the time is.
+    case snooze(until: Date)
+    /// Its effect is no longer wanted: it is settled without one.
+    case cancelled
     /// It did not run to its end, through no fault of its own: back to the queue, no attempt spent.
     case interrupted
 }

@@ -155,7 +155,7 @@ package struct RetryPolicy: Sendable {
 
     /// Runs recorded on the message so far. A forged header shortens or prolongs only its own
     /// message's life, and never beyond the limit.
-    private static func attempts(of message: Message) -> Int {
+    static func attempts(of message: Message) -> Int {
         count(Header.attempts, of: message)
     }
 

@@ -21,6 +21,7 @@ package struct WorkerMetrics: Sendable {
     private let dead: Counter
     private let duplicate: Counter
     private let interrupted: Counter
+    private let cancelled: Counter
     private let busy: Gauge
     private let idle: Gauge
     private let inbox: Gauge
@@ -46,6 +47,7 @@ package struct WorkerMetrics: Sendable {
         dead = Metric.tasks.counter("dead", in: factory)
         duplicate = Metric.tasks.counter("duplicate", in: factory)
         interrupted = Metric.tasks.counter("interrupted", in: factory)
+        cancelled = Metric.tasks.counter("cancelled", in: factory)
         busy = Metric.threads.gauge("busy", in: factory)
         idle = Metric.threads.gauge("idle", in: factory)
         inbox = Metric.inbox.gauge(in: factory)
@@ -69,7 +71,9 @@ package struct WorkerMetrics: Sendable {
         var retry = 0
         var dead = 0
         var duplicate = 0
+        /// Given back, postponed or snoozed.
         var interrupted = 0
+        var cancelled = 0
     }
 
     func count(_ tally: Tally) {
@@ -78,6 +82,7 @@ package struct WorkerMetrics: Sendable {
         if tally.dead > 0 { dead.increment(by: tally.dead) }
         if tally.duplicate > 0 { duplicate.increment(by: tally.duplicate) }
         if tally.interrupted > 0 { interrupted.increment(by: tally.interrupted) }
+        if tally.cancelled > 0 { cancelled.increment(by: tally.cancelled) }
     }
 
     /// Counts what the broker has just delivered.

@@ -87,16 +87,17 @@ private final class WaitingWorker {
             logger: quiet
         )
         pool = ThreadPool(count: settings.concurrency, name: "waiting")
+        let policy = RetryPolicy(
+            names: settings.topology.names,
+            maxAttempts: settings.maxAttempts,
+            maxCrashes: settings.maxCrashes,
+            backoffSeconds: settings.topology.retrySeconds,
+            worker: "test"
+        )
         dispatcher = Dispatcher(
             pool: pool,
-            handlers: HandlerRegistry(untyped: handler, byType: [:]),
-            policy: RetryPolicy(
-                names: settings.topology.names,
-                maxAttempts: settings.maxAttempts,
-                maxCrashes: settings.maxCrashes,
-                backoffSeconds: settings.topology.retrySeconds,
-                worker: "test"
-            ),
+            kinds: [WorkKind(type: nil, handler: handler, retryPolicy: policy)],
+            unknown: policy,
             crashes: NoCrashes(),
             completions: consumer.completions,
             republisher: NoRetries(),

@@ -6,7 +6,8 @@ import Testing
 @testable import WorkerRuntime
 
 struct ConsumerSimulationTests {
-    /// Fault: the channel thread sleeps until half a heartbeat is over, and what is held back with it.
+    /// Fault: the channel thread sleeps until half a heartbeat is over, and what is held back with
+    /// it.
     @Test func theLoopSleepsNoLongerThanAcksAreHeldBack() {
         var machine = ConsumerStateMachine(drainTimeout: .seconds(20))
         let now = ContinuousClock.now
@@ -42,7 +43,8 @@ struct ConsumerSimulationTests {
         #expect(chosen != nil || events >= 1_000_000)
     }
 
-    /// Fault: a message that breaks every session it comes to has a worker open twenty of them a second.
+    /// Fault: a message that breaks every session it comes to has a worker open twenty of them a
+    /// second.
     @Test func aSessionThatIsLostAtOnceIsNotHurriedAndOneThatHasLivedIs() {
         var machine = ConsumerStateMachine(
             drainTimeout: .seconds(20),
@@ -57,6 +59,18 @@ struct ConsumerSimulationTests {
         let delays = (0..<10).map { _ in loseAnother(after: .milliseconds(10)) }
         #expect(delays[9] >= .seconds(5))
         #expect(loseAnother(after: .seconds(2)) <= .milliseconds(100))
+    }
+
+    /// Fault: a backlog of one priority keeps a lower one from starting. No fault interferes here:
+    /// those take back what waits, and so end the wait.
+    @Test func noKindIsPassedOverMoreThanNineTimesUnderABacklog() {
+        var fair = 0
+        for seed in 0..<200 as Range<UInt64> {
+            var simulation = Simulation(seed: seed, conversations: 100, prefetch: 32)
+            #expect(simulation.runUnderBacklog(steps: 2000) == nil, "seed \(seed)")
+            if simulation.seen.contains(.fairStart) { fair += 1 }
+        }
+        #expect(fair > 100)
     }
 
     /// The faults of the simulation do happen.
@@ -77,16 +91,26 @@ private struct Simulation {
         case deliver, deliverAfterCancel, begin, finish, interrupt, settle, forgetStale, flush
         case loseSession, loseWhileDraining, reconnect, pause, deliverAfterPause, resume
         case drain, drainTimesOut, kill, restart
+        case startOfHigherPriority, fairStart, fullBatch
     }
 
+    /// Work that a thread has in hand.
     private struct Running {
-        var id: DeliveryID
-        var message: Int
+        var work: Inbox.Work
+        var deliveries: [Delivery]
         var process: Int
     }
 
-    private static let conversations = 20
-    private static let prefetch = 8
+    private let conversations: Int
+    private let prefetch: Int
+    private static let threads = 2
+    /// Messages without a type are about even conversations, those of the other type about odd
+    /// ones.
+    private static let kinds = WorkKindIndex(
+        types: [nil, "rare"],
+        priorities: [.high, .low, .normal]
+    )
+    private static let batchLimits = [2, 3, 1]
 
     private var random: SeededGenerator
     private var machine: ConsumerStateMachine
@@ -107,17 +131,30 @@ private struct Simulation {
     // The worker, which may be killed and started again.
     private var process = 0
     private var isUp = true
-    private var inbox: Deque<Running> = []
+    private var inbox = Inbox(limit: threads, kinds: kinds)
+    /// The same as it should be: what waits of each kind.
+    private var waiting: [Deque<Delivery>] = [[], []]
+    /// Starts of the other kind since one of this kind, while this kind waited.
+    private var passedOver = [0, 0]
+    private var starts = 0
+    /// Operations that are about to look for work.
+    private var operations = 0
     private var running: [Running] = []
     private var posted: [Completion] = []
+    /// Messages that were delivered before.
+    private var delivered: Set<Int> = []
 
     // The database.
-    private var effects = [Int](repeating: 0, count: conversations)
+    private var effects: [Int]
 
-    init(seed: UInt64) {
+    /// - Parameter conversations: up to 128.
+    init(seed: UInt64, conversations: Int = 20, prefetch: Int = 8) {
         random = SeededGenerator(seed: seed)
         machine = Self.machine(random)
-        queue = Deque(0..<2 * Self.conversations)
+        self.conversations = conversations
+        self.prefetch = prefetch
+        queue = Deque(0..<2 * conversations)
+        effects = [Int](repeating: 0, count: conversations)
     }
 
     private static func machine(_ random: SeededGenerator) -> ConsumerStateMachine {
@@ -134,18 +171,31 @@ private struct Simulation {
         return quiesce()
     }
 
+    /// Deliveries come as fast as the prefetch count lets them.
+    mutating func runUnderBacklog(steps: Int) -> String? {
+        let healthy: [Event] = [.begin, .finish, .settle, .flush]
+        if let violation = step(.reconnect) { return violation }
+        for _ in 0..<steps {
+            while outstanding.count < prefetch, !queue.isEmpty {
+                if let violation = step(.deliver) { return violation }
+            }
+            if let violation = step(healthy[pick(healthy.count)]) { return violation }
+        }
+        return quiesce()
+    }
+
     /// Faults end; whatever is left is worked off.
     private mutating func quiesce() -> String? {
         let healing: [Event] = [
             .restart, .reconnect, .resume, .deliver, .begin, .finish, .settle, .forgetStale, .flush,
         ]
-        for _ in 0..<10_000 where acked.count < 2 * Self.conversations {
+        for _ in 0..<10_000 where acked.count < 2 * conversations {
             for event in healing {
                 if let violation = step(event) { return violation }
             }
         }
-        if acked.count < 2 * Self.conversations {
-            return "\(2 * Self.conversations - acked.count) messages were never settled"
+        if acked.count < 2 * conversations {
+            return "\(2 * conversations - acked.count) messages were never settled"
         }
         return effects.allSatisfy { $0 == 1 } ? nil : "effects \(effects)"
     }
@@ -161,7 +211,7 @@ private struct Simulation {
             // Decisions whose frames are not sent yet are outstanding for both.
             return violation ?? "the machine counts \(machine.unsettled), the broker \(outstanding)"
         }
-        return outstanding.count > Self.prefetch ? "more in flight than prefetch" : violation
+        return outstanding.count > prefetch ? "more in flight than prefetch" : violation
     }
 
     private mutating func perform(_ event: Event) -> String? {
@@ -172,7 +222,9 @@ private struct Simulation {
         case .pause where isUp && !isPaused && pick(4) == 0: return setIntake(open: false)
         case .resume where isUp && isPaused: return setIntake(open: true)
         case .deliverAfterCancel where hasSession && isCancelled: return deliver(as: event)
-        case .begin where !inbox.isEmpty: running.append(inbox.removeFirst())
+        case .begin where isUp && operations > 0:
+            seen.insert(event)
+            return begin()
         case .finish where !running.isEmpty: finish(ack: true)
         case .interrupt where !running.isEmpty: finish(ack: false)
         case .settle, .forgetStale:
@@ -202,6 +254,9 @@ private struct Simulation {
             process += 1
             isUp = true
             isPaused = false
+            inbox = Inbox(limit: Self.threads, kinds: Self.kinds)
+            forgetWaiting()
+            (starts, operations) = (0, 0)
             machine = Self.machine(random)
         case _: return nil
         }
@@ -210,7 +265,7 @@ private struct Simulation {
     }
 
     private mutating func deliver(as event: Event) -> String? {
-        guard outstanding.count < Self.prefetch, let message = queue.popFirst() else { return nil }
+        guard outstanding.count < prefetch, let message = queue.popFirst() else { return nil }
         seen.insert(event)
         let tag = nextTag
         nextTag += 1
@@ -218,25 +273,88 @@ private struct Simulation {
         switch machine.delivered(tag: tag) {
         case .dispatch(let id):
             if isCancelled || isPaused { return "dispatched while not asked for" }
-            inbox.append(Running(id: id, message: message, process: process))
+            let delivery = delivery(id, of: message)
+            inbox.add([delivery])
+            waiting[kind(of: message)].append(delivery)
+            operations += inbox.operationsToStart()
         case .giveBack:
             if !isCancelled && !isPaused { return "given back while consuming" }
         }
         return nil
     }
 
+    private func kind(of message: Int) -> Int { message / 2 % 5 == 0 ? 1 : 0 }
+
+    private mutating func delivery(_ id: DeliveryID, of message: Int) -> Delivery {
+        var properties = MessageProperties()
+        properties.type = kind(of: message) == 0 ? nil : "rare"
+        return Delivery(
+            id: id,
+            message: Message(properties: properties, body: [UInt8(message)]),
+            redelivered: !delivered.insert(message).inserted,
+            receivedAt: now
+        )
+    }
+
+    private mutating func begin() -> String? {
+        operations -= 1
+        let busy = running.count { $0.process == process }
+        guard let work = inbox.next(batchLimits: Self.batchLimits) else {
+            let isFree = waiting.allSatisfy(\.isEmpty) || busy >= Self.threads
+            return isFree ? nil : "a thread ended although work waits"
+        }
+        guard case .batch(let batch, let kind, _) = work else { return "a suspect" }
+        defer { running.append(Running(work: work, deliveries: batch, process: process)) }
+        return check(batch, kind, isLastThread: busy == Self.threads - 1)
+    }
+
+    /// - Returns: what is wrong with the choice of this batch.
+    private mutating func check(_ batch: [Delivery], _ kind: Int, isLastThread: Bool) -> String? {
+        let same = waiting[kind].prefix { $0.redelivered == batch[0].redelivered }
+        if batch.map(\.id) != same.prefix(batch.count).map(\.id) { return "not in order" }
+        let full = min(Self.batchLimits[kind], same.count)
+        if batch.count > full { return "a batch of \(batch.count)" }
+        if isLastThread, batch.count < full { return "a batch of \(batch.count), not \(full)" }
+        if batch.count == Self.batchLimits[kind] { seen.insert(.fullBatch) }
+        waiting[kind].removeFirst(batch.count)
+        starts += 1
+        let other = 1 - kind
+        passedOver[kind] = 0
+        if waiting[other].isEmpty { return nil }
+        passedOver[other] += 1
+        if kind == 0 {
+            seen.insert(.startOfHigherPriority)
+        } else {
+            seen.insert(.fairStart)
+            if starts % 10 != 0 { return "a lower priority at start \(starts)" }
+        }
+        return passedOver[other] <= 9 ? nil : "passed over \(passedOver[other]) times"
+    }
+
+    private mutating func forgetWaiting() {
+        waiting = [[], []]
+        passedOver = [0, 0]
+    }
+
     private mutating func finish(ack: Bool) {
         let done = running.remove(at: pick(running.count))
-        // The row decides whether the conversation still counts.
-        if ack, effects[done.message / 2] == 0 { effects[done.message / 2] = 1 }
+        for delivery in done.deliveries {
+            // The row decides whether the conversation still counts.
+            let conversation = Int(delivery.message.body[0]) / 2
+            if ack, effects[conversation] == 0 { effects[conversation] = 1 }
+        }
         // A process that has died posts nothing, though its commit may have gone through.
         guard done.process == process, isUp else { return }
-        posted.append(Completion(id: done.id, settlement: ack ? .ack : .requeue))
+        posted += done.deliveries.map {
+            Completion(id: $0.id, settlement: ack ? .ack : .requeue)
+        }
+        inbox.finished(done.work, in: .zero)
+        operations += 1 + inbox.operationsToStart()
     }
 
     private mutating func flush() -> String? {
         now += .milliseconds(pick(4))
-        for frame in machine.frames(at: now, waiting: inbox.count) {
+        for frame in machine.frames(at: now, waiting: inbox.load.waiting) {
             let tags: [UInt64]
             switch frame {
             case .ack(let tag, let multiple):
@@ -270,7 +388,8 @@ private struct Simulation {
         let wasDraining = isCancelled
         seen.insert(wasDraining ? .loseWhileDraining : .loseSession)
         returnOutstanding()
-        inbox.removeAll()
+        _ = inbox.withdraw()
+        forgetWaiting()
         let action = machine.sessionLost()
         if wasDraining {
             if action != .stop { return "a lost drain answers \(action)" }
@@ -303,19 +422,22 @@ private struct Simulation {
     }
 
     private mutating func giveBack() -> String? {
-        for waiting in inbox {
+        let withdrawn = inbox.withdraw()
+        if withdrawn.map(\.id.tag) != waiting.joined().map(\.id.tag).sorted() {
+            return "what waits is not what is given back"
+        }
+        for waiting in withdrawn {
             if !machine.settled(Completion(id: waiting.id, settlement: .requeue)) {
                 return "cannot give back what has not begun"
             }
         }
-        inbox.removeAll()
+        forgetWaiting()
         return nil
     }
 
     /// The process is gone; what it held is the broker's. Its statements may still commit.
     private mutating func die() {
         returnOutstanding()
-        inbox.removeAll()
         posted.removeAll()
         isUp = false
         // Of what ran, some never happens.

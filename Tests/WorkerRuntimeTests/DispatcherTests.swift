@@ -91,6 +91,16 @@ final class ScriptedLedger: CrashLedger {
 
 let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
+extension RetryPolicy {
+    static let test = RetryPolicy(
+        names: QueueNames(main: "q"),
+        maxAttempts: 2,
+        maxCrashes: 3,
+        backoffSeconds: [1],
+        worker: "w"
+    )
+}
+
 /// A dispatcher with its pool, and what stands in for the rest of a worker.
 struct Bench {
     let bell = CountingBell()
@@ -103,7 +113,8 @@ struct Bench {
 
     init(
         threads: Int,
-        handler: any Handler,
+        handler: any Handler = ScriptedHandler { $0.map { _ in .done } },
+        kinds: [WorkKind]? = nil,
         journal: any DeadLetterJournal = NoJournal(),
         metrics: WorkerMetrics = WorkerMetrics()
     ) {
@@ -111,14 +122,12 @@ struct Bench {
         pool = ThreadPool(count: threads, name: "test")
         dispatcher = Dispatcher(
             pool: pool,
-            handlers: HandlerRegistry(untyped: handler, byType: ["typed": handler]),
-            policy: RetryPolicy(
-                names: QueueNames(main: "q"),
-                maxAttempts: 2,
-                maxCrashes: 3,
-                backoffSeconds: [1],
-                worker: "w"
-            ),
+            kinds: kinds
+                ?? [
+                    WorkKind(type: nil, handler: handler, retryPolicy: .test),
+                    WorkKind(type: "typed", handler: handler, retryPolicy: .test),
+                ],
+            unknown: .test,
             crashes: crashes,
             completions: completions,
             republisher: republisher,
@@ -176,7 +185,8 @@ struct DispatcherTests {
         #expect(Set(copies.map(\.original.tag)).count == 50)
     }
 
-    /// Fault: a message that waits for another transaction spends attempts, or goes round at full speed.
+    /// Fault: a message that waits for another transaction spends attempts, or goes round at full
+    /// speed.
     @Test func whatIsPostponedGoesToADelayQueueWithoutAnAttempt() {
         let failure = Failure(code: "CONFLICT", reason: "r")
         let handler = ScriptedHandler { $0.map { _ in .postpone(failure, isBounded: true) } }
@@ -295,8 +305,8 @@ struct CrashTests {
         }
     }
 
-    /// Fault: a drain takes a suspect's thread away while the database is, and its charge stands: after
-    /// three deploys it is a killer that never killed.
+    /// Fault: a drain takes a suspect's thread away while the database is, and its charge stands:
+    /// after three deploys it is a killer that never killed.
     @Test func aChargeThatCannotBeTakenBackIsNotHeldAgainstAnInterruptedMessage() {
         let bench = Bench(threads: 1, handler: ScriptedHandler { $0.map { _ in .interrupted } })
         let suspect = delivery(7, again: true)
@@ -441,8 +451,8 @@ private final class WithholdingJournal: DeadLetterJournal {
 }
 
 struct DeadLetterJournalTests {
-    /// Faults: a copy goes out before its row is written, and a crash leaves a letter without one; a retry
-    /// waits for the rows of others; a body that is not to be looked at is.
+    /// Faults: a copy goes out before its row is written, and a crash leaves a letter without one;
+    /// a retry waits for the rows of others; a body that is not to be looked at is.
     @Test func aLetterWaitsForItsRowAndARetryDoesNot() {
         let failure = Failure(code: "C", reason: "r")
         let handler = ScriptedHandler { deliveries in

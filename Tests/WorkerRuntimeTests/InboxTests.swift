@@ -3,13 +3,8 @@ import Testing
 
 @testable import WorkerRuntime
 
-private struct Idle: Handler {
-    var batchLimit: Int
-    func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
-        deliveries.map { _ in .done }
-    }
-    func record(_ failed: [FailedDelivery], in context: HandlerContext) {}
-}
+/// One kind of work, and messages of an unknown type.
+private let oneKind = WorkKindIndex(types: [nil], priorities: [.normal, .normal])
 
 private func deliveries(_ count: Int) -> [Delivery] {
     (0..<count).map { tag in
@@ -23,15 +18,23 @@ private func deliveries(_ count: Int) -> [Delivery] {
 }
 
 extension Inbox {
-    fileprivate mutating func take(_ handlers: HandlerRegistry) throws -> Work {
-        let work = next(handlers)
+    fileprivate init(limit: Int) { self.init(limit: limit, kinds: oneKind) }
+
+    fileprivate mutating func take(batchLimits: [Int] = [1, 1]) throws -> Work {
+        let work = next(batchLimits: batchLimits)
         return try #require(work)
+    }
+
+    /// What a single thread is given next, and has done at once.
+    fileprivate mutating func work(batchLimits: [Int]) throws -> (kind: Int, tags: [UInt64]) {
+        let work = try take(batchLimits: batchLimits)
+        finished(work, in: .zero)
+        guard case .batch(let batch, let kind, _) = work else { return (-1, []) }
+        return (kind, batch.map(\.id.tag))
     }
 }
 
 struct InboxTests {
-    private let handlers = HandlerRegistry(untyped: Idle(batchLimit: 1), byType: [:])
-
     @Test func aHigherLimitStartsOperationsForWhatWaits() {
         var inbox = Inbox(limit: 2)
         inbox.add(deliveries(10))
@@ -51,14 +54,14 @@ struct InboxTests {
         inbox.add(deliveries(20))
         let starts = inbox.operationsToStart()
         #expect(starts == 5)
-        let works = try (0..<5).map { _ in try inbox.take(handlers) }
+        let works = try (0..<5).map { _ in try inbox.take() }
         inbox.begin(limit: 2)
         var goOn = 0
         for work in works {
             inbox.finished(work, in: .seconds(1))
             let starts = inbox.operationsToStart()
             #expect(starts == 0)
-            let next = inbox.next(handlers)
+            let next = inbox.next(batchLimits: [1, 1])
             if next != nil { goOn += 1 }
         }
         #expect(goOn == 2)
@@ -69,16 +72,16 @@ struct InboxTests {
         inbox.add(deliveries(3))
         var starts = inbox.operationsToStart()
         #expect(starts == 3)
-        let works = try (0..<3).map { _ in try inbox.take(handlers) }
+        let works = try (0..<3).map { _ in try inbox.take() }
         _ = inbox.add([Inbox.Suspect(delivery: deliveries(1)[0], crashes: 1)])
         inbox.begin(limit: 1)
         for work in works.dropLast() {
             inbox.finished(work, in: .zero)
-            let next = inbox.next(handlers)
+            let next = inbox.next(batchLimits: [1, 1])
             #expect(next == nil)
         }
         inbox.finished(works[2], in: .zero)
-        guard case .alone = try inbox.take(handlers) else {
+        guard case .alone = try inbox.take() else {
             Issue.record("the suspect did not run")
             return
         }
@@ -92,30 +95,91 @@ struct InboxTests {
         var inbox = Inbox(limit: 2)
         inbox.add(deliveries(4))
         _ = inbox.operationsToStart()
-        var works = try (0..<2).map { _ in try inbox.take(handlers) }
+        var works = try (0..<2).map { _ in try inbox.take() }
         inbox.finished(works[0], in: .seconds(1))
         #expect(inbox.tally == .init(pieces: 1, messages: 1, busy: .seconds(1)))
         inbox.begin(limit: 3)
         inbox.finished(works[1], in: .seconds(1))
         #expect(inbox.tally == .init(), "begun under another limit")
         _ = inbox.operationsToStart()
-        works = try (0..<2).map { _ in try inbox.take(handlers) }
+        works = try (0..<2).map { _ in try inbox.take() }
         for work in works { inbox.finished(work, in: .seconds(1)) }
         #expect(inbox.tally == .init(), "nothing waited")
     }
 
     @Test func aBatchCutShortDoesNotCount() throws {
-        let handlers = HandlerRegistry(untyped: Idle(batchLimit: 8), byType: [:])
+        let eight = [8, 1]
         var inbox = Inbox(limit: 4)
         inbox.add(deliveries(12))
         _ = inbox.operationsToStart()
-        let first = try inbox.take(handlers)
+        let first = try inbox.take(batchLimits: eight)
         inbox.finished(first, in: .seconds(1))
         #expect(inbox.tally == .init())
         inbox.add(deliveries(100))
-        let second = try inbox.take(handlers)
+        let second = try inbox.take(batchLimits: eight)
         inbox.finished(second, in: .seconds(1))
         #expect(inbox.tally == .init(pieces: 1, messages: 8, busy: .seconds(1)))
+    }
+}
+
+/// Two kinds of work and more.
+struct InboxLanesTests {
+    private func inbox(_ priorities: WorkKind.Priority...) -> Inbox {
+        let types = ["a", "b", "c"].prefix(priorities.count)
+        let kinds = WorkKindIndex(types: Array(types), priorities: priorities + [.normal])
+        return Inbox(limit: 1, kinds: kinds)
+    }
+
+    /// Fault: batches end where the kind changes, and two kinds that take turns are worked on one
+    /// by one.
+    @Test func kindsThatArriveInterleavedMakeFullBatches() throws {
+        var inbox = inbox(.normal, .normal)
+        inbox.add((1...32).map { delivery($0, type: $0 % 2 == 1 ? "a" : "b") })
+        _ = inbox.operationsToStart()
+        let batches = try (0..<3).map { _ in try inbox.work(batchLimits: [8, 16, 1]) }
+        #expect(batches.map(\.kind) == [0, 1, 0])
+        #expect(batches[0].tags == Array(stride(from: 1, through: 15, by: 2)))
+        #expect(batches[1].tags == Array(stride(from: 2, through: 32, by: 2)))
+        #expect(batches[2].tags == Array(stride(from: 17, through: 31, by: 2)))
+    }
+
+    /// Fault: what was delivered again makes those beside it pay for the crash ledger's look.
+    @Test func redeliveredMessagesOfAKindAreBatchedApart() throws {
+        var inbox = inbox(.normal)
+        inbox.add((1...6).map { delivery($0, type: "a", again: (3...4).contains($0)) })
+        _ = inbox.operationsToStart()
+        let batches = try (0..<3).map { _ in try inbox.work(batchLimits: [8, 1]).tags }
+        #expect(batches == [[1, 2], [3, 4], [5, 6]])
+    }
+
+    /// Faults: a higher priority that never ends keeps others from starting at all; or it waits for
+    /// them more often than said.
+    @Test func everyTenthStartIsForTheKindPassedOverLongest() throws {
+        var inbox = inbox(.high, .low, .low)
+        inbox.add((1...240).map { delivery($0, type: ["a", "b", "c"][Int($0) % 3]) })
+        _ = inbox.operationsToStart()
+        let kinds = try (0..<60).map { _ in try inbox.work(batchLimits: [1, 1, 1, 1]).kind }
+        let twenty = Array(repeating: 0, count: 9) + [1] + Array(repeating: 0, count: 9) + [2]
+        #expect(kinds == twenty + twenty + twenty)
+    }
+
+    /// Fault: a kind that has just come is taken for one that has waited since the start.
+    @Test func aKindWaitsOnlySinceItCame() throws {
+        var inbox = inbox(.high, .low, .low)
+        inbox.add((1...30).map { delivery($0, type: "a") } + [delivery(31, type: "c")])
+        _ = inbox.operationsToStart()
+        for _ in 0..<8 { _ = try inbox.work(batchLimits: [1, 1, 1, 1]) }
+        inbox.add([delivery(32, type: "b")])
+        let next = try (0..<2).map { _ in try inbox.work(batchLimits: [1, 1, 1, 1]).kind }
+        #expect(next == [0, 2])
+    }
+
+    @Test func whatIsTakenBackIsInOrderOfArrival() {
+        var inbox = inbox(.low, .high)
+        inbox.add((1...9).map { delivery($0, type: $0 % 2 == 0 ? "b" : "a") })
+        inbox.add([delivery(10, type: "unknown")])
+        #expect(inbox.withdraw().map(\.id.tag) == Array(1...10))
+        #expect(inbox.load.waiting == 0)
     }
 }
 
@@ -123,7 +187,6 @@ struct InboxTests {
 private struct Drain {
     private var controller: ConcurrencyController
     private var inbox: Inbox
-    private let handlers = HandlerRegistry(untyped: Idle(batchLimit: 1), byType: [:])
     private let handling: Duration
     /// What runs, by the time it ends.
     private var running: [(end: Duration, work: Inbox.Work)] = []
@@ -159,7 +222,7 @@ private struct Drain {
     }
 
     private mutating func take() {
-        if let work = inbox.next(handlers) { running.append((now + handling, work)) }
+        if let work = inbox.next(batchLimits: [1, 1]) { running.append((now + handling, work)) }
     }
 
     private mutating func endOperations() {

@@ -27,6 +27,7 @@ struct WorkerMetricsTests {
                 case 4, 5: .duplicate
                 case 6: .interrupted
                 case 7: .retry(failure)
+                case 10: .cancelled
                 case _: .deadLetter(failure)
                 }
             }
@@ -37,7 +38,7 @@ struct WorkerMetricsTests {
             metrics: WorkerMetrics(factory: registry)
         )
         expect("amity_tasks_total{outcome=\"ok\"} 0")
-        bench.dispatcher.submit((1...8).map { delivery($0) })
+        bench.dispatcher.submit((1...8).map { delivery($0) } + [delivery(10)])
         bench.dispatcher.refuse(delivery(9), because: failure)
         // Its second attempt is its last.
         var last = delivery(7)
@@ -50,7 +51,8 @@ struct WorkerMetricsTests {
             "amity_tasks_total{outcome=\"interrupted\"} 1",
             "amity_tasks_total{outcome=\"retry\"} 1",
             "amity_tasks_total{outcome=\"dead\"} 3",
-            "amity_batch_messages_sum 9"
+            "amity_tasks_total{outcome=\"cancelled\"} 1",
+            "amity_batch_messages_sum 10"
         )
     }
 

@@ -1,5 +1,5 @@
-import Conversations
 import AMQP
+import Conversations
 import DeadLetters
 import Foundation
 import Logging

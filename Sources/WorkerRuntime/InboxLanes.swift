@@ -1,0 +1,97 @@
+import DequeModule
+
+/// The deliveries that wait, in a lane for each kind of work, and the choice between lanes. Pure.
+///
+/// A start is one batch. Lanes of a higher priority go first, of the same priority that with the
+/// delivery that came first; but every tenth start goes to the lane that has been passed over
+/// longest. So the highest has nine tenths of the threads at least, and none waits for ever.
+struct InboxLanes {
+    private struct Lane {
+        let priority: WorkKind.Priority
+        var deliveries: Deque<Delivery> = []
+        /// The start before which it became non-empty, or that was its last.
+        var passedOverSince = 0
+    }
+
+    /// Chosen: see above.
+    static let fairStart = 10
+
+    /// By the number of their kind.
+    private var lanes: [Lane]
+    private let kinds: WorkKindIndex
+    /// Deliveries of all lanes.
+    private(set) var count = 0
+    private var starts = 0
+
+    init(kinds: WorkKindIndex) {
+        self.kinds = kinds
+        lanes = kinds.priorities.map { Lane(priority: $0) }
+    }
+
+    mutating func add(_ arrived: [Delivery]) {
+        for delivery in arrived {
+            let kind = kinds[delivery]
+            if lanes[kind].deliveries.isEmpty { lanes[kind].passedOverSince = starts }
+            lanes[kind].deliveries.append(delivery)
+        }
+        count += arrived.count
+    }
+
+    /// - Returns: all of them, in the order of their arrival.
+    mutating func removeAll() -> [Delivery] {
+        defer {
+            for kind in lanes.indices { lanes[kind].deliveries.removeAll() }
+            count = 0
+        }
+        return lanes.flatMap(\.deliveries).sorted { $0.id.isBefore($1.id) }
+    }
+
+    /// Takes the next batch: of one kind, and all of it for the first time or all of it again.
+    ///
+    /// - Parameters:
+    ///   - share: most deliveries for any batch.
+    ///   - batchLimits: most deliveries for one of each kind, by its number.
+    mutating func next(
+        atMost share: Int,
+        _ batchLimits: [Int]
+    ) -> (kind: Int, batch: [Delivery])? {
+        guard let kind = nextKind() else { return nil }
+        starts += 1
+        let isAgain = lanes[kind].deliveries[0].redelivered
+        let batch = Array(
+            lanes[kind].deliveries.prefix(min(share, batchLimits[kind])).prefix {
+                $0.redelivered == isAgain
+            }
+        )
+        lanes[kind].deliveries.removeFirst(batch.count)
+        lanes[kind].passedOverSince = starts
+        count -= batch.count
+        return (kind, batch)
+    }
+
+    private func nextKind() -> Int? {
+        let waiting = lanes.indices.lazy.filter { !lanes[$0].deliveries.isEmpty }
+        if starts % Self.fairStart == Self.fairStart - 1 {
+            // One that has come since the last start was passed over no longer than the lane of that
+            // start; its priority is the lower one.
+            return waiting.min { one, other in
+                let (one, other) = (lanes[one], lanes[other])
+                return one.passedOverSince == other.passedOverSince
+                    ? one.priority > other.priority : one.passedOverSince < other.passedOverSince
+            }
+        }
+        return waiting.min { one, other in
+            if lanes[one].priority != lanes[other].priority {
+                return lanes[one].priority < lanes[other].priority
+            }
+            return lanes[one].deliveries[0].id.isBefore(lanes[other].deliveries[0].id)
+        }
+    }
+}
+
+extension DeliveryID {
+    /// Whether it arrived before another one.
+    fileprivate func isBefore(_ other: DeliveryID) -> Bool {
+        (session, tag) < (other.session, other.tag)
+    }
+}
