@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import WorkerRuntime
 
 @testable import Conversations
@@ -15,7 +16,7 @@ enum APISample {
         ]
         var names = Set(AlertName.allCases.map(\.rawValue))
         for sample in samples {
-            let json = try JSONEncoder.amity.encode(sample)
+            let json = try JSONEncoder.api.encode(sample)
             collect(from: try JSONSerialization.jsonObject(with: json), into: &names)
         }
         // Of the answers that wrap these, of orders and of errors.
