@@ -144,7 +144,7 @@ import WorkerRuntime
         let threads = try Self.threads
         let tasks = (0..<700).map { _ in Task { await failure(stub.url, timeout: 100) } }
         try await eventually { stub.underWay == 700 }
-        #expect(try Self.threads <= threads + 8)
+        #expect(try Self.threads < threads + 100)
         for task in tasks { task.cancel() }
         for task in tasks { #expect(await task.value == .cancelled) }
         try await eventually { stub.underWay == 0 }
@@ -161,6 +161,7 @@ import WorkerRuntime
         #expect(try condition(), sourceLocation: sourceLocation)
     }
 
+    /// Of the whole process: those of other suites come and go.
     private static var threads: Int {
         get throws { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count }
     }
@@ -239,10 +240,10 @@ import WorkerRuntime
     @Test func aClientThatIsNotUsedAnyMoreEnds() async throws {
         let stub = try StubServer { _ in .json("{}") }
         let threads = try Self.threads
-        for _ in 0..<50 {
+        for _ in 0..<300 {
             let request = HTTPRequest(.get, stub.url, timeout: .seconds(9), responseLimit: 9)
             _ = try await HTTPClient(connections: 1).send(request)
         }
-        try await eventually { try Self.threads <= threads + 8 }
+        try await eventually { try Self.threads < threads + 100 }
     }
 }
