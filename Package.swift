@@ -285,8 +285,8 @@ let package = Package(
         .testTarget(
             name: "AmityHTTPTests",
             dependencies: [
-                "AmityHTTP", "Conversations", "DeadLetters", "Metering", "Operations", "Settings",
-                "TestSupport", "WorkerRuntime",
+                "AmityHTTP", "Conversations", "DeadLetters", "JSON", "Metering", "Operations",
+                "Settings", "TestSupport", "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
