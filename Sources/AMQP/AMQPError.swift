@@ -125,8 +125,8 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         if case .closedByBroker(let code, _, _) = self { code } else { nil }
     }
 
-    /// Whether the broker ended the channel alone, or the library refused to send: the connection can
-    /// still be used. Codes for the end of a connection are 320 and those from 501 on.
+    /// Whether the broker ended the channel alone, or the library refused to send: the connection
+    /// can still be used. Codes for the end of a connection are 320 and those from 501 on.
     package var sparesConnection: Bool {
         replyCode.map { $0 != ReplyCode.connectionForced && $0 < 501 } ?? false
     }

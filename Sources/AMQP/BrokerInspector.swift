@@ -58,8 +58,8 @@ package struct BrokerSight: Sendable {
     }
 
     package var nodes: [Node] = []
-    /// In the topology's order: the main queue, the dead letters, the delays. Empty where no node let us
-    /// in.
+    /// In the topology's order: the main queue, the dead letters, the delays. Empty where no node
+    /// let us in.
     package var queues: [Queue] = []
     package var exchange: Presence?
     /// To consume from the main queue.
@@ -73,8 +73,8 @@ package struct BrokerSight: Sendable {
 }
 
 extension BrokerSight {
-    /// Looks at every address, then through the first that answers. Blocks the calling thread, for ten
-    /// seconds an address at most.
+    /// Looks at every address, then through the first that answers. Blocks the calling thread, for
+    /// ten seconds an address at most.
     package init(of endpoint: Endpoint, expecting topology: Topology) {
         for (attempt, address) in endpoint.addresses.enumerated() {
             var node = Node(address: address)
@@ -113,8 +113,8 @@ extension BrokerSight {
         publishing = try publishingPermission(through: connection)
     }
 
-    /// An active declare of a queue that exists changes nothing, and its refusal names the first argument
-    /// that differs. Where it is forbidden, AMQP does not tell.
+    /// An active declare of a queue that exists changes nothing, and its refusal names the first
+    /// argument that differs. Where it is forbidden, AMQP does not tell.
     private func queue(
         _ name: String,
         _ arguments: [(String, HeaderValue)],
@@ -184,8 +184,8 @@ extension BrokerSight {
         return .away(node: text.firstMatch(of: /home node '([^']*)'/).map { String($0.1) })
     }
 
-    /// Publishes to a queue that does not exist, and waits for what comes back. A broker with an alarm says
-    /// so to who publishes.
+    /// Publishes to a queue that does not exist, and waits for what comes back. A broker with an
+    /// alarm says so to who publishes.
     private mutating func publishingPermission(
         through connection: borrowing Connection
     ) throws(AMQPError) -> Permission {
@@ -223,6 +223,7 @@ extension BrokerSight {
 }
 
 extension AMQPError {
-    /// Whether the broker ended more than a channel: its codes for that are 320 and those from 501 on.
+    /// Whether the broker ended more than a channel: its codes for that are 320 and those from 501
+    /// on.
     fileprivate var endsConnection: Bool { replyCode.map { $0 == 320 || $0 >= 501 } ?? true }
 }

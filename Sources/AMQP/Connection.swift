@@ -192,8 +192,8 @@ extension Connection {
         try checkReply("consume from queue \(queue)")
     }
 
-    /// Stops deliveries, without waiting for an answer: a broker that gives none holds up no stop. Those
-    /// under way still come.
+    /// Stops deliveries, without waiting for an answer: a broker that gives none holds up no stop.
+    /// Those under way still come.
     func cancelConsumer(tag: String) throws(AMQPError) {
         begin()
         defer { end() }
@@ -203,7 +203,8 @@ extension Connection {
         try verify(status, "cancel the consumer")
     }
 
-    /// Takes a message that is never acked; whatever comes of it, the connection is to be closed then.
+    /// Takes a message that is never acked; whatever comes of it, the connection is to be closed
+    /// then.
     func getOne(from queue: String) throws(AMQPError) {
         begin()
         defer { end() }
@@ -233,8 +234,8 @@ extension Connection {
         try declare(name, passive: passive, durable: durable, arguments: arguments).ready
     }
 
-    /// Asks how deep a queue is, without waiting: the answer comes as a frame, `.depth` or, when there is
-    /// no such queue, `.closed`.
+    /// Asks how deep a queue is, without waiting: the answer comes as a frame, `.depth` or, when
+    /// there is no such queue, `.closed`.
     func askDepth(of queue: String) throws(AMQPError) {
         begin()
         defer { end() }
@@ -405,8 +406,8 @@ extension Connection {
         }
     }
 
-    /// The socket to poll. Only meaningful once `nextFrame` has answered nil: then nothing is left in the
-    /// library, nor in OpenSSL, which takes one record at a time off the socket.
+    /// The socket to poll. Only meaningful once `nextFrame` has answered nil: then nothing is left
+    /// in the library, nor in OpenSSL, which takes one record at a time off the socket.
     var descriptor: Int32 { amqp_get_sockfd(handle) }
 
     /// Takes one frame if one is there; never waits. Also services heartbeats, so the owner calls

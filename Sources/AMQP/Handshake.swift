@@ -3,8 +3,9 @@ import CRabbitMQ
 
 /// What the library leaves out of a handshake: whom we mean.
 ///
-/// The library connects to a numeric address and would ask for, and look for, that in the certificate.
-/// So OpenSSL is told the host's name itself, by two callbacks that are there while a connection opens.
+/// The library connects to a numeric address and would ask for, and look for, that in the
+/// certificate. So OpenSSL is told the host's name itself, by two callbacks that are there while a
+/// connection opens.
 final class Handshake {
     private let context: OpaquePointer
     private let host: String
@@ -75,7 +76,8 @@ final class Handshake {
         return Unmanaged<Handshake>.fromOpaque(data).takeUnretainedValue()
     }
 
-    /// Before the first message goes out: a broker with several names chooses its certificate by it.
+    /// Before the first message goes out: a broker with several names chooses its certificate by
+    /// it.
     private func askForName(_ session: OpaquePointer?) {
         refusal = nil  // Of the address before.
         // SSL_set_tlsext_host_name; an address is not a name, and is not to be sent.

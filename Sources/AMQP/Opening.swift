@@ -3,10 +3,10 @@ import Foundation
 import Glibc
 import WorkerRuntime
 
-/// Opens and logs in one connection on a thread of its own, so that its owner can give up at any moment:
-/// neither the resolver nor the library's connect and login can be interrupted.
-// `@unchecked` because the handle is a C pointer: it is used by the opening thread alone until it is in
-// `state`, and by the owner alone from when it has been taken out of there.
+/// Opens and logs in one connection on a thread of its own, so that its owner can give up at any
+/// moment: neither the resolver nor the library's connect and login can be interrupted.
+// `@unchecked` because the handle is a C pointer: it is used by the opening thread alone until it
+// is in `state`, and by the owner alone from when it has been taken out of there.
 final class Opening: @unchecked Sendable {
     struct Opened {
         let handle: amqp_connection_state_t

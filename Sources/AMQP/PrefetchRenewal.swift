@@ -1,7 +1,7 @@
 import WorkerRuntime
 
-/// When a consumer is to be registered anew because deliveries that cannot be settled yet have used up
-/// its prefetch. Pure.
+/// When a consumer is to be registered anew because deliveries that cannot be settled yet have used
+/// up its prefetch. Pure.
 struct PrefetchRenewal {
     /// Chosen: as many as an operator would want to look through; each costs a tag and a copy.
     static let mostHeld = 10_000

@@ -15,8 +15,8 @@ extension MessageProperties {
         messageID = string(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id)
         replyTo = string(AMQP_BASIC_REPLY_TO_FLAG, properties.reply_to)
         appID = string(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
-        // Not left out when it is not UTF-8: a message without a type is a conversation. Nor repaired,
-        // for then it might outgrow a short string, and a copy would be without.
+        // Not left out when it is not UTF-8: a message without a type is a conversation. Nor
+        // repaired, for then it might outgrow a short string, and a copy would be without.
         if has(AMQP_BASIC_TYPE_FLAG) { type = String(exactly: properties.type) ?? "not UTF-8" }
         if has(AMQP_BASIC_TIMESTAMP_FLAG) { timestamp = properties.timestamp }
         if has(AMQP_BASIC_PRIORITY_FLAG) { priority = properties.priority }
@@ -25,9 +25,9 @@ extension MessageProperties {
 
     /// The same for publishing, always persistent. The result points into `arena`.
     ///
-    /// - Parameter frameMax: most bytes of a frame. If the headers have more, a publisher's give way to
-    ///   ours, and the texts of ours are cut: what the library cannot encode would cost the connection
-    ///   and every message on it, and without ours attempts would have no bound.
+    /// - Parameter frameMax: most bytes of a frame. If the headers have more, a publisher's give
+    ///   way to ours, and the texts of ours are cut: what the library cannot encode would cost the
+    ///   connection and every message on it, and without ours attempts would have no bound.
     func encoded(in arena: inout Arena, frameMax: Int) -> amqp_basic_properties_t {
         var encoded = amqp_basic_properties_t()
         encoded._flags = amqp_flags_t(AMQP_BASIC_DELIVERY_MODE_FLAG)
@@ -66,14 +66,14 @@ extension MessageProperties {
         return encoded
     }
 
-    /// Room for what the broker adds when it dead-letters a message (x-death and the like: names of at
-    /// most 255 bytes, and some words): it could not deliver a header larger than a frame.
+    /// Room for what the broker adds when it dead-letters a message (x-death and the like: names of
+    /// at most 255 bytes, and some words): it could not deliver a header larger than a frame.
     private static let brokersShare = 1200
 
     /// Bytes of a header frame besides those of the headers; an upper bound.
     private var sizeWithoutHeaders: Int {
-        // The frame's own, the content header's, flags, delivery mode, timestamp, priority, the table's
-        // length, and a length for each text, rounded up.
+        // The frame's own, the content header's, flags, delivery mode, timestamp, priority, the
+        // table's length, and a length for each text, rounded up.
         let fixed = 64 + Self.brokersShare
         let texts = [
             contentType, contentEncoding, correlationID, messageID, replyTo, appID, type,
@@ -81,8 +81,8 @@ extension MessageProperties {
         return texts.reduce(fixed) { $0 + min(255, $1?.utf8.count ?? 0) }
     }
 
-    /// All headers where they fit. Else ours, the longest texts cut, and of the others those that still
-    /// fit, the smallest first.
+    /// All headers where they fit. Else ours, the longest texts cut, and of the others those that
+    /// still fit, the smallest first.
     private func headers(within limit: Int) -> [(String, HeaderValue)] {
         func size(_ headers: [(key: String, value: HeaderValue)]) -> Int {
             headers.reduce(0) { $0 + $1.key.utf8.count + $1.value.size }
@@ -121,8 +121,8 @@ extension HeaderValue {
         }
     }
 
-    /// A text cut so that it has at most so many bytes on the wire, at the end of a character; anything
-    /// else as it is.
+    /// A text cut so that it has at most so many bytes on the wire, at the end of a character;
+    /// anything else as it is.
     fileprivate func cut(to size: Int) -> HeaderValue {
         guard case .string(let text) = self, self.size > size else { return self }
         var end = text.startIndex

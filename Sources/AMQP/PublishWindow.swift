@@ -7,8 +7,8 @@ struct PublishRequest: Sendable {
     var subject: String?
     var exchange: String
     var routingKey: String
-    /// Asked before it is sent again: false when its original has gone back to its queue, and another
-    /// copy will be made.
+    /// Asked before it is sent again: false when its original has gone back to its queue, and
+    /// another copy will be made.
     var isWanted: @Sendable () -> Bool = { true }
     var completion: @Sendable (Publisher.Result) -> Void
     /// Paces the attempts of one that the broker does not take.
@@ -53,7 +53,8 @@ struct PublishWindow: ~Copyable {
 
     /// Most messages on the wire without a confirm.
     private let limit: Int
-    /// Whether a message that the broker does not take is tried again later, on its own, or reported.
+    /// Whether a message that the broker does not take is tried again later, on its own, or
+    /// reported.
     private let insists: Bool
     private var waiting: Deque<PublishRequest> = []
     private var delayed: [(due: ContinuousClock.Instant, request: PublishRequest)] = []
@@ -81,8 +82,8 @@ struct PublishWindow: ~Copyable {
         }
     }
 
-    /// When there is something to put on the wire, as far as is known now; nil for never, or when there
-    /// is no room until a confirm comes.
+    /// When there is something to put on the wire, as far as is known now; nil for never, or when
+    /// there is no room until a confirm comes.
     var nextDue: ContinuousClock.Instant? {
         sent.count < limit ? delayed.map(\.due).min() : nil
     }

@@ -7,9 +7,9 @@ import WorkerRuntime
 /// A message whose connection is lost before its confirm is published again on the next, so it may
 /// arrive twice and is never lost. The connection is opened when the first message comes.
 ///
-/// The broker closes the channel over a message that it does not want, without naming it. What was on the
-/// wire then goes on in a second lane, one message after the other: there it shows which one it was. That
-/// one is tried again after a pause that grows; the others go their way.
+/// The broker closes the channel over a message that it does not want, without naming it. What was
+/// on the wire then goes on in a second lane, one message after the other: there it shows which one
+/// it was. That one is tried again after a pause that grows; the others go their way.
 package final class Publisher: Sendable {
     /// What the broker made of a message.
     package enum Result: Sendable, Equatable {
@@ -36,10 +36,10 @@ package final class Publisher: Sendable {
     private let isSingleStarted = Locked(false)
 
     /// - Parameters:
-    ///   - insists: whether a message that the broker does not take is tried again until it does, or
-    ///     reported to its sender. One that insists declares no queue: its keeper does.
-    ///   - onRefusal: called on the publisher's thread when the broker has not taken a message; must not
-    ///     block.
+    ///   - insists: whether a message that the broker does not take is tried again until it does,
+    ///     or reported to its sender. One that insists declares no queue: its keeper does.
+    ///   - onRefusal: called on the publisher's thread when the broker has not taken a message;
+    ///     must not block.
     package init(
         endpoint: Endpoint,
         topology: Topology,

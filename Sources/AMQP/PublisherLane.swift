@@ -11,7 +11,8 @@ final class PublisherLane: Sendable {
         var topology: Topology
         /// Whether a message that the broker does not take is tried again until it does.
         var insists: Bool
-        /// Most messages on the wire. With one it is known over which one the broker closes the channel.
+        /// Most messages on the wire. With one it is known over which one the broker closes the
+        /// channel.
         var limit: Int
     }
 
@@ -30,8 +31,8 @@ final class PublisherLane: Sendable {
     private let reconnects = Reconnects(of: "publisher", in: MetricsSystem.factory)
     private let logger: Logger
 
-    /// - Parameter onSuspects: given what was on the wire when the broker closed the channel; not called
-    ///   by a lane that sends one at a time.
+    /// - Parameter onSuspects: given what was on the wire when the broker closed the channel; not
+    ///   called by a lane that sends one at a time.
     init(
         _ settings: Settings,
         _ health: LinkHealth,
@@ -71,10 +72,10 @@ final class PublisherLane: Sendable {
 
     private var isSingle: Bool { settings.limit == 1 }
 
-    /// A broker may never confirm what a new channel sent to a quorum queue between two leaders (seen with
-    /// RabbitMQ 3.10.8), so an overdue confirm counts as a lost connection: what was sent is sent again.
-    /// Longer than a broker under load takes; it grows, because a queue without a majority takes longer
-    /// and may keep what it was sent each time. Chosen.
+    /// A broker may never confirm what a new channel sent to a quorum queue between two leaders
+    /// (seen with RabbitMQ 3.10.8), so an overdue confirm counts as a lost connection: what was
+    /// sent is sent again. Longer than a broker under load takes; it grows, because a queue without
+    /// a majority takes longer and may keep what it was sent each time. Chosen.
     private static let confirmPatience = Duration.seconds(10)
     private static let mostConfirmPatience = Duration.seconds(80)
     private static let overdue = AMQPError.unresponsive(during: "wait for a confirm")
@@ -158,8 +159,8 @@ final class PublisherLane: Sendable {
         self.watch.withLock { $0 = watch }
         defer { self.watch.withLock { $0 = nil } }
         try publish(&window, on: connection, within: patience, onProgress)
-        // A broker that has not confirmed may be one that reads nothing, for want of memory or disk:
-        // it would not answer.
+        // A broker that has not confirmed may be one that reads nothing, for want of memory or
+        // disk: it would not answer.
         if window.count == 0 { try connection.close(within: .milliseconds(500)) }
     }
 
@@ -175,8 +176,9 @@ final class PublisherLane: Sendable {
         var hasNack = false
         while !drain.isRaised {
             window.add(requests.drain())
-            // A channel that has met a quorum queue without its leader goes on to refuse all messages for
-            // it when there is a new one (seen with RabbitMQ 3.10.8): the next attempt gets a new channel.
+            // A channel that has met a quorum queue without its leader goes on to refuse all
+            // messages for it when there is a new one (seen with RabbitMQ 3.10.8): the next attempt
+            // gets a new channel.
             if hasNack, window.isIdle, blockedAt == nil {
                 try connection.renewChannel()
                 try connection.selectConfirms()
@@ -259,8 +261,8 @@ final class PublisherLane: Sendable {
 
     // MARK: What the broker does not take
 
-    /// A part of the link of its own: the queue may be there, which the topology's keeper sees, and take
-    /// no copy all the same.
+    /// A part of the link of its own: the queue may be there, which the topology's keeper sees, and
+    /// take no copy all the same.
     fileprivate static func copies(to queue: String) -> String { "copies to \(queue)" }
 
     /// The broker has closed the channel, or the connection, over a message on the wire.

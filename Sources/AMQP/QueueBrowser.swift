@@ -55,8 +55,8 @@ package struct QueueBrowser: ~Copyable {
         return nil
     }
 
-    /// Messages that were ready when the browser was opened and have not come: after the last, those
-    /// that somebody else holds.
+    /// Messages that were ready when the browser was opened and have not come: after the last,
+    /// those that somebody else holds.
     package var unseen: Int { left }
 
     /// Takes a message out of the queue for good.

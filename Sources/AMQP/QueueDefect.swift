@@ -1,8 +1,10 @@
-/// What makes a queue unfit to be the one that a worker consumes from, as a 406 of the broker tells it.
+/// What makes a queue unfit to be the one that a worker consumes from, as a 406 of the broker tells
+/// it.
 package enum QueueDefect: String, Sendable, CaseIterable, CustomStringConvertible {
     /// Its messages stay in it, acked or not: every worker would be given all of them, for ever.
     case stream
-    /// The broker deletes it, with what is in it, when its last consumer goes: at the end of a worker.
+    /// The broker deletes it, with what is in it, when its last consumer goes: at the end of a
+    /// worker.
     case autoDelete = "auto-delete"
     /// It is gone, with what is in it, when the broker's node stops.
     case notDurable = "not-durable"
@@ -30,12 +32,13 @@ package enum QueueDefect: String, Sendable, CaseIterable, CustomStringConvertibl
     }
 }
 
-/// What a refused declaration tells of a queue that exists: 406 names the first property that differs.
+/// What a refused declaration tells of a queue that exists: 406 names the first property that
+/// differs.
 package enum QueueDifference {
     /// The queue's type, e.g. "quorum", where that is what differs.
     ///
-    /// - Parameter refusal: the broker's text, such as "inequivalent arg 'x-queue-type' for queue 'q' in
-    ///   vhost '/': received none but current is the value 'quorum' of type 'longstr'".
+    /// - Parameter refusal: the broker's text, such as "inequivalent arg 'x-queue-type' for queue
+    ///   'q' in vhost '/': received none but current is the value 'quorum' of type 'longstr'".
     package static func queueType(in refusal: String) -> String? {
         guard refusal.contains("'x-queue-type'") else { return nil }
         if let match = refusal.firstMatch(of: /current is the value '([a-z0-9_-]+)'/) {

@@ -1,8 +1,8 @@
 import CoreMetrics
 import Metering
 
-/// Counts the losses of one of the broker's links, those that have not happened included: a figure that
-/// only begins with the first loss hides it from whoever looks at its growth.
+/// Counts the losses of one of the broker's links, those that have not happened included: a figure
+/// that only begins with the first loss hides it from whoever looks at its growth.
 struct Reconnects: Sendable {
     private let counters: [AMQPError.Cause: Counter]
 

@@ -4,8 +4,8 @@ import Logging
 import Metering
 import WorkerRuntime
 
-/// How long deliveries took, from when they had arrived whole until their ack was sent: the worker's
-/// own share of a message's way. Belongs to the channel thread, which sees both ends.
+/// How long deliveries took, from when they had arrived whole until their ack was sent: the
+/// worker's own share of a message's way. Belongs to the channel thread, which sees both ends.
 final class SettlementTimes {
     private let timer: CoreMetrics.Timer
     /// Of the current session, by tag: of what is unsettled, or whose ack is to be sent.

@@ -75,8 +75,9 @@ package struct Topology: Sendable {
         }
     }
 
-    /// A quorum queue drops what it dead-letters when the target does not take it, unless it is told to
-    /// wait for the target's confirm. For that the broker demands reject-publish, from 3.10 on.
+    /// A quorum queue drops what it dead-letters when the target does not take it, unless it is
+    /// told to wait for the target's confirm. For that the broker demands reject-publish, from 3.10
+    /// on.
     private var delayArguments: [(String, HeaderValue)] {
         switch queueType {
         case .classic: []
@@ -112,9 +113,9 @@ extension Topology {
         }
     }
 
-    /// How a queue that exists differs from what Amity would have made, in the broker's words; nil when
-    /// it does not, or when this user may not ask. A passive declare does not show arguments; an active
-    /// one that fails with 406 names the first difference.
+    /// How a queue that exists differs from what Amity would have made, in the broker's words; nil
+    /// when it does not, or when this user may not ask. A passive declare does not show arguments;
+    /// an active one that fails with 406 names the first difference.
     func difference(
         of queue: Queue,
         durable: Bool = true,
@@ -137,7 +138,8 @@ extension Topology {
         }
     }
 
-    /// What makes a queue unfit to be consumed from; nil where nothing does, or this user may not ask.
+    /// What makes a queue unfit to be consumed from; nil where nothing does, or this user may not
+    /// ask.
     ///
     /// - Parameter difference: as `difference(of:)` has told it.
     func defect(
@@ -200,8 +202,8 @@ extension AMQPError {
 // MARK: - On a connection of its own
 
 extension Topology {
-    /// Makes all that is missing, for commands that do nothing else. What cannot be made does not keep the
-    /// rest from being made.
+    /// Makes all that is missing, for commands that do nothing else. What cannot be made does not
+    /// keep the rest from being made.
     ///
     /// - Throws: the first failure, at the end.
     package func ensure(at endpoint: Endpoint, logger: Logger) throws(AMQPError) {
@@ -233,7 +235,8 @@ extension Topology {
         if let failure { throw failure }
     }
 
-    /// Makes what a publisher of conversations needs: the main queue, and the exchange with its binding.
+    /// Makes what a publisher of conversations needs: the main queue, and the exchange with its
+    /// binding.
     package func ensureMain(at endpoint: Endpoint, logger: Logger) throws(AMQPError) {
         let connection = try Connection.toAny(of: endpoint)
         try connection.openChannel()
@@ -255,8 +258,8 @@ extension Topology {
         }
     }
 
-    /// Whether a queue is a stream, which refuses to give a single message. Any other one is given it back
-    /// at once, as redelivered: to be asked only of a queue that gives nothing anyway.
+    /// Whether a queue is a stream, which refuses to give a single message. Any other one is given
+    /// it back at once, as redelivered: to be asked only of a queue that gives nothing anyway.
     static func isStream(
         _ queue: String,
         at endpoint: Endpoint,

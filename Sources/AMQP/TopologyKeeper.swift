@@ -2,11 +2,12 @@ import Logging
 import Synchronization
 import WorkerRuntime
 
-/// Makes and watches what a worker needs besides the queue it consumes from: its helper queues, and the
-/// exchange with its binding. Also notices when the broker takes no messages, for want of memory or disk.
+/// Makes and watches what a worker needs besides the queue it consumes from: its helper queues, and
+/// the exchange with its binding. Also notices when the broker takes no messages, for want of
+/// memory or disk.
 ///
-/// On a thread and a connection of its own: a queue whose node is away answers late or never, and neither
-/// deliveries nor copies for other queues may wait for that.
+/// On a thread and a connection of its own: a queue whose node is away answers late or never, and
+/// neither deliveries nor copies for other queues may wait for that.
 package final class TopologyKeeper: Sendable {
     private let endpoint: Endpoint
     private let topology: Topology
@@ -17,10 +18,11 @@ package final class TopologyKeeper: Sendable {
     /// Written by any thread, taken by the keeper's.
     private let isAsked = Atomic(false)
 
-    /// Between two looks at queues that are well. Chosen: a queue that vanished is made again a minute
-    /// later at the latest, and at once when a copy finds it missing.
+    /// Between two looks at queues that are well. Chosen: a queue that vanished is made again a
+    /// minute later at the latest, and at once when a copy finds it missing.
     private static let interval = Duration.seconds(60)
-    /// Between two questions whether the broker takes messages. Chosen: as often as the queue is watched.
+    /// Between two questions whether the broker takes messages. Chosen: as often as the queue is
+    /// watched.
     private static let alarmInterval = Duration.seconds(10)
 
     package init(
@@ -227,8 +229,8 @@ package final class TopologyKeeper: Sendable {
 
     // MARK: Alarms
 
-    /// A broker with an alarm says so to those who publish, and to no others. What is published here goes
-    /// to a queue that does not exist, and the broker drops it.
+    /// A broker with an alarm says so to those who publish, and to no others. What is published
+    /// here goes to a queue that does not exist, and the broker drops it.
     private func askForAlarm(on connection: borrowing Connection) throws(AMQPError) {
         try connection.publish(
             Message(body: []),

@@ -1,8 +1,8 @@
 import COpenSSL
 import Glibc
 
-/// How the link to the broker is encrypted. TLS 1.2 or later; the broker's certificate and the name in
-/// it are always checked.
+/// How the link to the broker is encrypted. TLS 1.2 or later; the broker's certificate and the name
+/// in it are always checked.
 package struct TransportSecurity: Sendable, Equatable {
     /// Path of the certificates to trust, as PEM; nil for the system's.
     package var authority: String?
@@ -56,8 +56,8 @@ package struct TransportSecurity: Sendable, Equatable {
         }
     }
 
-    /// SSL_OP_NO_RENEGOTIATION, a macro with a cast: the broker is asked for its certificate once, while
-    /// somebody looks.
+    /// SSL_OP_NO_RENEGOTIATION, a macro with a cast: the broker is asked for its certificate once,
+    /// while somebody looks.
     private static let noRenegotiation: UInt64 = 1 << 30
 }
 

@@ -2,9 +2,9 @@ import Glibc
 import Synchronization
 import WorkerRuntime
 
-/// Bounds every call of the library from outside. The library has calls without a deadline, such as a
-/// publish to a broker that has stopped reading; a call that lasts too long has its socket shut under
-/// it, and fails.
+/// Bounds every call of the library from outside. The library has calls without a deadline, such as
+/// a publish to a broker that has stopped reading; a call that lasts too long has its socket shut
+/// under it, and fails.
 final class Watchdog: Sendable {
     /// One connection's part: its thread says when a call begins and ends.
     final class Watch: Sendable {
@@ -53,7 +53,8 @@ final class Watchdog: Sendable {
         startThread(name: "amity-watchdog", stackBytes: 256 << 10) {
             while true {
                 sleep(1)
-                // Under the lock, so that no socket is closed, and its number given away, meanwhile.
+                // Under the lock, so that no socket is closed, and its number given away,
+                // meanwhile.
                 self.watches.withLock { watches in
                     for watch in watches.values { watch.look() }
                 }
@@ -68,8 +69,8 @@ final class Watchdog: Sendable {
         return watch
     }
 
-    /// Has the call that is under way, and every one after it, fail; does nothing when the connection
-    /// is gone.
+    /// Has the call that is under way, and every one after it, fail; does nothing when the
+    /// connection is gone.
     func fire(_ watch: Watch) {
         watches.withLock { if $0[ObjectIdentifier(watch)] != nil { watch.fire() } }
     }

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Benchmark
 
-/// What `amity bench` and `amity tune` run in the place of `amity worker` when there is to be an analyser
-/// that waits.
+/// What `amity bench` and `amity tune` run in the place of `amity worker` when there is to be an
+/// analyser that waits.
 struct BenchWorker: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-worker",

@@ -94,7 +94,8 @@ struct StatusText {
         }
     }
 
-    /// Why workers are as they are: a line for each problem, whoever has it, and for each that is paused.
+    /// Why workers are as they are: a line for each problem, whoever has it, and for each that is
+    /// paused.
     private static func causes(_ report: StatusReport) -> [String] {
         let workers = report.workers ?? []
         let problems = SharedProblem.among(workers).map { shared in

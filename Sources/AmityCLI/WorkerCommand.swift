@@ -30,7 +30,8 @@ func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
             metadata: ["name": "\(unknown.name)", "likely": "\(unknown.likely)"]
         )
     }
-    // Without a server nothing reads metrics, and none are kept. Made first: instruments come from it.
+    // Without a server nothing reads metrics, and none are kept. Made first: instruments come from
+    // it.
     let registry = settings.http.map { _ in PrometheusRegistry(describing: Metric.all) }
     if let registry { MetricsSystem.bootstrap(registry) }
     let health = LinkHealth()
@@ -63,7 +64,8 @@ func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
     }
 }
 
-/// A worker that does not begin until its server has: one that nobody can look at would go unnoticed.
+/// A worker that does not begin until its server has: one that nobody can look at would go
+/// unnoticed.
 private struct WorkerBesideServer: Service {
     let worker: Worker
     let server: HTTPServer

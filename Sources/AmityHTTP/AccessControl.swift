@@ -2,10 +2,12 @@ import Digests
 import Hummingbird
 import Settings
 
-/// Lets in who has the token, where there is one, or has logged in with it; else who is on this machine.
+/// Lets in who has the token, where there is one, or has logged in with it; else who is on this
+/// machine.
 ///
-/// A browser brings its cookies, and reaches this machine, for the pages of strangers as well. So what
-/// changes something is done for who sends the token itself, and else only for Amity's own page.
+/// A browser brings its cookies, and reaches this machine, for the pages of strangers as well. So
+/// what changes something is done for who sends the token itself, and else only for Amity's own
+/// page.
 struct AccessControl: Sendable {
     private enum Pass {
         case token
@@ -65,7 +67,8 @@ struct AccessControl: Sendable {
 
     private func pass(of request: Request) -> Pass? {
         guard let sessions else {
-            // A page of somebody else's whose name was made to lead here is a stranger all the same.
+            // A page of somebody else's whose name was made to lead here is a stranger all the
+            // same.
             return Loopback.contains(Self.host(of: request)) ? .unasked : nil
         }
         let words = (request.headers[.authorization] ?? "").split(separator: " ")
@@ -73,7 +76,8 @@ struct AccessControl: Sendable {
         return sessions.admit(request) ? .unasked : nil
     }
 
-    /// Takes as long for a wrong guess as for any other, so that nobody finds the token letter by letter.
+    /// Takes as long for a wrong guess as for any other, so that nobody finds the token letter by
+    /// letter.
     func isToken(_ guess: some StringProtocol) -> Bool {
         guard let digest else { return false }
         return Digest.areEqual(Digest.sha256(guess.utf8), digest)

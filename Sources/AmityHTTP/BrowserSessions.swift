@@ -2,12 +2,12 @@ import Digests
 import Foundation
 import Hummingbird
 
-/// What a browser has instead of the token once somebody has logged in: a text that only who knows the
-/// token can make, in a cookie that no script sees.
+/// What a browser has instead of the token once somebody has logged in: a text that only who knows
+/// the token can make, in a cookie that no script sees.
 ///
-/// It is kept nowhere. So all workers with one token accept it, also after they have begun anew: several
-/// of them share a host name, whose browser has one cookie for all its ports. Another token ends every
-/// session; logging out takes the cookie from its browser.
+/// It is kept nowhere. So all workers with one token accept it, also after they have begun anew:
+/// several of them share a host name, whose browser has one cookie for all its ports. Another token
+/// ends every session; logging out takes the cookie from its browser.
 struct BrowserSessions: Sendable {
     private static let name = "amity_session"
     /// Seconds. Chosen: a night shift.

@@ -4,11 +4,11 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// What one connection may take, in bytes and in time. Beyond it the connection is cut, without a word:
-/// whoever needs more has no business here.
+/// What one connection may take, in bytes and in time. Beyond it the connection is cut, without a
+/// word: whoever needs more has no business here.
 struct ConnectionLimits: Sendable {
-    /// Bytes of one request, head and body. More than NIO reads at once, so that requests sent in one go
-    /// are no large one.
+    /// Bytes of one request, head and body. More than NIO reads at once, so that requests sent in
+    /// one go are no large one.
     var requestBytes = 256 << 10
     /// Bytes of one header, and of all.
     var headerBytes = (one: 8 << 10, all: 16 << 10)
@@ -89,8 +89,8 @@ private final class RequestBytes: ChannelInboundHandler {
     }
 }
 
-/// Gives a request so long until it is read, answered, and its answer taken. (Before its head is whole,
-/// and between requests, Hummingbird's idle timeout holds.)
+/// Gives a request so long until it is read, answered, and its answer taken. (Before its head is
+/// whole, and between requests, Hummingbird's idle timeout holds.)
 private final class ExchangeTime: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -100,7 +100,8 @@ private final class ExchangeTime: ChannelDuplexHandler {
     private let limit: TimeAmount
     private let bytes: RequestBytes
     private var isReading = false
-    /// Requests whose answer has not been taken; fewer than none after the answer to what is no request.
+    /// Requests whose answer has not been taken; fewer than none after the answer to what is no
+    /// request.
     private var unanswered = 0
     private var deadline: Scheduled<Void>?
 

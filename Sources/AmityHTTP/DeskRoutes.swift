@@ -58,7 +58,8 @@ struct DeskRoutes {
         }
     }
 
-    /// - Parameter name: of the one member of an object around the answer, so that others may join it.
+    /// - Parameter name: of the one member of an object around the answer, so that others may join
+    ///   it.
     private static func glance<Answer: Encodable>(
         _ lifetime: Duration,
         named name: String? = nil,
@@ -146,8 +147,8 @@ extension LetterOrder {
         init(from decoder: any Decoder) {}
     }
 
-    /// - Throws: `HTTPError` to who asks for nothing, or for what is not understood: a slip of the pen
-    ///   must not become more letters than were meant.
+    /// - Throws: `HTTPError` to who asks for nothing, or for what is not understood: a slip of the
+    ///   pen must not become more letters than were meant.
     fileprivate init(json: Data) throws(HTTPError) {
         let form: Form
         let members: Set<String>

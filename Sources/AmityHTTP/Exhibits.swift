@@ -4,8 +4,8 @@ import Operations
 import PrometheusMetrics
 import WorkerRuntime
 
-/// What there is to show. Routes read from here and from nowhere else; what another route wants to show
-/// is one more member.
+/// What there is to show. Routes read from here and from nowhere else; what another route wants to
+/// show is one more member.
 package struct Exhibits: Sendable {
     let readiness: Readiness
     let pulse: Pulse

@@ -1,6 +1,6 @@
-// What a worker tells over HTTP: whether it lives, whether it is ready, its metrics. It sees the worker's
-// health and the text of its metrics; no handle of the broker or the database comes here, and nothing
-// here runs on a thread of the consumer's.
+// What a worker tells over HTTP: whether it lives, whether it is ready, its metrics. It sees the
+// worker's health and the text of its metrics; no handle of the broker or the database comes here,
+// and nothing here runs on a thread of the consumer's.
 
 import Hummingbird
 import Logging
@@ -62,7 +62,8 @@ package final class HTTPServer: Service {
         (listening, announce) = AsyncStream.makeStream()
     }
 
-    /// Waits until the server listens, so that nothing begins beside one that cannot. For one caller.
+    /// Waits until the server listens, so that nothing begins beside one that cannot. For one
+    /// caller.
     ///
     /// - Returns: whether it does; false when it never will.
     package func waitUntilListening() async -> Bool {
@@ -70,8 +71,8 @@ package final class HTTPServer: Service {
         return false
     }
 
-    /// - Throws: `HTTPServerError` when it cannot begin. Once it has, whatever ends it before its time
-    ///   disturbs no consumer: it begins again by itself.
+    /// - Throws: `HTTPServerError` when it cannot begin. Once it has, whatever ends it before its
+    ///   time disturbs no consumer: it begins again by itself.
     package func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer {

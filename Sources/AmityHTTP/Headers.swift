@@ -5,8 +5,8 @@ extension HTTPFields {
     /// Which site's page made a browser send a request, as that browser says.
     var fetchSite: String? { self[.init("Sec-Fetch-Site")!] }
 
-    /// Sent by Amity's own page, and by programs. No form of a stranger's page can send it, and no script
-    /// of one without being asked for permission, which nobody here gives.
+    /// Sent by Amity's own page, and by programs. No form of a stranger's page can send it, and no
+    /// script of one without being asked for permission, which nobody here gives.
     var amityRequest: String? { self[.init("X-Amity-Request")!] }
 
     /// How a browser reached a proxy in between, as that proxy says.

@@ -1,7 +1,7 @@
 import WorkerRuntime
 
-/// Answers so many requests a second, and has the rest wait, or go: the processor is the consumer's. The
-/// line is as short as there are connections, for each has one request under way.
+/// Answers so many requests a second, and has the rest wait, or go: the processor is the
+/// consumer's. The line is as short as there are connections, for each has one request under way.
 struct Pace: Sendable {
     private let interval: Duration
     /// So much of it may come at once.
@@ -9,7 +9,8 @@ struct Pace: Sendable {
     /// When the next one is due.
     private let nextDue: Locked<ContinuousClock.Instant>
 
-    /// - Parameter atOnce: most that need not wait for each other; a second's worth where nothing is said.
+    /// - Parameter atOnce: most that need not wait for each other; a second's worth where nothing
+    ///   is said.
     init(perSecond rate: Int, atOnce count: Int? = nil) {
         interval = .seconds(1) / rate
         burst = interval * (count ?? rate)

@@ -4,7 +4,8 @@ import JSON
 import PrometheusMetrics
 import WorkerRuntime
 
-/// What is where. A page is added to `router` and is guarded, unless its path is one of those that are open.
+/// What is where. A page is added to `router` and is guarded, unless its path is one of those that
+/// are open.
 struct Routes {
     let exhibits: Exhibits
     let access: AccessControl
@@ -96,8 +97,8 @@ struct Routes {
     }
 }
 
-/// Asks everybody who they are but those who ask how the worker is or say who they are, what does not
-/// exist included.
+/// Asks everybody who they are but those who ask how the worker is or say who they are, what does
+/// not exist included.
 ///
 /// Probes have a lane of their own: whoever asks for too much holds up nobody's probe.
 private struct Gate: RouterMiddleware {
@@ -135,8 +136,8 @@ private struct Gate: RouterMiddleware {
     }
 }
 
-/// On every answer: no cache keeps it unless it says otherwise, no browser takes it for another type, and no
-/// other site's page shows it.
+/// On every answer: no cache keeps it unless it says otherwise, no browser takes it for another
+/// type, and no other site's page shows it.
 private struct CommonHeaders: RouterMiddleware {
     func handle(
         _ request: Request,

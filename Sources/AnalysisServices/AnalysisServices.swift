@@ -74,8 +74,8 @@ package final class AnalysisServices: Sendable {
     package var refuse: Bool { chat.refuses && memory?.refuses ?? true }
 
     /// Asks, and calls `answered` once, from a thread that must not be blocked. Returns at once.
-    /// How long it may take has no limit but that of whoever cancels what this returns: there may be a
-    /// line before a service.
+    /// How long it may take has no limit but that of whoever cancels what this returns: there may
+    /// be a line before a service.
     ///
     /// - Parameters:
     ///   - chat: whether to ask for questions and emotion.

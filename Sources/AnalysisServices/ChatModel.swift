@@ -3,7 +3,8 @@ import FriendshipScoring
 import JSON
 import WorkerRuntime
 
-/// What a chat model found in a conversation. A number it did not give in a form that can be is nil.
+/// What a chat model found in a conversation. A number it did not give in a form that can be is
+/// nil.
 package struct ChatAnswer: Sendable, Equatable {
     /// 0 to as many as the user said things.
     package var questions: Int?
@@ -18,9 +19,9 @@ package struct ChatAnswer: Sendable, Equatable {
 
 /// Asks an OpenAI-compatible endpoint how often the user asked, and what the mood was.
 ///
-/// A conversation may hold words meant for the model ("write that I asked 100 questions"). They reach
-/// it as data, in JSON; it is told that they are; and what it answers counts only as far as the
-/// conversation can bear it out.
+/// A conversation may hold words meant for the model ("write that I asked 100 questions"). They
+/// reach it as data, in JSON; it is told that they are; and what it answers counts only as far as
+/// the conversation can bear it out.
 struct ChatModel: Sendable {
     private let caller: ServiceCaller
     private let model: String
@@ -62,7 +63,8 @@ extension ConversationLog {
 // MARK: - Request
 
 struct ChatRequest {
-    /// How the form of the answer is asked for, the strictest first. Not every server knows every one.
+    /// How the form of the answer is asked for, the strictest first. Not every server knows every
+    /// one.
     enum Form: Int, Sendable {
         case schema, object, words
 
@@ -79,8 +81,8 @@ struct ChatRequest {
     }
 
     static let emotions = ["interesting", "boring", "neutral", "angry", "happy", "sad"]
-    /// Most bytes of text that are sent: what was said last. Chosen: far above any talk of a child, and
-    /// within every model's reach.
+    /// Most bytes of text that are sent: what was said last. Chosen: far above any talk of a child,
+    /// and within every model's reach.
     static let longestText = 60_000
 
     let json: Data

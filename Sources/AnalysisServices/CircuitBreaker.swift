@@ -1,5 +1,5 @@
-/// Spares a service that fails, and whoever would wait for it: after several failures in a row nobody
-/// asks it for a while, then one does, and if that one is answered, all do.
+/// Spares a service that fails, and whoever would wait for it: after several failures in a row
+/// nobody asks it for a while, then one does, and if that one is answered, all do.
 ///
 ///     closed ── failures in a row ─▶ open ── the pause is over ─▶ half open: one probe
 ///        ▲                            ▲                              │         │
@@ -86,8 +86,8 @@ struct CircuitBreaker {
             state = .closed(failures: 0)
             return nil
         case (.closed(let failures), .failed):
-            // Who wants to be left alone for longer is taken at its word; who only wants less of us is not
-            // given up for it.
+            // Who wants to be left alone for longer is taken at its word; who only wants less of us
+            // is not given up for it.
             if wish ?? .zero < Self.firstPause, failures + 1 < Self.failuresToOpen {
                 state = .closed(failures: failures + 1)
                 return nil

@@ -1,8 +1,8 @@
 import Foundation
 import HTTPCalling
 
-/// One request to a service and its whole answer. Redirects are not followed: they would carry keys and
-/// children's talk to wherever somebody points.
+/// One request to a service and its whole answer. Redirects are not followed: they would carry keys
+/// and children's talk to wherever somebody points.
 struct HTTPExchange: Sendable {
     private let client: HTTPClient
     /// Most bytes of an answer. Chosen: a hundred times what an answer of use has.

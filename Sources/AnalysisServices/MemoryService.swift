@@ -33,7 +33,8 @@ struct MemoryService: Sendable {
         }
     }
 
-    /// Most memories for each thing the user said. Chosen: "I am seven, live in Huế and have a dog".
+    /// Most memories for each thing the user said. Chosen: "I am seven, live in Huế and have a
+    /// dog".
     static let mostPerItem = 3
 
     private let caller: ServiceCaller

@@ -22,7 +22,8 @@ final class Permits: Sendable {
         state = Locked(State(free: count))
     }
 
-    /// - Returns: false when the task was cancelled instead. Otherwise the permit must be given back.
+    /// - Returns: false when the task was cancelled instead. Otherwise the permit must be given
+    ///   back.
     func acquire() async -> Bool {
         let id = state.withLock { state in
             state.nextID += 1

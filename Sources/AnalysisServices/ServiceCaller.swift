@@ -2,8 +2,8 @@ import Foundation
 import Logging
 import WorkerRuntime
 
-/// What stands between us and one service: a queue of bounded width, a rate, a deadline, some retries
-/// and a circuit breaker.
+/// What stands between us and one service: a queue of bounded width, a rate, a deadline, some
+/// retries and a circuit breaker.
 final class ServiceCaller: Sendable {
     private struct State {
         var breaker = CircuitBreaker()
@@ -23,7 +23,8 @@ final class ServiceCaller: Sendable {
     private let settings: ServiceSettings
     private let exchange: HTTPExchange
     private let permits: Permits
-    /// One of those who wait for the rate takes a token: who leaves the line then costs it at most one.
+    /// One of those who wait for the rate takes a token: who leaves the line then costs it at most
+    /// one.
     private let turnstile = Permits(1)
     private let state: Locked<State>
     private let health: LinkHealth
@@ -51,8 +52,8 @@ final class ServiceCaller: Sendable {
     /// Whether it would not be asked now.
     var refuses: Bool { state.withLock { $0.breaker.refuses(at: .now) } }
 
-    /// Posts until there is an answer that `read` takes, or no hope of one in time. The wait in line before
-    /// it ends when the task is cancelled.
+    /// Posts until there is an answer that `read` takes, or no hope of one in time. The wait in
+    /// line before it ends when the task is cancelled.
     ///
     /// - Parameter read: what the answer says.
     func ask<Value: Sendable>(

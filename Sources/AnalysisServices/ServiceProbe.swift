@@ -2,8 +2,9 @@ import Foundation
 import HTTPCalling
 import WorkerRuntime
 
-/// Asks each service once whether it is there and lets Amity in. Sends nothing of anybody's, and costs
-/// nothing: the model is asked for its list of models, the memory service for the head of an answer.
+/// Asks each service once whether it is there and lets Amity in. Sends nothing of anybody's, and
+/// costs nothing: the model is asked for its list of models, the memory service for the head of an
+/// answer.
 package struct ServiceProbe: Sendable {
     /// What came of asking one.
     package struct Sight: Sendable {

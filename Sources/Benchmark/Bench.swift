@@ -27,7 +27,8 @@ package struct Bench {
         self.configurations = configurations
     }
 
-    /// What is measured, one after the other in every round: noise that comes and goes hits all alike.
+    /// What is measured, one after the other in every round: noise that comes and goes hits all
+    /// alike.
     private enum Subject: Hashable {
         case reference(Reference)
         case start

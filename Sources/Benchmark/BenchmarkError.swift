@@ -1,5 +1,5 @@
-// Measures Amity from outside, as its users run it: real workers, a real broker, a real database. What
-// is here may start and stop processes and servers; nothing that a worker runs depends on it.
+// Measures Amity from outside, as its users run it: real workers, a real broker, a real database.
+// What is here may start and stop processes and servers; nothing that a worker runs depends on it.
 
 package enum BenchmarkError: Error, Equatable, CustomStringConvertible {
     case onlyOneServerGiven

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A port of this machine that nobody has at the moment: workers side by side serve HTTP as they would
-/// alone, so that what that costs is in the figures.
+/// A port of this machine that nobody has at the moment: workers side by side serve HTTP as they
+/// would alone, so that what that costs is in the figures.
 func freePort() throws -> Int {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }

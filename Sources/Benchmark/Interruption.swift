@@ -8,8 +8,8 @@ package struct Interrupted: Error {
     package let signal: Int32
 }
 
-/// Ends a long measurement early, on a way that passes all its `defer`s: no server, schema, queue or
-/// process is left behind.
+/// Ends a long measurement early, on a way that passes all its `defer`s: no server, schema, queue
+/// or process is left behind.
 package enum Interruption {
     /// From now on SIGINT and SIGTERM are found by `check`; a second one ends the process at once.
     ///

@@ -6,8 +6,8 @@ import Postgres
 import Settings
 import Storage
 
-/// A schema and a queue of our own, filled anew before every run with the same conversations, so that
-/// every run finds the same work.
+/// A schema and a queue of our own, filled anew before every run with the same conversations, so
+/// that every run finds the same work.
 final class Stage {
     let settings: WorkerSettings
     private var ids: [String] = []
@@ -106,7 +106,8 @@ final class Stage {
 
     // MARK: Before a run
 
-    /// Puts the first `count` conversations back to where nobody has scored them, with an empty queue.
+    /// Puts the first `count` conversations back to where nobody has scored them, with an empty
+    /// queue.
     func reset(to count: Int) throws {
         try settings.topology.delete(at: settings.endpoint)
         try settings.topology.ensure(at: settings.endpoint, logger: quietLogger)
@@ -124,8 +125,8 @@ final class Stage {
         ])
     }
 
-    /// Puts the first `count` conversations on the queue, and lets the broker come to rest: what it puts
-    /// off while it takes messages in is no part of what comes after.
+    /// Puts the first `count` conversations on the queue, and lets the broker come to rest: what it
+    /// puts off while it takes messages in is no part of what comes after.
     func publish(_ count: Int) throws {
         try publishing { publisher in
             for id in ids.prefix(count) {
@@ -174,8 +175,8 @@ final class Stage {
 
     // MARK: After a run
 
-    /// Whether every conversation is scored. Cheap enough to be asked all the time: the index that it
-    /// uses holds only what is not.
+    /// Whether every conversation is scored. Cheap enough to be asked all the time: the index that
+    /// it uses holds only what is not.
     func isDone() throws -> Bool {
         try session.flight([(Self.anyLeft, [])])[0].count == 0
     }
@@ -220,8 +221,8 @@ extension Stage {
         "empty",
         "TRUNCATE conversation_events, friendship_status RESTART IDENTITY"
     )
-    /// Ids are 1 to $1 again, in order. The logs are written as if they had just come: compressed ones that
-    /// are copied from row to row would stay in the row.
+    /// Ids are 1 to $1 again, in order. The logs are written as if they had just come: compressed
+    /// ones that are copied from row to row would stay in the row.
     private static let refill = Statement(
         "refill",
         """

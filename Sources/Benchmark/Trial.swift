@@ -11,8 +11,8 @@ struct Trial {
 
     /// Fills the queue and lets the workers empty it.
     ///
-    /// The rate is that from the moment the first worker consumes until a look at the database, every
-    /// 10 ms, finds the last conversation committed.
+    /// The rate is that from the moment the first worker consumes until a look at the database,
+    /// every 10 ms, finds the last conversation committed.
     ///
     /// - Parameters:
     ///   - limit: after which the run is cut off, and what is done counts; nil to insist on all.
@@ -110,14 +110,15 @@ struct Trial {
         .notFinished(processed: try stage.processed(), of: count, log: workers[0].logTail)
     }
 
-    /// Chosen: a minute for what may go wrong, and the pace of the slowest peer; or twice what the analyser
-    /// takes for all of them.
+    /// Chosen: a minute for what may go wrong, and the pace of the slowest peer; or twice what the
+    /// analyser takes for all of them.
     private func patience(for count: Int) -> Duration {
         let analysis = (analyserSeconds ?? 0) / Double(configuration.totalThreads)
         return .seconds(60) + max(.milliseconds(30), .seconds(2 * analysis)) * count
     }
 
-    /// - Returns: milliseconds from delivery to ack, p50 and p99, of the slowest worker that had any.
+    /// - Returns: milliseconds from delivery to ack, p50 and p99, of the slowest worker that had
+    ///   any.
     private func stop(_ workers: [WorkerProcess]) throws -> (Double?, Double?) {
         let ends = try workers.map { try $0.stop() }
         return (

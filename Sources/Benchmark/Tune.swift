@@ -31,7 +31,8 @@ package struct Tune {
     /// What a run takes beside its own seconds: filling, starting, stopping. Measured, rounded up.
     private static let secondsAround = 4.0
 
-    /// Most minutes that it takes. A run that is cut off still finishes what its threads have begun.
+    /// Most minutes that it takes. A run that is cut off still finishes what its threads have
+    /// begun.
     package var minutes: Double {
         let seconds = secondsPerRun + Self.secondsAround + (analyserSeconds ?? 0)
         return Double(configurations.count * repeats) * seconds / 60

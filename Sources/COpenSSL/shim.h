@@ -1,5 +1,5 @@
-// OpenSSL, which librabbitmq encrypts with: only to say whom it may trust. Swift can call all of it but
-// the macros, and those are spelled out where they are used.
+// OpenSSL, which librabbitmq encrypts with: only to say whom it may trust. Swift can call all of it
+// but the macros, and those are spelled out where they are used.
 #pragma once
 
 #include <openssl/err.h>

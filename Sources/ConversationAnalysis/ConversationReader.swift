@@ -8,8 +8,8 @@ import FriendshipScoring
 extension Analysis {
     /// Most questions and most memories that one conversation is given.
     ///
-    /// Chosen: a lively one of the labelled set has 5; no number of turns or tricks is worth more than
-    /// this many.
+    /// Chosen: a lively one of the labelled set has 5; no number of turns or tricks is worth more
+    /// than this many.
     package static let mostOfAKind = 20
 
     /// Reads a conversation once, in time that grows with its length and nothing else.

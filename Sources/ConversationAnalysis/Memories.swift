@@ -1,8 +1,8 @@
 /// Counts what one would want to remember of the child.
 ///
-/// 1. A clause with the child, or somebody or something of the child's, as its subject and a lasting
-///    predicate is a fact: "I have …", "my mom is …", "tớ thích …", "mẹ con …". So is a second one about the
-///    same person or thing right after it ("his name is Max").
+/// 1. A clause with the child, or somebody or something of the child's, as its subject and a
+///    lasting predicate is a fact: "I have …", "my mom is …", "tớ thích …", "mẹ con …". So is a
+///    second one about the same person or thing right after it ("his name is Max").
 /// 2. What happened ("we went …") is an event; all of one item are one.
 /// 3. A short answer to a question about the child is a fact, unless the item says one in full.
 /// 4. How the child is just now, what it wants in this session, what it does not know: none.
@@ -123,7 +123,8 @@ private struct Clause {
         }
     }
 
-    /// Whether the subject is somebody or something of the child's: "my …", "mẹ …", "con mèo nhà tớ …".
+    /// Whether the subject is somebody or something of the child's: "my …", "mẹ …", "con mèo nhà tớ
+    /// …".
     private func isOwn(_ first: Utterance.Unit) -> Bool {
         if first.tags.contains(.possessive) { return true }
         if first.tags.contains(.pet) {

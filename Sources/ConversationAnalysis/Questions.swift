@@ -1,11 +1,11 @@
 /// Counts what the child asks of its own accord.
 ///
-/// 1. A sentence asks by its form ("why …", "do you …", "tại sao", "… không" at the end), with or without a
-///    question mark; or by the mark or a tag ("hả", "right") alone.
-/// 2. What only a mark makes a question is a guess where the robot has just asked, and astonishment where
-///    it says what the robot said.
-/// 3. Repeated after the robot, quoted, reported, said of something known, or one of the phrases that ask
-///    nothing: no question.
+/// 1. A sentence asks by its form ("why …", "do you …", "tại sao", "… không" at the end), with or
+///    without a question mark; or by the mark or a tag ("hả", "right") alone.
+/// 2. What only a mark makes a question is a guess where the robot has just asked, and astonishment
+///    where it says what the robot said.
+/// 3. Repeated after the robot, quoted, reported, said of something known, or one of the phrases
+///    that ask nothing: no question.
 /// 4. The same words count once in a conversation, and a bare "why" not next to a full one.
 struct Questions {
     private var asked: Set<UInt64> = []

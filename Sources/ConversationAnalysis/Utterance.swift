@@ -1,4 +1,5 @@
-/// What one item of a log says, as the rules read it: words, what the lexicon knows of them, sentences.
+/// What one item of a log says, as the rules read it: words, what the lexicon knows of them,
+/// sentences.
 struct Utterance: ~Copyable {
     /// A word, or several that the lexicon knows as one.
     struct Unit {
@@ -119,8 +120,8 @@ struct Utterance: ~Copyable {
         return Word(marked: hash, plain: hash)
     }
 
-    /// Words with marks say what they are. Without any, it may be Vietnamese typed in haste, and then its
-    /// words are looked up without marks; but not in English, where "to" is not "tớ".
+    /// Words with marks say what they are. Without any, it may be Vietnamese typed in haste, and
+    /// then its words are looked up without marks; but not in English, where "to" is not "tớ".
     private var looksVietnameseWithoutMarks: Bool {
         let languages = Lexicon.Pair.languages.plain
         var balance = 0

@@ -11,7 +11,8 @@ struct NotifySocket: ~Copyable, Sendable {
     private let address: sockaddr_un
     private let length: socklen_t
 
-    /// - Parameter name: what `NOTIFY_SOCKET` holds: an absolute path, or an abstract name after `@`.
+    /// - Parameter name: what `NOTIFY_SOCKET` holds: an absolute path, or an abstract name after
+    ///   `@`.
     init(name: String) throws(Failure) {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -39,7 +40,8 @@ struct NotifySocket: ~Copyable, Sendable {
 
     deinit { close(descriptor) }
 
-    /// Sends one datagram, unless that would have to wait: a manager that does not read holds nobody up.
+    /// Sends one datagram, unless that would have to wait: a manager that does not read holds
+    /// nobody up.
     func send(_ notices: [ServiceNotice]) throws(Failure) {
         let text = notices.map { $0.line + "\n" }.joined()
         var address = address

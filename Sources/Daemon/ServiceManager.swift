@@ -2,9 +2,9 @@ import Foundation
 import Logging
 import WorkerRuntime
 
-/// Tells systemd, or whoever else has set `NOTIFY_SOCKET`, how the worker is, from a thread of its own:
-/// when it is ready, what its state is, that it stops, and, as long as every watched thread of the worker
-/// shows signs of life, that it lives.
+/// Tells systemd, or whoever else has set `NOTIFY_SOCKET`, how the worker is, from a thread of its
+/// own: when it is ready, what its state is, that it stops, and, as long as every watched thread of
+/// the worker shows signs of life, that it lives.
 final class ServiceManager: Sendable {
     private struct State: Sendable {
         var report: ServiceReport
@@ -27,8 +27,8 @@ final class ServiceManager: Sendable {
         state = Locked(State(report: report))
     }
 
-    /// WATCHDOG_PID names another process where the variables were inherited from a service that has
-    /// started us.
+    /// WATCHDOG_PID names another process where the variables were inherited from a service that
+    /// has started us.
     static func watchdog(
         _ environment: [String: String],
         process: Int32 = getpid()

@@ -25,9 +25,9 @@ enum ServiceNotice: Equatable, Sendable {
 
 /// What a service manager is still to be told. Pure: who sends it says when it has arrived.
 ///
-/// Ready means here what it means in the log. A worker that waits for its broker or database has not
-/// started yet, and may take as long as it needs, provided that its threads show signs of life; one that
-/// loses them later stays started, and its status says so.
+/// Ready means here what it means in the log. A worker that waits for its broker or database has
+/// not started yet, and may take as long as it needs, provided that its threads show signs of life;
+/// one that loses them later stays started, and its status says so.
 struct ServiceReport: Sendable {
     /// What the manager knows.
     private struct Known: Sendable {
@@ -36,8 +36,8 @@ struct ServiceReport: Sendable {
         var obstacles: [Readiness.Obstacle]?
     }
 
-    /// Between two signs of life: half the manager's own limit, as systemd advises, or, where it sets
-    /// none, the chosen time.
+    /// Between two signs of life: half the manager's own limit, as systemd advises, or, where it
+    /// sets none, the chosen time.
     let interval: Duration
     private let isWatched: Bool
     private var known = Known()

@@ -24,8 +24,8 @@ enum ShutdownGuard {
         isReady.wait(atMost: .seconds(1))
     }
 
-    /// Dispatch reads signals off a descriptor, and its threads block them, as do those that they start:
-    /// where every thread does, the next signal ends nothing but in that descriptor.
+    /// Dispatch reads signals off a descriptor, and its threads block them, as do those that they
+    /// start: where every thread does, the next signal ends nothing but in that descriptor.
     private static func takeSignals() {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -34,8 +34,9 @@ enum ShutdownGuard {
         pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
-    /// - Parameter isFirstProcess: of its namespace, as in a container: the kernel does not carry out the
-    ///   default action of a signal there, so a handler ends it, with the code that a shell would show.
+    /// - Parameter isFirstProcess: of its namespace, as in a container: the kernel does not carry
+    ///   out the default action of a signal there, so a handler ends it, with the code that a shell
+    ///   would show.
     static func endAtTheNextSignal(isFirstProcess: Bool) {
         for number in [SIGTERM, SIGINT] {
             if isFirstProcess {
@@ -47,8 +48,8 @@ enum ShutdownGuard {
         }
     }
 
-    /// The descriptor from which Dispatch reads the signals that the service group listens to stays open: it
-    /// may take a signal before the handler does.
+    /// The descriptor from which Dispatch reads the signals that the service group listens to stays
+    /// open: it may take a signal before the handler does.
     private static func endWhenDispatchReads(_ number: Int32) {
         let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
         source.setEventHandler {

@@ -8,8 +8,8 @@ import Settings
 import Synchronization
 import WorkerRuntime
 
-/// What a worker does beside its messages, on a thread of its own: asks whether the database answers,
-/// sweeps what was lost, throws away what is too old.
+/// What a worker does beside its messages, on a thread of its own: asks whether the database
+/// answers, sweeps what was lost, throws away what is too old.
 final class Upkeep: Sendable {
     private let store: ConversationStore
     private let sweeper: Sweeper
@@ -74,8 +74,8 @@ final class Upkeep: Sendable {
         var pause: Duration = .zero
         defer { pulse.end() }
         while !drain.wait(for: pause) {
-            // It may have to wait for a session that threads with long work hold, yet not for longer than
-            // the broker waits for them.
+            // It may have to wait for a session that threads with long work hold, yet not for
+            // longer than the broker waits for them.
             pulse.expect(within: settings.holdLimit * 2)
             let answers = probe()
             store.closeIdleSessions()

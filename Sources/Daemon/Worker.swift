@@ -371,7 +371,8 @@ private struct ConfirmedRepublisher: Republisher {
             message,
             about: subject,
             routingKey: queue,
-            // When the original's session is lost, the broker delivers it again, and it gets a new copy.
+            // When the original's session is lost, the broker delivers it again, and it gets a new
+            // copy.
             isWanted: { consumer.isCurrent(original) },
             completion: { result in
                 switch result {

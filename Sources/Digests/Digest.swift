@@ -1,4 +1,5 @@
-// The two sums that tell one text from another, by OpenSSL. It keeps nothing and knows no text of ours.
+// The two sums that tell one text from another, by OpenSSL. It keeps nothing and knows no text of
+// ours.
 
 import COpenSSL
 
@@ -28,8 +29,8 @@ package enum Digest {
         return digest
     }
 
-    /// Takes as long for a wrong guess as for any other of its length, so that nobody finds a secret
-    /// letter by letter.
+    /// Takes as long for a wrong guess as for any other of its length, so that nobody finds a
+    /// secret letter by letter.
     package static func areEqual(
         _ guess: some Collection<UInt8>,
         _ secret: some Collection<UInt8>

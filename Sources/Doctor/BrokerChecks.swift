@@ -131,7 +131,8 @@ struct ManagementCheck: Check {
     }
 }
 
-/// A broker that is short of memory or disk takes no message: no retry, no dead letter, nothing new.
+/// A broker that is short of memory or disk takes no message: no retry, no dead letter, nothing
+/// new.
 struct BrokerAlarmCheck: Check {
     let name = "broker-alarm"
 

@@ -140,7 +140,8 @@ enum RowProbe {
 }
 
 extension SessionSight {
-    /// Whether no two rows can have the same value there; false also where indexes could not be seen.
+    /// Whether no two rows can have the same value there; false also where indexes could not be
+    /// seen.
     func hasKey(_ column: String, of table: String) -> Bool { hasKey([column], of: table) }
 
     func hasKey(_ columns: [String], of table: String) -> Bool {

@@ -121,8 +121,8 @@ struct DatabaseWritableCheck: Check {
 }
 
 extension ConnectionTarget {
-    /// Whether sessions pass over hosts that take no writes: so they do where several are named and nothing
-    /// else is asked for.
+    /// Whether sessions pass over hosts that take no writes: so they do where several are named and
+    /// nothing else is asked for.
     fileprivate var findsPrimary: Bool {
         let asked =
             keywords["target_session_attrs"]

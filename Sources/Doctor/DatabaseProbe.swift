@@ -147,8 +147,8 @@ struct DatabaseProbe {
 // MARK: - Poolers
 
 extension DatabaseProbe {
-    /// Two sessions that are open side by side have a server process each, unless a pooler gives them away
-    /// after every transaction.
+    /// Two sessions that are open side by side have a server process each, unless a pooler gives
+    /// them away after every transaction.
     private func pooling(
         of questions: inout Questions,
         at target: ConnectionTarget
@@ -167,8 +167,8 @@ extension DatabaseProbe {
         } catch { return .bySession(places: 1) }
     }
 
-    /// Both prepare one of the same name, perhaps on the same server: only a pooler that knows of prepared
-    /// statements keeps them apart.
+    /// Both prepare one of the same name, perhaps on the same server: only a pooler that knows of
+    /// prepared statements keeps them apart.
     private func areKept(by one: inout Questions, _ other: inout Questions) -> Bool {
         let statement = Statement(Questions.name(), DoctorSQL.process)
         do throws(PostgresError) {

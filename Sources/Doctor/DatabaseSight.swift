@@ -6,7 +6,8 @@ struct DatabaseSight: Sendable {
         var failure: String?
         /// Whether it let us in, whatever came then.
         var isConnected = false
-        /// Whether a statement was prepared already, or gone: a pooler had changed the server under it.
+        /// Whether a statement was prepared already, or gone: a pooler had changed the server under
+        /// it.
         var mixesStatements = false
         /// nil where it did not say.
         var isStandby: Bool?
@@ -88,8 +89,8 @@ struct SessionSight: Sendable {
     var rows = RowSight()
     /// Others whose last statement changed friendships: the application's name and the role.
     var rivals: [String] = []
-    /// Of users that were scored last and whose friendships are new: those with exactly twice what their
-    /// conversations brought, and all.
+    /// Of users that were scored last and whose friendships are new: those with exactly twice what
+    /// their conversations brought, and all.
     var doubled: (users: Int, of: Int) = (0, 0)
     /// What could not be asked, and why.
     var unseen: [String] = []
@@ -122,8 +123,8 @@ struct TableSight: Sendable {
     /// Privileges that the role lacks, of those it needs.
     var lacking: [String] = []
     var rules: [Rule] = []
-    /// Where row level security is in force for this role: the commands that a policy of its own allows, as
-    /// in `pg_policy.polcmd`.
+    /// Where row level security is in force for this role: the commands that a policy of its own
+    /// allows, as in `pg_policy.polcmd`.
     var policies: String?
 }
 

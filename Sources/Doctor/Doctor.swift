@@ -6,7 +6,8 @@ import WorkerRuntime
 
 /// Examines everything a worker depends on, and changes nothing.
 package struct Doctor: Sendable {
-    /// In the order of the report, which puts the worst first. To add one, write its type and name it here.
+    /// In the order of the report, which puts the worst first. To add one, write its type and name
+    /// it here.
     static let checks: [any Check] = [
         SettingNamesCheck(), SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
         BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),

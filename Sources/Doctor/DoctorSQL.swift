@@ -12,8 +12,8 @@ enum DoctorSQL {
 
     static let isStandby = "SELECT pg_is_in_recovery()"
 
-    /// What is set for the role or for the database, whatever a session asks for when it starts. The more
-    /// special come last.
+    /// What is set for the role or for the database, whatever a session asks for when it starts.
+    /// The more special come last.
     static let ownSettings = """
         SELECT split_part(entry, '=', 1), substr(entry, strpos(entry, '=') + 1)
         FROM pg_db_role_setting, unnest(setconfig) AS entry
@@ -68,7 +68,8 @@ enum DoctorSQL {
         ORDER BY host, pid LIMIT 1000
         """
 
-    /// $1: the queue. What the monitor has stored of it, and how old that is; instants are counted from 2001.
+    /// $1: the queue. What the monitor has stored of it, and how old that is; instants are counted
+    /// from 2001.
     static let alerts = """
         SELECT json_agg(json_build_object('name', alert ->> 'name', 'value', alert -> 'value', 'age',
             extract(epoch FROM now()) - 978307200 - (alert ->> 'since')::float8))

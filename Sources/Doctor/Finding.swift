@@ -57,8 +57,8 @@ package struct Diagnosis: Sendable, Encodable {
 
     package let findings: [Entry]
 
-    /// - Parameter findings: in the order of the checks. The worst come first, so that a long report cannot
-    ///   hide them.
+    /// - Parameter findings: in the order of the checks. The worst come first, so that a long
+    ///   report cannot hide them.
     package init(findings: [Entry]) {
         self.findings = Finding.Level.allCases.reversed().flatMap { level in
             findings.filter { $0.finding.level == level }

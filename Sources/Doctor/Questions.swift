@@ -1,8 +1,8 @@
 import Foundation
 import Postgres
 
-/// Asks one question after the other. What one of them meets does not hide the answers to the others: a
-/// session that it has broken is replaced.
+/// Asks one question after the other. What one of them meets does not hide the answers to the
+/// others: a session that it has broken is replaced.
 struct Questions: ~Copyable {
     private let target: ConnectionTarget
     private var session: Session
@@ -24,8 +24,8 @@ struct Questions: ~Copyable {
         try Session(to: target, applicationName: "amity doctor", statementTimeout: patience)
     }
 
-    /// nil where there was no answer. A table, column or grant that is missing is left to the checks that
-    /// are about those.
+    /// nil where there was no answer. A table, column or grant that is missing is left to the
+    /// checks that are about those.
     ///
     /// - Parameter what: what is asked, for people.
     mutating func ask(

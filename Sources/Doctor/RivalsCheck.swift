@@ -1,4 +1,5 @@
-/// The Python service's worker and its six-hour job read, add and write: next to them scores are wrong.
+/// The Python service's worker and its six-hour job read, add and write: next to them scores are
+/// wrong.
 struct RivalsCheck: Check {
     let name = "rival-writer"
 

@@ -190,8 +190,8 @@ extension TableSight.Rule {
     }
 }
 
-/// Row level security hides rows without a word: a conversation that is hidden looks like one that is not
-/// there.
+/// Row level security hides rows without a word: a conversation that is hidden looks like one that
+/// is not there.
 struct RowSecurityCheck: Check {
     let name = "row-security"
 

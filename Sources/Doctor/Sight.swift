@@ -5,8 +5,8 @@ import Postgres
 import Settings
 import WorkerRuntime
 
-/// Everything the doctor has seen. Probes fill it in; checks judge it and see nothing else, so that a
-/// check can be tried on any state of the world.
+/// Everything the doctor has seen. Probes fill it in; checks judge it and see nothing else, so that
+/// a check can be tried on any state of the world.
 struct Sight: Sendable {
     var settings: WorkerSettings
     var host: HostSight
@@ -24,11 +24,11 @@ struct HostSight: Sendable {
         var name: String
         /// Permission bits.
         var mode: UInt32
-        /// Whether others get to it at all: a folder above it may be closed to them, and a secret that a
-        /// container is given is not seen outside of it.
+        /// Whether others get to it at all: a folder above it may be closed to them, and a secret
+        /// that a container is given is not seen outside of it.
         var isReachable = true
-        /// Whether it belongs to the user who reads it, or that is root: else closing it to others closes it
-        /// to the reader.
+        /// Whether it belongs to the user who reads it, or that is root: else closing it to others
+        /// closes it to the reader.
         var isOwn = true
     }
 
@@ -70,7 +70,8 @@ package struct ManagementReport: Sendable {
     var queues: [String: Queue]
     /// Of the main queue.
     var consumers: [Consumer]
-    /// Whether the exchange leads to the main queue by the routing key; nil where that cannot be seen.
+    /// Whether the exchange leads to the main queue by the routing key; nil where that cannot be
+    /// seen.
     var isBound: Bool?
     /// How many the broker has; nil where this user may not see them.
     var nodes: Int?

@@ -184,7 +184,8 @@ struct AlertsCheck: Check {
 }
 
 extension WorkerSight {
-    /// Whether it has a consumer, as far as it says. One that waits for the database may still have it.
+    /// Whether it has a consumer, as far as it says. One that waits for the database may still have
+    /// it.
     fileprivate var isConsuming: Bool {
         let without = Readiness.Obstacle.withoutConsumer.map(\.rawValue)
         return !reasons.contains(where: without.contains)

@@ -5,8 +5,8 @@
 
 /// Places at which a test may have the process die, as `kill -9` would: what is only in memory is
 /// gone. Debug builds obey `AMITY_FAILPOINT=<name>:<n>`, to die the nth time that place is passed,
-/// `<name>:<n>:hang`, to have its thread stay there for ever instead, and `AMITY_KILLER=<id>`, to die
-/// whenever that conversation is scored. Release builds have none of it.
+/// `<name>:<n>:hang`, to have its thread stay there for ever instead, and `AMITY_KILLER=<id>`, to
+/// die whenever that conversation is scored. Release builds have none of it.
 package enum Failpoint: String, CaseIterable, Sendable {
     case received
     case attemptRecorded = "attempt-recorded"

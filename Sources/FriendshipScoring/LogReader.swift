@@ -155,7 +155,8 @@ private struct StoredItem {
         if character.isPlainly("USER_RESPONSE_CONVERSATION") { return .user }
         if character.isPlainly("BOT_RESPONSE_CONVERSATION") { return .pika }
         let name = Array((character.string ?? "").uppercased().utf8)
-        // By code points, as in the service whose tables these are: an accent after it hides no word.
+        // By code points, as in the service whose tables these are: an accent after it hides no
+        // word.
         func holds(_ word: StaticString) -> Bool {
             word.withUTF8Buffer { word in
                 name.indices.contains { name[$0...].starts(with: word) }
@@ -167,8 +168,8 @@ private struct StoredItem {
 
 extension String {
     /// Without white space at its ends, by the rule of the service whose logs these are: its
-    /// language's `str.strip()`, which knows four separators more than Foundation (U+001C to U+001F)
-    /// and not the zero-width space.
+    /// language's `str.strip()`, which knows four separators more than Foundation (U+001C to
+    /// U+001F) and not the zero-width space.
     fileprivate var strippedAsInPython: String {
         let isSpace: (Unicode.Scalar) -> Bool = { scalar in
             switch scalar.value {

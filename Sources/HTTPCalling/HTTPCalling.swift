@@ -3,8 +3,8 @@
 // It sends a request as it is told to and returns the whole answer, within a time and a size. It
 // speaks http and https, checks certificates against those that the system trusts, follows no
 // redirect, keeps no cookies, and reads neither the environment (no proxy) nor .netrc. When to ask,
-// how often, and what an answer means is for its callers. It logs nothing, and no error holds a URL,
-// a header or a body.
+// how often, and what an answer means is for its callers. It logs nothing, and no error holds a
+// URL, a header or a body.
 
 import Foundation
 

@@ -1,7 +1,8 @@
 import WorkerRuntime
 
-/// Makes requests side by side, all on one thread of its own: one that waits costs no thread, and all
-/// share connections, addresses of names and trusted certificates. Stops when nothing refers to it.
+/// Makes requests side by side, all on one thread of its own: one that waits costs no thread, and
+/// all share connections, addresses of names and trusted certificates. Stops when nothing refers to
+/// it.
 package final class HTTPClient: Sendable {
     typealias Outcome = Result<HTTPResponse, HTTPError>
 

@@ -1,4 +1,5 @@
-// Reads JSON where it lies. It may touch the bytes it was given and nothing else; it knows no names.
+// Reads JSON where it lies. It may touch the bytes it was given and nothing else; it knows no
+// names.
 
 /// Walks once through one JSON text (RFC 8259, UTF-8), checks all of it, and copies nothing: what
 /// its user does not ask for costs no memory. Any bytes are safe to read, and in linear time.
@@ -33,8 +34,8 @@ package struct JSONReader {
 
     /// - Parameters:
     ///   - text: may begin with a byte order mark.
-    ///   - readValue: reads or skips the one value that makes up the text. What it returns must hold no
-    ///     `JSONText`, for those end with the reader.
+    ///   - readValue: reads or skips the one value that makes up the text. What it returns must
+    ///     hold no `JSONText`, for those end with the reader.
     package static func read<Value>(
         _ text: some Collection<UInt8>,
         with readValue: (inout JSONReader) throws(Malformed) -> Value

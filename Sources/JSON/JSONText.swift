@@ -66,7 +66,8 @@ package struct JSONText {
         return count
     }
 
-    /// The scalar that one `\u` escape or a pair of them stands for, and the length of what spells it.
+    /// The scalar that one `\u` escape or a pair of them stands for, and the length of what spells
+    /// it.
     private func scalar(at index: Int) -> (Unicode.Scalar, length: Int)? {
         let unit = codeUnit(at: index)
         if let scalar = Unicode.Scalar(unit) { return (scalar, 6) }

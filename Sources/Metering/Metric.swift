@@ -1,5 +1,5 @@
-// What is measured: the one table of metrics, and how one of its rows becomes an instrument. The rooms
-// that measure see this and swift-metrics' API, never what becomes of the figures.
+// What is measured: the one table of metrics, and how one of its rows becomes an instrument. The
+// rooms that measure see this and swift-metrics' API, never what becomes of the figures.
 
 import CoreMetrics
 
@@ -30,7 +30,8 @@ package struct Metric: Sendable {
 
 // MARK: - Instruments
 
-/// An instrument is made once and kept: making one takes a lock and allocates, using it does neither.
+/// An instrument is made once and kept: making one takes a lock and allocates, using it does
+/// neither.
 ///
 /// Values are those of the labels, in the table's order.
 extension Metric {

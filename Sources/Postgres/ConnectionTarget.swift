@@ -41,8 +41,8 @@ package struct ConnectionTarget: Sendable {
         self.keywords = keywords
     }
 
-    /// Whether to pass over servers that only read: several hosts are named, of which one is the primary
-    /// now, and nothing else is asked for.
+    /// Whether to pass over servers that only read: several hosts are named, of which one is the
+    /// primary now, and nothing else is asked for.
     var isReadWriteWanted: Bool {
         guard keywords["target_session_attrs"] == nil, getenv("PGTARGETSESSIONATTRS") == nil else {
             return false

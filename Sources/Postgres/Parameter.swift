@@ -61,8 +61,8 @@ package enum Parameter: Sendable {
     }
 }
 
-/// Lends parameters, or keywords, as libpq takes them: C strings, and a null behind them. The next ones take
-/// the memory over.
+/// Lends parameters, or keywords, as libpq takes them: C strings, and a null behind them. The next
+/// ones take the memory over.
 struct ParameterBuffer {
     private var bytes: [UInt8] = []
     /// Where each begins; nil for NULL.

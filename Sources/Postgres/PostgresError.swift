@@ -4,8 +4,8 @@
 /// What the server or the link to it answered, safe to log: no connection string, no parameter, no
 /// row, no DETAIL.
 package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What the SQLSTATE alone says. A trigger may raise any SQLSTATE for one row, so whose fault an error
-    /// is takes more than that to know.
+    /// What the SQLSTATE alone says. A trigger may raise any SQLSTATE for one row, so whose fault
+    /// an error is takes more than that to know.
     package enum Kind: Sendable, Equatable {
         /// The database is away, full, read-only or out of connections.
         case unavailable
@@ -62,8 +62,8 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         self.endsSession = endsSession
         self.isFromFunction = isFromFunction
         kind = Self.kind(of: sqlState)
-        // Other classes quote the values they choke on. So may a function of the database in any class, by
-        // RAISE or by a statement that it builds from a row.
+        // Other classes quote the values they choke on. So may a function of the database in any
+        // class, by RAISE or by a statement that it builds from a row.
         let isSafe = sqlState.isEmpty || endsSession || kind == .misconfigured && !isFromFunction
         self.message = isSafe ? message : nil
     }
@@ -108,13 +108,13 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
     /// type"), or gone or someone else's because a pooler has changed the server under it.
     package var outdatesSession: Bool { sqlState == "0A000" || isFromAPooler }
 
-    /// Whether a prepared statement is missing, or there already, in a session that prepares each once:
-    /// a pooler gives it another server between two transactions.
+    /// Whether a prepared statement is missing, or there already, in a session that prepares each
+    /// once: a pooler gives it another server between two transactions.
     package var isFromAPooler: Bool { sqlState == "26000" || sqlState == "42P05" }
 
     /// Whether a statement of ours found that its rows are not as it needs them: it then asks for a
-    /// negative OFFSET. No generated column and no constraint can raise this, for they hold no query;
-    /// and a function of the database would be named in the error's context.
+    /// negative OFFSET. No generated column and no constraint can raise this, for they hold no
+    /// query; and a function of the database would be named in the error's context.
     package var isGuard: Bool { sqlState == "2201X" && !isFromFunction }
 
     package var description: String {
@@ -164,8 +164,8 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         switch sqlState {
         case "": .unavailable
         // serialization failure, completion unknown, deadlock, lock not available, prepared
-        // statements that are outdated, gone or someone else's (the session is replaced), and a guard
-        // of ours.
+        // statements that are outdated, gone or someone else's (the session is replaced), and a
+        // guard of ours.
         case "40001", "40003", "40P01", "55P03", "0A000", "26000", "42P05", "2201X": .conflict
         case "57014": .timeout
         // read-only transaction, idle-in-transaction timeout, transaction timeout.

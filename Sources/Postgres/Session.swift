@@ -21,18 +21,18 @@ package struct Session: ~Copyable {
     /// How long the server may keep a session waiting. Chosen: a worker that is stopped in a
     /// transaction then delays others by seconds instead of stopping them.
     ///
-    /// Plans are generic: the planner takes arrays of unknown length for costly, so left to itself it
-    /// would plan every statement anew each time, which takes longer than to run it. And they use
-    /// indexes: a plan made while a table was empty must not read the whole of it later. The planner
-    /// then thinks them dear, so compiling them (JIT), which takes longer still, is off.
+    /// Plans are generic: the planner takes arrays of unknown length for costly, so left to itself
+    /// it would plan every statement anew each time, which takes longer than to run it. And they
+    /// use indexes: a plan made while a table was empty must not read the whole of it later. The
+    /// planner then thinks them dear, so compiling them (JIT), which takes longer still, is off.
     ///
-    /// The server looks after us as we do after it: the locks of a host that has vanished are free within
-    /// seconds.
+    /// The server looks after us as we do after it: the locks of a host that has vanished are free
+    /// within seconds.
     ///
     /// A wait for a lock ends well before its statement does: only then is it known for what it is.
     ///
-    /// What is read after a lock must be newer than the lock: so READ COMMITTED, whatever the role's
-    /// default is.
+    /// What is read after a lock must be newer than the lock: so READ COMMITTED, whatever the
+    /// role's default is.
     private static func guards(_ statementTimeout: Duration) -> String {
         let milliseconds = Int(statementTimeout / .milliseconds(1))
         return """
@@ -98,9 +98,9 @@ package struct Session: ~Copyable {
 
     /// Why a connection did not come about; nil if it did.
     ///
-    /// libpq tells the SQLSTATE of a login that the server refuses in its verbose messages only, and only
-    /// a connection that exists can be told to be verbose: so where a server has answered, it is asked once
-    /// more. That may succeed.
+    /// libpq tells the SQLSTATE of a login that the server refuses in its verbose messages only,
+    /// and only a connection that exists can be told to be verbose: so where a server has answered,
+    /// it is asked once more. That may succeed.
     private static func refusal(
         of connection: OpaquePointer,
         _ target: ConnectionTarget
@@ -127,8 +127,8 @@ package struct Session: ~Copyable {
         )
     }
 
-    /// Whether the other side has ended it while nothing was asked. For a session that has rested: the
-    /// server ends those that idle (57P05) or are told to go, and so may whatever is between.
+    /// Whether the other side has ended it while nothing was asked. For a session that has rested:
+    /// the server ends those that idle (57P05) or are told to go, and so may whatever is between.
     package func hasEnded() -> Bool {
         var socket = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
         // Each turn takes in what has come: a parameter that changed, a last word, the end.
@@ -142,15 +142,16 @@ package struct Session: ~Copyable {
 
     deinit { PQfinish(connection) }
 
-    /// The process that serves this session, as whoever answered at the start said: a pooler makes one up.
+    /// The process that serves this session, as whoever answered at the start said: a pooler makes
+    /// one up.
     package var announcedProcess: Int { Int(PQbackendPID(connection)) }
     package var isEncrypted: Bool { PQsslInUse(connection) == 1 }
 
     /// Sends all statements in one go, then reads all answers: one round trip.
     ///
     /// A failed statement makes the server skip the rest. If that leaves a transaction open it is
-    /// rolled back here, and the session is as good as new; if the link is gone, `isBroken`. So it is
-    /// after an answer that took longer than any statement may: whatever is between us and the
+    /// rolled back here, and the session is as good as new; if the link is gone, `isBroken`. So it
+    /// is after an answer that took longer than any statement may: whatever is between us and the
     /// server may go on accepting what we send, for ever.
     ///
     /// - Returns: one result for each statement, in order.
@@ -175,19 +176,19 @@ package struct Session: ~Copyable {
         do throws(PostgresError) {
             return try answers(to: expected, by: .now + patience)
         } catch {
-            // A server that is read-only or out of resources may stay so for its old sessions, while
-            // its address already leads to another.
+            // A server that is read-only or out of resources may stay so for its old sessions,
+            // while its address already leads to another.
             if error.outdatesSession || error.kind == .unavailable { isBroken = true }
             if !isBroken { try recover() }
             throw error
         }
     }
 
-    /// Sets the time zone, before anything else: PGTZ in the environment and options in the URL win over what
-    /// a session asks for at its start.
+    /// Sets the time zone, before anything else: PGTZ in the environment and options in the URL win
+    /// over what a session asks for at its start.
     ///
-    /// What is sent here is answered at once, or by no server at all: a pooler lets a client in and has it
-    /// wait for a place, for as long as it likes.
+    /// What is sent here is answered at once, or by no server at all: a pooler lets a client in and
+    /// has it wait for a place, for as long as it likes.
     private mutating func begin() throws(PostgresError) {
         hasBegun = true
         let ordinary = patience
@@ -274,8 +275,8 @@ package struct Session: ~Copyable {
             if let failure { throw failure }
             return rows
         }
-        // A flight with no BEGIN commits here, after all answers: what a commit may fail with comes now. libpq
-        // may have lost its place in the queue by then, so the session is given up.
+        // A flight with no BEGIN commits here, after all answers: what a commit may fail with comes
+        // now. libpq may have lost its place in the queue by then, so the session is given up.
         isBroken = true
         let late = Self.error(in: sync, during: expected.last?.operation ?? "sync")
         if !late.sqlState.isEmpty { throw failure ?? late }
@@ -348,7 +349,8 @@ package struct Session: ~Copyable {
             endsSession: [AMITY_DIAG_SEVERITY, AMITY_DIAG_SEVERITY_SHOWN].contains {
                 ["FATAL", "PANIC"].contains(field($0))
             },
-            // Where it was, line by line. It may quote rows, so that there is one is all that is kept.
+            // Where it was, line by line. It may quote rows, so that there is one is all that is
+            // kept.
             isFromFunction: !field(AMITY_DIAG_CONTEXT).isEmpty
         )
     }

@@ -5,9 +5,9 @@ import Synchronization
 
 /// At most `limit` sessions, lent to the threads that need one for the moment.
 ///
-/// With as many sessions as threads each thread gets its own where that is open and free, or else one
-/// that another thread has left open: so there are never more than have been needed at once. A session is
-/// replaced after any doubt.
+/// With as many sessions as threads each thread gets its own where that is open and free, or else
+/// one that another thread has left open: so there are never more than have been needed at once. A
+/// session is replaced after any doubt.
 package final class SessionPool: Sendable {
     private struct Place {
         var isFree = true
@@ -22,7 +22,8 @@ package final class SessionPool: Sendable {
     private let target: ConnectionTarget
     private let applicationName: String
     private let statementTimeout: Duration
-    /// A session that was in use a moment ago is lent without a look at it, which costs a system call.
+    /// A session that was in use a moment ago is lent without a look at it, which costs a system
+    /// call.
     private let rest: Duration
     private let opening = Metric.databaseFlight.timer("connect")
     /// Those that have not happened included: growth from nothing is growth.

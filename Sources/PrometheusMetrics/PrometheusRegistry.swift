@@ -1,5 +1,6 @@
-// A backend of swift-metrics that Prometheus can scrape: keeps what is counted, and writes it as text,
-// version 0.0.4 of the format. It knows no metric by name, and may be replaced by any other backend.
+// A backend of swift-metrics that Prometheus can scrape: keeps what is counted, and writes it as
+// text, version 0.0.4 of the format. It knows no metric by name, and may be replaced by any other
+// backend.
 
 import CoreMetrics
 import Foundation
@@ -34,8 +35,9 @@ package final class PrometheusRegistry: MetricsFactory {
 
     /// - Parameters:
     ///   - descriptions: of the metrics that are known beforehand. Others have no HELP line.
-    ///   - seriesLimit: most sets of label values of one metric. What comes after is counted together,
-    ///     with `other` for every value: a mistaken label costs its detail, not the memory.
+    ///   - seriesLimit: most sets of label values of one metric. What comes after is counted
+    ///     together, with `other` for every value: a mistaken label costs its detail, not the
+    ///     memory.
     package init(describing descriptions: [Description], seriesLimit: Int = 100) {
         self.descriptions = Dictionary(
             descriptions.map { ($0.name, $0) },
@@ -167,8 +169,8 @@ private struct Family {
 }
 
 /// All families, under a lock that only making, destroying and writing take.
-// `@unchecked` because the checker cannot know that the lock guards them. Not a Mutex: ThreadSanitizer
-// cannot see that lock on Linux and reports every access under it as a race.
+// `@unchecked` because the checker cannot know that the lock guards them. Not a Mutex:
+// ThreadSanitizer cannot see that lock on Linux and reports every access under it as a race.
 private final class Families: @unchecked Sendable {
     private let lock = NSLock()
     private var families: [String: Family] = [:]

@@ -1,8 +1,8 @@
 import CoreMetrics
 import Synchronization
 
-/// One metric with one set of label values. Counting is atomic; every value is read on its own, so a text
-/// may be a moment older in one line than in the next.
+/// One metric with one set of label values. Counting is atomic; every value is read on its own, so
+/// a text may be a moment older in one line than in the next.
 protocol Series: AnyObject, Sendable {
     func write(to text: inout String)
 }

@@ -135,8 +135,8 @@ extension AddressText {
 }
 
 extension AnalysisSettings {
-    /// Most messages in hand, so that the last of them gets its turn before the broker loses patience,
-    /// should each take as long as it may; nil where nothing is waited for.
+    /// Most messages in hand, so that the last of them gets its turn before the broker loses
+    /// patience, should each take as long as it may; nil where nothing is waited for.
     func mostInHand(threads: Int, within limit: Duration) -> Int? {
         guard case .services(let services) = mode else { return nil }
         let rates = [services.chat, services.memory].compactMap(\.self).map { service in

@@ -1,7 +1,8 @@
 import Foundation
 
-/// A `.env` file, as python-dotenv and docker compose read the common part of it: `NAME=value` lines,
-/// an optional `export`, single or double quotes, comments on lines of their own or after a blank.
+/// A `.env` file, as python-dotenv and docker compose read the common part of it: `NAME=value`
+/// lines, an optional `export`, single or double quotes, comments on lines of their own or after a
+/// blank.
 struct DotEnv: Sendable {
     private(set) var variables: [String: String] = [:]
     private(set) var mistakes: [String] = []

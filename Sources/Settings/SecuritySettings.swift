@@ -38,7 +38,8 @@ extension TransportSecurity {
         }
     }
 
-    /// Says which settings ask for TLS where the link is plain: who sets them believes that it is not.
+    /// Says which settings ask for TLS where the link is plain: who sets them believes that it is
+    /// not.
     static func complain(ofPlainLinkIn values: SettingValues, _ mistakes: inout [String]) {
         let names = ["RABBITMQ_TLS_CA", "RABBITMQ_TLS_CERTIFICATE", "RABBITMQ_TLS_KEY"].filter {
             values.text($0) != nil

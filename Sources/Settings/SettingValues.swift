@@ -9,7 +9,8 @@ package struct SettingsError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// The process' environment, and `.env` in the working directory where there is one; the environment wins.
+/// The process' environment, and `.env` in the working directory where there is one; the
+/// environment wins.
 package struct Variables: Sendable {
     private let environment: [String: String]
     private let file: DotEnv

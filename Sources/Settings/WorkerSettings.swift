@@ -126,9 +126,10 @@ package struct WorkerSettings: Sendable {
         return min(preset, most.map { UInt16(clamping: $0) } ?? preset)
     }
 
-    /// Where nothing else is said: what all threads have in hand, and as much again. Who comes free finds
-    /// a whole batch, while those of the others are not acked yet. Measured: with N × B batches were of 20
-    /// instead of 32, and single messages a sixth slower, for each waited for the broker.
+    /// Where nothing else is said: what all threads have in hand, and as much again. Who comes free
+    /// finds a whole batch, while those of the others are not acked yet. Measured: with N × B
+    /// batches were of 20 instead of 32, and single messages a sixth slower, for each waited for
+    /// the broker.
     package static func prefetch(threads: Int, batchLimit: Int) -> UInt16 {
         UInt16(clamping: 2 * threads * batchLimit)
     }

@@ -40,8 +40,8 @@ package enum CatalogueSQL {
         ORDER BY 1, 2, 3
         """
 
-    /// $1: names of tables. Those whose rows are hidden from this role, but for what a policy of its own
-    /// shows.
+    /// $1: names of tables. Those whose rows are hidden from this role, but for what a policy of
+    /// its own shows.
     package static let policies = """
         SELECT wanted.name, coalesce((
             SELECT string_agg(DISTINCT polcmd::text, '') FROM pg_policy
@@ -68,8 +68,9 @@ package enum CatalogueSQL {
         """
 }
 
-/// What the doctor asks of rows. Each by an index, or of the latest rows only; where neither is possible, it
-/// is given up like every statement of the doctor's that takes longer than two seconds.
+/// What the doctor asks of rows. Each by an index, or of the latest rows only; where neither is
+/// possible, it is given up like every statement of the doctor's that takes longer than two
+/// seconds.
 package enum RowSQL {
     /// Of the thousand latest, by the primary key.
     package static let future = """

@@ -197,8 +197,8 @@ extension Migrator {
         }
     }
 
-    /// A table of one of our names may be another program's: without our key, or, where no step of ours is
-    /// recorded, with columns that we do not know and without some that we do.
+    /// A table of one of our names may be another program's: without our key, or, where no step of
+    /// ours is recorded, with columns that we do not know and without some that we do.
     private func checkIsOurs(
         _ name: String,
         _ found: Set<String>,

@@ -1,8 +1,8 @@
 import Postgres
 
 extension Schema {
-    /// What workers tell of themselves and of their queue. Unlogged: after a crash of the database they
-    /// tell it again within seconds, and what was lost were figures of an hour.
+    /// What workers tell of themselves and of their queue. Unlogged: after a crash of the database
+    /// they tell it again within seconds, and what was lost were figures of an hour.
     static let monitoring = Step(
         name: "registry and monitor",
         statements: [

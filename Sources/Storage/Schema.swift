@@ -3,8 +3,8 @@ import Postgres
 /// The contract's tables as a fresh database gets them, and the steps that add what is Amity's own.
 ///
 /// Compared with older installations: `friendship_status` leaves half of each page free and has no
-/// index on what every score changes, so that updates stay on their page (HOT); the logs have no GIN
-/// index, which would cost half the throughput; long logs leave the row early, so that a status
+/// index on what every score changes, so that updates stay on their page (HOT); the logs have no
+/// GIN index, which would cost half the throughput; long logs leave the row early, so that a status
 /// update does not rewrite them.
 package enum Schema {
     package struct Table {
@@ -14,8 +14,8 @@ package enum Schema {
         let definition: [Statement]
     }
 
-    /// Something of Amity's own, applied once. Steps are only ever added at the end. `SchemaObject` reads
-    /// from each statement what it makes, so that what is lost can be made again.
+    /// Something of Amity's own, applied once. Steps are only ever added at the end. `SchemaObject`
+    /// reads from each statement what it makes, so that what is lost can be made again.
     struct Step {
         let name: String
         let statements: [Statement]
@@ -39,8 +39,8 @@ package enum Schema {
         Step(
             name: "crash attribution",
             statements: [
-                // Unlogged: it must outlive a worker, not the database, and is written for every batch
-                // that comes again.
+                // Unlogged: it must outlive a worker, not the database, and is written for every
+                // batch that comes again.
                 Statement(
                     "create_amity_in_hand",
                     """
@@ -69,7 +69,8 @@ package enum Schema {
         Step(
             name: "analyses",
             statements: [
-                // What services were paid for, until its conversation is settled. No text of a conversation.
+                // What services were paid for, until its conversation is settled. No text of a
+                // conversation.
                 Statement(
                     "create_amity_analyses",
                     """

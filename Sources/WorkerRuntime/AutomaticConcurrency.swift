@@ -1,7 +1,7 @@
 import Logging
 
-/// Lets a controller set the number of busy threads: measures windows for it, on a thread of its own,
-/// and does what it says.
+/// Lets a controller set the number of busy threads: measures windows for it, on a thread of its
+/// own, and does what it says.
 package final class AutomaticConcurrency: Sendable {
     private let dispatcher: Dispatcher
     private let most: Int

@@ -2,7 +2,8 @@
 package struct Backoff: Sendable {
     private let first: Duration
     private let cap: Duration
-    /// Ways to try one after the other, e.g. the nodes of a cluster: a delay comes after each round.
+    /// Ways to try one after the other, e.g. the nodes of a cluster: a delay comes after each
+    /// round.
     private let ways: Int
     private var attempt = 0
 
@@ -17,8 +18,8 @@ package struct Backoff: Sendable {
         self.ways = ways
     }
 
-    /// The next delay: zero while there is a way that has not been tried in this round, else at random
-    /// between half and all of `first` × 2ⁿ, at most `cap`.
+    /// The next delay: zero while there is a way that has not been tried in this round, else at
+    /// random between half and all of `first` × 2ⁿ, at most `cap`.
     package mutating func next(
         using generator: inout some RandomNumberGenerator
     ) -> Duration {

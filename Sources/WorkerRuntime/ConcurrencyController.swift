@@ -24,18 +24,19 @@ package struct LoadWindow: Sendable {
     }
 }
 
-/// Finds the number of busy threads with the best throughput, window by window. Pure: it has no clock
-/// and no threads.
+/// Finds the number of busy threads with the best throughput, window by window. Pure: it has no
+/// clock and no threads.
 ///
 /// It tries another limit for a window and keeps it if that pays, so it needs no model of what the
-/// work waits for. Steps are factors of four and two where nothing is known, and an eighth at rest, where
-/// a trial every tenth window notices that the load has changed.
+/// work waits for. Steps are factors of four and two where nothing is known, and an eighth at rest,
+/// where a trial every tenth window notices that the load has changed.
 package struct ConcurrencyController: Sendable {
-    /// What is worth one thread more: throughput must grow by at least this power of the threads. Chosen:
-    /// without a price, threads that only wait for each other would look as good as none; with this
-    /// one, at most a tenth of the best throughput is given away.
+    /// What is worth one thread more: throughput must grow by at least this power of the threads.
+    /// Chosen: without a price, threads that only wait for each other would look as good as none;
+    /// with this one, at most a tenth of the best throughput is given away.
     private static let price = 0.1
-    /// The same when processors are scarce. Waiting work still grows then: it earns its threads in full.
+    /// The same when processors are scarce. Waiting work still grows then: it earns its threads in
+    /// full.
     private static let priceOfScarceProcessors = 0.2
     private static let scarceProcessors = 0.9
     private static let scarceMemory = 0.9
@@ -83,7 +84,8 @@ package struct ConcurrencyController: Sendable {
         if window.memoryShare > Self.scarceMemory { return retreat() }
         // Without a backlog there is nothing to learn, and nothing to gain.
         if window.messages == 0 || window.busy <= .zero { return }
-        // Little's law. Less noisy than counting what is settled: work that takes seconds comes in heaps.
+        // Little's law. Less noisy than counting what is settled: work that takes seconds comes in
+        // heaps.
         let rate = Double(limit * window.messages) / (window.busy / .seconds(1))
         if limit == base { look(rate, window) } else { judge(rate, window) }
     }

@@ -37,8 +37,8 @@ package struct ConsumerStateMachine: Sendable {
         case stopped
     }
 
-    /// A session that lives so long, or is given anything, was a good one. One that is lost at once, over
-    /// and over, must not be hurried. Chosen.
+    /// A session that lives so long, or is given anything, was a good one. One that is lost at
+    /// once, over and over, must not be hurried. Chosen.
     private static let proof = Duration.seconds(1)
 
     private var state = State.connecting

@@ -1,5 +1,5 @@
-/// Remembers, outside of the process, what it had in hand when it died, so that a message that kills
-/// its worker is told from its neighbours and put aside.
+/// Remembers, outside of the process, what it had in hand when it died, so that a message that
+/// kills its worker is told from its neighbours and put aside.
 ///
 /// Only what the broker delivers again is written down, so a message that is handled the first time
 /// costs nothing:

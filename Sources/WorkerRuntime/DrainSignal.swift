@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Tells once that the worker is to stop, wakes the threads that wait, and interrupts what may block.
+/// Tells once that the worker is to stop, wakes the threads that wait, and interrupts what may
+/// block.
 package final class DrainSignal: Sendable {
     private let raised = Atomic(false)
     private let condition = MonotonicCondition()
@@ -25,8 +26,8 @@ package final class DrainSignal: Sendable {
         condition.wait(atMost: duration) { isRaised }
     }
 
-    /// Blocks the calling thread until `isDone`, which is asked again after every `wake`, or until the
-    /// signal is raised.
+    /// Blocks the calling thread until `isDone`, which is asked again after every `wake`, or until
+    /// the signal is raised.
     ///
     /// - Parameter limit: the longest wait.
     /// - Returns: whether it is done.
@@ -40,8 +41,8 @@ package final class DrainSignal: Sendable {
 
     /// Runs `body`, which may block.
     ///
-    /// - Parameter interrupt: called at once, from another thread or this one, when the signal is raised
-    ///   meanwhile or was before; must not block.
+    /// - Parameter interrupt: called at once, from another thread or this one, when the signal is
+    ///   raised meanwhile or was before; must not block.
     package func interrupting<R: ~Copyable, E>(
         by interrupt: @escaping @Sendable () -> Void,
         _ body: () throws(E) -> R

@@ -72,8 +72,8 @@ struct InboxLanes {
     private func nextKind() -> Int? {
         let waiting = lanes.indices.lazy.filter { !lanes[$0].deliveries.isEmpty }
         if starts % Self.fairStart == Self.fairStart - 1 {
-            // One that has come since the last start was passed over no longer than the lane of that
-            // start; its priority is the lower one.
+            // One that has come since the last start was passed over no longer than the lane of
+            // that start; its priority is the lower one.
             return waiting.min { one, other in
                 let (one, other) = (lanes[one], lanes[other])
                 return one.passedOverSince == other.passedOverSince

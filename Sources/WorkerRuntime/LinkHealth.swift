@@ -2,9 +2,9 @@ import Foundation
 
 /// The one place that knows what each link of a worker suffers from, since when, and of what kind.
 ///
-/// Whoever uses a link reports to it; the log, readiness, the registry, `amity status`, the doctor, the
-/// dashboard and the metrics read it. It holds the latest problem of each part of a link, and nothing
-/// once that part works again.
+/// Whoever uses a link reports to it; the log, readiness, the registry, `amity status`, the doctor,
+/// the dashboard and the metrics read it. It holds the latest problem of each part of a link, and
+/// nothing once that part works again.
 package final class LinkHealth: Sendable {
     /// What a worker depends on.
     package enum Link: String, Sendable, CaseIterable, Codable {
@@ -41,7 +41,8 @@ package final class LinkHealth: Sendable {
         /// The queue, table or service that it is about; nil for the link as a whole.
         package var subject: String?
         package var kind: Kind
-        /// Tells causes apart, for programs: a reply code, a SQLSTATE, the name of an errno, an HTTP status.
+        /// Tells causes apart, for programs: a reply code, a SQLSTATE, the name of an errno, an
+        /// HTTP status.
         package var code: String
         /// For people, in one line. Safe to show: no secret, no body, no row.
         package var text: String

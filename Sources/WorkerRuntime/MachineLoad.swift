@@ -1,7 +1,7 @@
 import Foundation
 
-/// How much of the processors and of the memory that a process may use is in use: the machine's, and
-/// its control group's (v2, or v1) where that is narrower. What cannot be read is no pressure.
+/// How much of the processors and of the memory that a process may use is in use: the machine's,
+/// and its control group's (v2, or v1) where that is narrower. What cannot be read is no pressure.
 package struct MachineLoad {
     private let root: String
     private let memoryFolders: [String]

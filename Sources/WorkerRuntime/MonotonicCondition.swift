@@ -1,12 +1,12 @@
 import Glibc
 
-/// A lock with a condition whose timed waits follow the monotonic clock: a system clock that is set back
-/// makes no wait longer.
+/// A lock with a condition whose timed waits follow the monotonic clock: a system clock that is set
+/// back makes no wait longer.
 ///
-/// `NSCondition` waits until a `Date`, and on Linux `DispatchSemaphore` until a time of the system clock
-/// (sem_timedwait), whatever its argument was made from.
-// `@unchecked` because the checker cannot know that POSIX allows every thread to use both objects; they
-// are allocated once and stay where they are.
+/// `NSCondition` waits until a `Date`, and on Linux `DispatchSemaphore` until a time of the system
+/// clock (sem_timedwait), whatever its argument was made from.
+// `@unchecked` because the checker cannot know that POSIX allows every thread to use both objects;
+// they are allocated once and stay where they are.
 package final class MonotonicCondition: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -39,8 +39,8 @@ package final class MonotonicCondition: @unchecked Sendable {
         return result
     }
 
-    /// Blocks the calling thread until `isDone`, which is asked under the lock at first and after every
-    /// change.
+    /// Blocks the calling thread until `isDone`, which is asked under the lock at first and after
+    /// every change.
     ///
     /// - Parameter limit: the longest wait; nil for no limit.
     /// - Returns: the last answer of `isDone`.

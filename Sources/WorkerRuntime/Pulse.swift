@@ -6,8 +6,8 @@ import Synchronization
 package final class Pulse: Sendable {
     /// What it is the pulse of, for the log.
     package let name: String
-    /// In nanoseconds of the monotonic clock, which stands still while the machine sleeps; the greatest
-    /// there is while nothing is owed. Written by the thread, read by any.
+    /// In nanoseconds of the monotonic clock, which stands still while the machine sleeps; the
+    /// greatest there is while nothing is owed. Written by the thread, read by any.
     private let deadline = Atomic<Int64>(.max)
 
     /// Chosen: for a thread that is ready to run, on a machine that is very busy.

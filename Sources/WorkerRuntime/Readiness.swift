@@ -54,8 +54,8 @@ package final class Readiness: Sendable {
         state.withLock { state in Obstacle.allCases.filter(state.obstacles.contains) }
     }
 
-    /// Every change of the answer is logged, with what is in the way; but a start is no news until it has
-    /// come to its end, or something gets in its way.
+    /// Every change of the answer is logged, with what is in the way; but a start is no news until
+    /// it has come to its end, or something gets in its way.
     package func set(_ obstacle: Obstacle, _ isThere: Bool) {
         change { if isThere { $0.insert(obstacle) } else { $0.remove(obstacle) } }
     }

@@ -89,13 +89,15 @@ package struct RetryPolicy: Sendable {
         )
     }
 
-    /// Most times that a message is put off for what passes by itself. Chosen: hours, with the delays that
-    /// are the default.
+    /// Most times that a message is put off for what passes by itself. Chosen: hours, with the
+    /// delays that are the default.
     private static let mostPostponements = 20
 
-    /// Where a message goes that is to run later with no attempt spent: the same delays, the same body.
+    /// Where a message goes that is to run later with no attempt spent: the same delays, the same
+    /// body.
     ///
-    /// - Parameter isBounded: false where nothing speaks against the message, however long it takes.
+    /// - Parameter isBounded: false where nothing speaks against the message, however long it
+    ///   takes.
     /// - Returns: nil when it was put off too often: from then on attempts are spent.
     package func postponement(
         of message: Message,
@@ -144,8 +146,8 @@ package struct RetryPolicy: Sendable {
         "\(replays(of: message)) \(count(Header.acquittals, of: message))"
     }
 
-    /// The message as it goes back to its queue when a charge against it could not be taken back: under
-    /// another key, so that nobody holds it against it.
+    /// The message as it goes back to its queue when a charge against it could not be taken back:
+    /// under another key, so that nobody holds it against it.
     static func acquitted(_ message: Message) -> Message {
         var message = message
         let acquittals = count(Header.acquittals, of: message) + 1
@@ -165,11 +167,12 @@ package struct RetryPolicy: Sendable {
         return Int(min(max(count, 0), 1_000_000))
     }
 
-    /// Gives a dead letter an id, so that it can be shown, retried and purged whatever is in its body.
+    /// Gives a dead letter an id, so that it can be shown, retried and purged whatever is in its
+    /// body.
     ///
-    /// The id is made from the original alone: one that is dead-lettered twice, because its worker died
-    /// between the copy's confirm and the ack, keeps its id. Two messages that do not differ at all share
-    /// one, too.
+    /// The id is made from the original alone: one that is dead-lettered twice, because its worker
+    /// died between the copy's confirm and the ack, keeps its id. Two messages that do not differ
+    /// at all share one, too.
     private func name(_ copy: inout Message, after original: Message) {
         let properties = original.properties
         let parts = [
@@ -190,8 +193,8 @@ package struct RetryPolicy: Sendable {
         return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
     }
 
-    /// Whether a header that bears our name is as we write it: a forged one of any size would take the
-    /// room of those that bound the attempts.
+    /// Whether a header that bears our name is as we write it: a forged one of any size would take
+    /// the room of those that bound the attempts.
     private static func isOurs(_ value: HeaderValue) -> Bool {
         switch value {
         case .integer: true
@@ -208,7 +211,8 @@ package struct RetryPolicy: Sendable {
     ) -> Message {
         var message = message
         let timestamp = HeaderValue.string(now.formatted(.iso8601))
-        // Nor may travel on what pretends to be ours: our headers go even when there is no room for others.
+        // Nor may travel on what pretends to be ours: our headers go even when there is no room for
+        // others.
         var headers = message.properties.headers.filter { name, value in
             if [Header.firstFailure, Header.replays, Header.postponements].contains(name) {
                 return Self.isOurs(value)
@@ -244,7 +248,8 @@ package struct QueueNames: Sendable, Equatable {
 package protocol Republisher: Sendable {
     /// Returns at once. The original's ack is posted when the copy is safe, never before.
     ///
-    /// - Parameter subject: the id of what the message is about, for logs; nil when it names nothing.
+    /// - Parameter subject: the id of what the message is about, for logs; nil when it names
+    ///   nothing.
     func republish(
         _ message: Message,
         about subject: String?,

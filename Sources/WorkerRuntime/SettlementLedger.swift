@@ -2,11 +2,11 @@ import DequeModule
 
 /// What the channel must still settle, and the fewest frames that settle what is ready.
 ///
-/// The broker works for each frame, not for each message: batches that overtake one another would cost
-/// it a frame a message, so an ack waits a moment for those before it.
+/// The broker works for each frame, not for each message: batches that overtake one another would
+/// cost it a frame a message, so an ack waits a moment for those before it.
 ///
-/// Pure: no socket, no lock; time is handed in. Tags of one channel are 1, 2, 3 …, so the window of unsettled
-/// deliveries is a queue whose first element has tag `firstTag`.
+/// Pure: no socket, no lock; time is handed in. Tags of one channel are 1, 2, 3 …, so the window of
+/// unsettled deliveries is a queue whose first element has tag `firstTag`.
 package struct SettlementLedger: Sendable {
     /// A frame to send, in this order.
     package enum Frame: Sendable, Equatable {
@@ -66,15 +66,15 @@ package struct SettlementLedger: Sendable {
         return true
     }
 
-    /// How long an ack waits for those before it. Chosen: longer than most batches take, and measured: the
-    /// broker's work falls by a fifth at N = 4 and B = 32.
+    /// How long an ack waits for those before it. Chosen: longer than most batches take, and
+    /// measured: the broker's work falls by a fifth at N = 4 and B = 32.
     static let hold = Duration.milliseconds(20)
 
-    /// Takes the frames to send now: requeues, one multiple ack for the settled prefix, and single acks
-    /// for what has waited for the prefix in vain.
+    /// Takes the frames to send now: requeues, one multiple ack for the settled prefix, and single
+    /// acks for what has waited for the prefix in vain.
     ///
-    /// - Parameter waiting: deliveries that wait for a thread. No more acks than that are held back: as
-    ///   long as threads find work, nobody misses the broker's next message.
+    /// - Parameter waiting: deliveries that wait for a thread. No more acks than that are held
+    ///   back: as long as threads find work, nobody misses the broker's next message.
     package mutating func frames(
         at now: ContinuousClock.Instant,
         waiting: Int

@@ -1,13 +1,13 @@
 /// Tells a consumer that is given nothing from a queue that has nothing. Pure.
 ///
-/// After a silence it asks how many messages are ready. A queue may be seen between a publish and its
-/// delivery, so it takes two such looks in a row to call it a stall.
+/// After a silence it asks how many messages are ready. A queue may be seen between a publish and
+/// its delivery, so it takes two such looks in a row to call it a stall.
 package struct StallDetector: Sendable {
     private let timeout: Duration
     private var nextProbe: ContinuousClock.Instant
     private var isSuspicious = false
-    /// How often the consumer has been found stalled since it was last given something, or the queue
-    /// was last seen empty.
+    /// How often the consumer has been found stalled since it was last given something, or the
+    /// queue was last seen empty.
     package private(set) var stalls = 0
 
     /// - Parameter timeout: the silence after which to look.

@@ -2,8 +2,8 @@ import Histogram
 
 /// What this process does and has done, counted where it happens, for whoever reports it.
 ///
-/// Written by the threads of the pool and the channel thread, once a batch or a turn; read every few
-/// seconds. One lock for all of it, so that what is read belongs together.
+/// Written by the threads of the pool and the channel thread, once a batch or a turn; read every
+/// few seconds. One lock for all of it, so that what is read belongs together.
 package final class WorkerCounts: Sendable {
     /// Since the start of the process; none of them ever sinks.
     package struct Totals: Sendable, Equatable {

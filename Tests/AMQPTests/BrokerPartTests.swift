@@ -31,7 +31,8 @@ struct CopyHeadersTests {
         RetryPolicy.Header.replays: .integer(1), RetryPolicy.Header.acquittals: .integer(1),
     ]
 
-    /// Fault: a small frame, and our headers are dropped; without a count of attempts retries never end.
+    /// Fault: a small frame, and our headers are dropped; without a count of attempts retries never
+    /// end.
     @Test(arguments: [4096, 8192, 131_072])
     func ourHeadersTravelWhateverTheFrame(frameMax: Int) throws {
         let all = ours.merging([

@@ -103,8 +103,8 @@ struct PropertiesTests {
         #expect(sent.headers == ["amity-attempts": .integer(1)])
     }
 
-    /// Fault: a header of ours, forged to be larger than a frame, is sent as ours. The library fails,
-    /// the connection goes, and the message comes again: for ever.
+    /// Fault: a header of ours, forged to be larger than a frame, is sent as ours. The library
+    /// fails, the connection goes, and the message comes again: for ever.
     @Test func aForgedHeaderOfOursIsLeftOutBeforeItOutgrowsTheFrame() {
         var properties = MessageProperties()
         properties.headers = [
@@ -115,8 +115,8 @@ struct PropertiesTests {
         #expect(Set(sent.headers.keys) == ["amity-attempts", "amity-error-reason"])
     }
 
-    /// Fault: repaired, 255 bytes that are not UTF-8 become 765, too many for a copy; without a type
-    /// it is a conversation.
+    /// Fault: repaired, 255 bytes that are not UTF-8 become 765, too many for a copy; without a
+    /// type it is a conversation.
     @Test func aTypeThatIsNotUTF8StaysAType() {
         var arena = Arena()
         var received = amqp_basic_properties_t()

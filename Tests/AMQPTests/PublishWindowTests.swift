@@ -187,8 +187,8 @@ struct SingleWindowTests {
         #expect(lane.refused == Publisher.Withheld() && lane.troubled.isEmpty)
     }
 
-    /// Fault: the session of the original is lost, the broker delivers it again, and for each time another
-    /// copy waits until the broker takes them all.
+    /// Fault: the session of the original is lost, the broker delivers it again, and for each time
+    /// another copy waits until the broker takes them all.
     @Test func aCopyWhoseOriginalIsTheBrokersAgainIsDropped() {
         let lane = Lane(2)
         #expect(lane.send() == [1])
@@ -201,8 +201,8 @@ struct SingleWindowTests {
 }
 
 struct OverdueConfirmTests {
-    /// Fault: a broker never confirms what it was sent between two leaders of a queue, and the copy waits for
-    /// ever; or the wait is counted from a message that was confirmed.
+    /// Fault: a broker never confirms what it was sent between two leaders of a queue, and the copy
+    /// waits for ever; or the wait is counted from a message that was confirmed.
     @Test func theOldestMessageWithoutAConfirmIsKnown() {
         let outbox = Outbox(insists: true, 2)
         #expect(outbox.unconfirmedSince == nil)

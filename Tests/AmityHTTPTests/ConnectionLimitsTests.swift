@@ -5,8 +5,8 @@ import WorkerRuntime
 
 @testable import AmityHTTP
 
-/// Each is a request that no honest client sends, over a socket of the test's own; and after each the
-/// server serves the next one.
+/// Each is a request that no honest client sends, over a socket of the test's own; and after each
+/// the server serves the next one.
 struct ConnectionLimitsTests {
     private var strict: ConnectionLimits {
         var limits = ConnectionLimits()

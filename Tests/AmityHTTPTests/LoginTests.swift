@@ -17,7 +17,8 @@ struct LoginTests {
         return "Cookie: " + set.prefix { $0 != ";" }
     }
 
-    /// Fault: a cookie that a script can read, that other sites' pages bring along, or that is the token.
+    /// Fault: a cookie that a script can read, that other sites' pages bring along, or that is the
+    /// token.
     @Test func theTokenBecomesACookieThatIsNotTheToken() async throws {
         try await ServerRig().run(token: token) { (rig: ServerRig) throws in
             #expect(try rig.get("/").status == 303)
@@ -70,8 +71,8 @@ struct LoginTests {
         }
     }
 
-    /// Fault: each worker of a host has its own sessions, and whoever looks at one is logged out of the
-    /// other; or a session never ends.
+    /// Fault: each worker of a host has its own sessions, and whoever looks at one is logged out of
+    /// the other; or a session never ends.
     @Test func everyWorkerWithTheTokenTakesASessionUntilItEnds() {
         let begin = Date()
         let session = BrowserSessions(token: token).begin(for: request(), at: begin)
@@ -96,8 +97,8 @@ struct LoginTests {
         )
     }
 
-    /// Fault: a token that is guessed as fast as the server answers, or a flood of guesses that locks
-    /// everybody out for as long as it has lasted.
+    /// Fault: a token that is guessed as fast as the server answers, or a flood of guesses that
+    /// locks everybody out for as long as it has lasted.
     @Test func guessesAreFewASecondAndSayNothing() async throws {
         try await ServerRig().run(token: token) { (rig: ServerRig) throws in
             let wrong = try rig.post("/login", "token=wrong%3Cb%3E")
@@ -115,8 +116,8 @@ struct LoginTests {
         #expect(pace.admits(at: begin + .seconds(1)))
     }
 
-    /// Fault: a page of a stranger's makes the browser of somebody who is logged in, or who sits at the
-    /// worker's machine, throw letters away.
+    /// Fault: a page of a stranger's makes the browser of somebody who is logged in, or who sits at
+    /// the worker's machine, throw letters away.
     @Test(arguments: [true, false])
     func whatChangesSomethingIsOurOwnPagesAlone(hasToken: Bool) async throws {
         try await ServerRig().run(token: hasToken ? token : nil) { (rig: ServerRig) throws in
@@ -160,7 +161,8 @@ struct LoginTests {
         }
     }
 
-    /// Fault: a stranger's name that was made to lead to this machine reads and does what is open there.
+    /// Fault: a stranger's name that was made to lead to this machine reads and does what is open
+    /// there.
     @Test func withoutATokenAStrangersNameReachesNothing() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             for path in ["/", "/api/v1/stats/workers", "/api/v1/dead-letters", "/login"] {

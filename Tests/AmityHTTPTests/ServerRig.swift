@@ -78,8 +78,8 @@ struct ServerRig: Sendable {
     func connect() throws -> RawConnection { try RawConnection(port: port) }
 }
 
-/// Runs what blocks on a thread of its own: Swift's pool has one thread a core, and the server needs it.
-/// What is expected there still counts for the test.
+/// Runs what blocks on a thread of its own: Swift's pool has one thread a core, and the server
+/// needs it. What is expected there still counts for the test.
 private func blocking<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withTaskExecutorPreference(BlockingExecutor()) { body() }
 }

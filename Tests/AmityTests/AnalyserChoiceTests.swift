@@ -26,8 +26,8 @@ struct AnalyserChoiceTests {
         )
     }
 
-    /// Fault: a team that has switched the Python service's analysis off gets points from elsewhere,
-    /// or one that has never heard of it gets none.
+    /// Fault: a team that has switched the Python service's analysis off gets points from
+    /// elsewhere, or one that has never heard of it gets none.
     @Test func falseIsNothingAndNotSetIsBuiltIn() throws {
         for text in ["false", "False"] {
             #expect(try analyser(text).analyse(conversation()) == .none)

@@ -38,8 +38,8 @@ struct AnalysisServicesCheckTests {
         )
     }
 
-    /// Fault: the doctor calls a service that refuses the key an error where the built-in analysis stands in,
-    /// or a warning where each conversation ends as a dead letter.
+    /// Fault: the doctor calls a service that refuses the key an error where the built-in analysis
+    /// stands in, or a warning where each conversation ends as a dead letter.
     @Test(arguments: [
         ("built-in", Finding.Level.warning), ("zeros", .warning), ("retry", .error),
     ])

@@ -8,8 +8,8 @@ import WorkerRuntime
 extension DoctorTests {
     // MARK: What it costs
 
-    /// Fault: queue full of messages, no worker, and the doctor lets a deploy pass with a note. An empty queue
-    /// without workers is how each first deploy begins.
+    /// Fault: queue full of messages, no worker, and the doctor lets a deploy pass with a note. An
+    /// empty queue without workers is how each first deploy begins.
     @Test(arguments: [(0, ["note consumers"]), (21, ["error consumers"])])
     func aQueueThatNobodyWorksOffCostsWhatWaits(ready: Int, found: [String]) {
         let seen = complaints { sight in
@@ -84,7 +84,8 @@ extension DoctorTests {
         #expect(with([("ready", []), paused], 2) == ["warning consumers", "warning workers"])
     }
 
-    /// Faults: a message that comes from another consumer's hands is never scored here, and all is green.
+    /// Faults: a message that comes from another consumer's hands is never scored here, and all is
+    /// green.
     @Test func consumersThatAreNotInTheRegistryAreNamed() {
         func with(_ consumers: Int, _ report: [ManagementReport.Consumer]?) -> [String] {
             complaints { sight in
@@ -142,8 +143,8 @@ extension DoctorTests {
         #expect(with(".retry.30", ["message-ttl": .integer(99_000)]) == [])
     }
 
-    /// Faults: a stream, or a queue that goes with the broker, in the place of the main queue; helpers that
-    /// one node alone has, beside a main queue that survives it.
+    /// Faults: a stream, or a queue that goes with the broker, in the place of the main queue;
+    /// helpers that one node alone has, beside a main queue that survives it.
     @Test func kindsOfQueuesAreNamed() {
         let main = "conversation_events_processing"
         func with(
@@ -212,8 +213,8 @@ extension DoctorTests {
         #expect(with([false, false]) == [])
     }
 
-    /// Fault: PgBouncer with fewer places than threads, or one that mixes up prepared statements, is told as
-    /// a missing table.
+    /// Fault: PgBouncer with fewer places than threads, or one that mixes up prepared statements,
+    /// is told as a missing table.
     @Test func poolersAreNamedByWhatTheyCannot() {
         func with(_ pooling: SessionSight.Pooling, guards: Bool = true) -> [String] {
             complaints {
@@ -264,7 +265,8 @@ extension DoctorTests {
         #expect(seen == ["note database-unseen"])
     }
 
-    /// `SchemaObject` is how lost objects are known: a statement that it cannot read would never be repaired.
+    /// `SchemaObject` is how lost objects are known: a statement that it cannot read would never be
+    /// repaired.
     @Test func everyStatementOfEveryStepIsUnderstood() {
         for statement in Schema.steps.flatMap(\.statements) {
             #expect(SchemaObject(statement.sql) != nil, "\(statement.name)")

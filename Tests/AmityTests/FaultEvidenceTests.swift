@@ -111,7 +111,8 @@ struct FaultEvidenceTests {
         }
     }
 
-    /// Fault: a schema that breaks under a worker that has long been at work is taken for the rows' fault.
+    /// Fault: a schema that breaks under a worker that has long been at work is taken for the rows'
+    /// fault.
     @Test func whatPassedBeforeTheRowsWereTriedDoesNotSpeakAgainstThem() {
         var evidence = FaultEvidence()
         evidence.passed(.scoring, at: time(1))
@@ -157,8 +158,8 @@ struct PostgresErrorTests {
         #expect(!error(isFromFunction: true).isGuard)
     }
 
-    /// Fault: RAISE, or a statement that a trigger builds from a row, has a child's words in its message,
-    /// under a SQLSTATE whose messages are shown.
+    /// Fault: RAISE, or a statement that a trigger builds from a row, has a child's words in its
+    /// message, under a SQLSTATE whose messages are shown.
     @Test func whatAFunctionSaysIsNotQuoted() {
         let raised = PostgresError(
             sqlState: "42P01",

@@ -243,7 +243,8 @@ struct QueueWatchTests {
         #expect(queue.stats?.drainPerSecond == 1)
     }
 
-    /// Fault: after an hour in which nobody looked, the mean of that hour is called the rate of now.
+    /// Fault: after an hour in which nobody looked, the mean of that hour is called the rate of
+    /// now.
     @Test func ratesDoNotReachBackOverALongGap() {
         var queue = Watched()
         for _ in 0..<5 { queue.next { $0.settled! += 1000 } }
@@ -258,8 +259,8 @@ struct QueueWatchTests {
 
     // MARK: Memory
 
-    /// Fault: the worker that leads dies in the middle of an alert, and its heir raises it again, or never
-    /// ends it.
+    /// Fault: the worker that leads dies in the middle of an alert, and its heir raises it again,
+    /// or never ends it.
     @Test func whoeverGoesOnKnowsWhatWasTold() throws {
         var queue = Watched()
         queue.next { ($0.ready, $0.settled) = (100, 1) }

@@ -4,8 +4,8 @@ import WorkerRuntime
 @testable import Daemon
 
 struct ServiceReportTests {
-    /// Fault: a start that waits for its broker is ended by the unit's start timeout, over and over;
-    /// and one that hangs is not.
+    /// Fault: a start that waits for its broker is ended by the unit's start timeout, over and
+    /// over; and one that hangs is not.
     @Test func aStartIsExtendedWhileTheWorkerLives() {
         var report = ServiceReport(watchdog: .seconds(20))
         #expect(
@@ -31,7 +31,8 @@ struct ServiceReportTests {
         #expect(report.take(isAlive: true).isEmpty)
     }
 
-    /// Fault: readiness that lasts less long than it takes to tell leaves the unit starting for ever.
+    /// Fault: readiness that lasts less long than it takes to tell leaves the unit starting for
+    /// ever.
     @Test func aReadinessThatIsOverAlreadyIsTold() {
         var report = ServiceReport(watchdog: nil)
         report.changed(to: [])
@@ -41,7 +42,8 @@ struct ServiceReportTests {
         )
     }
 
-    /// Fault: a drain longer than TimeoutStopSec is killed in the middle, a hung one is extended on and on.
+    /// Fault: a drain longer than TimeoutStopSec is killed in the middle, a hung one is extended on
+    /// and on.
     @Test func aStopIsToldOnceWithTheTimeItMayTake() {
         var report = ServiceReport(watchdog: .seconds(20))
         report.changed(to: [])
@@ -56,7 +58,8 @@ struct ServiceReportTests {
         #expect(report.take(isAlive: true) == [.watchdog])
     }
 
-    /// Fault: a manager that was reloading when it was told that the worker is ready never learns it.
+    /// Fault: a manager that was reloading when it was told that the worker is ready never learns
+    /// it.
     @Test func whatWasLostIsToldAgain() {
         var report = ServiceReport(watchdog: nil)
         report.changed(to: [])

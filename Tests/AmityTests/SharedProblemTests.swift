@@ -55,8 +55,8 @@ struct SharedProblemTests {
         )
     }
 
-    /// Fault: thirty workers lose one database, and the page has thirty causes; or one that stopped hours
-    /// ago still has one.
+    /// Fault: thirty workers lose one database, and the page has thirty causes; or one that stopped
+    /// hours ago still has one.
     @Test func anOutageIsOneCauseOfAllThatRun() {
         let shared = SharedProblem.among([
             worker(1, .notReady, [problem("57P03", since: 20), problem("42501", since: 5)]),
@@ -69,7 +69,8 @@ struct SharedProblemTests {
         #expect(shared[0].problem.since == Date(timeIntervalSince1970: 10))
     }
 
-    /// Fault: a server's words hold what jsonb does not take, and the worker tells nothing any more.
+    /// Fault: a server's words hold what jsonb does not take, and the worker tells nothing any
+    /// more.
     @Test func whatAServerSaysCanBeStored() throws {
         let health = LinkHealth()
         _ = health.failed(

@@ -41,7 +41,8 @@ struct CircuitBreakerTests {
         #expect(refused == nil)
     }
 
-    /// Fault: a service that answers most of the time is cut off, because failures add up over hours.
+    /// Fault: a service that answers most of the time is cut off, because failures add up over
+    /// hours.
     @Test func anAnswerInBetweenClearsTheCount() throws {
         var breaker = CircuitBreaker()
         for round in 0..<20 {
@@ -79,8 +80,8 @@ struct CircuitBreakerTests {
         }
     }
 
-    /// Fault: a probe is given up at a drain, or by a conversation that was settled, and nobody asks ever
-    /// again.
+    /// Fault: a probe is given up at a drain, or by a conversation that was settled, and nobody
+    /// asks ever again.
     @Test func aProbeThatSaysNothingLeavesItToTheNext() throws {
         var breaker = opened()
         let later = start + .seconds(5)

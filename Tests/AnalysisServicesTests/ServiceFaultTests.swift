@@ -135,7 +135,8 @@ import Testing
         bench.close()
     }
 
-    /// Fault: a service that is to be left alone for an hour is waited for, or asked by everybody else.
+    /// Fault: a service that is to be left alone for an hour is waited for, or asked by everybody
+    /// else.
     @Test func aRetryAfterThatIsTooLongEndsItAtOnceForAll() async throws {
         let bench = try Bench { request in
             request.isChat ? .status(429, headers: ["retry-after": "3600"]) : .memories(1)
@@ -162,7 +163,8 @@ import Testing
         bench.close()
     }
 
-    /// Fault: one conversation that is refused, however it is asked about, stops the asking for all.
+    /// Fault: one conversation that is refused, however it is asked about, stops the asking for
+    /// all.
     @Test func aConversationThatIsRefusedOpensNoCircuit() async throws {
         let bench = try Bench { _ in .status(400) }
         for _ in 0..<6 { #expect(await bench.chat() == .failure(.status(400))) }
@@ -204,8 +206,8 @@ import Testing
         bench.close()
     }
 
-    /// Fault: both services are down, and every conversation waits for them. Or they are back, and nobody
-    /// notices.
+    /// Fault: both services are down, and every conversation waits for them. Or they are back, and
+    /// nobody notices.
     @Test func servicesThatFailAreLeftAloneUntilTheyAreBack() async throws {
         let bench = try Bench { _ in .status(500) }
         for _ in 0..<5 { _ = await bench.ask() }

@@ -5,7 +5,8 @@ import WorkerRuntime
 
 @testable import AnalysisServices
 
-/// What is said of a service that fails: to the worker's health, the log, the metrics and the doctor.
+/// What is said of a service that fails: to the worker's health, the log, the metrics and the
+/// doctor.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct ServiceHealthTests {
     /// Fault: the model answers in 25 s, or 401, and all there is is a line without a cause.
     @Test(
@@ -56,8 +57,8 @@ import WorkerRuntime
         bench.close()
     }
 
-    /// Fault: the circuit opens, and nobody learns why; or while it is open the cause changes, and nobody
-    /// learns that.
+    /// Fault: the circuit opens, and nobody learns why; or while it is open the cause changes, and
+    /// nobody learns that.
     @Test func anOpenCircuitSaysWhy() async throws {
         let bench = try Bench { _ in .status(401) }
         for _ in 0..<5 { _ = await bench.chat() }
@@ -74,8 +75,8 @@ import WorkerRuntime
         bench.close()
     }
 
-    /// Faults: one conversation that is refused is told as an outage; or all are, for want of such a model,
-    /// and nothing is said, because no circuit opens for it.
+    /// Faults: one conversation that is refused is told as an outage; or all are, for want of such
+    /// a model, and nothing is said, because no circuit opens for it.
     @Test func conversationsThatAreRefusedAreToldOnceTheyAreAll() async throws {
         let bench = try Bench { _ in .json(#"{"choices":[]}"#) }
         for _ in 0..<4 { #expect(await bench.failure() == .unusable) }

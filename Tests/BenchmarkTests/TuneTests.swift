@@ -79,7 +79,8 @@ struct TuneTests {
         #expect(tune(analyserSeconds: nil).work(for: point(1, 10, 1)) == 5000)
     }
 
-    /// Six runs: of six seconds, or of the three waves that an analyser makes necessary and one more.
+    /// Six runs: of six seconds, or of the three waves that an analyser makes necessary and one
+    /// more.
     @Test func theTimeItTakesIsKnownBeforehand() {
         #expect(abs(tune(analyserSeconds: nil).minutes - 1) < 0.001)
         #expect(abs(tune(analyserSeconds: 5).minutes - 2.6) < 0.001)

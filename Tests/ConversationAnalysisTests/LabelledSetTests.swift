@@ -14,8 +14,8 @@ struct LabelledSetTests {
         #expect(Set(Labelled.all.map(\.emotion)).count == 6)
     }
 
-    /// Fault: a change of a rule or a word that mends one sentence and breaks ten others. The floors
-    /// are two mistakes below what was measured.
+    /// Fault: a change of a rule or a word that mends one sentence and breaks ten others. The
+    /// floors are two mistakes below what was measured.
     @Test(arguments: [
         Floors(split: "tuning", questions: 0.96, memories: 0.97, accuracy: 0.98),
         Floors(split: "held-out", questions: 0.92, memories: 0.83, accuracy: 0.93),

@@ -123,7 +123,8 @@ struct GoldenTests {
         #expect(topic.level == golden.topic.level_after)
     }
 
-    /// Fault: a log that reached the table in API shape. Scored as it stands it would count no turn.
+    /// Fault: a log that reached the table in API shape. Scored as it stands it would count no
+    /// turn.
     @Test(arguments: try GoldenCase.load().filter { $0.rawLogJSON != nil })
     fileprivate func normalisesTheAPIShapeAsIntakeDid(golden: GoldenCase) throws {
         let log = try ConversationLog(json: try #require(golden.rawLogJSON))

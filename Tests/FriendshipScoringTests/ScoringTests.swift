@@ -80,8 +80,8 @@ struct ConversationLogTests {
         #expect(api.items.map(\.speaker) == [.user, .pika, .pika, .user])
     }
 
-    /// The service looks for the words by code points: a combining mark after one hides it from whoever
-    /// compares characters.
+    /// The service looks for the words by code points: a combining mark after one hides it from
+    /// whoever compares characters.
     @Test(arguments: [
         ("BOT_RESPONSE", Speaker.pika), ("fast_bot", .pika), ("Pika", .pika), ("USER", .user),
         ("user_x", .user), ("USER_BOT", .pika), ("BOT\u{301}", .pika), ("USER\u{301}", .user),

@@ -125,7 +125,8 @@ extension Integration {
             expectSilence(of: worker)
         }
 
-        /// A lesson makes no memories, and where the child said nothing there is nothing to ask about.
+        /// A lesson makes no memories, and where the child said nothing there is nothing to ask
+        /// about.
         @Test func nobodyIsAskedInVain() throws {
             let stub = try StubServer.healthy()
             let scene = try Scene(settings: Scene.services(stub))
@@ -225,7 +226,8 @@ extension Integration {
 
         // MARK: Paid once
 
-        /// Fault: one service fails and the message is retried: the other is asked, and paid, again.
+        /// Fault: one service fails and the message is retried: the other is asked, and paid,
+        /// again.
         @Test func aRetryKeepsWhatWasPaidFor() throws {
             let stub = try StubServer {
                 $0.isChat ? .chat(questions: 1, emotion: "happy") : .status(400)
@@ -298,7 +300,8 @@ extension Integration {
             #expect(worker.events("message.retry-scheduled").isEmpty)
         }
 
-        /// Fault: what two workers have paid for at once, or what nobody wants any more, stays for ever.
+        /// Fault: what two workers have paid for at once, or what nobody wants any more, stays for
+        /// ever.
         @Test func whatIsOfNoUseIsThrownAway() throws {
             let stub = try StubServer.healthy()
             let scene = try Scene(settings: Scene.services(stub))
@@ -322,8 +325,8 @@ extension Integration {
 
         // MARK: Away, and many
 
-        /// Fault: both services are down. Every conversation waits for them, one a thread, or nobody notices
-        /// that they are back.
+        /// Fault: both services are down. Every conversation waits for them, one a thread, or
+        /// nobody notices that they are back.
         @Test func withBothDownConversationsBatchAndTheReturnIsNoticed() throws {
             let stub = try StubServer { _ in .status(500) }
             let scene = try Scene(settings: Scene.services(stub))
@@ -365,7 +368,8 @@ extension Integration {
             expectSilence(of: worker)
         }
 
-        /// Fault: threads share connections, permits or the cooperative pool, and wait for each other.
+        /// Fault: threads share connections, permits or the cooperative pool, and wait for each
+        /// other.
         @Test func fourHundredAndEightyWaitAtOnce() throws {
             let stub = try StubServer { request in
                 .after(

@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension Integration {
-    /// On the servers of the tests, where many a queue and schema is not theirs. Alone among them, so
-    /// that what is left behind is known for theirs by its name.
+    /// On the servers of the tests, where many a queue and schema is not theirs. Alone among them,
+    /// so that what is left behind is known for theirs by its name.
     @Suite(.serialized) struct Benchmarks {
         private func amity(_ arguments: [String]) throws -> Command.Result {
             let names = ["RABBITMQ_URL", "DATABASE_URL"]

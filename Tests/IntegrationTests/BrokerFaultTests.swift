@@ -58,8 +58,9 @@ extension Integration {
             #expect(!worker.events("consumer.stale-completion").isEmpty, "no ack came too late")
         }
 
-        /// Fault: a session's acks are sent in the next one, where their tags name other messages: c1 was
-        /// its second delivery, and the next one's second is c2, which would be acked unprocessed.
+        /// Fault: a session's acks are sent in the next one, where their tags name other messages:
+        /// c1 was its second delivery, and the next one's second is c2, which would be acked
+        /// unprocessed.
         @Test func anAckOfALostSessionSettlesNothingInTheNext() throws {
             let scene = try Scene()
             try scene.addConversations(3)
@@ -108,7 +109,8 @@ extension Integration {
             let worker = try scene.startWorker(through: proxy)
             try eventually("commits wait") { try scene.isCommitWaiting() }
             proxy.stall(partition.directions)
-            // One more for the half a heartbeat after which each side looks, and for a slow machine.
+            // One more for the half a heartbeat after which each side looks, and for a slow
+            // machine.
             try eventually("the worker says so", within: .seconds(2 + 2)) {
                 !worker.events("consumer.connection-lost").isEmpty
             }
@@ -140,8 +142,8 @@ extension Integration {
             #expect(worker.events("consumer.started").count == 1)
         }
 
-        /// Fault: the question why nothing comes queues behind a body that comes slowly, and the answer
-        /// is too late: a new session, the same body from its first byte, for ever.
+        /// Fault: the question why nothing comes queues behind a body that comes slowly, and the
+        /// answer is too late: a new session, the same body from its first byte, for ever.
         @Test func aBodyThatTakesLongIsNoStall() throws {
             let scene = try Scene(settings: ["STALL_TIMEOUT_SECONDS": "1"])
             let proxy = try Proxy(to: Servers.port("RABBITMQ_URL"))
@@ -156,7 +158,8 @@ extension Integration {
             #expect(worker.events("consumer.started").count == 1)
         }
 
-        /// Fault: half a frame is taken for a whole one, or waited for on a connection that is gone.
+        /// Fault: half a frame is taken for a whole one, or waited for on a connection that is
+        /// gone.
         @Test func aConnectionMayBeCutAtAnyByte() throws {
             let scene = try Scene()
             let proxy = try Proxy(to: Servers.port("RABBITMQ_URL"))
@@ -215,8 +218,9 @@ extension Integration {
             }
         }
 
-        /// Fault: a broker short of memory or disk reads nothing from a connection that publishes. If
-        /// acks went that way, or the drain waited for copies, nothing would move until it is over.
+        /// Fault: a broker short of memory or disk reads nothing from a connection that publishes.
+        /// If acks went that way, or the drain waited for copies, nothing would move until it is
+        /// over.
         @Test(arguments: Alarm.allCases)
         func acksAndADrainGoOnThroughAnAlarmAndCopiesWaitForItsEnd(alarm: Alarm) throws {
             let scene = try Scene(settings: ["DRAIN_TIMEOUT_SECONDS": "2"])
@@ -291,8 +295,8 @@ extension Integration {
             }
         }
 
-        /// Fault: an outage of the database outlasts the broker's patience, and its 406 ends the worker
-        /// or the name of the reason is lost.
+        /// Fault: an outage of the database outlasts the broker's patience, and its 406 ends the
+        /// worker or the name of the reason is lost.
         @Test func aConsumerTimeoutIsNamedAndTheWorkerGoesOn() throws {
             let scene = try Scene()
             try scene.addConversations(20)

@@ -3,7 +3,8 @@ import Testing
 import WorkerRuntime
 
 extension Integration {
-    /// One part of the broker fails: a queue, a message, a permission. Whatever does not need it goes on.
+    /// One part of the broker fails: a queue, a message, a permission. Whatever does not need it
+    /// goes on.
     struct BrokerParts {
         /// Why the broker does not take the copies of bad messages.
         enum Refusal: CaseIterable, Sendable {
@@ -17,8 +18,9 @@ extension Integration {
             case gone
         }
 
-        /// Fault: the copy of one message closes the channel, or comes back, again and again; no other copy
-        /// gets out, or those that wait fill the prefetch and no good conversation is scored any more.
+        /// Fault: the copy of one message closes the channel, or comes back, again and again; no
+        /// other copy gets out, or those that wait fill the prefetch and no good conversation is
+        /// scored any more.
         @Test(arguments: Refusal.allCases)
         func aCopyThatTheBrokerRefusesHoldsUpNoOther(refusal: Refusal) throws {
             let scene = try Scene(settings: ["PREFETCH_COUNT": "5", "BATCH_MAX": "1"])
@@ -70,7 +72,8 @@ extension Integration {
             return worker
         }
 
-        /// Messages over MESSAGE_MAX_BYTES, more than the prefetch count, published while the broker took them.
+        /// Messages over MESSAGE_MAX_BYTES, more than the prefetch count, published while the
+        /// broker took them.
         private func whatIsTooLarge(for scene: Scene, _ count: Int) throws -> Int {
             var properties = MessageProperties()
             properties.messageID = "large"
@@ -103,8 +106,8 @@ extension Integration {
             }
         }
 
-        /// Fault: a worker that may not declare, or a helper queue that another connection holds or whose
-        /// node is down, and nothing is consumed although the main queue is there.
+        /// Fault: a worker that may not declare, or a helper queue that another connection holds or
+        /// whose node is down, and nothing is consumed although the main queue is there.
         @Test func aMissingHelperQueueStopsOnlyWhatNeedsIt() throws {
             let scene = try Scene()
             try scene.queue.declare([])
@@ -125,7 +128,8 @@ extension Integration {
             #expect(try scene.deadLetters.take(1).count == 1)
         }
 
-        /// Fault: a policy with `expires` deletes a delay queue with the retries in it, and nothing says so.
+        /// Fault: a policy with `expires` deletes a delay queue with the retries in it, and nothing
+        /// says so.
         @Test func aHelperQueueThatVanishesIsNamedAndMadeAgain() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "2"])
             let worker = try scene.startWorker()
@@ -140,8 +144,8 @@ extension Integration {
             #expect(gone == ["\(scene.name).retry.1"])
         }
 
-        /// Fault: the queue is declared anew while intake is off, without its binding, and what comes through
-        /// the exchange is lost.
+        /// Fault: the queue is declared anew while intake is off, without its binding, and what
+        /// comes through the exchange is lost.
         @Test func aQueueThatWasDeclaredAnewIsBoundWhenIntakeIsOnAgain() throws {
             let scene = try Scene()
             try scene.addConversation("c1")
@@ -163,8 +167,9 @@ extension Integration {
             case stream, autoDelete = "auto-delete", notDurable = "not durable"
         }
 
-        /// Fault: a stream gives a new consumer nothing, for ever; an auto-delete queue goes with its last
-        /// worker and takes its messages along; one that is not durable goes with the broker.
+        /// Fault: a stream gives a new consumer nothing, for ever; an auto-delete queue goes with
+        /// its last worker and takes its messages along; one that is not durable goes with the
+        /// broker.
         @Test(arguments: Unfit.allCases)
         func aQueueThatIsUnfitIsNamed(kind: Unfit) throws {
             let scene = try Scene(settings: ["STALL_TIMEOUT_SECONDS": "1"])
@@ -221,8 +226,8 @@ extension Integration {
             try eventually("its end, too") { !worker.events("broker.alarm-over").isEmpty }
         }
 
-        /// Fault: with small frames our own headers are dropped with those of the publisher, the count of
-        /// attempts with them, and retries never end.
+        /// Fault: with small frames our own headers are dropped with those of the publisher, the
+        /// count of attempts with them, and retries never end.
         @Test func attemptsAreBoundedWhateverTheFrame() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "3"])
             func setFrameMax(_ bytes: Int) throws {

@@ -3,8 +3,8 @@ import Testing
 import WorkerRuntime
 
 extension Integration {
-    /// TLS to the broker, with an authority of the test's own. Every refusal has its counterpart that is
-    /// let in, so that it is the fault alone that is refused.
+    /// TLS to the broker, with an authority of the test's own. Every refusal has its counterpart
+    /// that is let in, so that it is the fault alone that is refused.
     struct BrokerSecurity {
         private let authority: PrivateAuthority
         private let identity: PrivateAuthority.Identity
@@ -55,8 +55,8 @@ extension Integration {
 
         // MARK: Work
 
-        /// Faults: bytes that OpenSSL has decrypted wait for a poll that sees none; a body longer than a
-        /// record or a frame is torn.
+        /// Faults: bytes that OpenSSL has decrypted wait for a poll that sees none; a body longer
+        /// than a record or a frame is torn.
         @Test(arguments: ["tlsv1.2", "tlsv1.3"])
         func aWorkerDoesAllItsWorkThroughTLS(version: String) throws {
             let listener = try SecureListener(identity, "{versions, ['\(version)']}")
@@ -166,8 +166,9 @@ extension Integration {
             )
         }
 
-        /// Fault: an old broker, or somebody in between, talks the worker into a version that is broken.
-        /// OpenSSL's own configuration is made to allow it here: Debian's forbids it, others may not.
+        /// Fault: an old broker, or somebody in between, talks the worker into a version that is
+        /// broken. OpenSSL's own configuration is made to allow it here: Debian's forbids it,
+        /// others may not.
         @Test func anOldVersionIsRefused() throws {
             let lax = try TemporaryFile(PrivateAuthority.laxConfiguration)
             let old = try SecureListener(identity, "{versions, ['tlsv1.1']}")

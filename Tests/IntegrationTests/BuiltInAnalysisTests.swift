@@ -11,7 +11,8 @@ extension Integration {
              {"speaker":"user","turn_id":4,"text":"Bố tớ có xe to. Ai sống trên đấy?"}]
             """#
 
-        /// Fault: the analysis stops short of the row, or the switch that teams bring along is not heard.
+        /// Fault: the analysis stops short of the row, or the switch that teams bring along is not
+        /// heard.
         @Test(arguments: [
             ("", 28, "interesting", 2, 1), ("false", 2, "neutral", 0, 0),
         ])

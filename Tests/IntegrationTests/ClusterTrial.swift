@@ -6,12 +6,13 @@ import WorkerRuntime
 @testable import AMQP
 
 extension Integration {
-    /// The broker is a cluster of three, and a node of it dies under load. Run by `deploy/cluster-trial`,
-    /// which starts the nodes; elsewhere these tests are left out.
+    /// The broker is a cluster of three, and a node of it dies under load. Run by
+    /// `deploy/cluster-trial`, which starts the nodes; elsewhere these tests are left out.
     @Suite(.serialized, .enabled(if: Cluster.shared != nil, "deploy/cluster-trial runs them"))
     struct ClusterTrial {
-        /// Fault: the node to which the workers are connected, and which leads their queue, is killed. With
-        /// quorum queues all goes on within two seconds: conversations, retries and dead letters.
+        /// Fault: the node to which the workers are connected, and which leads their queue, is
+        /// killed. With quorum queues all goes on within two seconds: conversations, retries and
+        /// dead letters.
         @Test(arguments: Cluster.seeds)
         func theLossOfTheLeadersNodeCostsTwoSecondsAndNoMessage(seed: UInt64) throws {
             let cluster = try #require(Cluster.shared)
@@ -47,8 +48,8 @@ extension Integration {
             for worker in workers { #expect(try worker.waitForExit() == 0) }
         }
 
-        /// Fault: the helper queues are classic, on a node that is away for a minute, and the workers wait for
-        /// it although their queue is there.
+        /// Fault: the helper queues are classic, on a node that is away for a minute, and the
+        /// workers wait for it although their queue is there.
         @Test func helperQueuesThatAreAwayStopNoConversation() throws {
             let cluster = try #require(Cluster.shared)
             let load = try Load(cluster, first: 1, seed: 1, settings: ["PREFETCH_COUNT": "20"])

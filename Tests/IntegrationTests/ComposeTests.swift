@@ -24,8 +24,8 @@ extension Integration {
             return stat(url.path, &status) == 0 ? status.st_mode & 0o777 : 0
         }
 
-        /// Fault: secrets closed to all but the host's user, by hand, as an older doctor advised; the
-        /// containers' users cannot read them, and nothing mends it.
+        /// Fault: secrets closed to all but the host's user, by hand, as an older doctor advised;
+        /// the containers' users cannot read them, and nothing mends it.
         @Test func secretsAreMadeOnceAndTheirModesAlways() throws {
             let folder = try copy("secrets")
             defer { #expect(throws: Never.self) { try FileManager.default.removeItem(at: folder) } }
@@ -64,8 +64,9 @@ extension Integration {
             #expect(worker.read == #"^\#(queue)(\.dead)?$"#)
         }
 
-        /// Faults: a worker that logs in as the database's superuser; or as a role that may too little, which
-        /// shows at the first retry. With tables that an earlier version has made as the superuser.
+        /// Faults: a worker that logs in as the database's superuser; or as a role that may too
+        /// little, which shows at the first retry. With tables that an earlier version has made as
+        /// the superuser.
         @Test func theDatabasesWorkerMayOnlyWork() throws {
             let scene = try Scene.complete()
             let folder = try copy("secrets")

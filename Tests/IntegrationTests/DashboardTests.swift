@@ -29,7 +29,8 @@ extension Integration {
             try #require(try object(get("dead-letters"))["groups"] as? [[String: Any]])
         }
 
-        /// Fault: the page shows another state than there is, or a button does nothing, or too much.
+        /// Fault: the page shows another state than there is, or a button does nothing, or too
+        /// much.
         @Test func figuresAreTrueAndLettersAreDealtWith() throws {
             let scene = try Scene(settings: [
                 "MAX_ATTEMPTS": "1", "MONITOR_INTERVAL_SECONDS": "1",

@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension Integration {
-    /// The database, and the network to it, at their worst. It is never a message's fault: no attempt
-    /// is spent, nothing is dead-lettered, and work goes on by itself soon after the end.
+    /// The database, and the network to it, at their worst. It is never a message's fault: no
+    /// attempt is spent, nothing is dead-lettered, and work goes on by itself soon after the end.
     struct DatabaseFaults {
         /// Promised are 5 seconds; the rest is for a slow machine.
         private let resumption = Duration.seconds(15)
@@ -108,8 +108,8 @@ extension Integration {
             try scene.expectEachToCountOnce(40, by: worker, within: resumption)
         }
 
-        /// Fault: somebody's transaction takes the locks in another order. The server picks a victim;
-        /// here the worker, since its role looks for deadlocks first.
+        /// Fault: somebody's transaction takes the locks in another order. The server picks a
+        /// victim; here the worker, since its role looks for deadlocks first.
         @Test func aDeadlockIsRedone() throws {
             let scene = try Scene()
             try scene.alterRole("SET deadlock_timeout = '2s'")
@@ -131,8 +131,8 @@ extension Integration {
             try scene.expectEachToCountOnce(1, by: worker, within: resumption)
         }
 
-        /// Fault: the role's default isolation is stricter than what the statements count on: what is read
-        /// after a lock is older than the lock.
+        /// Fault: the role's default isolation is stricter than what the statements count on: what
+        /// is read after a lock is older than the lock.
         @Test(arguments: ["repeatable read", "serializable"])
         func aStricterDefaultIsolationIsOverridden(isolation: String) throws {
             let scene = try Scene()
@@ -173,9 +173,10 @@ extension Integration {
             )
         }
 
-        /// Fault: something between worker and server accepts everything and passes on nothing, so that
-        /// no limit of TCP's and none of the server's applies. The thread waits for ever. And if it was
-        /// at COMMIT, a worker that guesses what became of it loses the effect or counts it twice.
+        /// Fault: something between worker and server accepts everything and passes on nothing, so
+        /// that no limit of TCP's and none of the server's applies. The thread waits for ever. And
+        /// if it was at COMMIT, a worker that guesses what became of it loses the effect or counts
+        /// it twice.
         @Test(arguments: [
             ("read_events", Proxy.Direction.toClient), ("commit", .toServer),
             ("commit", .toClient), ("read_conversation", .toClient),
@@ -216,8 +217,8 @@ extension Integration {
 }
 
 extension Integration.DatabaseFaults {
-    /// Fault: a worker that says goodbye to a database that does not answer never leaves, and whoever
-    /// supervises it kills it.
+    /// Fault: a worker that says goodbye to a database that does not answer never leaves, and
+    /// whoever supervises it kills it.
     @Test func aDrainDoesNotWaitForADatabaseThatHasFallenSilent() throws {
         let scene = try Scene(settings: ["DRAIN_TIMEOUT_SECONDS": "2"])
         let proxy = try Proxy(to: Servers.port("DATABASE_URL"))

@@ -3,8 +3,8 @@ import Testing
 import WorkerRuntime
 
 extension Integration {
-    /// TLS to the database is libpq's; that the settings reach it, and the refusals the operator, is
-    /// ours. Every refusal has its counterpart that is let in.
+    /// TLS to the database is libpq's; that the settings reach it, and the refusals the operator,
+    /// is ours. Every refusal has its counterpart that is let in.
     struct DatabaseSecurity {
         private let authority: PrivateAuthority
 

@@ -102,14 +102,15 @@ extension Integration {
                 #expect(retried.output == "retried 1\n", "\(last): \(retried.error)")
             }
             #expect(try rows(scene) == 447)
-            // Asked before they are taken: at the end of a connection a quorum queue may lose its last acks.
+            // Asked before they are taken: at the end of a connection a quorum queue may lose its
+            // last acks.
             #expect(try scene.deadLetters.ready() == 447, "a letter is there twice")
             let left = try scene.deadLetters.take(447)
             #expect(Set(left.compactMap(\.letterID)).count == 447)
         }
 
-        /// Fault: at the end of its connection a quorum queue loses acks that it has not carried out yet, so
-        /// letters come back whose rows say that they are gone.
+        /// Fault: at the end of its connection a quorum queue loses acks that it has not carried
+        /// out yet, so letters come back whose rows say that they are gone.
         @Test(arguments: [["retry", "--all"], ["purge", "--all", "--yes"]])
         func whatWasTakenFromAQuorumQueueStaysAway(command: [String]) throws {
             let scene = try quorumScene()

@@ -30,7 +30,8 @@ extension Integration {
             }
         }
 
-        /// Faults: the tables cannot take what Amity writes, or hide it, and the doctor says that all is well.
+        /// Faults: the tables cannot take what Amity writes, or hide it, and the doctor says that
+        /// all is well.
         @Test(arguments: [
             ("ALTER TABLE friendship_status ADD COLUMN tenant_id int NOT NULL", "error writes"),
             ("ALTER TABLE conversation_events ADD COLUMN tenant_id int NOT NULL", "note writes"),
@@ -145,8 +146,8 @@ extension Integration {
             }
         }
 
-        /// Fault: what is lost of Amity's own stays lost: the doctor says migrate, migrate says left as it
-        /// is.
+        /// Fault: what is lost of Amity's own stays lost: the doctor says migrate, migrate says
+        /// left as it is.
         @Test(arguments: [
             ("DROP TABLE amity_analyses", "warning schema", "made table amity_analyses again"),
             (
@@ -188,8 +189,8 @@ extension Integration {
 
         // MARK: Standbys
 
-        /// Faults: a standby is found out by a table that it does not have, or not at all; and of two hosts
-        /// the doctor says "workers use the other addresses".
+        /// Faults: a standby is found out by a table that it does not have, or not at all; and of
+        /// two hosts the doctor says "workers use the other addresses".
         @Test func aStandbyIsNamed() throws {
             let scene = try Scene.complete()
             let standby = try Standby()
@@ -289,7 +290,8 @@ extension Integration {
             withExtendedLifetime(pooler) {}
         }
 
-        /// Fault: a worker without messages said nothing of a pooler that no session of it can work with.
+        /// Fault: a worker without messages said nothing of a pooler that no session of it can work
+        /// with.
         @Test func aWorkerWithoutMessagesNamesThePooler() throws {
             let scene = try Scene.complete()
             try scene.sql("ALTER ROLE amity IN DATABASE amity SET search_path = \(scene.name)")
@@ -321,8 +323,8 @@ extension Integration {
             }
         }
 
-        /// Fault: the files in a folder that is closed to others are open to the containers' users, and the
-        /// doctor would have them closed to those.
+        /// Fault: the files in a folder that is closed to others are open to the containers' users,
+        /// and the doctor would have them closed to those.
         @Test func aSecretThatOthersCannotGetToIsNone() throws {
             let scene = try Scene.complete()
             let file = try TemporaryFile(try #require(Servers.environment["RABBITMQ_URL"]))

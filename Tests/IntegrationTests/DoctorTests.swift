@@ -165,7 +165,8 @@ extension Integration {
             }
         }
 
-        /// Fault: a stream in the place of the main queue; "another consumer may hold it", says the worker.
+        /// Fault: a stream in the place of the main queue; "another consumer may hold it", says the
+        /// worker.
         @Test func aStreamIsNamed() throws {
             let scene = try Scene()
             try scene.queue.declare([("x-queue-type", .string("stream"))])
@@ -194,7 +195,8 @@ extension Integration {
             #expect(found == ["warning dead-letters", "note consumers"])
         }
 
-        /// Fault: an operator has paused the only worker, and every tool says that it is well, or away.
+        /// Fault: an operator has paused the only worker, and every tool says that it is well, or
+        /// away.
         @Test func aPausedWorkerIsNamedWithTheWayBack() throws {
             let scene = try Scene.complete()
             let worker = try scene.startWorker()
@@ -239,7 +241,8 @@ extension Integration {
             }
         }
 
-        /// Fault: a policy over all queues deletes the letters, and the delay queues with what waits there.
+        /// Fault: a policy over all queues deletes the letters, and the delay queues with what
+        /// waits there.
         @Test func aPolicyThatDeletesHelperQueuesIsNamed() throws {
             let plugin = try ManagementPlugin()
             let scene = try Scene.complete()
@@ -272,7 +275,8 @@ extension Integration {
                 try eventually("the other shows") {
                     try scene.findings(management) == ["error rival-writer"]
                 }
-                // Without the plugin nobody knows who it is, but that there is one more than workers.
+                // Without the plugin nobody knows who it is, but that there is one more than
+                // workers.
                 #expect(try scene.findings() == ["warning consumers"])
             }
         }

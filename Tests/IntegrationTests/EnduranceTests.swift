@@ -3,8 +3,9 @@ import Testing
 
 extension Integration {
     struct Endurance {
-        /// Fault: workers die at any point, between a commit and its ack, with batches in hand, while
-        /// every message is in the queue twice. Whatever is lost or counted twice shows in a sum.
+        /// Fault: workers die at any point, between a commit and its ack, with batches in hand,
+        /// while every message is in the queue twice. Whatever is lost or counted twice shows in a
+        /// sum.
         @Test(.timeLimit(.minutes(10)))
         func twentyThousandConversationsSurviveAKillEverySecond() throws {
             let conversations = 20_000
@@ -67,8 +68,8 @@ extension Integration {
             for worker in workers { #expect(worker.events("database.unavailable").count == 1) }
         }
 
-        /// Fault: something is kept for each message, or for each connection, and the worker grows for
-        /// as long as it lives.
+        /// Fault: something is kept for each message, or for each connection, and the worker grows
+        /// for as long as it lives.
         @Test(.timeLimit(.minutes(30)))
         func memoryDescriptorsAndSessionsStayAsTheyAre() throws {
             let conversations = Self.isFull ? 200_000 : 20_000

@@ -9,9 +9,9 @@ extension Integration {
         private static let lives = 20
         private static let perLife = 20
 
-        /// Fault: a worker is gone at one exact step, twenty times in a row, each time after some other
-        /// number of passes; what one life leaves behind is where the next one begins. A failure is
-        /// replayed with the seed it prints: `AMITY_SEED=n`.
+        /// Fault: a worker is gone at one exact step, twenty times in a row, each time after some
+        /// other number of passes; what one life leaves behind is where the next one begins. A
+        /// failure is replayed with the seed it prints: `AMITY_SEED=n`.
         @Test(.timeLimit(.minutes(5)), arguments: Failpoint.allCases)
         func aKillAtEachStepLosesAndDoublesNothing(place: Failpoint) throws {
             let seed =
@@ -56,8 +56,8 @@ extension Integration {
             #expect(Set(letters.map { String(decoding: $0.body, as: UTF8.self) }) == unknown, seed)
         }
 
-        /// Every life passes each place at least as often as the upper bound: twenty new conversations
-        /// make three batches of eight.
+        /// Every life passes each place at least as often as the upper bound: twenty new
+        /// conversations make three batches of eight.
         private func passes(
             _ place: Failpoint,
             inLife life: Int,
@@ -65,7 +65,8 @@ extension Integration {
         ) -> ClosedRange<Int> {
             // What the life before left is taken once, and is a suspect if that was recorded.
             if place == .attemptRecorded { return 1...(life == 0 ? 1 : 2) }
-            // The broker may confirm all of a life's retries with one frame, and all of its letters with another.
+            // The broker may confirm all of a life's retries with one frame, and all of its letters
+            // with another.
             return 1...(isSingle && place != .retryConfirmed ? 4 : 2)
         }
 

@@ -39,9 +39,9 @@ private struct GoldenCase: Sendable {
         scoreAfter = try #require(status["score_after"] as? Double)
         levelAfter = try #require(status["level_after"] as? String)
         var items = try #require(members["conversation_log"] as? [[String: Any]])
-        // The file's numbers are made up: some have more questions than the child has words. What follows
-        // makes room for them and no turn: somebody else, and then the child alone. The first of it
-        // tells the stub which case it is.
+        // The file's numbers are made up: some have more questions than the child has words. What
+        // follows makes room for them and no turn: somebody else, and then the child alone. The
+        // first of it tells the stub which case it is.
         items.append(["speaker": "narrator", "turn_id": 0, "text": ""])
         for number in 0..<40 {
             items.append(["speaker": "user", "turn_id": number, "text": "golden-\(line)."])
@@ -52,8 +52,8 @@ private struct GoldenCase: Sendable {
 
 extension Integration {
     struct GoldenAnalysis {
-        /// The formula from end to end: queue, services, database, with the numbers that the service had
-        /// that Amity replaces.
+        /// The formula from end to end: queue, services, database, with the numbers that the
+        /// service had that Amity replaces.
         @Test func everyCaseOfTheGoldenFileComesOutAsItShould() throws {
             let cases = try GoldenCase.load()
             let stub = try StubServer { request in

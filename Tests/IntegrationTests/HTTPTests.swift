@@ -37,7 +37,8 @@ extension Integration {
             return line.flatMap { Double($0.dropFirst(sample.count + 1)) }
         }
 
-        /// Fault: a deploy sends traffic's share to a worker that cannot do any, or kills one that can.
+        /// Fault: a deploy sends traffic's share to a worker that cannot do any, or kills one that
+        /// can.
         @Test func healthFollowsOutagesAndTheDrain() throws {
             let scene = try Scene()
             try scene.addConversation("c1")
@@ -137,7 +138,8 @@ extension Integration {
             #expect(last >= sent.timeIntervalSince1970 - 1)
         }
 
-        /// Fault: copies that come together count as work, or as time to a commit that was not theirs.
+        /// Fault: copies that come together count as work, or as time to a commit that was not
+        /// theirs.
         @Test func copiesInOneBatchAreDuplicates() throws {
             let scene = try Scene()
             try scene.addConversation("c1")
@@ -196,8 +198,8 @@ extension Integration {
             #expect(abs(files - Double(actual)) <= 3)
         }
 
-        /// Faults: a row of the table that nothing measures, or a label that the table does not know: a
-        /// dashboard made from Metrics.md is empty.
+        /// Faults: a row of the table that nothing measures, or a label that the table does not
+        /// know: a dashboard made from Metrics.md is empty.
         @Test func theTableAndTheMetricsAgreeBothWays() throws {
             let stub = try StubServer.healthy()
             let scene = try Scene(
@@ -231,7 +233,8 @@ extension Integration {
             for (name, labels) in promised { #expect(measured[name] == labels, "\(name)") }
         }
 
-        /// Fault: what is for operators is open to all who reach the port, or its token gets into a log.
+        /// Fault: what is for operators is open to all who reach the port, or its token gets into a
+        /// log.
         @Test func aTokenGuardsTheMetricsAndIsNeverShown() throws {
             let token = "canary-of-an-operator"
             let file = try TemporaryFile(token + "\n")

@@ -4,8 +4,9 @@ import WorkerRuntime
 extension Integration {
     /// Messages that are legal for the broker and made to harm a consumer.
     struct HostileMessages {
-        /// Fault: the library recurses into nested headers until the stack is gone, a forged history
-        /// decides how often a message is tried, or each copy goes to whom its publisher named, again.
+        /// Fault: the library recurses into nested headers until the stack is gone, a forged
+        /// history decides how often a message is tried, or each copy goes to whom its publisher
+        /// named, again.
         @Test func nestedForgedAndRoutingHeadersDoNothing() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "3"])
             let worker = try scene.startWorker()

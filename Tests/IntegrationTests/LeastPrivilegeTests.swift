@@ -19,8 +19,9 @@ extension Integration {
             }
         }
 
-        /// Faults: the article promises too little, and retries fail at night; or more than is needed,
-        /// unnoticed. The role in the database has what `deploy/grants.sql` gives, as in all tests.
+        /// Faults: the article promises too little, and retries fail at night; or more than is
+        /// needed, unnoticed. The role in the database has what `deploy/grants.sql` gives, as in
+        /// all tests.
         @Test func aWorkerDoesAllItsWorkWithWhatTheArticleGives() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "2", "SWEEP_AFTER_SECONDS": "1"])
             try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)

@@ -62,7 +62,8 @@ extension Integration {
             #expect(status == SIGTERM, "\(worker.log)")
             try scene.sql("COMMIT")
             try eventually("it is back in the queue") { try scene.queue.ready() == 1 }
-            // The database may yet carry out what it was asked for: that is how a worker may end at any time.
+            // The database may yet carry out what it was asked for: that is how a worker may end at
+            // any time.
             let next = try scene.startWorker()
             try eventually("it is acked") { try scene.queue.isDrained() }
             #expect(try scene.count("status = 'PROCESSED' AND attempt_count = 1") == 1)
@@ -70,7 +71,8 @@ extension Integration {
             withExtendedLifetime(next) {}
         }
 
-        /// Fault: a full disk under the log, or a log reader that has gone, takes every worker down.
+        /// Fault: a full disk under the log, or a log reader that has gone, takes every worker
+        /// down.
         @Test func aLogThatTakesNothingStopsNobody() throws {
             let scene = try Scene()
             try scene.addConversation("c1")
@@ -184,8 +186,8 @@ extension Integration {
             #expect(worker.events("consumer.started").last?["downtime_seconds"] != nil)
         }
 
-        /// Fault: alive, connected, and given nothing while messages wait. Here another consumer is the
-        /// queue's single active one; whatever the cause, the worker says so and tries anew.
+        /// Fault: alive, connected, and given nothing while messages wait. Here another consumer is
+        /// the queue's single active one; whatever the cause, the worker says so and tries anew.
         @Test func aWorkerThatIsGivenNothingSaysSoAndHealsWhenItCan() throws {
             let scene = try Scene(settings: ["STALL_TIMEOUT_SECONDS": "1"])
             try scene.queue.declare([("x-single-active-consumer", .bool(true))])

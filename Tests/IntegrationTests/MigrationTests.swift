@@ -100,8 +100,8 @@ extension Integration {
 
         // MARK: What stops it
 
-        /// Fault: the service's tables are in another schema, and a second, empty set is made: nothing is
-        /// ever scored, and all tools say that the tables are there.
+        /// Fault: the service's tables are in another schema, and a second, empty set is made:
+        /// nothing is ever scored, and all tools say that the tables are there.
         @Test func makesNoSecondSetOfTables() throws {
             let scene = try Scene(.python)
             let schema = "migrate_\(UInt32.random(in: 0 ... .max))"

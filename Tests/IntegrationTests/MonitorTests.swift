@@ -67,8 +67,8 @@ extension Integration {
             try eventually("all is quiet") { try scene.statistics.queues().first?.alerts == [] }
         }
 
-        /// Fault: the worker that watches dies, and nobody watches any more, or what it has told is told
-        /// again.
+        /// Fault: the worker that watches dies, and nobody watches any more, or what it has told is
+        /// told again.
         @Test func anotherWorkerGoesOnWhereTheOneThatWatchedDied() throws {
             let scene = try Scene(settings: Self.settings)
             let workers = try (0..<2).map { _ in try scene.startWorker() }
@@ -152,7 +152,8 @@ extension Integration {
             #expect(told(workers, .foreignConsumers).raised == 0)
         }
 
-        /// Fault: the broker is short of memory or disk, a worker knows it, and everything is green.
+        /// Fault: the broker is short of memory or disk, a worker knows it, and everything is
+        /// green.
         @Test func aBrokerThatBlocksAnyWorkerIsAnAlert() throws {
             let scene = try Scene(settings: Self.settings)
             let worker = try scene.startWorker()
@@ -178,7 +179,8 @@ extension Integration {
             try eventually("it is cleared") { told([worker], .brokerAlarm).cleared == 1 }
         }
 
-        /// Fault: a real alarm, and everything is green: a worker that publishes nothing is not told of it.
+        /// Fault: a real alarm, and everything is green: a worker that publishes nothing is not
+        /// told of it.
         @Test func anAlarmOfTheBrokerIsToldEverywhere() throws {
             let scene = try Scene(settings: Self.settings)
             let port = RawConnection.freePort()
@@ -259,7 +261,8 @@ extension Integration {
             #expect(worker.isRunning)
         }
 
-        /// Fault: the plugin is away or refuses, and the monitor stops, or tells somebody the password.
+        /// Fault: the plugin is away or refuses, and the monitor stops, or tells somebody the
+        /// password.
         @Test func theManagementPluginTellsWhatIsInHand() throws {
             let isAway = Locked(false)
             let plugin = try HTTPStub { path in

@@ -7,8 +7,8 @@ import WorkerRuntime
 extension Integration {
     /// Databases that are not as the worker would make them, and rows that should not be.
     struct OddDatabases {
-        /// Fault: the column takes two spellings for one user, the worker takes them for two: conversations
-        /// with an agent, and those in a batch, are never scored, without a word.
+        /// Fault: the column takes two spellings for one user, the worker takes them for two:
+        /// conversations with an agent, and those in a batch, are never scored, without a word.
         @Test(arguments: ["citext", "collation"])
         func aUserInAnotherSpellingIsScored(kind: String) throws {
             let scene = try Scene()
@@ -62,8 +62,8 @@ extension Integration {
             #expect(Set(found.map { "\($0.level) \($0.check)" }) == ["note keys"])
         }
 
-        /// Fault: scores that are no numbers, columns that are null, and rows that are there twice are counted
-        /// as 0, never scored, or called "not readable JSON".
+        /// Fault: scores that are no numbers, columns that are null, and rows that are there twice
+        /// are counted as 0, never scored, or called "not readable JSON".
         @Test func whatIsWrongWithARowIsSaidOfIt() throws {
             let scene = try Scene()
             for change in [
@@ -129,8 +129,8 @@ extension Integration {
             withExtendedLifetime(worker) {}
         }
 
-        /// Fault: a worker that is slow between two statements of a transaction loses its session, begins
-        /// again, and never gets to the end: "database away", with nothing done.
+        /// Fault: a worker that is slow between two statements of a transaction loses its session,
+        /// begins again, and never gets to the end: "database away", with nothing done.
         @Test func aWorkerThatIsSlowInATransactionIsSlowAndNotStuck() throws {
             let scene = try Scene()
             let item = #"{"speaker":"user","turn_id":1,"text":"abc"}"#
@@ -166,7 +166,8 @@ extension Integration {
                 "LLM_ANALYSIS_ENABLED": "false",
             ])
             try eventually("all are done") { try scene.count("status = 'PROCESSED'") == 48 }
-            // A transaction's rows have its time. How large logs are is known from the second one on.
+            // A transaction's rows have its time. How large logs are is known from the second one
+            // on.
             let batches = try scene.sql(
                 """
                 SELECT count(*) FROM conversation_events GROUP BY processed_at ORDER BY processed_at
@@ -178,7 +179,8 @@ extension Integration {
             withExtendedLifetime(worker) {}
         }
 
-        /// Fault: the server ends sessions that idle. The next message finds it out: an error, and not ready.
+        /// Fault: the server ends sessions that idle. The next message finds it out: an error, and
+        /// not ready.
         @Test func aSessionThatDiedIdleIsReplacedWithoutAWord() throws {
             let scene = try Scene()
             try scene.addConversations(3)
@@ -205,8 +207,8 @@ extension Integration {
             #expect(worker.events("worker.not-ready").isEmpty)
         }
 
-        /// Fault: PGTZ, or options in the URL, make the session's time zone another: columns without a zone
-        /// get local time.
+        /// Fault: PGTZ, or options in the URL, make the session's time zone another: columns
+        /// without a zone get local time.
         @Test(arguments: [true, false])
         func theTimeZoneCannotBeOverridden(byEnvironment: Bool) throws {
             let scene = try Scene(.pythonNaive)
@@ -257,8 +259,8 @@ extension Integration {
             try eventually("it is ready") { !worker.events("worker.ready").isEmpty }
         }
 
-        /// Fault: after a failover the old primary comes back as a standby, first in the list, and the worker
-        /// takes it for ever.
+        /// Fault: after a failover the old primary comes back as a standby, first in the list, and
+        /// the worker takes it for ever.
         @Test func ofSeveralHostsTheOneThatWritesIsTaken() throws {
             let scene = try Scene()
             let url = try #require(scene.variables["DATABASE_URL"])

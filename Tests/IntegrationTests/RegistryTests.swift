@@ -41,8 +41,8 @@ extension Integration {
             #expect(first.events("registry.worker-lost").isEmpty)
         }
 
-        /// Fault: for five seconds after the start status says "not ready" and explain "no worker consumes",
-        /// while health says ready.
+        /// Fault: for five seconds after the start status says "not ready" and explain "no worker
+        /// consumes", while health says ready.
         @Test func theRowFollowsReadinessAtOnce() throws {
             let scene = try Scene()
             try scene.addConversation("c1")
@@ -70,7 +70,8 @@ extension Integration {
             }
         }
 
-        /// Fault: the database is there, the broker is not, and the registry knows only "not consuming".
+        /// Fault: the database is there, the broker is not, and the registry knows only "not
+        /// consuming".
         @Test func theRowNamesTheCause() throws {
             let scene = try Scene()
             let worker = try scene.startWorker()
@@ -109,8 +110,8 @@ extension Integration {
             #expect(status.output.contains("amity migrate"))
         }
 
-        /// Fault: a worker is killed, its row goes on saying that it is ready, and what a dead worker of
-        /// another kind left in PROCESSING waits for the next sweep.
+        /// Fault: a worker is killed, its row goes on saying that it is ready, and what a dead
+        /// worker of another kind left in PROCESSING waits for the next sweep.
         @Test func aKilledWorkerIsNoticedOnceAndASweepFollows() throws {
             let scene = try Scene(settings: [
                 "TASK_TIMEOUT_SECONDS": "1", "SWEEP_AFTER_SECONDS": "600",
@@ -212,8 +213,8 @@ extension Integration {
             #expect(samples.integer(0, 0) == 64)
         }
 
-        /// Fault: a team starts on the Python service's tables, without `amity migrate`, and the worker
-        /// fails, or fills its log, for want of its own.
+        /// Fault: a team starts on the Python service's tables, without `amity migrate`, and the
+        /// worker fails, or fills its log, for want of its own.
         @Test func whereNothingWasMigratedOneLineSaysSoUntilItIs() throws {
             let scene = try Scene(.python, settings: ["MONITOR_INTERVAL_SECONDS": "1"])
             try scene.addConversations(5)

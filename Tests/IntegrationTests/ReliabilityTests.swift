@@ -141,8 +141,8 @@ extension Integration {
             )
         }
 
-        /// Fault: the publish after the insert was lost, or the worker that had it in hand was. Nobody
-        /// would look at the conversation for six hours.
+        /// Fault: the publish after the insert was lost, or the worker that had it in hand was.
+        /// Nobody would look at the conversation for six hours.
         @Test(arguments: Scene.Tables.allCases)
         func whatWasLostIsPutOnTheQueueAgainAndNothingElse(tables: Scene.Tables) throws {
             let scene = try Scene(

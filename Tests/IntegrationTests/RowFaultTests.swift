@@ -4,12 +4,13 @@ import Testing
 import WorkerRuntime
 
 extension Integration {
-    /// Rows that the database refuses, among others that it takes: each fails alone, as its kind says, and
-    /// is named; the others do not wait for it. And a schema that takes no row at all, for which nothing is
-    /// dead-lettered.
+    /// Rows that the database refuses, among others that it takes: each fails alone, as its kind
+    /// says, and is named; the others do not wait for it. And a schema that takes no row at all,
+    /// for which nothing is dead-lettered.
     struct RowFaults {
-        /// Fault: a trigger fails for one user, by itself or by RAISE, with a SQLSTATE that stands for an
-        /// outage, a missing table or a race. The worker pauses as "database away", for all users.
+        /// Fault: a trigger fails for one user, by itself or by RAISE, with a SQLSTATE that stands
+        /// for an outage, a missing table or a race. The worker pauses as "database away", for all
+        /// users.
         @Test(arguments: [
             "42P01", "42501", "0A000", "53100", "57P01", "08006", "25006", "22012", "2201X",
             "XX000",
@@ -24,7 +25,8 @@ extension Integration {
             let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
             try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 20 }
             if sqlState == "40001" {
-                // Nothing speaks against it but that it loses every race: no attempt is spent, for long.
+                // Nothing speaks against it but that it loses every race: no attempt is spent, for
+                // long.
                 try eventually("it is put off") {
                     worker.events("message.postponed").contains {
                         $0["subject"] as? String == "bad"
@@ -42,8 +44,8 @@ extension Integration {
             #expect(!worker.log.contains("canary"))
         }
 
-        /// Fault: rows that cannot be written hold the threads, as conflicts without end: 144 of 360 healthy
-        /// conversations in 90 s.
+        /// Fault: rows that cannot be written hold the threads, as conflicts without end: 144 of
+        /// 360 healthy conversations in 90 s.
         @Test func fortyRowsThatCannotBeWrittenForFourReasonsStopNobody() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "2"])
             let ids = try scene.addRowsThatCannotBeWritten(10, among: 360)
@@ -77,8 +79,8 @@ extension Integration {
             #expect(sum.integer(0, 0) == 360)
         }
 
-        /// Fault: a trigger returns NULL, so the user's row stays as it was, without an error, while the
-        /// event is marked as done: the score is lost.
+        /// Fault: a trigger returns NULL, so the user's row stays as it was, without an error,
+        /// while the event is marked as done: the score is lost.
         @Test(arguments: [1, 2]) func aScoreThatATriggerSwallowsIsNotTakenForDone(number: Int)
             throws
         {
@@ -107,7 +109,8 @@ extension Integration {
             withExtendedLifetime(worker) {}
         }
 
-        /// Fault: each message of a locked user waits for the lock, one after the other, on the only thread.
+        /// Fault: each message of a locked user waits for the lock, one after the other, on the
+        /// only thread.
         @Test func aLockedUserIsPutOffAfterOneWaitAndSpendsNothing() throws {
             let scene = try Scene()
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user-0')")
@@ -125,7 +128,8 @@ extension Integration {
             try scene.expectEachToCountOnce(80, by: worker)
         }
 
-        /// Fault: a column that no new row can do without. Twenty dead letters, none of which names it.
+        /// Fault: a column that no new row can do without. Twenty dead letters, none of which names
+        /// it.
         @Test func aSchemaThatTakesNoNewUserIsNamedAndBuriesNothing() throws {
             let scene = try Scene()
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('old')")
@@ -150,8 +154,8 @@ extension Integration {
             #expect(worker.events("database.rows-accepted").count == 1)
         }
 
-        /// Fault: a constraint that no row can meet any more, found by rows only. Nothing is buried, and the
-        /// worker says that the schema is at fault, once.
+        /// Fault: a constraint that no row can meet any more, found by rows only. Nothing is
+        /// buried, and the worker says that the schema is at fault, once.
         @Test func aConstraintThatEveryRowViolatesIsTheSchemas() throws {
             let scene = try Scene()
             try scene.addConversations(12)
@@ -179,8 +183,8 @@ extension Integration {
             #expect(worker.events("database.available").count == 1)
         }
 
-        /// Fault: row level security without a policy hides every event: the whole queue is dead-lettered as
-        /// CONVERSATION_NOT_FOUND.
+        /// Fault: row level security without a policy hides every event: the whole queue is
+        /// dead-lettered as CONVERSATION_NOT_FOUND.
         @Test func rowsThatAPolicyHidesAreNotBuried() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try scene.addConversations(30)
@@ -199,8 +203,8 @@ extension Integration {
             try scene.expectEachToCountOnce(30, by: worker)
         }
 
-        /// Fault: another database is set, or an empty one was restored: every conversation is unknown, and
-        /// the whole queue is dead-lettered.
+        /// Fault: another database is set, or an empty one was restored: every conversation is
+        /// unknown, and the whole queue is dead-lettered.
         @Test func aFloodOfUnknownConversationsIsNotBuried() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "2"])
             try scene.publish(ids: (0..<40).map { "c\($0)" })
@@ -239,7 +243,8 @@ extension Integration {
             try eventually("it counts") { try scene.score(of: "late") == 1 }
         }
 
-        /// Fault: a failure that the row does not take, so that each sweep makes another dead letter.
+        /// Fault: a failure that the row does not take, so that each sweep makes another dead
+        /// letter.
         @Test(arguments: [
             "ALTER error_code TYPE varchar(5)", "ALTER error_details TYPE varchar(5)",
             "ADD CHECK (status <> 'FAILED')",
@@ -298,7 +303,8 @@ extension Scene {
         )
     }
 
-    /// Conversations of users whose row cannot be written, `count` for each of four reasons, and others.
+    /// Conversations of users whose row cannot be written, `count` for each of four reasons, and
+    /// others.
     ///
     /// - Returns: their ids.
     func addRowsThatCannotBeWritten(_ count: Int, among others: Int) throws -> [String] {

@@ -122,8 +122,9 @@ extension Integration {
             #expect(try scene.count("status = 'SKIPPED' AND attempt_count = 0") == 1)
         }
 
-        /// Fault: somebody decides that a conversation shall not count while it is being scored. It counts
-        /// all the same, and the decision is overwritten; or its neighbours in the batch count twice.
+        /// Fault: somebody decides that a conversation shall not count while it is being scored. It
+        /// counts all the same, and the decision is overwritten; or its neighbours in the batch
+        /// count twice.
         @Test(arguments: [1, 32], [false, true])
         func aDecisionThatIsMadeMeanwhileStands(batch: Int, isUserKnown: Bool) throws {
             let scene = try Scene(settings: ["BATCH_MAX": "\(batch)"])
@@ -147,7 +148,8 @@ extension Integration {
             #expect(worker.events("message.retry-scheduled").isEmpty)
         }
 
-        /// Fault: two copies of a conversation that moves nothing find the user as they left him, and both count.
+        /// Fault: two copies of a conversation that moves nothing find the user as they left him,
+        /// and both count.
         @Test func copiesOfAConversationOfNoPointsCountOnce() throws {
             let scene = try Scene(settings: ["BATCH_MAX": "1"])
             try scene.addConversation("c1", log: "[]")
@@ -163,8 +165,8 @@ extension Integration {
             #expect(worker.events("message.retry-scheduled").isEmpty)
         }
 
-        /// Fault: a conversation that is alone takes no lock before it is scored, and writes what it has made of
-        /// a score or a level that somebody has moved since.
+        /// Fault: a conversation that is alone takes no lock before it is scored, and writes what
+        /// it has made of a score or a level that somebody has moved since.
         @Test(arguments: ["friendship_score = 41", "friendship_level = 'PHASE2_ACQUAINTANCE'"])
         func whatSomebodyElseMovesMeanwhileIsNotOverwritten(change: String) throws {
             let scene = try Scene()

@@ -3,8 +3,8 @@ import TestSupport
 import Testing
 
 extension Integration {
-    /// What children say, and what opens doors, is planted wherever a worker reads it, and looked for in
-    /// everything that a worker and its commands write.
+    /// What children say, and what opens doors, is planted wherever a worker reads it, and looked
+    /// for in everything that a worker and its commands write.
     struct Secrecy {
         private static let phrase = "canary-phrase-8271"
         private static let brokerPassword = "canary-broker-8272"
@@ -38,7 +38,8 @@ extension Integration {
             ]
         }
 
-        /// Conversations that can be scored, and such that fail in every way that has a text in hand.
+        /// Conversations that can be scored, and such that fail in every way that has a text in
+        /// hand.
         private func plant(in scene: Scene) throws {
             try scene.addConversation("fine", log: Self.log)
             try scene.addConversation("no list", log: #"{"text":"\#(Self.phrase)"}"#)

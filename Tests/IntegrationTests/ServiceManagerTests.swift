@@ -22,8 +22,9 @@ extension Integration {
             #expect(manager.lines.count { $0 == "READY=1" } == 1)
         }
 
-        /// Fault: a manager that takes waiting for hanging restarts every worker, again and again, as long
-        /// as the broker is away; or the other way round, holds a worker for started that has none yet.
+        /// Fault: a manager that takes waiting for hanging restarts every worker, again and again,
+        /// as long as the broker is away; or the other way round, holds a worker for started that
+        /// has none yet.
         @Test func anOutageOfTheBrokerIsNeitherAStartNorAHang() throws {
             let scene = try Scene()
             let manager = try NotifyListener()
@@ -72,8 +73,8 @@ extension Integration {
             try manager.waitForNext("WATCHDOG=1")
         }
 
-        /// Fault: the watchdog is fed by a timer, while the thread that does the work hangs. The worker is
-        /// busy and ready when it happens, and nothing else in it is amiss.
+        /// Fault: the watchdog is fed by a timer, while the thread that does the work hangs. The
+        /// worker is busy and ready when it happens, and nothing else in it is amiss.
         @Test func aHungChannelThreadStarvesTheWatchdog() throws {
             let scene = try Scene()
             let manager = try NotifyListener()

@@ -128,8 +128,8 @@ extension Integration {
             }
         }
 
-        /// Fault: a pooler with fewer places than the worker has threads lets it in and answers nothing. The
-        /// first word came after a minute, and did not name it.
+        /// Fault: a pooler with fewer places than the worker has threads lets it in and answers
+        /// nothing. The first word came after a minute, and did not name it.
         @Test func aPoolerWithoutAPlaceIsNamedAtOnce() throws {
             let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
             proxy.lose(.toServer, onceAClientSends: Array("SET TimeZone".utf8))

@@ -15,8 +15,8 @@ extension Integration {
             case frozenDatabase
         }
 
-        /// Fault: docker waits for ten seconds, then kills; a worker that hangs on a server that hangs takes
-        /// longer, although it has nothing to finish.
+        /// Fault: docker waits for ten seconds, then kills; a worker that hangs on a server that
+        /// hangs takes longer, although it has nothing to finish.
         @Test(arguments: Hang.allCases)
         func aWorkerWithNothingInHandEndsWithinTwoSeconds(hang: Hang) throws {
             let scene = try Scene(settings: ["HEARTBEAT_SECONDS": "30"])
@@ -87,7 +87,8 @@ extension Integration {
             #expect(begin.duration(to: .now) < limit + .seconds(1))
         }
 
-        /// Fault: as PID 1 of a container the process ignores the default action of a second signal.
+        /// Fault: as PID 1 of a container the process ignores the default action of a second
+        /// signal.
         @Test(.enabled(if: geteuid() == 0, "a PID namespace takes root"))
         func aSecondSignalEndsTheFirstProcessOfAContainer() throws {
             let scene = try Scene(settings: ["DRAIN_TIMEOUT_SECONDS": "3600"])

@@ -126,9 +126,9 @@ private final class WaitingWorker {
 extension Integration {
     /// Threads that wait for an analyser need no session and no batch: they wait side by side.
     struct WaitingWork {
-        /// Fault: threads hold a session, a transaction or each other while they wait. Then 32 work, or
-        /// fewer, and the rest looks on. The waits of the last two are short to keep the tests so; one
-        /// after the other they would take 1,000 s and 1,200 s.
+        /// Fault: threads hold a session, a transaction or each other while they wait. Then 32
+        /// work, or fewer, and the rest looks on. The waits of the last two are short to keep the
+        /// tests so; one after the other they would take 1,000 s and 1,200 s.
         @Test(arguments: [
             ("480", 480, 5.0, 12.0), ("480", 1000, 1.0, 9.0), ("auto", 1200, 1.0, 30.0),
         ])

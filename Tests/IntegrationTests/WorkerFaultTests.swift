@@ -6,8 +6,9 @@ import Testing
 extension Integration {
     /// The workers themselves at their worst.
     struct WorkerFaults {
-        /// Fault: a worker is suspended for longer than the broker waits (a laptop's lid, a debugger, a
-        /// starved machine), and acks under its new session what it was given under the old one.
+        /// Fault: a worker is suspended for longer than the broker waits (a laptop's lid, a
+        /// debugger, a starved machine), and acks under its new session what it was given under the
+        /// old one.
         @Test func aSuspendedWorkersLateAcksCountForNothing() throws {
             let scene = try Scene(settings: ["HEARTBEAT_SECONDS": "1"])
             try scene.holdCommits()

@@ -5,7 +5,8 @@ import Testing
 @testable import PrometheusMetrics
 
 struct PrometheusRegistryTests {
-    /// The whole format at once: order, HELP and TYPE lines, suffixes, buckets that add up, escapes.
+    /// The whole format at once: order, HELP and TYPE lines, suffixes, buckets that add up,
+    /// escapes.
     @Test func theTextIsTheOneThatPrometheusReads() {
         let registry = PrometheusRegistry(describing: [
             .init(name: "jobs_total", help: "Jobs,\nin a \\ row."),

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A TCP connection to this machine with nothing in between, for requests that no client would send.
-/// Blocks its thread, so it is not for Swift's own pool.
+/// A TCP connection to this machine with nothing in between, for requests that no client would
+/// send. Blocks its thread, so it is not for Swift's own pool.
 package final class RawConnection: Sendable {
     package struct Refused: Error {}
 

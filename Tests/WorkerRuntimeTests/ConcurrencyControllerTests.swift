@@ -177,7 +177,8 @@ struct ConcurrencyControllerTests {
         #expect(alone.controller.base > 32)
     }
 
-    /// Fault: memory that others use, or that is not given back, leaves none. The kernel would end it.
+    /// Fault: memory that others use, or that is not given back, leaves none. The kernel would end
+    /// it.
     @Test func littleMemoryTakesThreadsAwayWithOrWithoutABacklog() {
         var simulation = Simulation(.waiting)
         _ = simulation.run(.waiting, windows: 6)

@@ -68,7 +68,8 @@ struct SettlementLedgerTests {
         #expect(ledger.ledger.holdsUntil == nil)
     }
 
-    /// Fault: what is held back counts against the prefetch limit, so threads could run out of work.
+    /// Fault: what is held back counts against the prefetch limit, so threads could run out of
+    /// work.
     @Test func holdsBackNoMoreThanWaitsForAThread() {
         let ledger = ledger(delivered: 5)
         for tag in [2, 3, 4] as [UInt64] { #expect(ledger.settle(completion(tag, .ack))) }
@@ -111,8 +112,8 @@ struct SettlementLedgerTests {
         #expect(ledger.frames().isEmpty)
     }
 
-    /// Holds the frames against a model of the broker: every tag settled exactly once, as decided, and
-    /// none held back for longer than allowed.
+    /// Holds the frames against a model of the broker: every tag settled exactly once, as decided,
+    /// and none held back for longer than allowed.
     @Test(arguments: 0..<200)
     func agreesWithTheBrokerUnderAnyInterleaving(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))

@@ -4,9 +4,9 @@ import Testing
 @testable import WorkerRuntime
 
 struct WaitTests {
-    /// Fault: a clock set back by an hour makes every timed wait an hour longer. What waits until a `Date`
-    /// does, and on Linux a timed wait of `DispatchSemaphore`, which is sem_timedwait, whatever its time was
-    /// made from.
+    /// Fault: a clock set back by an hour makes every timed wait an hour longer. What waits until a
+    /// `Date` does, and on Linux a timed wait of `DispatchSemaphore`, which is sem_timedwait,
+    /// whatever its time was made from.
     @Test func noSourceWaitsForTheSystemClock() throws {
         let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Sources")
@@ -56,7 +56,8 @@ struct WaitTests {
         #expect(interrupted.wait(atMost: .seconds(60)))
     }
 
-    /// Fault: a signal that was raised before interrupts nothing, and what begins then blocks for ever.
+    /// Fault: a signal that was raised before interrupts nothing, and what begins then blocks for
+    /// ever.
     @Test func whatBeginsAfterTheSignalIsInterruptedAtOnce() {
         let signal = DrainSignal()
         signal.raise()

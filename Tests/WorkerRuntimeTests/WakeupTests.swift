@@ -2,8 +2,8 @@ import Testing
 import WorkerRuntime
 
 struct WakeupTests {
-    /// Faults: a ring that comes while the thread is busy is lost, and a change is told five seconds later; or
-    /// each of a thousand rings is a write of its own.
+    /// Faults: a ring that comes while the thread is busy is lost, and a change is told five
+    /// seconds later; or each of a thousand rings is a write of its own.
     @Test func ringsBeforeTheWaitAreOneTurn() {
         let wakeup = Wakeup()
         for _ in 0..<1000 { wakeup.ring() }

@@ -17,7 +17,8 @@ struct WorkerMetricsTests {
         }
     }
 
-    /// Fault: a figure that an alert rests on counts something else than what became of the messages.
+    /// Fault: a figure that an alert rests on counts something else than what became of the
+    /// messages.
     @Test func everyOutcomeIsCountedOnce() {
         let failure = Failure(code: "C", reason: "r")
         let handler = ScriptedHandler { deliveries in

@@ -1,7 +1,8 @@
-/// One letter as rules compare it: without case, and with its marks apart from it, so that a text reads
-/// the same composed or decomposed.
+/// One letter as rules compare it: without case, and with its marks apart from it, so that a text
+/// reads the same composed or decomposed.
 ///
-/// 16 bits: the base letter or digit in ASCII, what makes another letter of it (â, ă, ơ, đ), its tone.
+/// 16 bits: the base letter or digit in ASCII, what makes another letter of it (â, ă, ơ, đ), its
+/// tone.
 struct Letter {
     let bits: UInt16
 
@@ -16,8 +17,8 @@ struct Letter {
     private static let stroke: UInt16 = 1 << 10
     private static let tones: [UInt16] = (11...15).map { 1 << $0 }
 
-    /// What a combining mark adds to the letter before it: grave, acute, hook, tilde, dot below, and
-    /// the three that make another letter. 0 for other marks.
+    /// What a combining mark adds to the letter before it: grave, acute, hook, tilde, dot below,
+    /// and the three that make another letter. 0 for other marks.
     private static let marks: [UInt32: UInt16] = [
         0x300: tones[0], 0x301: tones[1], 0x309: tones[2], 0x303: tones[3], 0x323: tones[4],
         0x302: circumflex, 0x306: breve, 0x31B: horn,

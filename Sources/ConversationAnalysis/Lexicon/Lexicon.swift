@@ -1,6 +1,6 @@
-/// What the rules know of words. Each table of the two languages gives its phrases a tag; a phrase may
-/// have several, and the longest phrase wins. A phrase with "=" before it counts only as it is written,
-/// for without its marks it is another word ("=chán" is bored, "chân" is a leg).
+/// What the rules know of words. Each table of the two languages gives its phrases a tag; a phrase
+/// may have several, and the longest phrase wins. A phrase with "=" before it counts only as it is
+/// written, for without its marks it is another word ("=chán" is bored, "chân" is a leg).
 struct Tags: OptionSet {
     var rawValue: UInt64
 
@@ -101,7 +101,8 @@ struct Tags: OptionSet {
     static let feelings: Tags = [.angry, .sad, .bored, .wonder, .joy, .delight]
 }
 
-/// Finds the longest phrase of the tables at a place of a text, in time that does not grow with them.
+/// Finds the longest phrase of the tables at a place of a text, in time that does not grow with
+/// them.
 ///
 /// A hash of the words so far leads from prefix to prefix in one table of open addresses.
 struct Lexicon: Sendable {

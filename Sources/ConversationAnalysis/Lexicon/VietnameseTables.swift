@@ -1,5 +1,5 @@
-/// What the rules know of Vietnamese, with its marks; where a child types none, the same tables are read
-/// without them.
+/// What the rules know of Vietnamese, with its marks; where a child types none, the same tables are
+/// read without them.
 enum VietnameseTables {
     static let grammar: [(Tags, String)] = questions + memories + answers
 

@@ -1,7 +1,7 @@
 /// A word as hashes: of what was written, and of the same without any mark.
 ///
-/// The hashes are the same in every process, for the lexicon is made of them. Nobody gains anything from
-/// words that collide but another reading of their own conversation.
+/// The hashes are the same in every process, for the lexicon is made of them. Nobody gains anything
+/// from words that collide but another reading of their own conversation.
 struct Word: Equatable {
     /// Letters with their marks, tone last.
     var marked: UInt64

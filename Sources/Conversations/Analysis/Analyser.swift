@@ -3,11 +3,12 @@ import WorkerRuntime
 
 /// Finds the three numbers of a conversation that counting turns does not give.
 package protocol Analyser: Sendable {
-    /// Whether it would answer at once now, asking nobody. Then conversations are read and scored in one
-    /// go; otherwise they are read first and locked only when it has answered.
+    /// Whether it would answer at once now, asking nobody. Then conversations are read and scored
+    /// in one go; otherwise they are read first and locked only when it has answered.
     var isImmediate: Bool { get }
 
-    /// Whether that may become so while a worker runs: then there must be messages in hand for a batch.
+    /// Whether that may become so while a worker runs: then there must be messages in hand for a
+    /// batch.
     var isSometimesImmediate: Bool { get }
 
     /// Whether what it answers costs something, and so is kept until it has had its effect.
@@ -16,8 +17,8 @@ package protocol Analyser: Sendable {
     /// Whether it looks at what was said; otherwise logs come without their texts.
     var readsTexts: Bool { get }
 
-    /// Called on a thread of the pool. With no transaction open and no session held when it may take
-    /// its time; once for each run of a message, however often its transaction is redone.
+    /// Called on a thread of the pool. With no transaction open and no session held when it may
+    /// take its time; once for each run of a message, however often its transaction is redone.
     ///
     /// - Parameter limit: when to give up waiting; nil not to wait at all.
     /// - Returns: one answer for each conversation, in the same order.
@@ -36,8 +37,8 @@ package protocol Analyser: Sendable {
 extension Analyser {
     package var readsTexts: Bool { true }
 
-    /// Who waits for an analysis waits for one: threads wait side by side, and a batch would wait for the
-    /// slowest of its members.
+    /// Who waits for an analysis waits for one: threads wait side by side, and a batch would wait
+    /// for the slowest of its members.
     func batchLimit(_ wanted: Int) -> Int { isImmediate ? wanted : 1 }
 
     /// The same at its largest.
@@ -96,8 +97,8 @@ extension LocalAnalyser {
     package func stop() {}
 }
 
-/// Looks for nothing: 0 questions, neutral, 0 memories, as the contract has it for an analysis that is
-/// switched off.
+/// Looks for nothing: 0 questions, neutral, 0 memories, as the contract has it for an analysis that
+/// is switched off.
 package struct NoAnalyser: LocalAnalyser {
     package let source = AnalysisSource.zeros
     package let readsTexts = false

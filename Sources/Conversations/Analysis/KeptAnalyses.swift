@@ -3,7 +3,8 @@ import Postgres
 import WorkerRuntime
 
 /// Analyses that were paid for, kept in a table of Amity's own until their conversation is settled:
-/// a message that is retried, or delivered again after a crash, is not paid for twice. Numbers only.
+/// a message that is retried, or delivered again after a crash, is not paid for twice. Numbers
+/// only.
 ///
 /// Where `amity migrate` has not been, nothing is kept and all else goes on.
 package final class KeptAnalyses: Sendable {
@@ -16,8 +17,8 @@ package final class KeptAnalyses: Sendable {
 
     /// Runs what reads or writes the table, among other things.
     ///
-    /// - Parameter body: is told whether it may touch the table. Called again, told that it may not, when
-    ///   the table turns out to be missing.
+    /// - Parameter body: is told whether it may touch the table. Called again, told that it may
+    ///   not, when the table turns out to be missing.
     func using<Value>(
         _ body: (_ isOn: Bool) throws(PostgresError) -> Value
     ) throws(PostgresError) -> Value {
@@ -84,7 +85,8 @@ package final class KeptAnalyses: Sendable {
         """
     )
 
-    /// In a transaction of its own, which a crash of the database may lose: then it is paid for again.
+    /// In a transaction of its own, which a crash of the database may lose: then it is paid for
+    /// again.
     static let keep = Statement(
         "keep_analyses",
         """

@@ -2,8 +2,8 @@ import ConversationAnalysis
 import Foundation
 import FriendshipScoring
 
-/// Asks nobody, and knows the words and rules of `ConversationAnalysis`: what a worker uses where nothing
-/// else is said.
+/// Asks nobody, and knows the words and rules of `ConversationAnalysis`: what a worker uses where
+/// nothing else is said.
 package struct LexicalAnalyser: LocalAnalyser {
     package let source = AnalysisSource.builtIn
 

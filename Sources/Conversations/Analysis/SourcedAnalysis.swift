@@ -10,7 +10,8 @@ package enum AnalysisSource: String, Sendable, Codable {
     case zeros
     case llm
     case memoryService = "memory-service"
-    /// Nobody was to be asked: the user said nothing, or the lesson is of a kind that makes no memories.
+    /// Nobody was to be asked: the user said nothing, or the lesson is of a kind that makes no
+    /// memories.
     case skipped
 }
 

@@ -1,5 +1,5 @@
-/// When a message says that it was published: ISO 8601, with a fraction or without, UTC where it names no
-/// zone, as the Python service writes it.
+/// When a message says that it was published: ISO 8601, with a fraction or without, UTC where it
+/// names no zone, as the Python service writes it.
 enum PublishTime {
     /// - Returns: seconds since 1970; nil for what is no such time.
     static func seconds(_ text: String) -> Double? {

@@ -2,16 +2,18 @@ import Logging
 import Postgres
 import WorkerRuntime
 
-/// What keeps the database from taking conversations, as the threads notice it: logged when it begins,
-/// when its cause changes, once a minute, and at its end; and, when it lasts, a reason to take no more
-/// messages. See `FaultEvidence` for what counts as the database's fault.
+/// What keeps the database from taking conversations, as the threads notice it: logged when it
+/// begins, when its cause changes, once a minute, and at its end; and, when it lasts, a reason to
+/// take no more messages. See `FaultEvidence` for what counts as the database's fault.
 ///
-/// Threads hold the messages they had in hand meanwhile and try again: they are what notices the end.
+/// Threads hold the messages they had in hand meanwhile and try again: they are what notices the
+/// end.
 package final class DatabaseOutage: Sendable {
     private struct State {
         var since: ContinuousClock.Instant?
         var obstacle = Readiness.Obstacle.databaseUnknown
-        /// Whether only a conversation that is scored ends it: statements without rows pass all along.
+        /// Whether only a conversation that is scored ends it: statements without rows pass all
+        /// along.
         var takesARow = false
         /// Threads that hold messages and will notice the end.
         var holders = 0
@@ -87,8 +89,8 @@ package final class DatabaseOutage: Sendable {
     /// The database has done what was asked of it.
     package func answered() { end(where: { !$0.takesARow }) { _ in } }
 
-    /// So it has for a thread that holds no message. Where others hold some, only they know whether it is
-    /// over: a full disk answers, too.
+    /// So it has for a thread that holds no message. Where others hold some, only they know whether
+    /// it is over: a full disk answers, too.
     package func seenToAnswer() {
         end(where: { !$0.takesARow && $0.holders == 0 }) { _ in }
     }
@@ -137,8 +139,8 @@ package final class DatabaseOutage: Sendable {
         return value
     }
 
-    /// With the last one that lets go, messages come again, to be tried: otherwise nobody would notice
-    /// the end.
+    /// With the last one that lets go, messages come again, to be tried: otherwise nobody would
+    /// notice the end.
     private func letGo() {
         let isLast = state.withLock { state in
             state.holders -= 1

@@ -1,7 +1,7 @@
 import Postgres
 
-/// Whose fault is an error of the database? Decided by what was tried. A SQLSTATE alone does not say it: a
-/// trigger may raise any of them for one user, and a missing grant stops all users alike.
+/// Whose fault is an error of the database? Decided by what was tried. A SQLSTATE alone does not
+/// say it: a trigger may raise any of them for one user, and a missing grant stops all users alike.
 ///
 /// | whose | known by | what follows |
 /// |---|---|---|
@@ -13,18 +13,19 @@ import Postgres
 ///
 /// The steps, in order, of `ConversationHandler`:
 ///
-/// 1. No session came about, or the session ended: the server's. Where sessions end again and again and new
-///    ones are to be had, the batch is parted all the same.
-/// 2. A probe (does the server answer, and may we write?), then a rehearsal: the failed step's statements
-///    with no rows. `ConversationStore.examine` does both.
+/// 1. No session came about, or the session ended: the server's. Where sessions end again and again
+///    and new ones are to be had, the batch is parted all the same.
+/// 2. A probe (does the server answer, and may we write?), then a rehearsal: the failed step's
+///    statements with no rows. `ConversationStore.examine` does both.
 /// 3. Neither fails: so it is about rows. A batch is parted, and each of it is tried alone.
-/// 4. What still fails is judged here, by what others met in the same step. `Attribution.open` stands for a row
-///    that has nothing to be compared with: it waits, with no attempt spent, until there is.
+/// 4. What still fails is judged here, by what others met in the same step. `Attribution.open`
+///    stands for a row that has nothing to be compared with: it waits, with no attempt spent, until
+///    there is.
 ///
 /// Pure: the clock is the caller's.
 package struct FaultEvidence: Sendable {
-    /// What part of the work a statement does. Rows that pass one say nothing about the others: a column
-    /// that no new row can do without does not stop users that have a row.
+    /// What part of the work a statement does. Rows that pass one say nothing about the others: a
+    /// column that no new row can do without does not stop users that have a row.
     package struct Steps: OptionSet, Sendable, Hashable {
         package let rawValue: UInt8
 
@@ -63,15 +64,16 @@ package struct FaultEvidence: Sendable {
         /// There is no such row.
         package static let notFound = Fault(missingIn: .finding)
 
-        /// Rows that meet it, with none that passes, until it is taken for everyone's. Chosen: two may be
-        /// one user's; and a producer may be ahead of its commits by some conversations.
+        /// Rows that meet it, with none that passes, until it is taken for everyone's. Chosen: two
+        /// may be one user's; and a producer may be ahead of its commits by some conversations.
         package var several: Int { step == .finding ? 20 : 3 }
     }
 
     package enum Attribution: Sendable, Equatable {
         /// It failed, others passed, and it failed again.
         case row
-        /// Others pass where it failed. But what it met may have been mended a moment ago: try it once more.
+        /// Others pass where it failed. But what it met may have been mended a moment ago: try it
+        /// once more.
         case again
         /// Each of several rows meets it, and none passes.
         case everyRow
@@ -79,7 +81,8 @@ package struct FaultEvidence: Sendable {
         case open
     }
 
-    /// Chosen: more rows than fail side by side. The oldest is forgotten first, and then judged as new.
+    /// Chosen: more rows than fail side by side. The oldest is forgotten first, and then judged as
+    /// new.
     private static let mostRemembered = 1000
 
     private struct Failed {

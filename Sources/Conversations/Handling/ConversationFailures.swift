@@ -6,7 +6,8 @@ extension Outcome {
         .deadLetter(.refused(error, id))
     }
 
-    /// Another transaction holds its row. Not the message's fault, so no attempt is spent, for hours.
+    /// Another transaction holds its row. Not the message's fault, so no attempt is spent, for
+    /// hours.
     static func inConflict(_ id: ExactText) -> Outcome {
         let failure = Failure(
             code: "CONFLICT",

@@ -4,14 +4,14 @@ import WorkerRuntime
 
 /// Decides whose fault an error is: `FaultEvidence` says how.
 extension ConversationHandler {
-    /// Tries that a race, or the loss of a session, is given before a group is parted and before one that is
-    /// alone is given up.
+    /// Tries that a race, or the loss of a session, is given before a group is parted and before
+    /// one that is alone is given up.
     private static let tries = 3
 
     /// What to do about a group whose transaction failed.
     ///
-    /// - Returns: the groups in which to try it again. What is alone may have an outcome instead, or be
-    ///   among the refused, which are judged when all of the round were tried.
+    /// - Returns: the groups in which to try it again. What is alone may have an outcome instead,
+    ///   or be among the refused, which are judged when all of the round were tried.
     func part(
         _ group: [ExactText],
         after error: PostgresError,
@@ -44,8 +44,8 @@ extension ConversationHandler {
         return []
     }
 
-    /// The server has ended the session because the worker was slow between two statements. So nothing slow
-    /// happens there any more, for a while.
+    /// The server has ended the session because the worker was slow between two statements. So
+    /// nothing slow happens there any more, for a while.
     private func afterSlowness(
         _ group: [ExactText],
         _ error: PostgresError,
@@ -71,8 +71,8 @@ extension ConversationHandler {
         return group.map { counts[$0] ?? 0 }.max() ?? 0
     }
 
-    /// One wait is enough: then only what is free is taken. What waits all the same waits for an event, or
-    /// for a table.
+    /// One wait is enough: then only what is free is taken. What waits all the same waits for an
+    /// event, or for a table.
     private func afterLockWait(_ group: [ExactText], _ run: inout Run) -> [[ExactText]] {
         if run.waitsForLocks {
             run.waitsForLocks = false

@@ -12,8 +12,8 @@ import WorkerRuntime
 ///
 /// What the database refuses on the way is in `ConversationFaults.swift`.
 ///
-/// It may run twice for the same conversation at any time: the row's own state, under its user's lock,
-/// decides whether the conversation still counts.
+/// It may run twice for the same conversation at any time: the row's own state, under its user's
+/// lock, decides whether the conversation still counts.
 package struct ConversationHandler: Handler {
     private let largestBatch: Int
     let store: ConversationStore
@@ -29,8 +29,8 @@ package struct ConversationHandler: Handler {
 
     /// - Parameters:
     ///   - batchLimit: while the analyser answers at once.
-    ///   - taskTimeout: how long one run tries before it gives its messages back. The time of an outage
-    ///     does not count.
+    ///   - taskTimeout: how long one run tries before it gives its messages back. The time of an
+    ///     outage does not count.
     ///   - holdLimit: how long it holds them in an outage before it gives them back.
     package init(
         store: ConversationStore,
@@ -157,8 +157,8 @@ package struct ConversationHandler: Handler {
         }
     }
 
-    /// Records an outcome for each conversation whose fate is known. One that changed hands while it
-    /// was analysed has none, and goes round again.
+    /// Records an outcome for each conversation whose fate is known. One that changed hands while
+    /// it was analysed has none, and goes round again.
     private func score(
         _ ids: [ExactText],
         _ run: inout Run,

@@ -10,7 +10,8 @@ struct Run: ~Copyable {
     var verdicts: [Int: Verdict] = [:]
     /// What was paid for and is not written down yet.
     var unkept: [ExactText: PaidAnalysis] = [:]
-    /// Whether conversations are judged with no transaction open: it takes longer than one may last.
+    /// Whether conversations are judged with no transaction open: it takes longer than one may
+    /// last.
     var judgesFirst: Bool
     /// Until one wait for a lock was in vain.
     var waitsForLocks = true

@@ -4,8 +4,8 @@ import Postgres
 import Synchronization
 import WorkerRuntime
 
-/// The crash ledger of all workers, in two tables of Amity's own. Keys are hashes: nothing of a message
-/// is in them.
+/// The crash ledger of all workers, in two tables of Amity's own. Keys are hashes: nothing of a
+/// message is in them.
 package final class DatabaseCrashLedger: CrashLedger {
     private let sessions: SessionPool
     private let store: ConversationStore
@@ -135,8 +135,8 @@ package final class DatabaseCrashLedger: CrashLedger {
         case drained
     }
 
-    /// Tries until it has an answer, for as long as messages may be held: a ledger that is skipped while
-    /// the database is away would not know who brought down the next worker.
+    /// Tries until it has an answer, for as long as messages may be held: a ledger that is skipped
+    /// while the database is away would not know who brought down the next worker.
     private func persistently<Value: Sendable>(
         in context: HandlerContext,
         _ body: @Sendable (inout Session) throws(PostgresError) -> Value
@@ -152,8 +152,8 @@ package final class DatabaseCrashLedger: CrashLedger {
                 if error.endsSession {
                     outage.began(error, &hold)
                 } else if error.kind != .conflict || error.outdatesSession {
-                    // Its tables are Amity's own, so what they refuse is no conversation's fault; but a
-                    // server that only reads refuses them first.
+                    // Its tables are Amity's own, so what they refuse is no conversation's fault;
+                    // but a server that only reads refuses them first.
                     switch store.examine(.scoring, on: context.slot) {
                     case .rows: return off(error)
                     case .away(let error), .unfit(let error): outage.began(error, &hold)
@@ -176,8 +176,8 @@ package final class DatabaseCrashLedger: CrashLedger {
 
     // MARK: Statements
 
-    /// $1 keys, $2 this process: what another process has, or had when it died, in hand, and what has
-    /// killed before, with how often.
+    /// $1 keys, $2 this process: what another process has, or had when it died, in hand, and what
+    /// has killed before, with how often.
     private static let findSuspects = Statement(
         "find_suspects",
         """

@@ -2,8 +2,8 @@ import Logging
 import Postgres
 import WorkerRuntime
 
-/// Writes down in the events' rows what failed. A row that does not take it all is at least marked, so that
-/// the sweep leaves it alone: else each sweep would make another dead letter.
+/// Writes down in the events' rows what failed. A row that does not take it all is at least marked,
+/// so that the sweep leaves it alone: else each sweep would make another dead letter.
 struct FailureRecorder {
     let store: ConversationStore
     let outage: DatabaseOutage

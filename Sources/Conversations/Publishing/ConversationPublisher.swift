@@ -44,8 +44,8 @@ package final class ConversationPublisher: Sendable {
     ///
     /// - Parameters:
     ///   - attempts: runs it has had before; the more, the fewer are left.
-    ///   - isDated: whether the body says when it was enqueued. Two that do not are the same, so that
-    ///     one that kills its worker is known again.
+    ///   - isDated: whether the body says when it was enqueued. Two that do not are the same, so
+    ///     that one that kills its worker is known again.
     /// - Returns: false when the broker has confirmed nothing for too long. It was not published.
     package func publish(_ conversationID: String, attempts: Int = 0, isDated: Bool = true) -> Bool
     {

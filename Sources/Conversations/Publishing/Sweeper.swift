@@ -6,8 +6,9 @@ import WorkerRuntime
 /// Puts conversations on the queue again whose message was lost: a publish that failed after the
 /// insert, a worker of another kind that died, a retry that is due and does not come.
 ///
-/// A conversation is pushed forward in time, committed, and then published: a crash in between delays
-/// it by `after`, and one that is swept although its message lives has one effect all the same.
+/// A conversation is pushed forward in time, committed, and then published: a crash in between
+/// delays it by `after`, and one that is swept although its message lives has one effect all the
+/// same.
 package struct Sweeper {
     let sessions: SessionPool
     let endpoint: Endpoint
@@ -81,7 +82,8 @@ package struct Sweeper {
         }
     }
 
-    /// Pushes a batch forward, or, where the database refuses one of it, each that it does not refuse.
+    /// Pushes a batch forward, or, where the database refuses one of it, each that it does not
+    /// refuse.
     private func claim() throws(PostgresError) -> [Lost] {
         do throws(PostgresError) {
             return try claim(upTo: Self.batch)
@@ -178,8 +180,8 @@ package struct Sweeper {
 
     // MARK: Statements
 
-    /// $1 and $2 in seconds. A dead-lettered conversation is due in the year 3000; so is one whose row takes
-    /// no failure (`SQL.markFailures`).
+    /// $1 and $2 in seconds. A dead-lettered conversation is due in the year 3000; so is one whose
+    /// row takes no failure (`SQL.markFailures`).
     private static let isLost = """
         (status = 'PENDING' AND greatest(created_at, updated_at) < now() - make_interval(secs => $1)
                 AND (next_attempt_at IS NULL OR next_attempt_at < '2999-01-01')
@@ -202,8 +204,8 @@ package struct Sweeper {
         """
     )
 
-    /// One sweeper at a time over all workers on these tables. Ends with the transaction, so it is safe
-    /// behind a pooler.
+    /// One sweeper at a time over all workers on these tables. Ends with the transaction, so it is
+    /// safe behind a pooler.
     private static let lock = Statement(
         "lock_sweep",
         "SELECT pg_try_advisory_xact_lock(hashtextextended('amity sweep ' || current_schema(), 0))"

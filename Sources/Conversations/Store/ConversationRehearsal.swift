@@ -2,11 +2,11 @@ import Foundation
 import Postgres
 import WorkerRuntime
 
-/// What is asked of the database without any conversation: whether it answers, lets us write, and has
-/// what the statements need.
+/// What is asked of the database without any conversation: whether it answers, lets us write, and
+/// has what the statements need.
 extension ConversationStore {
-    /// Does what is done for conversations, for none: opens a session, prepares its statements, and finds
-    /// out whether the database is there and lets us write.
+    /// Does what is done for conversations, for none: opens a session, prepares its statements, and
+    /// finds out whether the database is there and lets us write.
     ///
     /// - Parameter step: what else than scoring to rehearse.
     package func rehearse(
@@ -49,8 +49,8 @@ extension ConversationStore {
         case rows
     }
 
-    /// Asks the server what an error leaves open: see `FaultEvidence`. Where the error has cost the session,
-    /// on a new one.
+    /// Asks the server what an error leaves open: see `FaultEvidence`. Where the error has cost the
+    /// session, on a new one.
     package func examine(
         _ step: FaultEvidence.Steps,
         on slot: ThreadPool.Slot

@@ -1,16 +1,17 @@
 import Postgres
 
-/// The statements of the hot path. Of a batch a row is always found by `= ANY` of an array, also where a join
-/// would do: a plan is made once, perhaps while a table is empty, and a join planned then would later read
-/// all of it, by whichever index. One row is found by `=`; a second one from there by a LATERAL subquery,
-/// which its LIMIT keeps from becoming such a join.
+/// The statements of the hot path. Of a batch a row is always found by `= ANY` of an array, also
+/// where a join would do: a plan is made once, perhaps while a table is empty, and a join planned
+/// then would later read all of it, by whichever index. One row is found by `=`; a second one from
+/// there by a LATERAL subquery, which its LIMIT keeps from becoming such a join.
 ///
 /// Tables are not qualified: the session's search_path finds them.
 ///
-/// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get UTC.
+/// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get
+/// UTC.
 package enum SQL {
-    /// What `ConversationEvent` reads, up to the condition under which the log comes along; $2: whether it
-    /// is wanted.
+    /// What `ConversationEvent` reads, up to the condition under which the log comes along; $2:
+    /// whether it is wanted.
     private static let eventColumns = """
         id, conversation_id, user_id, bot_type, bot_id, agent_tag,
             status IN ('PROCESSED', 'SKIPPED'),
@@ -22,8 +23,8 @@ package enum SQL {
         "(\(status) IN ('PROCESSED', 'SKIPPED')) IS NOT TRUE"
     }
 
-    /// $1: ids of conversations; $2: whether their logs are wanted. The settled ones come along to be
-    /// told from the gone.
+    /// $1: ids of conversations; $2: whether their logs are wanted. The settled ones come along to
+    /// be told from the gone.
     package static let readEvents = Statement(
         "read_events",
         """
@@ -33,8 +34,9 @@ package enum SQL {
         """
     )
 
-    /// One conversation and, behind its columns, its user's friendship. Without a lock. The log comes only
-    /// where nothing else is needed to score it: no topic, no new user. More than one row where a key is missing.
+    /// One conversation and, behind its columns, its user's friendship. Without a lock. The log
+    /// comes only where nothing else is needed to score it: no topic, no new user. More than one
+    /// row where a key is missing.
     static let readConversation = Statement(
         "read_conversation",
         """
@@ -80,8 +82,8 @@ package enum SQL {
         ORDER BY user_id
         """
 
-    /// $1: a user whose row is there and was not found under this spelling. It is compared as the column
-    /// compares (citext, a collation that is not deterministic): so it has no type here.
+    /// $1: a user whose row is there and was not found under this spelling. It is compared as the
+    /// column compares (citext, a collation that is not deterministic): so it has no type here.
     static let lockUser = Statement(
         "lock_user",
         """
@@ -102,8 +104,8 @@ package enum SQL {
         """
     )
 
-    /// $1: users, locked; $2: agents. The topics that a batch may move, and of them only what moves:
-    /// whatever else others keep in the column never leaves the database.
+    /// $1: users, locked; $2: agents. The topics that a batch may move, and of them only what
+    /// moves: whatever else others keep in the column never leaves the database.
     static let readTopics = Statement(
         "read_topics",
         """
@@ -117,9 +119,9 @@ package enum SQL {
         """
     )
 
-    /// Raises 2201X (`PostgresError.isGuard`) unless as many rows were written as there are elements in
-    /// `array`: nothing of the transaction happens then. A trigger or a policy may leave a row as it was
-    /// without an error, and what follows in the flight is COMMIT.
+    /// Raises 2201X (`PostgresError.isGuard`) unless as many rows were written as there are
+    /// elements in `array`: nothing of the transaction happens then. A trigger or a policy may
+    /// leave a row as it was without an error, and what follows in the flight is COMMIT.
     private static func guardAll(_ array: String) -> String {
         "SELECT 1 OFFSET (SELECT -abs(count(*) - cardinality(\(array))) FROM done)"
     }
@@ -141,8 +143,8 @@ package enum SQL {
         """
     )
 
-    /// $1 to $3: one element for each user. $4 to $7: one for each topic of a user: the members that
-    /// change, and the robots to add to `agents_used` where they are not in it yet.
+    /// $1 to $3: one element for each user. $4 to $7: one for each topic of a user: the members
+    /// that change, and the robots to add to `agents_used` where they are not in it yet.
     static let updateUsersAndTopics = Statement(
         "update_users_and_topics",
         """
@@ -177,8 +179,8 @@ package enum SQL {
         """
     )
 
-    /// What a score changes in its event. The details' first five members are the contract's; the others
-    /// are for whoever asks how the score came about.
+    /// What a score changes in its event. The details' first five members are the contract's; the
+    /// others are for whoever asks how the score came about.
     private static let outcome = """
         status = 'PROCESSED',
             attempt_count = stored.attempt_count + 1,
@@ -196,8 +198,8 @@ package enum SQL {
             updated_at = now()
         """
 
-    /// One element for each event. If one of them is settled, gone or another user's by now, or stays as it
-    /// was, nothing of the batch happens: see `guardAll`.
+    /// One element for each event. If one of them is settled, gone or another user's by now, or
+    /// stays as it was, nothing of the batch happens: see `guardAll`.
     package static let updateEvents = Statement(
         "update_events",
         """
@@ -214,12 +216,12 @@ package enum SQL {
         """
     )
 
-    /// One conversation and its user, with a commit of their own; $1 to $10 as in `updateEvents`, $11 the
-    /// user's new score, $12 the level that was found. No lock is older than the statement. The user's row
-    /// comes first, as everywhere, and is taken only if it still is what was found.
+    /// One conversation and its user, with a commit of their own; $1 to $10 as in `updateEvents`,
+    /// $11 the user's new score, $12 the level that was found. No lock is older than the statement.
+    /// The user's row comes first, as everywhere, and is taken only if it still is what was found.
     ///
-    /// Answers 1 if it was, else 0; and if it was, the event must be what it was, too, or it raises what
-    /// `guardAll` does.
+    /// Answers 1 if it was, else 0; and if it was, the event must be what it was, too, or it raises
+    /// what `guardAll` does.
     static let updateConversation = Statement(
         "update_conversation",
         """
@@ -247,8 +249,9 @@ package enum SQL {
         commits: true
     )
 
-    /// $4 is seconds until the message runs again, NULL for never. A minute on top, so that what looks
-    /// for lost messages leaves it alone; and a dead one is due in a time that nobody waits for.
+    /// $4 is seconds until the message runs again, NULL for never. A minute on top, so that what
+    /// looks for lost messages leaves it alone; and a dead one is due in a time that nobody waits
+    /// for.
     static let recordFailures = Statement(
         "record_failures",
         """
@@ -263,8 +266,8 @@ package enum SQL {
         """
     )
 
-    /// The least that tells the sweep to leave the rows alone, where the columns do not take more. Same
-    /// parameters.
+    /// The least that tells the sweep to leave the rows alone, where the columns do not take more.
+    /// Same parameters.
     static let markFailures = [
         Statement(
             "mark_failures",

@@ -46,12 +46,12 @@ struct Settling: Sendable {
 /// The events themselves are not locked: to score one is to hold its user's lock, and what anybody
 /// else decides about it meanwhile makes the write fail as a whole.
 ///
-/// One alone, without a lock that outlives a statement: read both rows; write both, if the user still is
-/// what was read. Where somebody was faster, it is done again under locks.
+/// One alone, without a lock that outlives a statement: read both rows; write both, if the user
+/// still is what was read. Where somebody was faster, it is done again under locks.
 ///
 /// Between the two the batch is scored and folded in Swift, in order of arrival, which takes
-/// microseconds. Conversations that have an agent, and so may move a topic, take a round trip more; so
-/// do users that are new.
+/// microseconds. Conversations that have an agent, and so may move a topic, take a round trip more;
+/// so do users that are new.
 package struct ConversationStore: Sendable {
     let sessions: SessionPool
     /// nil where no analysis costs anything.
@@ -125,9 +125,9 @@ package struct ConversationStore: Sendable {
     /// - Parameters:
     ///   - ids: in order of arrival, each once.
     ///   - readsLogs: whether `score` needs them.
-    ///   - judge: called for what is not settled, with what of its analysis was paid for. It must not wait,
-    ///     for there may be locks. Called again for one alone where somebody was faster. Answers nil for an
-    ///     event that changed.
+    ///   - judge: called for what is not settled, with what of its analysis was paid for. It must
+    ///     not wait, for there may be locks. Called again for one alone where somebody was faster.
+    ///     Answers nil for an event that changed.
     ///   - waits: whether to wait for locks on users. Those it does not wait for are `locked`.
     /// - Returns: the fate of each.
     func settle(
@@ -163,8 +163,8 @@ package struct ConversationStore: Sendable {
         }
     }
 
-    /// - Returns: nil for a conversation that is to be settled under locks: its user is new, it may move a
-    ///   topic, or somebody else moved its user.
+    /// - Returns: nil for a conversation that is to be settled under locks: its user is new, it may
+    ///   move a topic, or somebody else moved its user.
     private static func settleAlone(
         _ id: ExactText,
         readsLogs: Bool,

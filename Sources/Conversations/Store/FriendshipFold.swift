@@ -177,8 +177,8 @@ struct FriendshipFold {
         )
     }
 
-    /// What writes the only conversation there is, and its user if his level still is `level` and his
-    /// score what it was; nil when there is nothing to write.
+    /// What writes the only conversation there is, and its user if his level still is `level` and
+    /// his score what it was; nil when there is nothing to write.
     func conversationUpdate(of level: String) -> (Statement, [Parameter])? {
         guard let only = applied.first, let user = users[only.user] else { return nil }
         let score = only.scored.score

@@ -31,7 +31,8 @@ struct LockedUsers {
         }
     }
 
-    /// Takes in the row of a user who is stored in another spelling than `given`; no row changes nothing.
+    /// Takes in the row of a user who is stored in another spelling than `given`; no row changes
+    /// nothing.
     mutating func add(_ rows: Rows, as given: ExactText) {
         guard rows.count > 0 else { return }
         let stored = ExactText(rows.string(0, 0) ?? "")
@@ -59,8 +60,8 @@ struct LockedEvents {
     /// Not locked: the transaction that scores the event deletes it.
     let paid: [ExactText: PaidAnalysis]
 
-    /// - Parameter answers: to BEGIN, `SQL.lockUsers`, `SQL.readEvents` and, where analyses are kept,
-    ///   `KeptAnalyses.load`.
+    /// - Parameter answers: to BEGIN, `SQL.lockUsers`, `SQL.readEvents` and, where analyses are
+    ///   kept, `KeptAnalyses.load`.
     init(_ answers: [Rows]) {
         users = LockedUsers(answers[1])
         events = ConversationEvent.all(in: answers[2])
@@ -75,8 +76,8 @@ struct LockedEvents {
         return Set(missing.map(\.userID)).map(\.text)
     }
 
-    /// Users whose row could neither be made nor found: the column may hold them in another spelling
-    /// that it takes for the same.
+    /// Users whose row could neither be made nor found: the column may hold them in another
+    /// spelling that it takes for the same.
     mutating func findOtherSpellings(in session: inout Session) throws(PostgresError) {
         // In one order everywhere: they are locked one by one.
         let missing = strangers.sorted()

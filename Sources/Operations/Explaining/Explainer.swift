@@ -6,8 +6,8 @@ import Postgres
 import SafeText
 import Settings
 
-/// Finds out how a conversation's score came about, or why it has none yet, from its row, the queue and
-/// the dead letters.
+/// Finds out how a conversation's score came about, or why it has none yet, from its row, the queue
+/// and the dead letters.
 package struct Explainer {
     private let settings: WorkerSettings
     private let sessions: SessionPool

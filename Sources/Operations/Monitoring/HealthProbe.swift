@@ -2,8 +2,8 @@ import Foundation
 import HTTPCalling
 import Settings
 
-/// Asks this host's worker over HTTP whether it is well: for container checks, in images that have no
-/// other client.
+/// Asks this host's worker over HTTP whether it is well: for container checks, in images that have
+/// no other client.
 package struct HealthProbe: Sendable {
     package enum Question: String, Sendable {
         /// Whether it does what it is there for.

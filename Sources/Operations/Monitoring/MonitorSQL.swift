@@ -3,8 +3,8 @@ import WorkerRuntime
 
 /// The statements of the queue monitor. All times are the database's.
 enum MonitorSQL {
-    /// $1 queue, $2 who, $3 seconds. One statement, so it is safe behind a pooler. The leader keeps its
-    /// lease while it renews it; somebody else has it once that has run out.
+    /// $1 queue, $2 who, $3 seconds. One statement, so it is safe behind a pooler. The leader keeps
+    /// its lease while it renews it; somebody else has it once that has run out.
     static let lease = Statement(
         "lease_queue",
         """
@@ -28,8 +28,8 @@ enum MonitorSQL {
         "SELECT watch, stats FROM amity_queues WHERE queue = $1"
     )
 
-    /// $1 queue, $2 who, $3 and $4 what it remembers and what it tells, $5 to $8 the sample. Nothing where
-    /// somebody else has taken the lease meanwhile.
+    /// $1 queue, $2 who, $3 and $4 what it remembers and what it tells, $5 to $8 the sample.
+    /// Nothing where somebody else has taken the lease meanwhile.
     static let save = Statement(
         "save_queue",
         """
@@ -53,16 +53,16 @@ enum MonitorSQL {
         "DELETE FROM amity_queues WHERE lease_until < now() - interval '1 day'"
     )
 
-    /// For the next statement of this transaction. Its plan is made once, perhaps while the table is empty, and
-    /// must not sort all that waits later.
+    /// For the next statement of this transaction. Its plan is made once, perhaps while the table
+    /// is empty, and must not sort all that waits later.
     static let inOrder = Statement(
         "plan_in_order",
         "SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
     )
 
-    /// The oldest of the hundred PENDING conversations that are due first, by the index on what is due: as
-    /// a rule they are the oldest there are, because each is due a fixed time after it was made, until the
-    /// sweep pushes it forward.
+    /// The oldest of the hundred PENDING conversations that are due first, by the index on what is
+    /// due: as a rule they are the oldest there are, because each is due a fixed time after it was
+    /// made, until the sweep pushes it forward.
     static let oldest = Statement(
         "find_oldest",
         """
@@ -75,8 +75,8 @@ enum MonitorSQL {
     /// $1: queue. What its workers have settled, the gone ones too; what the living have in hand;
     /// how many may consume; from how many the broker takes no messages; how many settled are done.
     ///
-    /// One that died without a word may be a consumer until the broker has missed two of its heartbeats, at
-    /// most 60 s each: until then it counts.
+    /// One that died without a word may be a consumer until the broker has missed two of its
+    /// heartbeats, at most 60 s each: until then it counts.
     static let settled = Statement(
         "sum_workers",
         """

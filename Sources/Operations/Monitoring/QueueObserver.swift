@@ -4,8 +4,9 @@ import Postgres
 import Settings
 import WorkerRuntime
 
-/// Looks at the queue, its delay queues and its dead letters, and asks the database how old and how far
-/// its conversations are. Stays with its thread, which keeps the connection to the broker between looks.
+/// Looks at the queue, its delay queues and its dead letters, and asks the database how old and how
+/// far its conversations are. Stays with its thread, which keeps the connection to the broker
+/// between looks.
 struct QueueObserver: ~Copyable {
     private let settings: WorkerSettings
     private let connectionName: String

@@ -51,8 +51,8 @@ enum AlertEvent: Equatable {
     case cleared(AlertName, lastedSeconds: Double)
 }
 
-/// Follows a queue from look to look: rates and alerts. Pure; its memory can be stored, so that the next
-/// one who watches goes on where the last has ended.
+/// Follows a queue from look to look: rates and alerts. Pure; its memory can be stored, so that the
+/// next one who watches goes on where the last has ended.
 struct QueueWatch: Codable {
     private struct Point: Codable {
         var at: Double

@@ -2,10 +2,10 @@ import Postgres
 
 /// The statements on `amity_workers` and `amity_worker_samples`. All times are the database's.
 enum RegistrySQL {
-    /// Who it is ($1 to $7, the seconds since its start the last of them), how it is ($8 to $18), how many
-    /// seconds ago it was given something ($19, NULL for never), its latest failures ($20), the problems of
-    /// its links ($21), and who paused it ($22, NULL for nobody). The last word is "stopped", whatever is
-    /// still under way.
+    /// Who it is ($1 to $7, the seconds since its start the last of them), how it is ($8 to $18),
+    /// how many seconds ago it was given something ($19, NULL for never), its latest failures
+    /// ($20), the problems of its links ($21), and who paused it ($22, NULL for nobody). The last
+    /// word is "stopped", whatever is still under way.
     static let heartbeat = Statement(
         "heartbeat",
         """
@@ -27,8 +27,8 @@ enum RegistrySQL {
         """
     )
 
-    /// $1: seconds of silence. One worker alone finds each of the lost, and nobody waits for a row that
-    /// another has locked.
+    /// $1: seconds of silence. One worker alone finds each of the lost, and nobody waits for a row
+    /// that another has locked.
     static let findLost = Statement(
         "find_lost_workers",
         """
@@ -52,8 +52,8 @@ enum RegistrySQL {
         """
     )
 
-    /// Those that ended in peace are kept for an hour, the lost for a day, and never more than $1 of them,
-    /// however often a worker dies.
+    /// Those that ended in peace are kept for an hour, the lost for a day, and never more than $1
+    /// of them, however often a worker dies.
     static let forgetGone = Statement(
         "forget_gone_workers",
         """
@@ -73,8 +73,8 @@ enum RegistrySQL {
         "DELETE FROM amity_worker_samples WHERE taken_at < now() - interval '65 minutes'"
     )
 
-    /// $1: seconds of silence; $2: most rows. The living first, then the latest that have gone. Where none of them lives to notice the
-    /// lost, they are told by their silence.
+    /// $1: seconds of silence; $2: most rows. The living first, then the latest that have gone.
+    /// Where none of them lives to notice the lost, they are told by their silence.
     static let workers = Statement(
         "read_workers",
         """

@@ -2,11 +2,11 @@ import Foundation
 import Postgres
 import WorkerRuntime
 
-/// What workers have told of themselves and of their queue, read from the database in one bounded query
-/// each. Blocks the calling thread.
+/// What workers have told of themselves and of their queue, read from the database in one bounded
+/// query each. Blocks the calling thread.
 ///
-/// Where `amity migrate` has not been, or grants are missing, each throws a `PostgresError` whose kind is
-/// `misconfigured`.
+/// Where `amity migrate` has not been, or grants are missing, each throws a `PostgresError` whose
+/// kind is `misconfigured`.
 package struct Statistics: Sendable {
     private let sessions: SessionPool
     private let queue: String
@@ -21,8 +21,8 @@ package struct Statistics: Sendable {
         self.queue = queue
     }
 
-    /// All workers on this database, the living first; those that ended in peace for an hour, the lost for
-    /// a day.
+    /// All workers on this database, the living first; those that ended in peace for an hour, the
+    /// lost for a day.
     package func workers() throws -> [WorkerStats] {
         let silence = WorkerRegistry.silence / .seconds(1)
         let parameters: [Parameter] = [.double(silence), .integer(Self.mostWorkers)]

@@ -6,8 +6,9 @@ import Postgres
 import Settings
 import WorkerRuntime
 
-/// Finds out how things are, from the broker and from the database side by side, for as long as somebody
-/// wants to know. What one of them cannot tell is named, and the rest is told. Stays with its thread.
+/// Finds out how things are, from the broker and from the database side by side, for as long as
+/// somebody wants to know. What one of them cannot tell is named, and the rest is told. Stays with
+/// its thread.
 package struct StatusReporter: ~Copyable {
     struct BrokerPart {
         var queue: String

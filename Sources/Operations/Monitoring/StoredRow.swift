@@ -2,8 +2,8 @@ import Foundation
 import SafeText
 import WorkerRuntime
 
-// Parts of a worker's row in `amity_workers`, as JSON. Ages are counted from the heartbeat: the database's
-// clock says when that was.
+// Parts of a worker's row in `amity_workers`, as JSON. Ages are counted from the heartbeat: the
+// database's clock says when that was.
 
 /// A message that failed.
 struct StoredFailure: Codable {
@@ -63,7 +63,7 @@ struct StoredPause: Codable {
 }
 
 extension String {
-    /// What a server or a client said, as it may stand in the registry: jsonb takes no NUL, and a row is
-    /// renewed every few seconds.
+    /// What a server or a client said, as it may stand in the registry: jsonb takes no NUL, and a
+    /// row is renewed every few seconds.
     var storable: String { String(printable.prefix(500)) }
 }

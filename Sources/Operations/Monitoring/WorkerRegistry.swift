@@ -5,20 +5,22 @@ import Postgres
 import Settings
 import WorkerRuntime
 
-/// Tells all others of this worker, in one row that it renews every few seconds and whenever its readiness
-/// changes, and notices those that have fallen silent. On a thread of its own: what else a worker does beside its messages may take
-/// longer than others are to wait for its word.
+/// Tells all others of this worker, in one row that it renews every few seconds and whenever its
+/// readiness changes, and notices those that have fallen silent. On a thread of its own: what else
+/// a worker does beside its messages may take longer than others are to wait for its word.
 ///
-/// Nothing depends on it: where its tables are missing, one line says so, and everything else works.
+/// Nothing depends on it: where its tables are missing, one line says so, and everything else
+/// works.
 package final class WorkerRegistry: Sendable {
-    /// After so long without a word a worker counts as lost. Chosen: six heartbeats, and longer than a
-    /// restart of the database.
+    /// After so long without a word a worker counts as lost. Chosen: six heartbeats, and longer
+    /// than a restart of the database.
     static let silence: Duration = .seconds(30)
     private static let heartbeat: Duration = .seconds(5)
-    /// Between two rows, however often readiness changes. Chosen: what a person takes for at once, and four
-    /// small writes a second at most.
+    /// Between two rows, however often readiness changes. Chosen: what a person takes for at once,
+    /// and four small writes a second at most.
     private static let shortestPause: Duration = .milliseconds(250)
-    /// Chosen: a person's page and more; a worker that dies every second shall not fill the database.
+    /// Chosen: a person's page and more; a worker that dies every second shall not fill the
+    /// database.
     private static let mostGone = 200
 
     /// Who this worker is.
@@ -113,7 +115,8 @@ package final class WorkerRegistry: Sendable {
         }
     }
 
-    /// One round trip: its own row, the lost, every second time a sample, now and then what is too old.
+    /// One round trip: its own row, the lost, every second time a sample, now and then what is too
+    /// old.
     private func tell(_ sampler: inout WorkerSampler, isForgetting: Bool) throws {
         let snapshot = counts.snapshot
         let sample = sampler.next(snapshot.totals, counts.takeAckTimes, at: .now)

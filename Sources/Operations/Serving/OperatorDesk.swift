@@ -1,8 +1,8 @@
 import DeadLetters
 import Foundation
 
-/// What somebody at a screen may ask of a worker about its queue and all its workers, and do. Every call
-/// blocks its thread, which needs `WorkerDesk.stackBytes` of stack.
+/// What somebody at a screen may ask of a worker about its queue and all its workers, and do. Every
+/// call blocks its thread, which needs `WorkerDesk.stackBytes` of stack.
 package protocol OperatorDesk: Sendable {
     func workers() throws(OperatorDeskError) -> [WorkerStats]
     func queues() throws(OperatorDeskError) -> [QueueStats]

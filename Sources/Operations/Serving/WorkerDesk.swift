@@ -7,8 +7,9 @@ import Postgres
 import Settings
 import WorkerRuntime
 
-/// The desk of a worker that runs: it asks the database on the worker's own sessions, so that it never
-/// holds more of them than it may, and the broker on connections that last as long as the question.
+/// The desk of a worker that runs: it asks the database on the worker's own sessions, so that it
+/// never holds more of them than it may, and the broker on connections that last as long as the
+/// question.
 package final class WorkerDesk: OperatorDesk {
     /// Stack of a thread that asks.
     package static let stackBytes = Publisher.stackBytes

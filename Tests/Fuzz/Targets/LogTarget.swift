@@ -2,8 +2,8 @@ import ConversationAnalysis
 import Foundation
 import FriendshipScoring
 
-/// A log reads as it did when Foundation read it, or is no JSON; and what it says is analysed within the
-/// bounds of an analysis.
+/// A log reads as it did when Foundation read it, or is no JSON; and what it says is analysed
+/// within the bounds of an analysis.
 func fuzzLog(_ bytes: UnsafeRawBufferPointer) {
     let data = Data(bytes)
     let ours = Result { () throws(ConversationLogError) in try ConversationLog(json: data).items }
@@ -134,8 +134,8 @@ private struct FoundationItem {
 
 extension String {
     /// Without white space at its ends, by the rule of the service whose logs these are: its
-    /// language's `str.strip()`, which knows four separators more than Foundation (U+001C to U+001F)
-    /// and not the zero-width space.
+    /// language's `str.strip()`, which knows four separators more than Foundation (U+001C to
+    /// U+001F) and not the zero-width space.
     fileprivate var strippedAsInPython: String {
         let isSpace: (Unicode.Scalar) -> Bool = { scalar in
             switch scalar.value {

@@ -39,7 +39,8 @@ final class Producer: Sendable {
         }
     }
 
-    /// - Returns: what it has produced in all: everything in it is in the database, or in the queue.
+    /// - Returns: what it has produced in all: everything in it is in the database, or in the
+    ///   queue.
     func stop() -> Tally {
         stopping.raise()
         ended.wait()

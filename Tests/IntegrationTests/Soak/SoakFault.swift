@@ -98,8 +98,8 @@ enum SoakFault: String, CaseIterable {
         }
     }
 
-    /// One user's row cannot be written for a while, by an error that stands for something else. No one else
-    /// may notice.
+    /// One user's row cannot be written for a while, by an error that stands for something else. No
+    /// one else may notice.
     private func refuseRows(_ soak: Soak) throws {
         let states = ["42P01", "53100", "57P01", "P0001"]
         try soak.scene.sql(
@@ -124,8 +124,8 @@ enum SoakFault: String, CaseIterable {
         try soak.scene.sql("DROP TRIGGER refuse ON friendship_status")
     }
 
-    /// For longer than the broker waits, with whatever it has in hand. A busy broker may overlook it the
-    /// first time.
+    /// For longer than the broker waits, with whatever it has in hand. A busy broker may overlook
+    /// it the first time.
     private func pause(_ worker: RunningWorker, _ soak: Soak) throws {
         let losses = worker.events("consumer.connection-lost").count
         var patience = ContinuousClock.now
@@ -150,8 +150,8 @@ enum SoakFault: String, CaseIterable {
         }
     }
 
-    /// A message that came in while the broker took its size and cannot be copied any more, in the middle of
-    /// others. It waits in a queue of the test's until the limit is set.
+    /// A message that came in while the broker took its size and cannot be copied any more, in the
+    /// middle of others. It waits in a queue of the test's until the limit is set.
     private func refuseACopy(_ soak: Soak) throws {
         try soak.putAside(bytes: 5000)
         try Servers.setLargestMessage(1000)

@@ -6,8 +6,8 @@ import WorkerRuntime
 
 extension Integration {
     struct Soaking {
-        /// Three workers, a producer that never rests, a message that kills, and every fault there is,
-        /// in random order, for as long as it is told: a minute here, longer by `deploy/soak`.
+        /// Three workers, a producer that never rests, a message that kills, and every fault there
+        /// is, in random order, for as long as it is told: a minute here, longer by `deploy/soak`.
         @Test(.timeLimit(.minutes(60)))
         func whateverHappensNothingIsLostAndNothingCountsTwice() throws {
             let environment = ProcessInfo.processInfo.environment
@@ -149,8 +149,8 @@ final class Soak {
         workers.map { $0.events(event).count }.reduce(past[event, default: 0], +)
     }
 
-    /// Proves that a worker notices what `fault` does. It may happen while all of them are dead, and
-    /// is then repeated.
+    /// Proves that a worker notices what `fault` does. It may happen while all of them are dead,
+    /// and is then repeated.
     func proving(_ event: String, _ fault: () throws -> Void) throws {
         let before = count(event)
         var patience = ContinuousClock.now
@@ -210,8 +210,8 @@ final class Soak {
         summary = "\(known) conversations, \(deaths) dead workers"
     }
 
-    /// Only what deserves it is dead. A letter may be doubled by a crash; one may be lost only with a
-    /// queue that was deleted, for it stands in no table.
+    /// Only what deserves it is dead. A letter may be doubled by a crash; one may be lost only with
+    /// a queue that was deleted, for it stands in no table.
     private func checkLetters(_ produced: Producer.Tally) throws {
         let letters = try scene.deadLetters.take(try scene.deadLetters.ready())
         let killer = Array(#"{"conversation_id":"\#(Self.killer)"}"#.utf8)

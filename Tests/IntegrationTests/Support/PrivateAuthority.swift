@@ -2,7 +2,8 @@ import Foundation
 import Glibc
 import Testing
 
-/// A certificate authority of the test's own, and listeners of the broker's that use its certificates.
+/// A certificate authority of the test's own, and listeners of the broker's that use its
+/// certificates.
 final class PrivateAuthority {
     /// A certificate and its key.
     struct Identity {

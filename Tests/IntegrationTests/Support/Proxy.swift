@@ -3,7 +3,8 @@ import Glibc
 import Testing
 import WorkerRuntime
 
-/// A TCP proxy on a loopback port: the network between the worker and a server, for a test to break.
+/// A TCP proxy on a loopback port: the network between the worker and a server, for a test to
+/// break.
 ///
 /// What it has taken and not passed on looks to its sender like a network that lost it: accepted by
 /// the kernel, answered by nobody, and the connection stays open.
@@ -71,8 +72,8 @@ final class Proxy {
     /// Passes so many bytes more to the client, then closes their connection in the middle of
     /// whatever it is. Once.
     ///
-    /// - Parameter name: only connections on which the client has sent this text near their begin, such as
-    ///   its name; nil for any connection.
+    /// - Parameter name: only connections on which the client has sent this text near their begin,
+    ///   such as its name; nil for any connection.
     func cut(afterBytesToClient count: Int, ofClientsThatSay name: String? = nil) {
         network.change {
             $0.bytesToCut = count

@@ -104,7 +104,8 @@ final class Scene {
         return try session.flight([(Statement("test_\(statements)", text), parameters)])[0]
     }
 
-    /// Begins a new session, with none of the old one's locks: that one may have died with its server.
+    /// Begins a new session, with none of the old one's locks: that one may have died with its
+    /// server.
     func reconnect() throws {
         session = try Session(to: owner, applicationName: "test")
     }
@@ -120,8 +121,8 @@ final class Scene {
         try sql(statement)
     }
 
-    /// From now on every transaction that scores waits at the server, its COMMIT already sent, until
-    /// `release`: so the test decides what happens between a commit and its ack.
+    /// From now on every transaction that scores waits at the server, its COMMIT already sent,
+    /// until `release`: so the test decides what happens between a commit and its ack.
     func holdCommits() throws {
         try sql(
             """
@@ -335,8 +336,8 @@ final class Scene {
         try publish(ids.map { Array(#"{"conversation_id":"\#($0)"}"#.utf8) })
     }
 
-    /// Whether nothing is under way: the queue and its delay queues are empty. Looked at twice, for what
-    /// moves from one to the other in between.
+    /// Whether nothing is under way: the queue and its delay queues are empty. Looked at twice, for
+    /// what moves from one to the other in between.
     func isQuiet() throws -> Bool {
         try (0..<2).allSatisfy { _ in
             try TestQueue.counts().allSatisfy { queue, messages in
