@@ -2,7 +2,7 @@ import Foundation
 import WorkerRuntime
 
 /// What AMQP tells of a broker to a client that changes nothing there.
-package struct BrokerSight: Sendable {
+package struct BrokerSnapshot: Sendable {
     /// One of the endpoint's addresses.
     package struct Node: Sendable {
         package var address: Endpoint.Address
@@ -72,7 +72,7 @@ package struct BrokerSight: Sendable {
     package init() {}
 }
 
-extension BrokerSight {
+extension BrokerSnapshot {
     /// Looks at every address, then through the first that answers. Blocks the calling thread, for
     /// ten seconds an address at most.
     package init(of endpoint: Endpoint, expecting topology: Topology) {

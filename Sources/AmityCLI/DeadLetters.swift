@@ -22,7 +22,7 @@ struct DeadLetters: ParsableCommand {
     )
 }
 
-/// Which letters; all conditions given must hold.
+/// Which dead letters; all conditions given must hold.
 struct Selection: ParsableArguments {
     @Option(help: "Only letters with this error code, e.g. INVALID_LOG.")
     var code: String?
@@ -42,14 +42,14 @@ struct Selection: ParsableArguments {
     @Option(help: "Only letters that last failed within this time.")
     var newerThan: Age?
 
-    func filter(asking desk: DeadLetterDesk) throws -> DeadLetterFilter {
+    func filter(asking operatorService: DeadLetterLookup) throws -> DeadLetterFilter {
         var filter = DeadLetterFilter()
         filter.code = code
         filter.ids = Set(id)
         filter.conversationIDs = Set(conversation.map(ExactText.init))
         filter.before = olderThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
         filter.since = newerThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
-        if let user { try desk.limit(&filter, to: user) }
+        if let user { try operatorService.limit(&filter, to: user) }
         return filter
     }
 }
@@ -67,8 +67,8 @@ struct Age: ExpressibleByArgument {
     }
 }
 
-private func desk() throws -> DeadLetterDesk {
-    DeadLetterDesk(settings: try start(), logger: Logger(label: "amity"))
+private func operatorService() throws -> DeadLetterLookup {
+    DeadLetterLookup(settings: try start(), logger: Logger(label: "amity"))
 }
 
 extension DeadLetters {
@@ -98,14 +98,19 @@ extension DeadLetters {
         var lookIntoQueue = false
 
         func run() async throws {
-            let desk = try desk()
+            let operatorService = try operatorService()
             try await reportingFailure {
-                let filter = try selection.filter(asking: desk)
-                let counts = lookIntoQueue ? nil : try desk.office.counts()
+                let filter = try selection.filter(asking: operatorService)
+                let counts = lookIntoQueue ? nil : try operatorService.deadLetterQueue.counts()
                 let letters =
                     try counts.map { counts in
-                        try desk.list(filter, includesSettled: settled, limit: limit, counts)
-                    } ?? look(desk, filter)
+                        try operatorService.list(
+                            filter,
+                            includesSettled: settled,
+                            limit: limit,
+                            counts
+                        )
+                    } ?? look(operatorService, filter)
                 let widths = [20, 8, 5, 22, 32, 36, 0]
                 if !json {
                     let head = [
@@ -119,14 +124,15 @@ extension DeadLetters {
                 let count = letters.reduce(0) { $0 + $1.copies }
                 if !json { print("\(count) \(count == 1 ? "letter" : "letters")") }
                 if letters.count == limit { complain("there may be more: --limit \(limit)") }
-                for remark in counts?.remarks(on: desk.queue) ?? [] { complain(remark) }
+                for remark in counts?.remarks(on: operatorService.queue) ?? [] { complain(remark) }
             }
         }
 
-        private func look(_ desk: DeadLetterDesk, _ filter: DeadLetterFilter) throws -> [DeadLetter]
+        private func look(_ operatorService: DeadLetterLookup, _ filter: DeadLetterFilter) throws
+            -> [DeadLetter]
         {
             var letters: [DeadLetter] = []
-            try desk.office.look(filter) { letter, _ in
+            try operatorService.deadLetterQueue.look(filter) { letter, _ in
                 letters.append(letter)
                 return letters.count < limit
             }
@@ -165,14 +171,17 @@ extension DeadLetters {
         }
 
         func run() async throws {
-            let desk = try desk()
+            let operatorService = try operatorService()
             let shown = try await reportingFailure {
-                bodyBecause == nil && !lookIntoQueue ? try showRows(desk) : try look(desk)
+                bodyBecause == nil && !lookIntoQueue
+                    ? try showRows(operatorService) : try look(operatorService)
             }
             if shown == 0 {
                 complain("no letter \(id), and none of such a conversation")
                 try await reportingFailure {
-                    for remark in try desk.office.counts().remarks(on: desk.queue) {
+                    for remark in try operatorService.deadLetterQueue.counts().remarks(
+                        on: operatorService.queue
+                    ) {
                         complain(remark)
                     }
                 }
@@ -180,16 +189,16 @@ extension DeadLetters {
             }
         }
 
-        private func showRows(_ desk: DeadLetterDesk) throws -> Int {
-            let entries = try desk.find(id)
+        private func showRows(_ operatorService: DeadLetterLookup) throws -> Int {
+            let entries = try operatorService.find(id)
             for entry in entries { try print(entry.letter, entry.headers) }
             return entries.count
         }
 
-        private func look(_ desk: DeadLetterDesk) throws -> Int {
+        private func look(_ operatorService: DeadLetterLookup) throws -> Int {
             var shown = 0
             let conversation = ExactText(id)
-            try desk.office.look(DeadLetterFilter()) { letter, message in
+            try operatorService.deadLetterQueue.look(DeadLetterFilter()) { letter, message in
                 let isIt = letter.id == id
                 guard isIt || letter.conversationID.map(ExactText.init) == conversation else {
                     return true
@@ -203,7 +212,7 @@ extension DeadLetters {
                     )
                     Swift.print(String(decoding: message.body, as: UTF8.self).printableJSON)
                 }
-                // There may be more of a conversation, but not of a letter.
+                // There may be more of a conversation, but not of a dead letter.
                 return !isIt
             }
             return shown
@@ -245,15 +254,17 @@ extension DeadLetters {
         }
 
         func run() async throws {
-            let desk = try desk()
+            let operatorService = try operatorService()
             try await reportingFailure {
-                let filter = try selection.filter(asking: desk)
+                let filter = try selection.filter(asking: operatorService)
                 try requireChoice(filter, all: all)
                 if dryRun {
-                    let count = try desk.count(filter)
+                    let count = try operatorService.count(filter)
                     return print("would retry \(min(limit, count.recorded))\(others(count.others))")
                 }
-                print("retried \(try desk.office.retry(filter, limit: limit, perSecond: rate))")
+                print(
+                    "retried \(try operatorService.deadLetterQueue.retry(filter, limit: limit, perSecond: rate))"
+                )
             }
         }
     }
@@ -278,12 +289,12 @@ extension DeadLetters {
         var yes = false
 
         func run() async throws {
-            let desk = try desk()
+            let operatorService = try operatorService()
             try await reportingFailure {
-                let filter = try selection.filter(asking: desk)
+                let filter = try selection.filter(asking: operatorService)
                 try requireChoice(filter, all: all)
                 if dryRun || !yes {
-                    let count = try desk.count(filter)
+                    let count = try operatorService.count(filter)
                     let what = "\(count.recorded)\(others(count.others))"
                     if dryRun { return print("would purge \(what)") }
                     if count.recorded + count.others > 0, !confirmed(what) {
@@ -291,7 +302,7 @@ extension DeadLetters {
                         throw ExitCode.failure
                     }
                 }
-                print("purged \(try desk.office.purge(filter))")
+                print("purged \(try operatorService.deadLetterQueue.purge(filter))")
             }
         }
 

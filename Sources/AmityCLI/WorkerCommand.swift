@@ -41,7 +41,7 @@ func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
     if let registry, let http = settings.http {
         let server = HTTPServer(
             settings: http,
-            exhibits: Exhibits(of: worker, metrics: registry),
+            routeContext: RouteContext(of: worker, metrics: registry),
             logger: logger
         )
         services = [server, WorkerBesideServer(worker: worker, server: server)]

@@ -32,7 +32,7 @@ package final class HTTPServer: Service {
     static let mostConnections = 64
 
     private let settings: HTTPSettings
-    private let exhibits: Exhibits
+    private let routeContext: RouteContext
     private let limits: ConnectionLimits
     private let logger: Logger
     private let listening: AsyncStream<Void>
@@ -40,10 +40,10 @@ package final class HTTPServer: Service {
     /// The socket on which it listens, or did; nil before it has.
     let socket = Locked<(any Channel)?>(nil)
 
-    package convenience init(settings: HTTPSettings, exhibits: Exhibits, logger: Logger) {
+    package convenience init(settings: HTTPSettings, routeContext: RouteContext, logger: Logger) {
         self.init(
             settings: settings,
-            exhibits: exhibits,
+            routeContext: routeContext,
             limits: ConnectionLimits(),
             logger: logger
         )
@@ -51,12 +51,12 @@ package final class HTTPServer: Service {
 
     init(
         settings: HTTPSettings,
-        exhibits: Exhibits,
+        routeContext: RouteContext,
         limits: ConnectionLimits,
         logger: Logger
     ) {
         self.settings = settings
-        self.exhibits = exhibits
+        self.routeContext = routeContext
         self.limits = limits
         self.logger = logger
         (listening, announce) = AsyncStream.makeStream()
@@ -117,7 +117,7 @@ package final class HTTPServer: Service {
         var quiet = logger
         quiet.logLevel = .critical
         let application = Application(
-            router: Routes(exhibits: exhibits, access: AccessControl(settings)).router(),
+            router: Routes(routeContext: routeContext, access: AccessControl(settings)).router(),
             server: .limited(limits),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port),

@@ -9,33 +9,35 @@ struct LookupRoutes {
     /// asked: for seconds where one is away, also when its client has gone.
     static let mostAtOnce = 8
 
-    let desk: any OperatorDesk
+    let operatorService: any OperatorService
     private let running = Locked(0)
 
-    init(desk: any OperatorDesk) {
-        self.desk = desk
+    init(operatorService: any OperatorService) {
+        self.operatorService = operatorService
     }
 
     func add(to api: RouterGroup<BasicRequestContext>) {
-        api.get("conversations/:id/explanation") { [desk] _, context in
+        api.get("conversations/:id/explanation") { [operatorService] _, context in
             let id = try Self.id(in: context)
-            return try await lookUp { () throws(OperatorDeskError) in
-                try desk.explanation(of: id)
+            return try await lookUp { () throws(OperatorServiceError) in
+                try operatorService.explanation(of: id)
             }
         }
-        api.get("users/:id/dead-letters") { [desk] _, context in
+        api.get("users/:id/dead-letters") { [operatorService] _, context in
             let id = try Self.id(in: context)
-            return try await lookUp { () throws(OperatorDeskError) in
-                ["letters": try desk.deadLetters(ofUser: id)]
+            return try await lookUp { () throws(OperatorServiceError) in
+                ["letters": try operatorService.deadLetters(ofUser: id)]
             }
         }
-        api.get("worker") { [desk] _, _ in
-            try await Self.answer { () throws(OperatorDeskError) in try desk.servingWorker() }
+        api.get("worker") { [operatorService] _, _ in
+            try await Self.answer { () throws(OperatorServiceError) in
+                try operatorService.servingWorker()
+            }
         }
         for (verb, isOn) in [("pause", false), ("resume", true)] {
-            api.post("worker/\(verb)") { [desk] _, _ in
-                try await Self.answer { () throws(OperatorDeskError) in
-                    try desk.setIntake(isOn: isOn)
+            api.post("worker/\(verb)") { [operatorService] _, _ in
+                try await Self.answer { () throws(OperatorServiceError) in
+                    try operatorService.setIntake(isOn: isOn)
                 }
             }
         }
@@ -51,7 +53,7 @@ struct LookupRoutes {
     }
 
     private func lookUp<Answer: Encodable & Sendable>(
-        _ ask: @escaping @Sendable () throws(OperatorDeskError) -> Answer
+        _ ask: @escaping @Sendable () throws(OperatorServiceError) -> Answer
     ) async throws -> Response {
         let count = running.withLock { count in
             count += 1
@@ -65,7 +67,7 @@ struct LookupRoutes {
     }
 
     private static func answer<Answer: Encodable & Sendable>(
-        _ ask: @escaping @Sendable () throws(OperatorDeskError) -> Answer
+        _ ask: @escaping @Sendable () throws(OperatorServiceError) -> Answer
     ) async throws -> Response {
         switch await onThread({ Result(catching: ask) }) {
         case .success(let answer): Routes.answer(.ok, answer)

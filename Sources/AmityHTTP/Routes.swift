@@ -7,7 +7,7 @@ import WorkerRuntime
 /// What is where. A page is added to `router` and is guarded, unless its path is one of those that
 /// are open.
 struct Routes {
-    let exhibits: Exhibits
+    let routeContext: RouteContext
     let access: AccessControl
 
     func router() -> Router<BasicRequestContext> {
@@ -17,33 +17,33 @@ struct Routes {
         router.add(middleware: Gate(access: access, isLoginOpen: login != nil))
         addHealth(to: router)
         login?.add(to: router)
-        DeskRoutes(exhibits.desk).add(to: router)
+        OperatorRoutes(routeContext.operatorService).add(to: router)
         router.get { _, _ in Page.dashboard(canLogOut: login != nil).response() }
         Script.add(to: router)
-        router.get("metrics") { [exhibits] _, _ in
+        router.get("metrics") { [routeContext] _, _ in
             Response(
                 status: .ok,
                 headers: [.contentType: PrometheusRegistry.contentType],
-                body: .init(byteBuffer: ByteBuffer(string: exhibits.metrics()))
+                body: .init(byteBuffer: ByteBuffer(string: routeContext.metrics()))
             )
         }
         return router
     }
 
     private func addHealth(to router: Router<BasicRequestContext>) {
-        router.get("health/live") { [exhibits] _, _ in
-            exhibits.pulse.isOverdue
+        router.get("health/live") { [routeContext] _, _ in
+            routeContext.pulse.isOverdue
                 ? Self.answer(
                     .serviceUnavailable,
                     Status(status: "stuck", reasons: ["the channel thread is overdue"])
                 )
                 : Self.answer(.ok, Status(status: "alive"))
         }
-        router.get("health/ready") { [exhibits, access] request, _ in
-            let reasons = exhibits.readiness.reasons.map(\.rawValue)
+        router.get("health/ready") { [routeContext, access] request, _ in
+            let reasons = routeContext.readiness.reasons.map(\.rawValue)
             // A probe is told kinds and codes; texts name hosts, users and settings.
             let showsTexts = access.admits(request)
-            let problems = exhibits.health.reports.map { Problem($0, showsTexts: showsTexts) }
+            let problems = routeContext.health.reports.map { Problem($0, showsTexts: showsTexts) }
             let status = Status(
                 status: reasons.isEmpty ? "ready" : "not ready",
                 reasons: reasons.isEmpty ? nil : reasons,

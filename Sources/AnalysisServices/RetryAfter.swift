@@ -15,7 +15,7 @@ enum RetryAfter {
         return .seconds(min(max(0, date.timeIntervalSince(now)), farthest))
     }
 
-    /// Ten years: far beyond anything that is waited for, and no overflow in sight.
+    /// Ten years: far beyond anything that is waited for, and no overflow in snapshot.
     private static let farthest = 315_360_000.0
 
     private static func date(_ text: String) -> Date? {

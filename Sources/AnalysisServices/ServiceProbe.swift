@@ -7,7 +7,7 @@ import WorkerRuntime
 /// answer.
 package struct ServiceProbe: Sendable {
     /// What came of asking one.
-    package struct Sight: Sendable {
+    package struct DoctorSnapshot: Sendable {
         package var service: Service
         /// nil where it answers.
         package var problem: LinkHealth.Problem?
@@ -42,37 +42,40 @@ package struct ServiceProbe: Sendable {
     }
 
     /// For some seconds at most.
-    package func look() async -> [Sight] {
+    package func look() async -> [DoctorSnapshot] {
         async let model = lookAtChat()
         async let memories = lookAtMemory()
         return await [model, memories].compactMap(\.self)
     }
 
-    private func lookAtChat() async -> Sight? {
+    private func lookAtChat() async -> DoctorSnapshot? {
         let base = chat.url.hasSuffix(Self.chatPath) ? chat.url.dropLast(Self.chatPath.count) : ""
         do throws(ServiceError) {
             let answer = try await ask(.get, base + "/models", key: chat.key)
             // Not every server has a list; all the others know who may ask.
-            if [404, 405].contains(answer.status) { return Sight(.chatModel) }
+            if [404, 405].contains(answer.status) { return DoctorSnapshot(.chatModel) }
             guard answer.isSuccess else { throw .status(answer.status) }
             let models: Models = try decoded(answer.body, orElse: .malformed)
-            return Sight(.chatModel, models: models.data.map(\.id))
+            return DoctorSnapshot(.chatModel, models: models.data.map(\.id))
         } catch {
-            return Sight(.chatModel, problem: error.problem(of: .chatModel, within: Self.patience))
+            return DoctorSnapshot(
+                .chatModel,
+                problem: error.problem(of: .chatModel, within: Self.patience)
+            )
         }
     }
 
-    private func lookAtMemory() async -> Sight? {
+    private func lookAtMemory() async -> DoctorSnapshot? {
         guard let memory else { return nil }
         do throws(ServiceError) {
             let answer = try await ask(.head, memory.url, key: memory.key)
             // It takes POST only, and says so: then it is there.
             let isThere = ![401, 403, 404, 429].contains(answer.status) && answer.status < 500
             guard isThere || answer.status == 501 else { throw .status(answer.status) }
-            return Sight(.memoryService)
+            return DoctorSnapshot(.memoryService)
         } catch {
             let problem = error.problem(of: .memoryService, within: Self.patience)
-            return Sight(.memoryService, problem: problem)
+            return DoctorSnapshot(.memoryService, problem: problem)
         }
     }
 

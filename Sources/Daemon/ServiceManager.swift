@@ -51,8 +51,8 @@ final class ServiceManager: Sendable {
     }
 
     /// For `Readiness` to call at every change.
-    func changed(to obstacles: [Readiness.Obstacle]) {
-        update { $0.report.changed(to: obstacles) }
+    func changed(to blockers: [Readiness.Blocker]) {
+        update { $0.report.changed(to: blockers) }
     }
 
     /// - Parameter limit: from now, the longest that the whole shutdown may take.

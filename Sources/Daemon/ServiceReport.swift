@@ -33,7 +33,7 @@ struct ServiceReport: Sendable {
     private struct Known: Sendable {
         var isReady = false
         var isStopping = false
-        var obstacles: [Readiness.Obstacle]?
+        var blockers: [Readiness.Blocker]?
     }
 
     /// Between two signs of life: half the manager's own limit, as systemd advises, or, where it
@@ -42,7 +42,7 @@ struct ServiceReport: Sendable {
     private let isWatched: Bool
     private var known = Known()
     /// As a worker begins.
-    private var obstacles: [Readiness.Obstacle] = [.notConsuming]
+    private var blockers: [Readiness.Blocker] = [.notConsuming]
     private var hasBeenReady = false
     private var stopLimit: Duration?
 
@@ -52,9 +52,9 @@ struct ServiceReport: Sendable {
         isWatched = watchdog != nil
     }
 
-    mutating func changed(to obstacles: [Readiness.Obstacle]) {
-        self.obstacles = obstacles
-        if obstacles.isEmpty { hasBeenReady = true }
+    mutating func changed(to blockers: [Readiness.Blocker]) {
+        self.blockers = blockers
+        if blockers.isEmpty { hasBeenReady = true }
     }
 
     /// - Parameter limit: from now, the longest that the whole shutdown may take.
@@ -75,12 +75,12 @@ struct ServiceReport: Sendable {
             // Three, so that one that comes late does no harm.
             notices.append(.extendTimeout(interval * 3))
         }
-        if obstacles != known.obstacles {
-            let reasons = obstacles.map(\.rawValue).joined(separator: ", ")
-            notices.append(.status(obstacles.isEmpty ? "ready" : "not ready: \(reasons)"))
+        if blockers != known.blockers {
+            let reasons = blockers.map(\.rawValue).joined(separator: ", ")
+            notices.append(.status(blockers.isEmpty ? "ready" : "not ready: \(reasons)"))
         }
         if isAlive, isWatched { notices.append(.watchdog) }
-        known = Known(isReady: hasBeenReady, isStopping: stopLimit != nil, obstacles: obstacles)
+        known = Known(isReady: hasBeenReady, isStopping: stopLimit != nil, blockers: blockers)
         return notices
     }
 

@@ -23,7 +23,7 @@ package final class Worker: Service {
     /// Of the channel thread.
     package let pulse = Pulse(name: "channel")
     /// What whoever watches may ask and do, from when it runs.
-    package let desk: WorkerDesk
+    package let operatorService: WorkerOperatorService
     private let metrics = WorkerMetrics()
     private let process = ProcessStatistics()
     /// nil where nobody asks to be told.
@@ -50,9 +50,9 @@ package final class Worker: Service {
         self.logger = logger
         let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
         self.manager = manager
-        desk = WorkerDesk(settings: settings, logger: logger)
-        readiness = Readiness(logger: logger) { [wakeup] obstacles in
-            manager?.changed(to: obstacles)
+        operatorService = WorkerOperatorService(settings: settings, logger: logger)
+        readiness = Readiness(logger: logger) { [wakeup] blockers in
+            manager?.changed(to: blockers)
             wakeup.ring()
         }
     }
@@ -120,7 +120,7 @@ package final class Worker: Service {
             readiness: readiness,
             logger: logger
         )
-        desk.open(database.sessions, intakeSwitch)
+        operatorService.open(database.sessions, intakeSwitch)
         let repeated = RepeatedEvents(logger: logger)
         let policy = RetryPolicy(
             names: settings.topology.names,

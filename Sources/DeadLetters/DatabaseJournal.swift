@@ -6,14 +6,14 @@ import WorkerRuntime
 
 /// Writes the rows of dead letters, on a thread of its own that begins with the first of them.
 ///
-/// A letter waits for its row for `patience` at most. While the database is away, or its table is
-/// missing, letters do not wait at all; their rows are kept, up to `mostRows`, and written when
-/// they can be. What is lost with the process then is counted by all who count: a message in the
-/// queue without a row.
+/// A dead letter waits for its row for `patience` at most. While the database is away, or its table
+/// is missing, dead letters do not wait at all; their rows are kept, up to `mostRows`, and written
+/// when they can be. What is lost with the process then is counted by all who count: a message in
+/// the queue without a row.
 package final class DatabaseJournal: DeadLetterJournal {
     private struct State {
         var rows: [DeadLetterRow] = []
-        /// Of letters whose rows are among `rows`.
+        /// Of dead letters whose rows are among `rows`.
         var gates: [Gate] = []
         var hasThread = false
         /// Whether the last write failed.
@@ -21,7 +21,7 @@ package final class DatabaseJournal: DeadLetterJournal {
         var isClosing = false
     }
 
-    /// Chosen: a failover may take longer, and a letter that is late harms no one.
+    /// Chosen: a failover may take longer, and a dead letter that is late harms no one.
     private static let patience: Duration = .seconds(2)
     /// Chosen: about 10 MB.
     private static let mostRows = 10_000
@@ -106,7 +106,7 @@ package final class DatabaseJournal: DeadLetterJournal {
         closed.signal()
     }
 
-    /// - Parameter pause: after a failure; nil waits for the next letter.
+    /// - Parameter pause: after a failure; nil waits for the next dead letter.
     /// - Returns: whether this is the last turn.
     private func waitForWork(atLeast pause: Duration?) -> Bool {
         guard let pause else {
@@ -192,7 +192,7 @@ package final class DatabaseJournal: DeadLetterJournal {
     }
 }
 
-/// Lets its letters go once: when their rows are written, or when the limit of time is over.
+/// Lets its dead letters go once: when their rows are written, or when the limit of time is over.
 private final class Gate: Sendable {
     private let proceed: Locked<(@Sendable () -> Void)?>
 

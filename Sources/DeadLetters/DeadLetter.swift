@@ -20,13 +20,13 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
     }
 
     /// Names it, also where it names no conversation. The header that its worker gave it; for
-    /// letters of others and of older versions a digest of all that is known of it.
+    /// dead letters of others and of older versions a digest of all that is known of it.
     package var id: String
     /// nil when the body names none.
     package var conversationID: String?
     /// From the message, where its publisher put it there, or else from its conversation's row.
     package var userID: String?
-    /// As its publisher set it, or else the letter's id.
+    /// As its publisher set it, or else the dead letter's id.
     package var messageID: String?
     package var code: String
     package var reason: String
@@ -123,8 +123,8 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
     }
 }
 
-/// The two members of a body that say whose letter it is; nil where it does not say. Anything else
-/// in the body stays unread.
+/// The two members of a body that say whose dead letter it is; nil where it does not say. Anything
+/// else in the body stays unread.
 struct LetterMembers {
     private(set) var conversationID: String?
     private(set) var userID: String?
@@ -135,7 +135,7 @@ struct LetterMembers {
                 try LetterMembers(reading: &json)
             }
         } catch {
-            // A bad body is why many letters are here.
+            // A bad body is why many dead letters are here.
             (conversationID, userID) = (nil, nil)
         }
     }

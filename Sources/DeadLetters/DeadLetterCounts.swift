@@ -37,7 +37,7 @@ package struct DeadLetterCounts: Sendable {
     /// them.
     package var gone: Int { presence.holdsNothing ? recorded ?? 0 : 0 }
 
-    /// What an operator has to know besides the letters themselves.
+    /// What an operator has to know besides the dead letters themselves.
     ///
     /// - Parameter queue: the dead-letter queue's name.
     package func remarks(on queue: String) -> [String] {

@@ -1,15 +1,15 @@
 import Conversations
 import Foundation
 
-/// Which letters a command is about; all conditions must hold.
+/// Which dead letters a command is about; all conditions must hold.
 package struct DeadLetterFilter: Sendable {
     package var code: String?
     package var ids: Set<String> = []
     package var conversationIDs: Set<ExactText> = []
     package var user: ExactText?
-    /// Conversations of `user` by the database, for letters that do not name their user.
+    /// Conversations of `user` by the database, for dead letters that do not name their user.
     package var conversationsOfUser: Set<ExactText> = []
-    /// Letters of `user` by their rows: the conversation's own row may be gone by now.
+    /// Dead letters of `user` by their rows: the conversation's own row may be gone by now.
     package var lettersOfUser: Set<String> = []
     /// Last failed before this instant.
     package var before: Date?
@@ -18,7 +18,7 @@ package struct DeadLetterFilter: Sendable {
 
     package init() {}
 
-    /// Whether it lets every letter through.
+    /// Whether it lets every dead letter through.
     package var isEmpty: Bool {
         code == nil && ids.isEmpty && conversationIDs.isEmpty && user == nil && before == nil
             && since == nil
@@ -27,7 +27,7 @@ package struct DeadLetterFilter: Sendable {
     package func matches(_ letter: DeadLetter) -> Bool {
         if let code, letter.code != code { return false }
         if !ids.isEmpty, !ids.contains(letter.id) { return false }
-        // Byte for byte: a letter of another child must not be taken for this one's.
+        // Byte for byte: a dead letter of another child must not be taken for this one's.
         let conversation = letter.conversationID.map(ExactText.init)
         if !conversationIDs.isEmpty, conversation.map(conversationIDs.contains) != true {
             return false
@@ -38,7 +38,8 @@ package struct DeadLetterFilter: Sendable {
             return false
         }
         if before == nil && since == nil { return true }
-        // ISO 8601 as the retry policy writes it; a letter of unknown age is of no age asked for.
+        // ISO 8601 as the retry policy writes it; a dead letter of unknown age is of no age asked
+        // for.
         guard let failed = Self.date(letter.lastFailureAt) else { return false }
         return failed < (before ?? .distantFuture) && failed >= (since ?? .distantPast)
     }

@@ -3,13 +3,13 @@ import Postgres
 
 /// The dead letters by what they died of, for a page: bounded, however many there are.
 package struct DeadLetterOverview: Encodable, Sendable, Equatable {
-    /// The letters of one code.
+    /// The dead letters of one code.
     package struct Group: Encodable, Sendable, Equatable {
         package var code: String
         /// Of the latest of them.
         package var reason: String
         package var count = 0
-        /// As the letters have it: ISO 8601, or empty.
+        /// As the dead letters have it: ISO 8601, or empty.
         package var firstFailureAt: String
         package var lastFailureAt: String
         /// The oldest of them.
@@ -20,7 +20,8 @@ package struct DeadLetterOverview: Encodable, Sendable, Equatable {
     package var lookedAt: Date
     /// The largest first.
     package var groups: [Group] = []
-    /// Letters that have a row; the groups count them all, unless there are more codes than shown.
+    /// Dead letters that have a row; the groups count them all, unless there are more codes than
+    /// shown.
     package var seen = 0
     /// Messages in the queue that no row speaks of; nil where the broker does not say.
     package var withoutRow: Int?
@@ -34,7 +35,7 @@ package struct DeadLetterOverview: Encodable, Sendable, Equatable {
     /// Chosen: what a page can show.
     private static let mostListed = 50
     private static let mostGroups = 50
-    /// Ids of Amity's conversations have 255; who makes letters may write what they like.
+    /// Ids of Amity's conversations have 255; who makes dead letters may write what they like.
     private static let longestText = 300
 
     package init(queue: String, lookedAt: Date) {

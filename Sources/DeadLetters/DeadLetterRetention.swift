@@ -4,15 +4,15 @@ import Postgres
 import Settings
 import WorkerRuntime
 
-/// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of letters
-/// that left their queue a month ago.
+/// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of dead
+/// letters that left their queue a month ago.
 package struct DeadLetterRetention {
     private let settings: WorkerSettings
     private let table: DeadLetterTable
-    private let office: DeadLetterOffice
+    private let deadLetterQueue: DeadLetterQueue
     private let logger: Logger
 
-    /// When letters without a row were last looked at: only a look tells how old they are.
+    /// When dead letters without a row were last looked at: only a look tells how old they are.
     package struct Looks {
         fileprivate var next = ContinuousClock.now
 
@@ -23,24 +23,24 @@ package struct DeadLetterRetention {
         self.settings = settings
         self.logger = logger
         table = DeadLetterTable(sessions: sessions, queue: settings.topology.names.main)
-        office = DeadLetterOffice(settings: settings, sessions: sessions, logger: logger)
+        deadLetterQueue = DeadLetterQueue(settings: settings, sessions: sessions, logger: logger)
     }
 
-    /// Goes to the queue only when a row says that a letter there is too old, and once a day for
-    /// letters without a row.
+    /// Goes to the queue only when a row says that a dead letter there is too old, and once a day
+    /// for dead letters without a row.
     package func expire(_ looks: inout Looks) {
         do {
             try forget()
             let days = settings.deadLetterRetentionDays
             if days == 0 { return }
-            let counts = try office.counts()
+            let counts = try deadLetterQueue.counts()
             var purged = 0
             if counts.recorded != nil { purged += try expireByRows(days) }
             if counts.withoutRow ?? 0 > 0, looks.next <= .now {
                 looks.next = .now + .seconds(86_400)
                 var filter = DeadLetterFilter()
                 filter.before = Date(timeIntervalSinceNow: -Double(days) * 86_400)
-                purged += try office.purge(filter)
+                purged += try deadLetterQueue.purge(filter)
             }
             if purged > 0 {
                 logger.notice(
@@ -61,8 +61,8 @@ package struct DeadLetterRetention {
         if expired.isEmpty { return 0 }
         var filter = DeadLetterFilter()
         filter.ids = Set(expired.keys)
-        // No letter behind the last of them is looked at.
-        return try office.purge(filter, limit: expired.values.reduce(0, +))
+        // No dead letter behind the last of them is looked at.
+        return try deadLetterQueue.purge(filter, limit: expired.values.reduce(0, +))
     }
 
     private func forget() throws(PostgresError) {

@@ -1,9 +1,9 @@
 import Postgres
 
-/// The statements on `amity_dead_letters`.
+/// The statements on `amity_dead_dead letters`.
 enum DeadLetterSQL {
     /// $1 rows as a JSON array, $2 queue, $3 ids that may have been written down before: each is
-    /// the same letter again and no copy of it.
+    /// the same dead letter again and no copy of it.
     static let record = Statement(
         "record_dead_letters",
         """
@@ -72,7 +72,7 @@ enum DeadLetterSQL {
         "erase_dead_letters",
         "DELETE FROM amity_dead_letters WHERE \(matches)"
     )
-    /// $1 an id, of a letter or of a conversation, $2 queue.
+    /// $1 an id, of a dead letter or of a conversation, $2 queue.
     static let find = Statement(
         "find_dead_letter",
         """
@@ -91,7 +91,7 @@ enum DeadLetterSQL {
         GROUP BY code ORDER BY sum(copies) DESC, code
         """
     )
-    /// $1 queue, $2 codes, $3 most letters of each.
+    /// $1 queue, $2 codes, $3 most dead letters of each.
     static let oldest = Statement(
         "oldest_dead_letters",
         """

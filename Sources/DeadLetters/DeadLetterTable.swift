@@ -46,8 +46,8 @@ package struct DeadLetterTable: Sendable {
         return try rows(DeadLetterSQL.list, parameters).map(\.letter)
     }
 
-    /// The letters of that id, or of the conversation of that id, with what was settled in the last
-    /// month; those that wait come first.
+    /// The dead letters of that id, or of the conversation of that id, with what was settled in the
+    /// last month; those that wait come first.
     package func find(_ id: String) throws(PostgresError) -> [Entry] {
         try rows(DeadLetterSQL.find, [.text(id), .text(queue)])
     }
@@ -94,7 +94,7 @@ package struct DeadLetterTable: Sendable {
         }
     }
 
-    /// Conversations of a user, so that letters that do not name theirs are found.
+    /// Conversations of a user, so that dead letters that do not name theirs are found.
     package func conversations(of user: String) throws(PostgresError) -> Set<ExactText> {
         try sessions.withSession { session throws(PostgresError) in
             let rows = try session.flight([(DeadLetterSQL.conversations, [.text(user)])])[0]
@@ -128,7 +128,7 @@ package struct DeadLetterTable: Sendable {
 
     /// Takes copies that have left the queue out of the count.
     ///
-    /// - Parameter removed: how many, by the letter's id.
+    /// - Parameter removed: how many, by the dead letter's id.
     func settle(
         _ removed: [String: Int],
         as how: DeadLetter.State
@@ -141,7 +141,7 @@ package struct DeadLetterTable: Sendable {
         try write(DeadLetterSQL.settle, parameters)
     }
 
-    /// Removes the rows themselves, of letters that wait and of such that have been settled.
+    /// Removes the rows themselves, of dead letters that wait and of such that have been settled.
     func erase(_ filter: DeadLetterFilter) throws(PostgresError) {
         try write(DeadLetterSQL.erase, filter.parameters(queue))
     }
@@ -149,8 +149,8 @@ package struct DeadLetterTable: Sendable {
     /// Marks what another consumer, or a policy of the broker, has taken.
     ///
     /// - Parameters:
-    ///   - age: seconds since it was dead-lettered: a younger letter may still be on its way.
-    ///   - seen: ids of letters that are in the queue.
+    ///   - age: seconds since it was dead-lettered: a younger dead letter may still be on its way.
+    ///   - seen: ids of dead letters that are in the queue.
     /// - Returns: how many messages.
     package func markGone(olderThan age: Double, except seen: [String] = []) throws(PostgresError)
         -> Int

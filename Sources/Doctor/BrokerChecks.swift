@@ -5,7 +5,7 @@ import Settings
 struct BrokerReachableCheck: Check {
     let name = "broker"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let failed = seen.broker.nodes.filter { $0.failure != nil }
         if failed.isEmpty { return [.ok("every address lets us in", by: .amqp)] }
         let others = failed.count < seen.broker.nodes.count
@@ -21,7 +21,7 @@ struct BrokerReachableCheck: Check {
 struct BrokerVersionCheck: Check {
     let name = "broker-version"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let version = seen.broker.nodes.compactMap(\.version).first else { return [] }
         let numbers = version.split(separator: ".").prefix(2).compactMap { Int($0) }
         guard numbers.count == 2 else {
@@ -35,7 +35,7 @@ struct BrokerVersionCheck: Check {
 struct BrokerEncryptionCheck: Check {
     let name = "broker-tls"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let endpoint = seen.settings.endpoint
         let distant = endpoint.addresses.filter { !Loopback.contains($0.host) }
         if endpoint.security != nil || distant.isEmpty {
@@ -57,7 +57,7 @@ struct BrokerEncryptionCheck: Check {
 struct BrokerPermissionsCheck: Check {
     let name = "broker-permissions"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         if seen.broker.queues.isEmpty { return [] }
         let queue = seen.settings.topology.names.main
         let user = seen.settings.endpoint.username
@@ -78,7 +78,7 @@ struct BrokerPermissionsCheck: Check {
         return found.isEmpty ? [.ok("\(user) may consume and publish", by: .amqp)] : found
     }
 
-    private func judge(_ permission: BrokerSight.Permission?, lack: String) -> [Finding] {
+    private func judge(_ permission: BrokerSnapshot.Permission?, lack: String) -> [Finding] {
         switch permission {
         case .granted, nil: []
         case .refused: [.error(lack, by: .amqp)]
@@ -91,7 +91,7 @@ struct BrokerPermissionsCheck: Check {
 struct ManagementEncryptionCheck: Check {
     let name = "management-tls"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let url = seen.settings.monitoring.management.flatMap({ URL(string: $0.url) }) else {
             return []
         }
@@ -110,7 +110,7 @@ struct ManagementEncryptionCheck: Check {
 struct ManagementCheck: Check {
     let name = "management"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         switch seen.management {
         case .notAsked:
             [
@@ -136,7 +136,7 @@ struct ManagementCheck: Check {
 struct BrokerAlarmCheck: Check {
     let name = "broker-alarm"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let cost = "the broker takes no messages: make room there"
         if case .seen(let report) = seen.management, !report.alarms.isEmpty {
             return report.alarms.map { .error("\($0), so \(cost)", by: .management) }

@@ -8,12 +8,12 @@ enum CatalogueProbe {
         Schema.tables.map(\.name) + Schema.ownTables.map(\.name)
         + [Schema.ledgerName]
 
-    static func look(into sight: inout SessionSight, asking questions: inout Questions) {
-        sight.path = path(asking: &questions)
-        sight.tables = tables(asking: &questions)
+    static func look(into snapshot: inout SessionSnapshot, asking questions: inout Questions) {
+        snapshot.path = path(asking: &questions)
+        snapshot.tables = tables(asking: &questions)
         let names = [Parameter.textArray(names)]
         guard let rows = questions.ask("indexes", CatalogueSQL.indexes, names) else { return }
-        sight.indexes = (0..<rows.count).map { row in
+        snapshot.indexes = (0..<rows.count).map { row in
             .init(
                 name: rows.string(row, 0) ?? "",
                 table: rows.string(row, 1) ?? "",
@@ -25,9 +25,9 @@ enum CatalogueProbe {
         }
     }
 
-    private static func path(asking questions: inout Questions) -> SessionSight.SearchPath? {
+    private static func path(asking questions: inout Questions) -> SessionSnapshot.SearchPath? {
         guard let rows = questions.ask("search_path", CatalogueSQL.path) else { return nil }
-        var path = SessionSight.SearchPath(
+        var path = SessionSnapshot.SearchPath(
             text: rows.string(0, 0) ?? "",
             schema: rows.string(0, 1)
         )
@@ -42,12 +42,12 @@ enum CatalogueProbe {
         return path
     }
 
-    private static func tables(asking questions: inout Questions) -> [String: TableSight]? {
+    private static func tables(asking questions: inout Questions) -> [String: TableSnapshot]? {
         let names = [Parameter.textArray(names)]
         guard let columns = questions.ask("columns", CatalogueSQL.columns, names) else {
             return nil
         }
-        var tables: [String: TableSight] = [:]
+        var tables: [String: TableSnapshot] = [:]
         for row in 0..<columns.count {
             let (table, column) = (columns.string(row, 0) ?? "", columns.string(row, 1) ?? "")
             tables[table, default: .init(columns: [:])].columns[column] = .init(
@@ -70,7 +70,8 @@ enum CatalogueProbe {
         }
         if let rules = questions.ask("constraints and triggers", CatalogueSQL.rules, names) {
             for row in 0..<rules.count {
-                guard let kind = TableSight.Rule.Kind(rawValue: rules.string(row, 1) ?? "") else {
+                guard let kind = TableSnapshot.Rule.Kind(rawValue: rules.string(row, 1) ?? "")
+                else {
                     continue
                 }
                 let (name, definition) = (rules.string(row, 2) ?? "", rules.string(row, 3) ?? "")
@@ -90,16 +91,16 @@ enum CatalogueProbe {
 /// Looks for rows that Amity cannot score, where the table's own rules do not forbid them.
 enum RowProbe {
     static func look(
-        at sight: SessionSight,
+        at snapshot: SessionSnapshot,
         asking questions: inout Questions
-    ) -> RowSight {
-        var found = RowSight()
-        if sight.tables?["conversation_events"] != nil,
+    ) -> RowSnapshot {
+        var found = RowSnapshot()
+        if snapshot.tables?["conversation_events"] != nil,
             let rows = questions.ask("rows from the future", RowSQL.future)
         {
             found.future = (rows.integer(0, 0) ?? 0, rows.double(0, 1) ?? 0)
         }
-        for (what, sql) in questionsAbout(sight) {
+        for (what, sql) in questionsAbout(snapshot) {
             guard let rows = questions.ask(what, sql), let count = rows.integer(0, 0) else {
                 continue
             }
@@ -108,18 +109,18 @@ enum RowProbe {
         return found
     }
 
-    private static func questionsAbout(_ sight: SessionSight) -> [(String, String)] {
+    private static func questionsAbout(_ snapshot: SessionSnapshot) -> [(String, String)] {
         var asked: [(String, String)] = []
         let (events, friendships) = ("conversation_events", "friendship_status")
         let nullable = [(events, "status"), (events, "user_id"), (friendships, "friendship_score")]
         for (table, column) in nullable
-        where sight.tables?[table]?.columns[column]?.isNullable == true {
+        where snapshot.tables?[table]?.columns[column]?.isNullable == true {
             asked.append(
                 ("\(table) with \(column) NULL", RowSQL.null(column, in: table))
             )
         }
         for (table, column) in [(events, "conversation_id"), (friendships, "user_id")]
-        where sight.tables?[table] != nil && !sight.hasKey(column, of: table) {
+        where snapshot.tables?[table] != nil && !snapshot.hasKey(column, of: table) {
             asked.append(
                 (
                     "values of \(table).\(column) in more than one row",
@@ -127,7 +128,7 @@ enum RowProbe {
                 )
             )
         }
-        if sight.tables?[friendships] != nil {
+        if snapshot.tables?[friendships] != nil {
             asked.append(
                 (
                     "friendships whose score is no number",
@@ -139,7 +140,7 @@ enum RowProbe {
     }
 }
 
-extension SessionSight {
+extension SessionSnapshot {
     /// Whether no two rows can have the same value there; false also where indexes could not be
     /// seen.
     func hasKey(_ column: String, of table: String) -> Bool { hasKey([column], of: table) }

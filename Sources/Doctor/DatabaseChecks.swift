@@ -5,7 +5,7 @@ import Settings
 struct DatabaseReachableCheck: Check {
     let name = "database"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let servers = seen.database.servers
         // What mixes up statements is the check of poolers to say.
         let failed = servers.filter { $0.failure != nil && !$0.mixesStatements }
@@ -36,7 +36,7 @@ struct DatabaseReachableCheck: Check {
 struct DatabaseVersionCheck: Check {
     let name = "database-version"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let version = seen.database.session?.version else { return [] }
         let shown = "PostgreSQL \(version / 10_000).\(version % 10_000)"
         if version >= 120_000 { return [.ok(shown, by: .database)] }
@@ -47,7 +47,7 @@ struct DatabaseVersionCheck: Check {
 struct DatabaseEncryptionCheck: Check {
     let name = "database-tls"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session else { return [] }
         let keywords = seen.settings.database.keywords
         let hosts = seen.settings.database.hosts
@@ -79,7 +79,7 @@ struct DatabaseEncryptionCheck: Check {
 struct DatabaseWritableCheck: Check {
     let name = "database-writable"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session else { return [] }
         let standbys = seen.database.servers.filter { $0.isStandby == true }.map(\.address)
         let primaries = seen.database.servers.filter { $0.isStandby == false }.map(\.address)

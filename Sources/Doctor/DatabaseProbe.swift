@@ -8,11 +8,11 @@ struct DatabaseProbe {
     /// Most sessions of a worker.
     let sessionsMax: Int
 
-    func look() -> DatabaseSight {
-        var sight = DatabaseSight()
+    func look() -> DatabaseSnapshot {
+        var snapshot = DatabaseSnapshot()
         var usable: [(isStandby: Bool, target: ConnectionTarget)] = []
         for (address, target) in Self.single(target) {
-            var server = DatabaseSight.Server(address: address)
+            var server = DatabaseSnapshot.Server(address: address)
             do throws(PostgresError) {
                 var questions = try Questions(to: target)
                 server.isConnected = true
@@ -20,18 +20,20 @@ struct DatabaseProbe {
                 server.isStandby = isStandby
                 usable.append((isStandby, target))
             } catch { server.fail(error) }
-            sight.servers.append(server)
+            snapshot.servers.append(server)
         }
-        guard let one = usable.first(where: { !$0.isStandby }) ?? usable.first else { return sight }
+        guard let one = usable.first(where: { !$0.isStandby }) ?? usable.first else {
+            return snapshot
+        }
         do throws(PostgresError) {
             var questions = try Questions(to: one.target)
-            sight.session = try look(asking: &questions, at: one.target)
-            sight.session?.unseen = questions.unseen
+            snapshot.session = try look(asking: &questions, at: one.target)
+            snapshot.session?.unseen = questions.unseen
         } catch {
-            let index = sight.servers.firstIndex { $0.failure == nil }
-            if let index { sight.servers[index].fail(error) }
+            let index = snapshot.servers.firstIndex { $0.failure == nil }
+            if let index { snapshot.servers[index].fail(error) }
         }
-        return sight
+        return snapshot
     }
 
     /// Each host that libpq would try, alone, and whatever it is.
@@ -53,11 +55,11 @@ struct DatabaseProbe {
     private func look(
         asking questions: inout Questions,
         at target: ConnectionTarget
-    ) throws(PostgresError) -> SessionSight {
+    ) throws(PostgresError) -> SessionSnapshot {
         let asked = Date()
         let facts = try questions.ask(DoctorSQL.facts)
         let half = Date().timeIntervalSince(asked) / 2
-        var sight = SessionSight(
+        var snapshot = SessionSnapshot(
             version: facts.integer(0, 0) ?? 0,
             role: facts.string(0, 1) ?? "",
             database: facts.string(0, 2) ?? "",
@@ -71,43 +73,44 @@ struct DatabaseProbe {
             skew: ((facts.double(0, 9) ?? 0) - asked.timeIntervalSince1970 - half, half)
         )
         if facts.integer(0, 8) != questions.announcedProcess {
-            sight.pooling = pooling(of: &questions, at: target)
+            snapshot.pooling = pooling(of: &questions, at: target)
         }
         if let rows = questions.ask("settings of the role", DoctorSQL.ownSettings) {
             for row in 0..<rows.count {
-                sight.ownSettings[(rows.string(row, 0) ?? "").lowercased()] = rows.string(row, 1)
+                snapshot.ownSettings[(rows.string(row, 0) ?? "").lowercased()] = rows.string(row, 1)
             }
         }
-        CatalogueProbe.look(into: &sight, asking: &questions)
-        lookAtWork(into: &sight, asking: &questions)
-        return sight
+        CatalogueProbe.look(into: &snapshot, asking: &questions)
+        lookAtWork(into: &snapshot, asking: &questions)
+        return snapshot
     }
 
-    private func lookAtWork(into sight: inout SessionSight, asking questions: inout Questions) {
-        sight.room = room(asking: &questions)
-        sight.workers = workers(asking: &questions)
+    private func lookAtWork(into snapshot: inout SessionSnapshot, asking questions: inout Questions)
+    {
+        snapshot.room = room(asking: &questions)
+        snapshot.workers = workers(asking: &questions)
         if let rows = questions.ask("alerts", DoctorSQL.alerts, [.text(queue)]),
             let json = rows.data(0, 0)
         {
             do {
-                sight.alerts = try JSONDecoder().decode([AlertSight].self, from: json)
-            } catch { sight.unseen.append("alerts (not as this version stores them)") }
+                snapshot.alerts = try JSONDecoder().decode([AlertSnapshot].self, from: json)
+            } catch { snapshot.unseen.append("alerts (not as this version stores them)") }
         }
         if let rows = questions.ask("other writers", DoctorSQL.rivals) {
-            sight.rivals = (0..<rows.count).compactMap { rows.string($0, 0) }
+            snapshot.rivals = (0..<rows.count).compactMap { rows.string($0, 0) }
         }
         if let rows = questions.ask("doubled scores", DoctorSQL.doubled) {
-            sight.doubled = (rows.integer(0, 0) ?? 0, rows.integer(0, 1) ?? 0)
+            snapshot.doubled = (rows.integer(0, 0) ?? 0, rows.integer(0, 1) ?? 0)
         }
-        sight.rows = RowProbe.look(at: sight, asking: &questions)
+        snapshot.rows = RowProbe.look(at: snapshot, asking: &questions)
     }
 
-    private func workers(asking questions: inout Questions) -> [WorkerSight]? {
+    private func workers(asking questions: inout Questions) -> [WorkerSnapshot]? {
         guard let rows = questions.ask("workers", DoctorSQL.workers, [.text(queue)]) else {
             return nil
         }
         return (0..<rows.count).map { row in
-            var worker = WorkerSight(
+            var worker = WorkerSnapshot(
                 name: rows.string(row, 0) ?? "",
                 state: rows.string(row, 1) ?? "",
                 reasons: []
@@ -131,7 +134,7 @@ struct DatabaseProbe {
         try rows.data(row, column).map { try JSONDecoder().decode(Value?.self, from: $0) } ?? nil
     }
 
-    private func room(asking questions: inout Questions) -> SessionSight.Room? {
+    private func room(asking questions: inout Questions) -> SessionSnapshot.Room? {
         guard let rows = questions.ask("connections", DoctorSQL.room) else { return nil }
         func limit(_ column: Int) -> Int? { rows.integer(0, column).flatMap { $0 < 0 ? nil : $0 } }
         return .init(
@@ -152,7 +155,7 @@ extension DatabaseProbe {
     private func pooling(
         of questions: inout Questions,
         at target: ConnectionTarget
-    ) -> SessionSight.Pooling {
+    ) -> SessionSnapshot.Pooling {
         do throws(PostgresError) {
             var other = try Questions(to: target)
             var (mine, theirs): (Set<Int?>, Set<Int?>) = ([], [])
@@ -190,7 +193,7 @@ extension DatabaseProbe {
     }
 }
 
-extension DatabaseSight.Server {
+extension DatabaseSnapshot.Server {
     fileprivate mutating func fail(_ error: PostgresError) {
         failure = "\(error)"
         mixesStatements = error.outdatesSession

@@ -23,11 +23,11 @@ package struct Doctor: Sendable {
     ]
 
     private let settings: WorkerSettings
-    private let host: HostSight
+    private let host: HostSnapshot
 
     package init(settings: WorkerSettings, variables: Variables) {
         self.settings = settings
-        var host = HostSight(lookup: variables.text)
+        var host = HostSnapshot(lookup: variables.text)
         host.unknownNames = variables.unknownNames
         self.host = host
     }
@@ -36,7 +36,7 @@ package struct Doctor: Sendable {
     package func examine() async -> Diagnosis {
         let (settings, endpoint) = (settings, settings.endpoint.named("amity doctor"))
         async let broker = onThread("amity-broker") {
-            BrokerSight(of: endpoint, expecting: settings.topology)
+            BrokerSnapshot(of: endpoint, expecting: settings.topology)
         }
         async let database = onThread("amity-database") {
             DatabaseProbe(
@@ -48,7 +48,7 @@ package struct Doctor: Sendable {
         async let management = lookAtManagement()
         async let services = lookAtServices()
         return Self.judge(
-            Sight(
+            DoctorSnapshot(
                 settings: settings,
                 host: host,
                 broker: await broker,
@@ -68,16 +68,16 @@ package struct Doctor: Sendable {
         )
     }
 
-    static func judge(_ sight: Sight) -> Diagnosis {
+    static func judge(_ snapshot: DoctorSnapshot) -> Diagnosis {
         Diagnosis(
             findings: [.init(check: "settings", finding: .ok("all are usable", by: .settings))]
                 + checks.flatMap { check in
-                    check.findings(in: sight).map { .init(check: check.name, finding: $0) }
+                    check.findings(in: snapshot).map { .init(check: check.name, finding: $0) }
                 }
         )
     }
 
-    private func lookAtManagement() async -> ManagementSight {
+    private func lookAtManagement() async -> ManagementSnapshot {
         guard let management = settings.monitoring.management else { return .notAsked }
         return await onThread("amity-manage") { [settings] in
             let api = ManagementAPI(
@@ -93,7 +93,7 @@ package struct Doctor: Sendable {
         }
     }
 
-    private func lookAtServices() async -> [ServiceProbe.Sight] {
+    private func lookAtServices() async -> [ServiceProbe.DoctorSnapshot] {
         guard case .services(let services) = settings.analysis.mode else { return [] }
         return await ServiceProbe(chat: services.chat, memory: services.memory).look()
     }

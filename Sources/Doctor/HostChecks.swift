@@ -3,7 +3,7 @@ protocol Check: Sendable {
     /// Names it in reports; never changes.
     var name: String { get }
     /// What there is to say; empty where it could not be seen, which another check says.
-    func findings(in seen: Sight) -> [Finding]
+    func findings(in seen: DoctorSnapshot) -> [Finding]
 }
 
 /// A session, a listener or a file each costs a descriptor; a worker that runs out of them takes no
@@ -14,7 +14,7 @@ struct OpenFilesCheck: Check {
     /// Chosen: two links to the broker, their bells, HTTP's clients, the log and some to spare.
     private static let others = 64
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         var needed = seen.settings.databaseSessionsMax + Self.others
         // A thread that waits for both services holds two connections.
         if case .services = seen.settings.analysis.mode { needed += 2 * seen.settings.concurrency }
@@ -35,7 +35,7 @@ struct OpenFilesCheck: Check {
 struct MemoryCheck: Check {
     let name = "memory"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let limit = seen.host.memoryBytes else { return [] }
         let settings = seen.settings
         let prefetch = Int(settings.prefetch(batchLimit: settings.batchMax))
@@ -58,7 +58,7 @@ struct MemoryCheck: Check {
 struct SettingNamesCheck: Check {
     let name = "setting-names"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let unknown = seen.host.unknownNames
         if unknown.isEmpty {
             return [.ok("no variable resembles a setting and is none", by: .settings)]
@@ -72,7 +72,7 @@ struct SettingNamesCheck: Check {
 struct SecretFilesCheck: Check {
     let name = "secret-files"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let open = seen.host.secretFiles.filter { $0.mode & 0o077 != 0 && $0.isReachable }
         if open.isEmpty { return [.ok("no file with a secret is open to others", by: .host)] }
         return open.map { file in
@@ -92,7 +92,7 @@ struct SecretFilesCheck: Check {
 struct AnalysisEncryptionCheck: Check {
     let name = "analysis-tls"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard case .services(let services) = seen.settings.analysis.mode else { return [] }
         if services.plainText.isEmpty {
             return [.ok("no link to a service crosses a network in the clear", by: .settings)]
@@ -106,14 +106,14 @@ struct AnalysisEncryptionCheck: Check {
     }
 }
 
-/// The database's clock decides what is due; ours dates letters and logs.
+/// The database's clock decides what is due; ours dates dead letters and logs.
 struct ClockCheck: Check {
     let name = "clock"
 
     /// Seconds; chosen: what a machine without NTP drifts in some days.
     private static let tolerance = 5.0
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         var findings: [Finding] = []
         if let (seconds, uncertainty) = seen.database.session?.skew {
             findings += judge(seconds, uncertainty, of: "database", by: .database)

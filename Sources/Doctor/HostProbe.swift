@@ -3,7 +3,7 @@ import Operations
 import Settings
 import WorkerRuntime
 
-extension HostSight {
+extension HostSnapshot {
     /// Looks at this process' limits and at the files that hold secrets.
     ///
     /// - Parameter lookup: the text of a variable, nil when it is not set.

@@ -11,7 +11,7 @@ struct QueueKindCheck: Check {
         var defect: QueueDefect?
     }
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let topology = seen.settings.topology
         let isSeen = if case .seen = seen.management { true } else { false }
         let source: Finding.Source = isSeen ? .management : .amqp
@@ -39,7 +39,7 @@ struct QueueKindCheck: Check {
             ? [.ok("no queue is of another kind than it should be", by: source)] : findings
     }
 
-    private func kinds(in seen: Sight) -> [Kind] {
+    private func kinds(in seen: DoctorSnapshot) -> [Kind] {
         let topology = seen.settings.topology
         if case .seen(let report) = seen.management {
             return topology.queueNames.compactMap { report.queues[$0] }.map { queue in
@@ -81,7 +81,7 @@ struct QueueKindCheck: Check {
     }
 
     /// A quorum queue survives the loss of a node, which takes classic queues on it away.
-    private func helpers(_ kinds: [Kind], in seen: Sight) -> [Finding] {
+    private func helpers(_ kinds: [Kind], in seen: DoctorSnapshot) -> [Finding] {
         guard case .seen(let report) = seen.management, report.nodes ?? 1 > 1,
             kinds.first?.type == "quorum"
         else { return [] }

@@ -7,7 +7,7 @@ struct QueueLimitsCheck: Check {
 
     private static let losing = ["message-ttl", "max-length", "max-length-bytes", "expires"]
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let topology = seen.settings.topology
         let found = topology.queueNames.flatMap { name in
             if case .seen(let report) = seen.management {
@@ -40,7 +40,7 @@ struct QueueLimitsCheck: Check {
         return findings + [lossy(queue.name, text, names, by: .management)]
     }
 
-    private func difference(of queue: BrokerSight.Queue, _ names: QueueNames) -> [Finding] {
+    private func difference(of queue: BrokerSnapshot.Queue, _ names: QueueNames) -> [Finding] {
         guard case .differs(let text) = queue.likeness else { return [] }
         let isDelay = queue.name != names.main && queue.name != names.dead
         if let name = Self.losing.first(where: { text.contains("'x-\($0)'") }) {
@@ -91,7 +91,7 @@ struct QueueLimitsCheck: Check {
 struct DeliveryLimitCheck: Check {
     let name = "delivery-limit"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard case .seen(let report) = seen.management else { return [] }
         let names = seen.settings.topology.names
         // Nothing is taken from a delay queue but by the broker itself, when its time is over.
@@ -133,7 +133,7 @@ struct DeliveryLimitCheck: Check {
 struct ConsumerTimeoutCheck: Check {
     let name = "consumer-timeout"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let settings = seen.settings
         let name = settings.topology.names.main
         guard case .seen(let report) = seen.management,

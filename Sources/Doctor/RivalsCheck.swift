@@ -3,7 +3,7 @@
 struct RivalsCheck: Check {
     let name = "rival-writer"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         var findings: [Finding] = []
         if case .seen(let report) = seen.management {
             findings += report.consumers.filter { !$0.isAmity }.map { consumer in

@@ -2,7 +2,7 @@
 struct RowsCheck: Check {
     let name = "rows"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session, session.tables != nil else { return [] }
         var findings: [Finding] = session.rows.odd.map { odd in
             let count = odd.rows >= 1000 ? "1000 or more" : "\(odd.rows)"
@@ -36,7 +36,7 @@ struct RowsCheck: Check {
 struct IndexesCheck: Check {
     let name = "indexes"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session else { return [] }
         guard let all = session.indexes else { return [] }
         let logs = all.filter {
@@ -70,7 +70,7 @@ struct IndexesCheck: Check {
         return findings.isEmpty ? [.ok("none costs much", by: .database)] : findings
     }
 
-    private func list(_ indexes: [SessionSight.Index]) -> String {
+    private func list(_ indexes: [SessionSnapshot.Index]) -> String {
         indexes.map { "\($0.name) (\($0.bytes >> 10) kB)" }.joined(separator: ", ")
     }
 }

@@ -27,7 +27,7 @@ struct WritesCheck: Check {
         (friendships, "friendship_level", 20),
     ]
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let tables = seen.database.session?.tables else { return [] }
         var findings = lengths(tables) + required(tables)
         for (name, written) in Self.written.sorted(by: { $0.key < $1.key }) {
@@ -38,7 +38,7 @@ struct WritesCheck: Check {
             ? [.ok("no rule of the tables is in the way", by: .database)] : findings
     }
 
-    private func required(_ tables: [String: TableSight]) -> [Finding] {
+    private func required(_ tables: [String: TableSnapshot]) -> [Finding] {
         var findings: [Finding] = []
         for (column, found) in (tables[Self.friendships]?.columns ?? [:]).sorted(by: {
             $0.key < $1.key
@@ -84,7 +84,7 @@ struct WritesCheck: Check {
             }
     }
 
-    private func lengths(_ tables: [String: TableSight]) -> [Finding] {
+    private func lengths(_ tables: [String: TableSnapshot]) -> [Finding] {
         var findings: [Finding] = Self.needed.compactMap { table, column, needed in
             guard let length = tables[table]?.columns[column]?.length, length < needed else {
                 return nil
@@ -116,7 +116,7 @@ struct WritesCheck: Check {
 
     private func computed(
         _ name: String,
-        _ table: TableSight,
+        _ table: TableSnapshot,
         _ written: [String]
     ) -> [Finding] {
         table.columns.filter(\.value.isGenerated).keys.sorted().compactMap { column in
@@ -135,7 +135,7 @@ struct WritesCheck: Check {
         }
     }
 
-    private func rules(_ name: String, _ table: TableSight) -> [Finding] {
+    private func rules(_ name: String, _ table: TableSnapshot) -> [Finding] {
         let extra = table.rules.filter { !$0.isTheContracts }
         let narrow = extra.filter(\.lacksStatuses)
         var findings: [Finding] = narrow.map { rule in
@@ -165,7 +165,7 @@ struct WritesCheck: Check {
     }
 }
 
-extension TableSight.Column {
+extension TableSnapshot.Column {
     /// Whether an INSERT that does not name it fails.
     fileprivate var isRequired: Bool { !isNullable && !hasDefault && !isGenerated }
 
@@ -173,7 +173,7 @@ extension TableSight.Column {
     fileprivate var tellsTextsApart: Bool { isExact && type != "citext" }
 }
 
-extension TableSight.Rule {
+extension TableSnapshot.Rule {
     private static let statuses = ["PENDING", "PROCESSING", "PROCESSED", "FAILED", "SKIPPED"]
 
     /// The two that the service's tables and Amity's have.
@@ -200,7 +200,7 @@ struct RowSecurityCheck: Check {
         "SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d",
     ]
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session, let tables = session.tables else { return [] }
         let findings = tables.sorted { $0.key < $1.key }.compactMap { name, table in
             table.policies.map { judge(name, $0, session.role) }
@@ -240,7 +240,7 @@ struct KeysCheck: Check {
         ("conversation_events", "conversation_id"), ("friendship_status", "user_id"),
     ]
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session, let tables = session.tables else { return [] }
         var findings: [Finding] = []
         for (table, column) in Self.keys + [("conversation_events", "user_id")] {

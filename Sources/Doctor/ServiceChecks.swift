@@ -4,22 +4,23 @@ import AnalysisServices
 struct AnalysisServicesCheck: Check {
     let name = "analysis-services"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard case .services(let settings) = seen.settings.analysis.mode else { return [] }
-        return seen.services.map { sight in
-            if let problem = sight.problem {
+        return seen.services.map { snapshot in
+            if let problem = snapshot.problem {
                 let remedy = problem.remedy.map { ": \($0)" } ?? ""
                 let (makeFinding, meanwhile) = meaning(of: settings.fallback)
                 return makeFinding("\(problem.text); \(meanwhile)\(remedy)", .service)
             }
             let model = settings.model
-            if sight.service == .chatModel, let models = sight.models, !models.contains(model) {
+            if snapshot.service == .chatModel, let models = snapshot.models, !models.contains(model)
+            {
                 return .warning(
                     "the chat model's list of \(models.count) models has no \(model): check LLM_MODEL",
                     by: .service
                 )
             }
-            return .ok("\(sight.service.title) answers", by: .service)
+            return .ok("\(snapshot.service.title) answers", by: .service)
         }
     }
 

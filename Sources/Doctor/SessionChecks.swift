@@ -2,7 +2,7 @@
 struct PoolerCheck: Check {
     let name = "pooler"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         if seen.database.servers.contains(where: \.mixesStatements) { return [mixing] }
         guard let session = seen.database.session else { return [] }
         switch session.pooling {
@@ -71,7 +71,7 @@ struct PoolerCheck: Check {
 struct SessionSettingsCheck: Check {
     let name = "session-settings"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session else { return [] }
         var findings: [Finding] = []
         let isolation = "default_transaction_isolation"
@@ -109,7 +109,7 @@ struct SessionSettingsCheck: Check {
 struct UnseenCheck: Check {
     let name = "database-unseen"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let unseen = seen.database.session?.unseen, !unseen.isEmpty else { return [] }
         return [.note("not known: \(unseen.joined(separator: ", "))", by: .database)]
     }
@@ -118,7 +118,7 @@ struct UnseenCheck: Check {
 struct ConnectionsCheck: Check {
     let name = "max-connections"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session, let room = session.room else { return [] }
         // What runs now may be fewer than a deploy starts, and more than WORKER_REPLICAS says.
         let live = session.workers?.count ?? 0

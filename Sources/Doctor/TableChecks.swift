@@ -4,7 +4,7 @@ import Storage
 struct TablesCheck: Check {
     let name = "schema"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session, let tables = session.tables else { return [] }
         if let path = session.path, path.schema == nil {
             return [
@@ -23,7 +23,7 @@ struct TablesCheck: Check {
         return findings.isEmpty ? [.ok("tables and columns are there", by: .database)] : findings
     }
 
-    private func absence(of tables: [String], _ session: SessionSight) -> [String] {
+    private func absence(of tables: [String], _ session: SessionSnapshot) -> [String] {
         let elsewhere = session.path?.elsewhere ?? [:]
         let missing = tables.filter { elsewhere[$0] == nil }
         var texts: [String] = []
@@ -46,7 +46,7 @@ struct TablesCheck: Check {
         return texts
     }
 
-    private func judge(_ found: TableSight, _ table: Schema.Table) -> [Finding] {
+    private func judge(_ found: TableSnapshot, _ table: Schema.Table) -> [Finding] {
         var findings: [Finding] = []
         let missing = table.columns.filter { found.columns[$0] == nil }
         if !missing.isEmpty {
@@ -75,7 +75,7 @@ struct TablesCheck: Check {
 
     // MARK: Amity's own
 
-    private func own(_ tables: [String: TableSight], _ session: SessionSight) -> [Finding] {
+    private func own(_ tables: [String: TableSnapshot], _ session: SessionSnapshot) -> [Finding] {
         var lost: [String] = []
         var findings: [Finding] = []
         for table in Schema.ownTables {
@@ -143,7 +143,7 @@ struct TablesCheck: Check {
 struct GrantsCheck: Check {
     let name = "grants"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session, let tables = session.tables else { return [] }
         let own = Set(Schema.ownTables.map(\.name))
         let findings: [Finding] = tables.sorted { $0.key < $1.key }.compactMap {

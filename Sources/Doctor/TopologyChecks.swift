@@ -4,7 +4,7 @@ import WorkerRuntime
 struct TopologyCheck: Check {
     let name = "topology"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         if seen.broker.queues.isEmpty { return [] }
         var findings: [Finding] = []
         let missing = seen.broker.queues.filter { $0.presence == .missing }.map(\.name)
@@ -33,7 +33,7 @@ struct TopologyCheck: Check {
 
     /// The queues are there, and so is what is in them: to declare them anew would be wrong, and is
     /// refused.
-    private func away(in seen: Sight) -> [Finding] {
+    private func away(in seen: DoctorSnapshot) -> [Finding] {
         let names = seen.settings.topology.names
         var away: [(node: String, queues: [String])] = []
         for queue in seen.broker.queues {
@@ -63,7 +63,7 @@ struct TopologyCheck: Check {
         }
     }
 
-    private func exchange(in seen: Sight) -> [Finding] {
+    private func exchange(in seen: DoctorSnapshot) -> [Finding] {
         let topology = seen.settings.topology
         switch seen.broker.exchange {
         case .away:
@@ -100,7 +100,7 @@ struct TopologyCheck: Check {
 struct DelayQueuesCheck: Check {
     let name = "dead-letter-wiring"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let topology = seen.settings.topology
         if seen.broker.queues.isEmpty { return [] }
         var findings: [Finding] = []

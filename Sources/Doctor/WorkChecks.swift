@@ -6,7 +6,7 @@ import WorkerRuntime
 struct ConsumersCheck: Check {
     let name = "consumers"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let queue = seen.broker.queues.first, case .exists(let depth) = queue.presence else {
             return []
         }
@@ -38,7 +38,7 @@ struct ConsumersCheck: Check {
         _ consumers: Int,
         _ workers: Int,
         _ queue: String,
-        in seen: Sight
+        in seen: DoctorSnapshot
     ) -> [Finding] {
         let counts =
             "\(consumers) consumers have \(queue), and \(workers) workers report themselves here"
@@ -76,7 +76,7 @@ struct ConsumersCheck: Check {
 struct DeadLettersCheck: Check {
     let name = "dead-letters"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         let name = seen.settings.topology.names.dead
         guard let queue = seen.broker.queues.first(where: { $0.name == name }),
             case .exists(let depth) = queue.presence
@@ -95,7 +95,7 @@ struct DeadLettersCheck: Check {
 struct WorkersCheck: Check {
     let name = "workers"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let workers = seen.database.session?.workers else { return [] }
         var names: [String: [String]] = [:]
         var texts: [String] = []
@@ -116,22 +116,22 @@ struct WorkersCheck: Check {
         }
     }
 
-    private func complaints(of worker: WorkerSight) -> [String] {
+    private func complaints(of worker: WorkerSnapshot) -> [String] {
         let problems = worker.problems.map { problem in
             "\(problem.link): \(problem.text)" + (problem.remedy.map { ": \($0)" } ?? "")
         }
         let reasons = worker.reasons.compactMap { reason -> String? in
             switch reason {
-            case Readiness.Obstacle.intakeOff.rawValue:
+            case Readiness.Blocker.intakeOff.rawValue:
                 "paused \(pause(of: worker)): kill -USR2 to the process lets it go on"
-            case Readiness.Obstacle.draining.rawValue: nil
+            case Readiness.Blocker.draining.rawValue: nil
             case _: problems.isEmpty ? "not ready: \(reason)" : nil
             }
         }
         return reasons + problems
     }
 
-    private func pause(of worker: WorkerSight) -> String {
+    private func pause(of worker: WorkerSnapshot) -> String {
         guard let pause = worker.pause else { return "by an operator (SIGUSR1)" }
         let minutes = Int(pause.secondsAgo / 60)
         return "by an operator (\(pause.by)) for \(minutes) min"
@@ -147,7 +147,7 @@ struct WorkersCheck: Check {
 struct AlertsCheck: Check {
     let name = "alerts"
 
-    func findings(in seen: Sight) -> [Finding] {
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session, session.workers != nil else { return [] }
         let findings: [Finding] = session.alerts.compactMap { alert in
             let time = "for \(Int(max(0, alert.age) / 60)) min"
@@ -183,16 +183,16 @@ struct AlertsCheck: Check {
     }
 }
 
-extension WorkerSight {
+extension WorkerSnapshot {
     /// Whether it has a consumer, as far as it says. One that waits for the database may still have
     /// it.
     fileprivate var isConsuming: Bool {
-        let without = Readiness.Obstacle.withoutConsumer.map(\.rawValue)
+        let without = Readiness.Blocker.withoutConsumer.map(\.rawValue)
         return !reasons.contains(where: without.contains)
     }
 }
 
-extension Sight {
+extension DoctorSnapshot {
     /// Whether messages wait in the main queue.
     var hasWaiting: Bool {
         if case .exists(let depth) = broker.queues.first?.presence {

@@ -2,11 +2,11 @@
 /// queue: on a quorum queue each look costs a message one delivery of its limit, and at the limit
 /// the broker drops it.
 package protocol DeadLetterJournal: Sendable {
-    /// Returns at once, and calls `proceed` once: when the letters are written down, or when that
-    /// takes too long or cannot be done. A letter is never kept waiting for a database that is
-    /// away.
+    /// Returns at once, and calls `proceed` once: when the dead letters are written down, or when
+    /// that takes too long or cannot be done. A dead letter is never kept waiting for a database
+    /// that is away.
     ///
-    /// - Parameter proceed: publishes the letters. May run on any thread; must not block.
+    /// - Parameter proceed: publishes the dead letters. May run on any thread; must not block.
     func record(_ letters: [DeadLetterRecord], then proceed: @escaping @Sendable () -> Void)
 }
 

@@ -99,7 +99,7 @@ extension Dispatcher {
     }
 
     /// Dead-letters what is written down first: row, then copy, then ack, so that a crash in
-    /// between leaves a row too many for a moment and never a letter without one.
+    /// between leaves a row too many for a moment and never a dead letter without one.
     ///
     /// - Parameter isReadable: false where the body is not to be looked at.
     private func bury(

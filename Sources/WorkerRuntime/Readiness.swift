@@ -3,7 +3,7 @@ import Logging
 /// Whether the worker does what it is there for, and if not, why. Ready means consuming.
 package final class Readiness: Sendable {
     /// What keeps it from being ready.
-    package enum Obstacle: String, Sendable, CaseIterable {
+    package enum Blocker: String, Sendable, CaseIterable {
         case notConsuming = "not consuming from the broker"
         case databaseUnknown = "the database has not answered yet"
         case stalled = "messages are ready and none is delivered"
@@ -14,7 +14,7 @@ package final class Readiness: Sendable {
         case draining = "draining"
 
         /// With one of these a worker has no consumer on the queue.
-        package static let withoutConsumer: [Obstacle] = [.notConsuming, .intakeOff, .draining]
+        package static let withoutConsumer: [Blocker] = [.notConsuming, .intakeOff, .draining]
 
         /// As a metric's label has it.
         var label: String {
@@ -32,52 +32,52 @@ package final class Readiness: Sendable {
     }
 
     private struct State {
-        var obstacles: Set<Obstacle> = [.notConsuming, .databaseUnknown]
+        var blockers: Set<Blocker> = [.notConsuming, .databaseUnknown]
         var hasSpoken = false
     }
 
     private let state = Locked(State())
     private let logger: Logger
-    private let onChange: @Sendable ([Obstacle]) -> Void
+    private let onChange: @Sendable ([Blocker]) -> Void
 
     /// - Parameter onChange: told every new answer, in order, and not to wait for anybody.
     package init(
         logger: Logger,
-        onChange: @escaping @Sendable ([Obstacle]) -> Void = { _ in }
+        onChange: @escaping @Sendable ([Blocker]) -> Void = { _ in }
     ) {
         self.logger = logger
         self.onChange = onChange
     }
 
     /// In the order in which they are declared; empty when it is ready.
-    package var reasons: [Obstacle] {
-        state.withLock { state in Obstacle.allCases.filter(state.obstacles.contains) }
+    package var reasons: [Blocker] {
+        state.withLock { state in Blocker.allCases.filter(state.blockers.contains) }
     }
 
     /// Every change of the answer is logged, with what is in the way; but a start is no news until
     /// it has come to its end, or something gets in its way.
-    package func set(_ obstacle: Obstacle, _ isThere: Bool) {
-        change { if isThere { $0.insert(obstacle) } else { $0.remove(obstacle) } }
+    package func set(_ blocker: Blocker, _ isThere: Bool) {
+        change { if isThere { $0.insert(blocker) } else { $0.remove(blocker) } }
     }
 
-    /// Puts one obstacle in the place of another, in one go.
-    package func replace(_ old: Obstacle, with new: Obstacle) {
+    /// Puts one blocker in the place of another, in one go.
+    package func replace(_ old: Blocker, with new: Blocker) {
         change {
             $0.remove(old)
             $0.insert(new)
         }
     }
 
-    private func change(_ body: (inout Set<Obstacle>) -> Void) {
+    private func change(_ body: (inout Set<Blocker>) -> Void) {
         // Logged under the lock, so that two changes cannot be told in the wrong order.
         state.withLock { state in
-            let before = state.obstacles
-            body(&state.obstacles)
-            if state.obstacles == before { return }
-            let answer = Obstacle.allCases.filter(state.obstacles.contains)
+            let before = state.blockers
+            body(&state.blockers)
+            if state.blockers == before { return }
+            let answer = Blocker.allCases.filter(state.blockers.contains)
             onChange(answer)
             let reasons = answer.map(\.rawValue)
-            let isNews = !state.obstacles.isSubset(of: before)
+            let isNews = !state.blockers.isSubset(of: before)
             guard reasons.isEmpty || isNews || state.hasSpoken else { return }
             state.hasSpoken = true
             if reasons.isEmpty {

@@ -27,7 +27,7 @@ package struct WorkerMetrics: Sendable {
     private let inbox: Gauge
     private let mailbox: Gauge
     private let ready: Gauge
-    private let notReady: [Readiness.Obstacle: Gauge]
+    private let notReady: [Readiness.Blocker: Gauge]
     private let problems: [(LinkHealth.Link, LinkHealth.Kind, Gauge)]
 
     package init(factory: any MetricsFactory = MetricsSystem.factory) {
@@ -54,8 +54,8 @@ package struct WorkerMetrics: Sendable {
         mailbox = Metric.mailbox.gauge(in: factory)
         ready = Metric.ready.gauge(in: factory)
         notReady = Dictionary(
-            uniqueKeysWithValues: Readiness.Obstacle.allCases.map { obstacle in
-                (obstacle, Metric.notReady.gauge(obstacle.label, in: factory))
+            uniqueKeysWithValues: Readiness.Blocker.allCases.map { blocker in
+                (blocker, Metric.notReady.gauge(blocker.label, in: factory))
             }
         )
         problems = LinkHealth.Link.allCases.flatMap { link in
@@ -108,7 +108,7 @@ package struct WorkerMetrics: Sendable {
         mailbox.record(completions.count)
         let reasons = readiness.reasons
         ready.record(reasons.isEmpty ? 1 : 0)
-        for (obstacle, gauge) in notReady { gauge.record(reasons.contains(obstacle) ? 1 : 0) }
+        for (blocker, gauge) in notReady { gauge.record(reasons.contains(blocker) ? 1 : 0) }
         let now = health.reports.map(\.problem)
         for (link, kind, gauge) in problems {
             gauge.record(now.contains { $0.link == link && $0.kind == kind } ? 1 : 0)

@@ -117,7 +117,7 @@ struct LoginTests {
     }
 
     /// Fault: a page of a stranger's makes the browser of somebody who is logged in, or who sits at
-    /// the worker's machine, throw letters away.
+    /// the worker's machine, throw dead letters away.
     @Test(arguments: [true, false])
     func whatChangesSomethingIsOurOwnPagesAlone(hasToken: Bool) async throws {
         try await ServerRig().run(token: hasToken ? token : nil) { (rig: ServerRig) throws in
@@ -143,11 +143,11 @@ struct LoginTests {
                 #expect(try purge("Sec-Fetch-Site: \(site)", own) == 403, "\(site)")
             }
             #expect(try purge("Sec-Fetch-Site: cross-site", here, own) == 403)
-            #expect(rig.desk.orders.withLock { $0.count } == 0)
+            #expect(rig.operatorService.orders.withLock { $0.count } == 0)
             #expect(try purge(here, own) == 200)
             #expect(try purge(own) == 200)
             #expect(try purge("Sec-Fetch-Site: same-origin", own) == 200)
-            #expect(rig.desk.orders.withLock { $0.count } == 3)
+            #expect(rig.operatorService.orders.withLock { $0.count } == 3)
             // Of who sends the token itself nothing is asked: no browser does by itself.
             if hasToken {
                 #expect(try purge("Authorization: Bearer \(token)") == 200)

@@ -21,7 +21,9 @@ struct LookupTests {
             #expect((answer as? [String: Any])?["conversation_id"] as? String == id)
             let letters = try rig.get("/api/v1/users/\(encoded)/dead-letters")
             #expect(letters.body == #"{"letters":[]}"#)
-            #expect(rig.desk.lookups.withLock { $0 } == ["conversation \(id)", "user \(id)"])
+            #expect(
+                rig.operatorService.lookups.withLock { $0 } == ["conversation \(id)", "user \(id)"]
+            )
         }
     }
 
@@ -31,7 +33,7 @@ struct LookupTests {
         try await ServerRig().run { (rig: ServerRig) throws in
             #expect(try rig.get("/api/v1/conversations/\(encoded)/explanation").status == 400)
             #expect(try rig.get("/api/v1/users/\(encoded)/dead-letters").status == 400)
-            #expect(rig.desk.lookups.withLock { $0 }.isEmpty)
+            #expect(rig.operatorService.lookups.withLock { $0 }.isEmpty)
         }
     }
 
@@ -42,7 +44,7 @@ struct LookupTests {
             #expect(try rig.post("/api/v1/worker/pause").status == 403)
             let elsewhere = "Origin: http://evil.example"
             #expect(try rig.post("/api/v1/worker/pause", "", elsewhere, own).status == 403)
-            #expect(!rig.desk.isPaused.withLock { $0 })
+            #expect(!rig.operatorService.isPaused.withLock { $0 })
             let paused = try rig.post("/api/v1/worker/pause", "", own)
             #expect(paused.body == #"{"host":"h","is_paused":true,"process_id":7}"#)
             #expect(try rig.get("/api/v1/worker").body == paused.body)
@@ -55,7 +57,7 @@ struct LookupTests {
     @Test func lookupsAreFewAtOnce() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             let gate = DispatchSemaphore(value: 0)
-            rig.desk.gate.withLock { $0 = gate }
+            rig.operatorService.gate.withLock { $0 = gate }
             let lines = [
                 "GET /api/v1/users/u/dead-letters HTTP/1.1", "Host: localhost",
                 "Connection: close", "", "",
@@ -63,13 +65,15 @@ struct LookupTests {
             let connections = try (0..<LookupRoutes.mostAtOnce).map { _ in try rig.connect() }
             for connection in connections { connection.send(lines.joined(separator: "\r\n")) }
             let deadline = ContinuousClock.now + .seconds(20)
-            while rig.desk.questions.withLock({ $0 }) < connections.count, .now < deadline {
+            while rig.operatorService.questions.withLock({ $0 }) < connections.count,
+                .now < deadline
+            {
                 _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.01)
             }
             // One that is let in would wait for the gate.
             DispatchQueue.global().asyncAfter(deadline: .now() + 5) { gate.signal() }
             #expect(try rig.get("/api/v1/conversations/c/explanation").status == 429)
-            rig.desk.gate.withLock { $0 = nil }
+            rig.operatorService.gate.withLock { $0 = nil }
             for _ in connections { gate.signal() }
             for connection in connections {
                 #expect(RawAnswer(from: connection.readToEnd().text).status == 200)
@@ -80,7 +84,7 @@ struct LookupTests {
 
     @Test func whatIsAwayIsNamed() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
-            rig.desk.failure.withLock { $0 = .early }
+            rig.operatorService.failure.withLock { $0 = .early }
             for path in ["conversations/c/explanation", "users/u/dead-letters", "worker"] {
                 let answer = try rig.get("/api/v1/\(path)")
                 #expect(answer.status == 503)

@@ -142,10 +142,10 @@ struct RoutesTests {
         try await ServerRig().run { (rig: ServerRig) throws in
             let second = HTTPServer(
                 settings: HTTPSettings(host: "127.0.0.1", port: Int(rig.port), token: nil),
-                exhibits: Exhibits(
+                routeContext: RouteContext(
                     readiness: rig.readiness,
                     pulse: rig.pulse,
-                    desk: rig.desk
+                    operatorService: rig.operatorService
                 ) { "" },
                 logger: quiet
             )

@@ -16,7 +16,7 @@ struct ServerRig: Sendable {
     let readiness = Readiness(logger: quiet)
     let pulse = Pulse(name: "channel")
     let health = LinkHealth()
-    let desk = StubDesk()
+    let operatorService = StubOperatorService()
 
     /// The one on which it listens: the system chose it, so that no other test has it.
     var port: UInt16 {
@@ -42,11 +42,11 @@ struct ServerRig: Sendable {
     ) async throws {
         let server = HTTPServer(
             settings: HTTPSettings(host: "127.0.0.1", port: 0, token: token),
-            exhibits: Exhibits(
+            routeContext: RouteContext(
                 readiness: readiness,
                 pulse: pulse,
                 health: health,
-                desk: desk,
+                operatorService: operatorService,
                 metrics: metrics
             ),
             limits: limits,

@@ -7,26 +7,27 @@ import WorkerRuntime
 @testable import Settings
 
 struct AnalysisServicesCheckTests {
-    private func findings(_ sights: [ServiceProbe.Sight], fallback: String = "zeros") throws
+    private func findings(_ snapshots: [ServiceProbe.DoctorSnapshot], fallback: String = "zeros")
+        throws
         -> [Finding]
     {
         let variables = [
             "LLM_ANALYSIS_ENABLED": "true", "LLM_API_KEY": "canary-key-4711", "LLM_MODEL": "m-1",
             "MEMORY_API_URL": "http://localhost:1", "ANALYSIS_FALLBACK": fallback,
         ]
-        let sight = Sight(
+        let snapshot = DoctorSnapshot(
             settings: try WorkerSettings(SettingValues { variables[$0] }),
-            host: HostSight(openFilesMax: 1024, secretFiles: []),
-            broker: BrokerSight(),
+            host: HostSnapshot(openFilesMax: 1024, secretFiles: []),
+            broker: BrokerSnapshot(),
             management: .notAsked,
-            database: DatabaseSight(),
-            services: sights
+            database: DatabaseSnapshot(),
+            services: snapshots
         )
-        return AnalysisServicesCheck().findings(in: sight)
+        return AnalysisServicesCheck().findings(in: snapshot)
     }
 
-    private var refused: ServiceProbe.Sight {
-        ServiceProbe.Sight(
+    private var refused: ServiceProbe.DoctorSnapshot {
+        ServiceProbe.DoctorSnapshot(
             .chatModel,
             problem: .init(
                 link: .chatModel,

@@ -12,9 +12,9 @@ extension DoctorTests {
     /// empty queue without workers is how each first deploy begins.
     @Test(arguments: [(0, ["note consumers"]), (21, ["error consumers"])])
     func aQueueThatNobodyWorksOffCostsWhatWaits(ready: Int, found: [String]) {
-        let seen = complaints { sight in
-            sight.broker.queues[0].presence = .exists(QueueDepth(ready: ready, consumers: 0))
-            sight.database.session?.workers = []
+        let seen = complaints { snapshot in
+            snapshot.broker.queues[0].presence = .exists(QueueDepth(ready: ready, consumers: 0))
+            snapshot.database.session?.workers = []
         }
         #expect(seen == found)
     }
@@ -24,21 +24,21 @@ extension DoctorTests {
         (nil, 1, "warning"), ("10", 9, "note"), ("10", 10, "warning"), ("0", 3000, "note"),
     ])
     func deadLettersCountFromWhereTheAlertDoes(limit: String?, letters: Int, level: String) {
-        let seen = complaints(limit.map { ["ALERT_DEAD_LETTERS": $0] } ?? [:]) { sight in
-            sight.broker.queues[1].presence = .exists(QueueDepth(ready: letters, consumers: 0))
+        let seen = complaints(limit.map { ["ALERT_DEAD_LETTERS": $0] } ?? [:]) { snapshot in
+            snapshot.broker.queues[1].presence = .exists(QueueDepth(ready: letters, consumers: 0))
         }
         #expect(seen == ["\(level) dead-letters"])
     }
 
     /// Fault: errors come last, below a screen of notes.
     @Test func theWorstComesFirst() {
-        let seen = complaints { sight in
-            sight.broker.nodes[0].version = "3.7.0"
-            sight.database.session?.hasOurGuards = false
-            sight.database.session?.isolation = "serializable"
-            sight.host.secretFiles[0].mode = 0o644
-            sight.broker.queues[0].presence = .exists(QueueDepth(ready: 0, consumers: 0))
-            sight.management = .notAsked
+        let seen = complaints { snapshot in
+            snapshot.broker.nodes[0].version = "3.7.0"
+            snapshot.database.session?.hasOurGuards = false
+            snapshot.database.session?.isolation = "serializable"
+            snapshot.host.secretFiles[0].mode = 0o644
+            snapshot.broker.queues[0].presence = .exists(QueueDepth(ready: 0, consumers: 0))
+            snapshot.management = .notAsked
         }
         let levels = seen.map { $0.prefix { $0 != " " } }
         #expect(levels == ["error", "error", "error", "warning", "note", "note"])
@@ -47,8 +47,10 @@ extension DoctorTests {
     /// Fault: what the monitor has found over minutes is never asked.
     @Test func raisedAlertsAreNamedByWhatTheyCost() {
         func with(_ names: String...) -> [String] {
-            complaints { sight in
-                sight.database.session?.alerts = names.map { .init(name: $0, age: 600, value: 7) }
+            complaints { snapshot in
+                snapshot.database.session?.alerts = names.map {
+                    .init(name: $0, age: 600, value: 7)
+                }
             }
         }
         #expect(with("stalled") == ["error alerts"])
@@ -62,11 +64,11 @@ extension DoctorTests {
         func with(_ states: [(String, [String])], _ consumers: Int = 1, waiting: Int = 0)
             -> [String]
         {
-            complaints { sight in
-                sight.broker.queues[0].presence = .exists(
+            complaints { snapshot in
+                snapshot.broker.queues[0].presence = .exists(
                     .init(ready: waiting, consumers: consumers)
                 )
-                sight.database.session?.workers = states.enumerated().map { index, state in
+                snapshot.database.session?.workers = states.enumerated().map { index, state in
                     .init(name: "h:\(index)", state: state.0, reasons: state.1)
                 }
             }
@@ -88,11 +90,11 @@ extension DoctorTests {
     /// green.
     @Test func consumersThatAreNotInTheRegistryAreNamed() {
         func with(_ consumers: Int, _ report: [ManagementReport.Consumer]?) -> [String] {
-            complaints { sight in
-                sight.broker.queues[0].presence = .exists(.init(ready: 0, consumers: consumers))
-                guard case .seen(var seen) = sight.management, let report else { return }
+            complaints { snapshot in
+                snapshot.broker.queues[0].presence = .exists(.init(ready: 0, consumers: consumers))
+                guard case .seen(var seen) = snapshot.management, let report else { return }
                 seen.consumers = report
-                sight.management = .seen(seen)
+                snapshot.management = .seen(seen)
             }
         }
         let ours = ManagementReport.Consumer(connection: "amity h:1", isAmity: true)
@@ -115,19 +117,20 @@ extension DoctorTests {
     /// Fault: a queue on a node that is down is called missing, and "amity migrate" cannot help.
     @Test func aQueueWhoseNodeIsDownIsNotMissing() {
         #expect(
-            BrokerSight.absence(
+            BrokerSnapshot.absence(
                 "NOT_FOUND - home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or inaccessible"
             ) == .away(node: "rabbit@b")
         )
-        #expect(BrokerSight.absence("NOT_FOUND - no queue 'q' in vhost '/'") == .missing)
-        let seen = Doctor.judge(sight { $0.broker.queues[2].presence = .away(node: "rabbit@b") })
+        #expect(BrokerSnapshot.absence("NOT_FOUND - no queue 'q' in vhost '/'") == .missing)
+        let seen = Doctor.judge(snapshot { $0.broker.queues[2].presence = .away(node: "rabbit@b") })
             .findings.filter { $0.finding.level == .error }
         #expect(seen.map(\.check) == ["topology"])
         #expect(seen.first?.finding.text.contains("node rabbit@b") == true)
         #expect(seen.first?.finding.text.contains("migrate") == false)
     }
 
-    /// Fault: a policy over all queues deletes delay queues and letters; nobody looks at those.
+    /// Fault: a policy over all queues deletes delay queues and dead letters; nobody looks at
+    /// those.
     @Test func limitsOfHelperQueuesAreNamed() {
         func with(_ suffix: String, _ policy: [String: HeaderValue]) -> [String] {
             complaints(ofReport: {
@@ -152,12 +155,12 @@ extension DoctorTests {
             _ setting: String = "quorum",
             change: (inout ManagementReport) -> Void
         ) -> [String] {
-            complaints(["RABBITMQ_QUEUE_TYPE": setting]) { sight in
-                guard case .seen(var report) = sight.management else { return }
+            complaints(["RABBITMQ_QUEUE_TYPE": setting]) { snapshot in
+                guard case .seen(var report) = snapshot.management else { return }
                 report.nodes = nodes
                 for name in report.queues.keys { report.queues[name]?.type = "quorum" }
                 change(&report)
-                sight.management = .seen(report)
+                snapshot.management = .seen(report)
             }
         }
         #expect(with { _ in } == [])
@@ -184,9 +187,9 @@ extension DoctorTests {
         ),
     ])
     func anotherTypeIsNoWrongWiring(text: String, found: [String]) {
-        let seen = complaints { sight in
-            sight.management = .notAsked
-            sight.broker.queues[2].likeness = .differs(text)
+        let seen = complaints { snapshot in
+            snapshot.management = .notAsked
+            snapshot.broker.queues[2].likeness = .differs(text)
         }
         #expect(seen.filter { $0 != "note management" } == found)
     }
@@ -197,11 +200,11 @@ extension DoctorTests {
     @Test func aStandbyAmongTheHostsIsNamed() {
         func with(_ standbys: [Bool], _ attributes: String = "") -> [String] {
             complaints(["DATABASE_URL": "postgresql://localhost,127.0.0.1/a\(attributes)"]) {
-                sight in
-                sight.database.servers = standbys.enumerated().map { index, isStandby in
+                snapshot in
+                snapshot.database.servers = standbys.enumerated().map { index, isStandby in
                     .init(address: "h\(index)", isStandby: isStandby)
                 }
-                sight.database.session?.isStandby = standbys.allSatisfy(\.self)
+                snapshot.database.session?.isStandby = standbys.allSatisfy(\.self)
             }
         }
         #expect(with([true, false], "?target_session_attrs=any") == ["error database-writable"])
@@ -216,7 +219,7 @@ extension DoctorTests {
     /// Fault: PgBouncer with fewer places than threads, or one that mixes up prepared statements,
     /// is told as a missing table.
     @Test func poolersAreNamedByWhatTheyCannot() {
-        func with(_ pooling: SessionSight.Pooling, guards: Bool = true) -> [String] {
+        func with(_ pooling: SessionSnapshot.Pooling, guards: Bool = true) -> [String] {
             complaints {
                 $0.database.session?.pooling = pooling
                 $0.database.session?.hasOurGuards = guards
@@ -228,10 +231,10 @@ extension DoctorTests {
         #expect(with(.byTransaction(keepsStatements: true)) == [])
         #expect(with(.byTransaction(keepsStatements: true), guards: false) == ["warning pooler"])
         // It may not get as far as a session.
-        let mixed = complaints { sight in
-            sight.database.servers[0].failure = "SQLSTATE 42P05"
-            sight.database.servers[0].mixesStatements = true
-            sight.database.session = nil
+        let mixed = complaints { snapshot in
+            snapshot.database.servers[0].failure = "SQLSTATE 42P05"
+            snapshot.database.servers[0].mixesStatements = true
+            snapshot.database.session = nil
         }
         #expect(mixed == ["error pooler"])
     }

@@ -9,10 +9,10 @@ import WorkerRuntime
 /// What the checks make of what was seen; that it is seen rightly, the integration tests show.
 struct DoctorTests {
     /// Nothing is wrong with this one.
-    private static func healthy(_ variables: [String: String] = [:]) throws -> Sight {
+    private static func healthy(_ variables: [String: String] = [:]) throws -> DoctorSnapshot {
         let settings = try WorkerSettings(SettingValues { variables[$0] })
         let topology = settings.topology
-        var broker = BrokerSight()
+        var broker = BrokerSnapshot()
         broker.nodes = settings.endpoint.addresses.map { .init(address: $0, version: "3.13.1") }
         let depth = QueueDepth(ready: 0, consumers: 1)
         broker.queues = topology.queueNames.map {
@@ -36,9 +36,9 @@ struct DoctorTests {
         report.isBound = true
         report.nodes = 1
         report.skew = 0.5
-        return Sight(
+        return DoctorSnapshot(
             settings: settings,
-            host: HostSight(
+            host: HostSnapshot(
                 openFilesMax: 1024,
                 memoryBytes: 1 << 30,
                 replicas: 3,
@@ -46,15 +46,15 @@ struct DoctorTests {
             ),
             broker: broker,
             management: .seen(report),
-            database: DatabaseSight(
+            database: DatabaseSnapshot(
                 servers: [.init(address: "localhost:5432", failure: nil)],
                 session: session
             )
         )
     }
 
-    private static var session: SessionSight {
-        var session = SessionSight(
+    private static var session: SessionSnapshot {
+        var session = SessionSnapshot(
             version: 150_018,
             role: "amity",
             database: "amity",
@@ -70,11 +70,11 @@ struct DoctorTests {
         session.path = .init(text: "public", schema: "public")
         session.room = .init(maximum: 100, reserved: 3, others: 10)
         session.workers = ["a:1", "b:2"].map { .init(name: $0, state: "ready", reasons: []) }
-        var tables = [Schema.ledgerName: TableSight(columns: [:])]
-        var indexes: [SessionSight.Index] = []
+        var tables = [Schema.ledgerName: TableSnapshot(columns: [:])]
+        var indexes: [SessionSnapshot.Index] = []
         func add(_ name: String, _ columns: [String], key: String) {
             let columns = columns.map {
-                ($0, TableSight.Column(type: TablesCheck.types[$0]?.first ?? ""))
+                ($0, TableSnapshot.Column(type: TablesCheck.types[$0]?.first ?? ""))
             }
             tables[name] = .init(columns: Dictionary(uniqueKeysWithValues: columns))
             indexes.append(
@@ -102,36 +102,36 @@ struct DoctorTests {
     }
 
     /// All that is not fine, as `level check`.
-    func complaints(_ sight: Sight) -> [String] {
-        Doctor.judge(sight).findings.filter { $0.finding.level != .ok }
+    func complaints(_ snapshot: DoctorSnapshot) -> [String] {
+        Doctor.judge(snapshot).findings.filter { $0.finding.level != .ok }
             .map { "\($0.finding.level) \($0.check)" }
     }
 
     func complaints(
         _ variables: [String: String] = [:],
-        _ change: (inout Sight) -> Void
+        _ change: (inout DoctorSnapshot) -> Void
     ) -> [String] {
         do {
-            var sight = try Self.healthy(variables)
-            change(&sight)
-            return complaints(sight)
+            var snapshot = try Self.healthy(variables)
+            change(&snapshot)
+            return complaints(snapshot)
         } catch { return ["\(error)"] }
     }
 
     /// The healthy one, changed.
-    func sight(_ change: (inout Sight) -> Void) -> Sight {
+    func snapshot(_ change: (inout DoctorSnapshot) -> Void) -> DoctorSnapshot {
         do {
-            var sight = try Self.healthy()
-            change(&sight)
-            return sight
+            var snapshot = try Self.healthy()
+            change(&snapshot)
+            return snapshot
         } catch { preconditionFailure("\(error)") }
     }
 
     func complaints(ofReport change: (inout ManagementReport) -> Void) -> [String] {
-        complaints { sight in
-            guard case .seen(var report) = sight.management else { return }
+        complaints { snapshot in
+            guard case .seen(var report) = snapshot.management else { return }
             change(&report)
-            sight.management = .seen(report)
+            snapshot.management = .seen(report)
         }
     }
 
@@ -192,9 +192,9 @@ struct DoctorTests {
             _ arguments: [String: HeaderValue],
             _ policy: [String: HeaderValue] = [:]
         ) -> [String] {
-            complaints(["RABBITMQ_QUEUE_TYPE": "quorum"]) { sight in
-                guard case .seen(var report) = sight.management else { return }
-                defer { sight.management = .seen(report) }
+            complaints(["RABBITMQ_QUEUE_TYPE": "quorum"]) { snapshot in
+                guard case .seen(var report) = snapshot.management else { return }
+                defer { snapshot.management = .seen(report) }
                 report.queues = report.queues.mapValues { queue in
                     var queue = queue
                     queue.type = queue.name.hasSuffix(".dead") ? "classic" : "quorum"
@@ -216,7 +216,7 @@ struct DoctorTests {
         #expect(with("3.13.7", ["x-delivery-limit": .integer(9)]) == ["warning delivery-limit"])
         #expect(with("3.13.7", [:], ["delivery-limit": .integer(9)]) == ["warning delivery-limit"])
         #expect(with("4.0.1", ["x-dead-letter-exchange": .string("")]) == [])
-        // The same of the letters, which each look counts against.
+        // The same of the dead letters, which each look counts against.
         let letters = complaints(ofReport: { report in
             report.version = "4.0.5"
             report.queues["conversation_events_processing.dead"]?.type = "quorum"
@@ -238,24 +238,24 @@ struct DoctorTests {
     }
 
     @Test func whatOnlyAMQPShowsIsSaidToBeLess() {
-        let found = complaints { sight in
-            sight.management = .notAsked
-            for index in sight.broker.queues.indices {
-                sight.broker.queues[index].likeness = .unknown
+        let found = complaints { snapshot in
+            snapshot.management = .notAsked
+            for index in snapshot.broker.queues.indices {
+                snapshot.broker.queues[index].likeness = .unknown
             }
         }
         #expect(found == ["note dead-letter-wiring", "note management"])
     }
 
     @Test func replicasAreCounted() {
-        func with(_ replicas: Int?, _ change: (inout SessionSight.Room) -> Void = { _ in })
+        func with(_ replicas: Int?, _ change: (inout SessionSnapshot.Room) -> Void = { _ in })
             -> [String]
         {
-            complaints { sight in
-                sight.host.replicas = replicas
-                if var room = sight.database.session?.room {
+            complaints { snapshot in
+                snapshot.host.replicas = replicas
+                if var room = snapshot.database.session?.room {
                     change(&room)
-                    sight.database.session?.room = room
+                    snapshot.database.session?.room = room
                 }
             }
         }
@@ -283,7 +283,7 @@ struct DoctorTests {
                 $0.host.secretFiles[0] = .init(name: "f", mode: 0o644, isReachable: false)
             } == []
         )
-        #expect(!HostSight.isReachable("/run/secrets/rabbitmq_password", mode: 0o644))
+        #expect(!HostSnapshot.isReachable("/run/secrets/rabbitmq_password", mode: 0o644))
     }
 
     @Test func aPlainLinkToAServiceIsNamed() {
@@ -307,13 +307,15 @@ struct DoctorTests {
     }
 
     @Test func nothingIsSaidOfWhatCouldNotBeSeen() {
-        let found = complaints { sight in
-            sight.broker = BrokerSight()
-            sight.broker.nodes = [
+        let found = complaints { snapshot in
+            snapshot.broker = BrokerSnapshot()
+            snapshot.broker.nodes = [
                 .init(address: .init(host: "h", port: 1), failure: .unresponsive(during: "connect"))
             ]
-            sight.management = .notAsked
-            sight.database = DatabaseSight(servers: [.init(address: "h:1", failure: "no answer")])
+            snapshot.management = .notAsked
+            snapshot.database = DatabaseSnapshot(servers: [
+                .init(address: "h:1", failure: "no answer")
+            ])
         }
         #expect(found == ["error broker", "error database", "note management"])
     }

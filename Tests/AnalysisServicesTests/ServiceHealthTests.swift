@@ -90,7 +90,7 @@ import WorkerRuntime
 
     // MARK: The doctor's question
 
-    private func probe(_ stub: StubServer) async -> [ServiceProbe.Sight] {
+    private func probe(_ stub: StubServer) async -> [ServiceProbe.DoctorSnapshot] {
         func settings(_ path: String, _ key: String?) -> ServiceSettings {
             ServiceSettings(
                 url: stub.url + path,
@@ -112,9 +112,9 @@ import WorkerRuntime
             request.path == "/v1/models"
                 ? .json(#"{"object":"list","data":[{"id":"m-1"},{"id":"m-2"}]}"#) : .status(405)
         }
-        let sights = await probe(stub)
-        #expect(sights.allSatisfy { $0.problem == nil })
-        #expect(sights.first?.models == ["m-1", "m-2"])
+        let snapshots = await probe(stub)
+        #expect(snapshots.allSatisfy { $0.problem == nil })
+        #expect(snapshots.first?.models == ["m-1", "m-2"])
         #expect(Set(stub.requests.map(\.path)) == ["/v1/models", "/extract_facts"])
         #expect(stub.requests.count == 2 && stub.requests.allSatisfy(\.body.isEmpty))
         for request in stub.requests {
@@ -125,10 +125,10 @@ import WorkerRuntime
 
     @Test(arguments: [401, 403, 404, 500]) func aLookNamesWhatIsWrong(status: Int) async throws {
         let stub = try StubServer { _ in .status(status) }
-        let sights = await probe(stub)
+        let snapshots = await probe(stub)
         // A server without a list of models is none that is wrong.
         let codes = status == 404 ? [nil, "404"] : ["\(status)", "\(status)"]
-        #expect(sights.map { $0.problem?.code } == codes)
+        #expect(snapshots.map { $0.problem?.code } == codes)
     }
 }
 

@@ -58,7 +58,8 @@ struct DocumentsTests {
     /// are as the program has them.
     @Test func noDocumentSpeaksInRiddles() throws {
         let words = [
-            "somebody", "nobody", "whoever", "anybody", "anyone", "desk", "office", "farewell",
+            "somebody", "nobody", "whoever", "anybody", "anyone", "operatorService",
+            "deadLetterQueue", "farewell",
             "neighbour", "news", "dear", "heal", "thrice", "shall", "befall", "letter",
         ]
         let banned = try Regex("\\b(?:\(words.joined(separator: "|")))s?\\b").ignoresCase()

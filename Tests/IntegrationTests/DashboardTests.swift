@@ -86,7 +86,7 @@ extension Integration {
                 #expect(answer.status == 503)
                 #expect(answer.body.contains("amity migrate"), "\(answer.body)")
             }
-            // Before the first letter there may be no queue for them.
+            // Before the first dead letter there may be no queue for them.
             #expect(try groups().isEmpty)
             try Servers.without(.postgres, .kill) {
                 try eventually("the database is said to be away") {

@@ -44,8 +44,8 @@ extension Integration {
 
         // MARK: Looking is free
 
-        /// Fault: the fifth look shows none of five letters, because each look was a delivery, and
-        /// the broker drops what was delivered too often.
+        /// Fault: the fifth look shows none of five dead letters, because each look was a delivery,
+        /// and the broker drops what was delivered too often.
         @Test(arguments: [
             ["dead-letters", "list"], ["dead-letters", "list", "--look-into-queue"],
             ["dead-letters", "show", "c1"],
@@ -110,7 +110,7 @@ extension Integration {
         }
 
         /// Fault: at the end of its connection a quorum queue loses acks that it has not carried
-        /// out yet, so letters come back whose rows say that they are gone.
+        /// out yet, so dead letters come back whose rows say that they are gone.
         @Test(arguments: [["retry", "--all"], ["purge", "--all", "--yes"]])
         func whatWasTakenFromAQuorumQueueStaysAway(command: [String]) throws {
             let scene = try quorumScene()
@@ -121,8 +121,8 @@ extension Integration {
             #expect(try rows(scene) == 0)
         }
 
-        /// Letters of others, and of older versions, have no row: they are counted, and listed on
-        /// request.
+        /// Dead letters of others, and of older versions, have no row: they are counted, and listed
+        /// on request.
         @Test func lettersWithoutARowAreCountedAndListedOnRequest() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try bury(["c1"], in: scene)
@@ -150,7 +150,7 @@ extension Integration {
             #expect(away.error.contains("the broker could not be asked"))
         }
 
-        /// Fault: a database that was not migrated hides the letters, or breaks the commands.
+        /// Fault: a database that was not migrated hides the dead letters, or breaks the commands.
         @Test func anUnmigratedDatabaseHasCommandsThatWork() throws {
             let scene = try Scene(.python, settings: ["MAX_ATTEMPTS": "1"])
             let worker = try scene.startWorker()
@@ -169,7 +169,8 @@ extension Integration {
 
         // MARK: By id
 
-        /// Fault: a body that is no JSON names no conversation, so its letter could not be shown.
+        /// Fault: a body that is no JSON names no conversation, so its dead letter could not be
+        /// shown.
         @Test(arguments: ["not JSON", "", "{\"conversation_id\":7}"])
         func aLetterIsShownRetriedAndPurgedByItsID(body: String) throws {
             let scene = try Scene()
@@ -218,7 +219,7 @@ extension Integration {
             withExtendedLifetime(worker) {}
         }
 
-        /// Fault: a worker dies between the copy's confirm and the ack, and one letter has two
+        /// Fault: a worker dies between the copy's confirm and the ack, and one dead letter has two
         /// rows.
         @Test func aLetterThatGoesOutTwiceHasOneRow() throws {
             let scene = try Scene()
@@ -269,7 +270,8 @@ extension Integration {
             try scene.addConversation("bad-1", user: "child", log: "{}")
             try scene.addConversation("bad-2", user: "other", log: "{}")
             try bury(["bad-1", "bad-2"], in: scene)
-            // As an erasure of the service has it; the letter and its row still know the child.
+            // As an erasure of the service has it; the dead letter and its row still know the
+            // child.
             try scene.sql("DELETE FROM conversation_events WHERE user_id = 'child'")
             let purge = ["dead-letters", "purge", "--user", "child", "--yes"]
             #expect(try scene.amity(purge).output == "purged 1\n")
@@ -308,7 +310,7 @@ extension Integration {
 
         // MARK: The journal
 
-        /// Fault: the rows wait for a database that hangs, and the letters wait with them.
+        /// Fault: the rows wait for a database that hangs, and the dead letters wait with them.
         @Test func aDatabaseThatHangsHoldsUpNoLetterAndGetsItsRowsLater() throws {
             let scene = try Scene()
             let proxy = try Proxy(to: Servers.port("DATABASE_URL"))

@@ -4,8 +4,8 @@ import WorkerRuntime
 
 extension Integration {
     struct DeadLetterCommands {
-        /// Three letters: an unknown conversation, a bad log of `user-b`, and a body that is no
-        /// JSON.
+        /// Three dead letters: an unknown conversation, a bad log of `user-b`, and a body that is
+        /// no JSON.
         private func sceneWithLetters() throws -> Scene {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try scene.addConversation("bad-log", user: "user-b", log: "{}")

@@ -241,7 +241,7 @@ extension Integration {
             }
         }
 
-        /// Fault: a policy over all queues deletes the letters, and the delay queues with what
+        /// Fault: a policy over all queues deletes the dead letters, and the delay queues with what
         /// waits there.
         @Test func aPolicyThatDeletesHelperQueuesIsNamed() throws {
             let plugin = try ManagementPlugin()

@@ -51,7 +51,7 @@ extension Integration {
                 let events = try scene.count("user_id = 'user-\(user)'")
                 #expect(try scene.score(of: "user-\(user)") == Double(events), seed)
             }
-            // Publishing before acking may double a letter and never loses one.
+            // Publishing before acking may double a dead letter and never loses one.
             let letters = try scene.deadLetters.take(try scene.deadLetters.ready())
             #expect(Set(letters.map { String(decoding: $0.body, as: UTF8.self) }) == unknown, seed)
         }
@@ -65,8 +65,8 @@ extension Integration {
         ) -> ClosedRange<Int> {
             // What the life before left is taken once, and is a suspect if that was recorded.
             if place == .attemptRecorded { return 1...(life == 0 ? 1 : 2) }
-            // The broker may confirm all of a life's retries with one frame, and all of its letters
-            // with another.
+            // The broker may confirm all of a life's retries with one frame, and all of its dead
+            // letters with another.
             return 1...(isSingle && place != .retryConfirmed ? 4 : 2)
         }
 

@@ -58,7 +58,7 @@ extension Integration {
             #expect(try worker.waitForExit() == 0)
         }
 
-        /// Who looks after the letters needs one more queue; rows are read without.
+        /// Who looks after the dead letters needs one more queue; rows are read without.
         @Test func theLettersNeedOneMoreQueue() throws {
             let scene = try Scene()
             try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)

@@ -244,7 +244,7 @@ extension Integration {
         }
 
         /// Fault: a failure that the row does not take, so that each sweep makes another dead
-        /// letter.
+        /// dead letter.
         @Test(arguments: [
             "ALTER error_code TYPE varchar(5)", "ALTER error_details TYPE varchar(5)",
             "ADD CHECK (status <> 'FAILED')",

@@ -3,18 +3,21 @@
 enum Words {
     private static let banned: Set<Substring> = [
         "somebody", "nobody", "whoever", "anybody", "anyone", "everybody", "whomever",
-        "desk", "desks", "office", "offices", "farewell", "neighbour", "neighbours", "news", "dear",
+        "operatorService", "operatorService", "deadLetterQueue", "deadLetterQueue", "farewell",
+        "neighbour", "neighbours", "news", "dear",
         "heal", "heals", "healed", "thrice", "shall", "befall", "befalls", "letter", "letters",
     ]
 
+    /// - Parameter lettersAreText: whether letters are those of an alphabet there.
     /// - Returns: those in a line of code or prose, names in camel case taken apart. Dead letters
     ///   are the field's own word, and `isLetter` is Swift's.
-    static func banned(in line: Substring) -> [Substring] {
+    static func banned(in line: Substring, lettersAreText: Bool) -> [Substring] {
         var found: [Substring] = []
         var last: Substring = ""
         for word in parts(of: line) {
             let lower = word.lowercased()[...]
-            let isOurs = lower.hasPrefix("letter") && (last == "dead" || last == "is")
+            let isOurs =
+                lower.hasPrefix("letter") && (lettersAreText || last == "dead" || last == "is")
             if banned.contains(lower), !isOurs { found.append(word) }
             last = lower
         }

@@ -427,7 +427,7 @@ struct MailboxTests {
     }
 }
 
-/// Keeps letters until the test lets them go.
+/// Keeps dead letters until the test lets them go.
 private final class WithholdingJournal: DeadLetterJournal {
     let letters = Locked<[DeadLetterRecord]>([])
     let gates = Locked<[@Sendable () -> Void]>([])
@@ -451,8 +451,8 @@ private final class WithholdingJournal: DeadLetterJournal {
 }
 
 struct DeadLetterJournalTests {
-    /// Faults: a copy goes out before its row is written, and a crash leaves a letter without one;
-    /// a retry waits for the rows of others; a body that is not to be looked at is.
+    /// Faults: a copy goes out before its row is written, and a crash leaves a dead letter without
+    /// one; a retry waits for the rows of others; a body that is not to be looked at is.
     @Test func aLetterWaitsForItsRowAndARetryDoesNot() {
         let failure = Failure(code: "C", reason: "r")
         let handler = ScriptedHandler { deliveries in

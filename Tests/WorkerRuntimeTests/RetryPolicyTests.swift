@@ -64,8 +64,8 @@ struct RetryPolicyTests {
     }
 
     /// Faults: the same message, dead-lettered twice because its worker died in between, makes two
-    /// letters; a letter that was replayed and fails again is taken for the old one; one without a
-    /// message id cannot be named.
+    /// dead letters; a dead letter that was replayed and fails again is taken for the old one; one
+    /// without a message id cannot be named.
     @Test func aDeadLetterIsNamedByItsOriginal() {
         let first = disposition(Message(body: [1]), permanent: true).message
         let id = first.letterID

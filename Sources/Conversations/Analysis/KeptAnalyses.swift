@@ -112,7 +112,8 @@ package final class KeptAnalyses: Sendable {
         "DELETE FROM amity_analyses WHERE conversation_id = ANY ($1::text[])"
     )
 
-    /// What two workers have both paid for, and what belongs to letters that nobody has looked at.
+    /// What two workers have both paid for, and what belongs to dead letters that nobody has looked
+    /// at.
     static let expire = Statement(
         "expire_analyses",
         """

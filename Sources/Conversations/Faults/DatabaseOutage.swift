@@ -11,7 +11,7 @@ import WorkerRuntime
 package final class DatabaseOutage: Sendable {
     private struct State {
         var since: ContinuousClock.Instant?
-        var obstacle = Readiness.Obstacle.databaseUnknown
+        var blocker = Readiness.Blocker.databaseUnknown
         /// Whether only a conversation that is scored ends it: statements without rows pass all
         /// along.
         var takesARow = false
@@ -71,18 +71,18 @@ package final class DatabaseOutage: Sendable {
     @discardableResult
     package func began(_ error: PostgresError, isEveryRow: Bool = false) -> Bool {
         let problem = error.problem
-        let obstacle = problem.kind.obstacle
+        let blocker = problem.kind.blocker
         let (before, isLasting) = state.withLock { state in
             let since = state.since ?? .now
             state.since = since
             state.takesARow = isEveryRow
-            defer { state.obstacle = obstacle }
-            return (state.obstacle, since + Self.patience <= .now)
+            defer { state.blocker = blocker }
+            return (state.blocker, since + Self.patience <= .now)
         }
         if health.failed(problem).isLogged {
             logger.error("database.unavailable", metadata: problem.metadata)
         }
-        readiness.replace(before, with: obstacle)
+        readiness.replace(before, with: blocker)
         return isLasting
     }
 
@@ -115,14 +115,14 @@ package final class DatabaseOutage: Sendable {
         where isOver: (State) -> Bool,
         _ body: (inout State) -> Value
     ) -> Value {
-        let (began, obstacle, isFirst, value) = state.withLock { state in
+        let (began, blocker, isFirst, value) = state.withLock { state in
             let value = body(&state)
             defer { state.hasAnswered = true }
             guard isOver(state) else {
-                return (ContinuousClock.Instant?.none, state.obstacle, false, value)
+                return (ContinuousClock.Instant?.none, state.blocker, false, value)
             }
             state.takesARow = false
-            return (state.since.take(), state.obstacle, !state.hasAnswered, value)
+            return (state.since.take(), state.blocker, !state.hasAnswered, value)
         }
         guard let began else {
             if isFirst { readiness.set(.databaseUnknown, false) }
@@ -130,7 +130,7 @@ package final class DatabaseOutage: Sendable {
         }
         health.works(.database)
         intake.open(.databaseAway)
-        readiness.set(obstacle, false)
+        readiness.set(blocker, false)
         let downtime = began.duration(to: .now) / .seconds(1)
         logger.notice(
             "database.available",
@@ -190,7 +190,7 @@ extension LinkHealth.Problem {
 
 extension LinkHealth.Kind {
     /// What it is to readiness where it stops the worker.
-    fileprivate var obstacle: Readiness.Obstacle {
+    fileprivate var blocker: Readiness.Blocker {
         switch self {
         case .refused: .databaseRefused
         case .schema: .schemaUnfit

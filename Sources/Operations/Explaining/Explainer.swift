@@ -153,7 +153,7 @@ package struct Explainer {
         }
     }
 
-    /// The conversation's letters by their rows, and what the rows cannot tell.
+    /// The conversation's dead letters by their rows, and what the rows cannot tell.
     private func findLetters(
         _ explanation: inout Explanation,
         in sessions: SessionPool

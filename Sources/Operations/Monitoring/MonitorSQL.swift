@@ -93,7 +93,7 @@ enum MonitorSQL {
 
     /// $2 of `settled`: reasons with which a worker is no consumer.
     static let noConsumer = Parameter.textArray(
-        Readiness.Obstacle.withoutConsumer.map(\.rawValue)
+        Readiness.Blocker.withoutConsumer.map(\.rawValue)
     )
 
     /// All of them.

@@ -81,7 +81,7 @@ package final class QueueMonitor: Sendable {
             } catch {
                 // What is away is logged by those whose work it stops. The queue fills meanwhile.
                 logger.debug("monitor.failed", metadata: ["error": "\(error)"])
-                gauges.record(glance(watch, &observer))
+                gauges.record(cached(watch, &observer))
             }
         }
     }
@@ -156,7 +156,7 @@ package final class QueueMonitor: Sendable {
         return stats
     }
 
-    /// Rows of letters that should be in a queue that is empty.
+    /// Rows of dead letters that should be in a queue that is empty.
     private func noticeGone() {
         let table = DeadLetterTable(sessions: sessions, queue: queue)
         do throws(PostgresError) {
@@ -190,7 +190,7 @@ package final class QueueMonitor: Sendable {
     }
 
     /// What the broker alone can tell; alerts stay as they were.
-    private func glance(_ watch: QueueWatch, _ observer: inout QueueObserver) -> QueueStats {
+    private func cached(_ watch: QueueWatch, _ observer: inout QueueObserver) -> QueueStats {
         var look = QueueLook(at: Date().timeIntervalSince1970)
         ask(&observer, into: &look)
         var copy = watch

@@ -25,7 +25,7 @@ package struct StatusReport: Encodable, Sendable {
     package var workers: [WorkerStats]?
     /// Of the last day, the newest first.
     package var failures: [Failure]
-    /// Of all letters that have a row.
+    /// Of all dead letters that have a row.
     package var deadLettersByCode: [String: Int]?
     /// Messages in the dead-letter queue that no row speaks of.
     package var deadLettersWithoutRow: Int?

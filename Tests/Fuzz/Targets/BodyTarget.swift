@@ -7,7 +7,7 @@ import WorkerRuntime
 /// A message's body means what it meant when Foundation read it, or is no JSON.
 func fuzzBody(_ bytes: UnsafeRawBufferPointer) {
     let body = Array(bytes)
-    // The letter's reader knows no JSON of its own; it must take anything.
+    // The dead letter's reader knows no JSON of its own; it must take anything.
     _ = DeadLetter(Message(body: body))
     let ours = answer { () throws(Failure) in
         try ConversationReference(body: body).conversationID.text

@@ -210,8 +210,8 @@ final class Soak {
         summary = "\(known) conversations, \(deaths) dead workers"
     }
 
-    /// Only what deserves it is dead. A letter may be doubled by a crash; one may be lost only with
-    /// a queue that was deleted, for it stands in no table.
+    /// Only what deserves it is dead. A dead letter may be doubled by a crash; one may be lost only
+    /// with a queue that was deleted, for it stands in no table.
     private func checkLetters(_ produced: Producer.Tally) throws {
         let letters = try scene.deadLetters.take(try scene.deadLetters.ready())
         let killer = Array(#"{"conversation_id":"\#(Self.killer)"}"#.utf8)

@@ -301,7 +301,7 @@ final class Scene {
         try publish(bodies, properties, to: name)
     }
 
-    /// Puts a letter into the dead-letter queue.
+    /// Puts a dead letter into the dead-letter queue.
     func bury(_ body: [UInt8], _ properties: MessageProperties) throws {
         try publish([body], properties, to: deadLetters.name)
     }

@@ -7,10 +7,10 @@ import Postgres
 import Settings
 import WorkerRuntime
 
-/// The desk of a worker that runs: it asks the database on the worker's own sessions, so that it
+/// The service of a worker that runs: it asks the database on the worker's own sessions, so that it
 /// never holds more of them than it may, and the broker on connections that last as long as the
 /// question.
-package final class WorkerDesk: OperatorDesk {
+package final class WorkerOperatorService: OperatorService {
     /// Stack of a thread that asks.
     package static let stackBytes = Publisher.stackBytes
     /// Chosen: shorter than whoever asks waits. What is not done by then is said to be left.
@@ -24,7 +24,7 @@ package final class WorkerDesk: OperatorDesk {
     private let sessions = Locked<SessionPool?>(nil)
     /// Written once, by the worker that begins.
     private let intakeSwitch = Locked<IntakeSwitch?>(nil)
-    /// Of who has the letters in hand: to a second one the queue would look empty.
+    /// Of who has the dead letters in hand: to a second one the queue would look empty.
     private let turn = Locked(())
 
     package init(settings: WorkerSettings, logger: Logger) {
@@ -39,27 +39,27 @@ package final class WorkerDesk: OperatorDesk {
 
     // MARK: What is known
 
-    package func workers() throws(OperatorDeskError) -> [WorkerStats] {
+    package func workers() throws(OperatorServiceError) -> [WorkerStats] {
         try ask { try $0.workers() }
     }
 
-    package func queues() throws(OperatorDeskError) -> [QueueStats] {
+    package func queues() throws(OperatorServiceError) -> [QueueStats] {
         try ask { try $0.queues() }
     }
 
-    package func history() throws(OperatorDeskError) -> History {
+    package func history() throws(OperatorServiceError) -> History {
         try ask { try $0.history() }
     }
 
     package func explanation(
         of conversationID: String
-    ) throws(OperatorDeskError) -> Explanation {
+    ) throws(OperatorServiceError) -> Explanation {
         try read { try Explainer(settings: settings, sessions: $0).explain(conversationID) }
     }
 
     private func ask<Answer>(
         _ question: (Statistics) throws -> Answer
-    ) throws(OperatorDeskError) -> Answer {
+    ) throws(OperatorServiceError) -> Answer {
         try read { pool in
             try question(Statistics(sessions: pool, queue: settings.topology.names.main))
         }
@@ -67,7 +67,7 @@ package final class WorkerDesk: OperatorDesk {
 
     private func read<Answer>(
         _ question: (SessionPool) throws -> Answer
-    ) throws(OperatorDeskError) -> Answer {
+    ) throws(OperatorServiceError) -> Answer {
         guard let pool = sessions.withLock({ $0 }) else { throw .early }
         do {
             return try question(pool)
@@ -84,7 +84,7 @@ package final class WorkerDesk: OperatorDesk {
 
     // MARK: This worker
 
-    package func servingWorker() throws(OperatorDeskError) -> ServingWorker {
+    package func servingWorker() throws(OperatorServiceError) -> ServingWorker {
         guard let intakeSwitch = intakeSwitch.withLock({ $0 }) else { throw .early }
         let process = ProcessInfo.processInfo
         return ServingWorker(
@@ -94,7 +94,7 @@ package final class WorkerDesk: OperatorDesk {
         )
     }
 
-    package func setIntake(isOn: Bool) throws(OperatorDeskError) -> ServingWorker {
+    package func setIntake(isOn: Bool) throws(OperatorServiceError) -> ServingWorker {
         guard let intakeSwitch = intakeSwitch.withLock({ $0 }) else { throw .early }
         intakeSwitch.set(isOn: isOn, by: .http)
         return try servingWorker()
@@ -104,7 +104,7 @@ package final class WorkerDesk: OperatorDesk {
 
     package func deadLetters(
         ofUser userID: String
-    ) throws(OperatorDeskError) -> [DeadLetter] {
+    ) throws(OperatorServiceError) -> [DeadLetter] {
         var filter = DeadLetterFilter()
         filter.user = ExactText(userID)
         return try read { pool in
@@ -113,7 +113,7 @@ package final class WorkerDesk: OperatorDesk {
         }
     }
 
-    package func deadLetters() throws(OperatorDeskError) -> DeadLetterOverview {
+    package func deadLetters() throws(OperatorServiceError) -> DeadLetterOverview {
         guard let pool = sessions.withLock({ $0 }) else { throw .early }
         let names = settings.topology.names
         var overview = DeadLetterOverview(queue: names.dead, lookedAt: Date())
@@ -136,43 +136,52 @@ package final class WorkerDesk: OperatorDesk {
         return overview
     }
 
-    package func retry(_ order: LetterOrder) throws(OperatorDeskError) -> LetterResult {
-        try deal(order, "dead-letters.retried") { office, deadline in
-            try office.retry(order.filter, limit: order.limit, perSecond: nil, until: deadline)
+    package func retry(_ order: DeadLetterSelection) throws(OperatorServiceError)
+        -> DeadLetterActionResult
+    {
+        try deal(order, "dead-letters.retried") { deadLetterQueue, deadline in
+            try deadLetterQueue.retry(
+                order.filter,
+                limit: order.limit,
+                perSecond: nil,
+                until: deadline
+            )
         }
     }
 
-    package func purge(_ order: LetterOrder) throws(OperatorDeskError) -> LetterResult {
-        try deal(order, "dead-letters.purged") { office, deadline in
-            try office.purge(order.filter, limit: order.limit, until: deadline)
+    package func purge(_ order: DeadLetterSelection) throws(OperatorServiceError)
+        -> DeadLetterActionResult
+    {
+        try deal(order, "dead-letters.purged") { deadLetterQueue, deadline in
+            try deadLetterQueue.purge(order.filter, limit: order.limit, until: deadline)
         }
     }
 
     private func deal(
-        _ order: LetterOrder,
+        _ order: DeadLetterSelection,
         _ event: Logger.Message,
-        _ deed: (DeadLetterOffice, ContinuousClock.Instant) throws -> Int
-    ) throws(OperatorDeskError) -> LetterResult {
+        _ actionResponse: (DeadLetterQueue, ContinuousClock.Instant) throws -> Int
+    ) throws(OperatorServiceError) -> DeadLetterActionResult {
         guard let pool = sessions.withLock({ $0 }) else { throw .early }
-        let office = DeadLetterOffice(settings: settings, sessions: pool, logger: logger)
+        let deadLetterQueue = DeadLetterQueue(settings: settings, sessions: pool, logger: logger)
         let deadline = ContinuousClock.now + Self.patience
         do {
-            let count = try turn.withLock { _ in try deed(office, deadline) }
+            let count = try turn.withLock { _ in try actionResponse(deadLetterQueue, deadline) }
             log(event, order, count)
             let isComplete = count < order.limit && ContinuousClock.now < deadline
-            return LetterResult(count: count, isComplete: isComplete)
+            return DeadLetterActionResult(count: count, isComplete: isComplete)
         } catch let error as DeadLetterError {
             log(event, order, error.done)
             throw .unfinished("\(error)", done: error.done)
         } catch let error as AMQPError where error.isQueueMissing {
-            return LetterResult(count: 0, isComplete: true)
+            return DeadLetterActionResult(count: 0, isComplete: true)
         } catch {
             throw .broker("\(error)")
         }
     }
 
-    /// Who asks over HTTP leaves no other trace of what became of a letter.
-    private func log(_ event: Logger.Message, _ order: LetterOrder, _ count: Int) {
+    /// Who asks over HTTP leaves no other trace of what became of a dead letter.
+    private func log(_ event: Logger.Message, _ order: DeadLetterSelection, _ count: Int) {
         var metadata: Logger.Metadata = [
             "letters": .stringConvertible(count), "by": "http",
             "selected_ids": .stringConvertible(order.filter.ids.count),

@@ -6,47 +6,59 @@ import JSON
 import Operations
 
 /// What the dashboard shows and does, for programs as well.
-struct DeskRoutes {
+struct OperatorRoutes {
     /// Chosen: how old figures may be that are a few seconds old when they are written down.
     private static let statsLifetime: Duration = .seconds(2)
-    /// A look holds the letters for a moment, so that others see none.
+    /// A look holds the dead letters for a moment, so that others see none.
     private static let lettersLifetime: Duration = .seconds(5)
     /// Bytes. Chosen: a thousand ids, and room.
     private static let largestOrder = 128 << 10
 
-    private let desk: any OperatorDesk
-    private let letters: Glance
+    private let operatorService: any OperatorService
+    private let letters: CachedResponse
 
-    init(_ desk: any OperatorDesk) {
-        self.desk = desk
-        letters = Self.glance(Self.lettersLifetime, desk.deadLetters)
+    init(_ operatorService: any OperatorService) {
+        self.operatorService = operatorService
+        letters = Self.cached(Self.lettersLifetime, operatorService.deadLetters)
     }
 
     func add(to router: Router<BasicRequestContext>) {
         let api = router.group("api/v1")
         let lifetime = Self.statsLifetime
-        show(Self.glance(lifetime, named: "workers", desk.workers), at: "stats/workers", of: api)
-        show(Self.glance(lifetime, named: "queues", desk.queues), at: "stats/queues", of: api)
-        show(Self.glance(lifetime, desk.history), at: "stats/history", of: api)
+        show(
+            Self.cached(lifetime, named: "workers", operatorService.workers),
+            at: "stats/workers",
+            of: api
+        )
+        show(
+            Self.cached(lifetime, named: "queues", operatorService.queues),
+            at: "stats/queues",
+            of: api
+        )
+        show(Self.cached(lifetime, operatorService.history), at: "stats/history", of: api)
         show(letters, at: "dead-letters", of: api)
-        LookupRoutes(desk: desk).add(to: api)
+        LookupRoutes(operatorService: operatorService).add(to: api)
         api.post("dead-letters/retry") { request, _ in
-            try await deal(request, desk.retry) { Deed(retried: $0, purged: nil, $1, $2) }
+            try await deal(request, operatorService.retry) {
+                ActionResponse(retried: $0, purged: nil, $1, $2)
+            }
         }
         api.post("dead-letters/purge") { request, _ in
-            try await deal(request, desk.purge) { Deed(retried: nil, purged: $0, $1, $2) }
+            try await deal(request, operatorService.purge) {
+                ActionResponse(retried: nil, purged: $0, $1, $2)
+            }
         }
     }
 
     // MARK: What is known
 
     private func show(
-        _ glance: Glance,
+        _ cached: CachedResponse,
         at path: RouterPath,
         of api: RouterGroup<BasicRequestContext>
     ) {
         api.get(path) { _, _ in
-            switch await glance.answer() {
+            switch await cached.answer() {
             case .success(let buffer):
                 return Response(
                     status: .ok,
@@ -60,13 +72,13 @@ struct DeskRoutes {
 
     /// - Parameter name: of the one member of an object around the answer, so that others may join
     ///   it.
-    private static func glance<Answer: Encodable>(
+    private static func cached<Answer: Encodable>(
         _ lifetime: Duration,
         named name: String? = nil,
-        _ ask: @escaping @Sendable () throws(OperatorDeskError) -> Answer
-    ) -> Glance {
-        Glance(lifetime: lifetime) {
-            Result { () throws(OperatorDeskError) in
+        _ ask: @escaping @Sendable () throws(OperatorServiceError) -> Answer
+    ) -> CachedResponse {
+        CachedResponse(lifetime: lifetime) {
+            Result { () throws(OperatorServiceError) in
                 let answer = try ask()
                 return ByteBuffer(bytes: name.map { json([$0: answer]) } ?? json(answer))
             }
@@ -85,7 +97,7 @@ struct DeskRoutes {
     // MARK: What is done
 
     /// What has become of an order.
-    private struct Deed: Encodable {
+    private struct ActionResponse: Encodable {
         struct Failure: Encodable {
             var message: String
         }
@@ -105,34 +117,38 @@ struct DeskRoutes {
 
     private func deal(
         _ request: Request,
-        _ order: @escaping @Sendable (LetterOrder) throws(OperatorDeskError) -> LetterResult,
-        _ deed: (Int, Bool, String?) -> Deed
+        _ order:
+            @escaping @Sendable (DeadLetterSelection) throws(OperatorServiceError) ->
+            DeadLetterActionResult,
+        _ actionResponse: (Int, Bool, String?) -> ActionResponse
     ) async throws -> Response {
         let body = try await request.body.collect(upTo: Self.largestOrder)
-        let wanted = try LetterOrder(json: Data(body.readableBytesView))
+        let wanted = try DeadLetterSelection(json: Data(body.readableBytesView))
         let result = await onThread {
-            Result { () throws(OperatorDeskError) in try order(wanted) }
+            Result { () throws(OperatorServiceError) in try order(wanted) }
         }
         await letters.forget()
         switch result {
         case .success(let result):
-            return Self.answer(.ok, deed(result.count, result.isComplete, nil))
+            return Self.answer(.ok, actionResponse(result.count, result.isComplete, nil))
         case .failure(.unfinished(let reason, let done)):
-            return Self.answer(.conflict, deed(done, false, reason))
+            return Self.answer(.conflict, actionResponse(done, false, reason))
         case .failure(let error): throw HTTPError(.serviceUnavailable, message: "\(error)")
         }
     }
 
-    private static func answer(_ status: HTTPResponse.Status, _ deed: Deed) -> Response {
+    private static func answer(_ status: HTTPResponse.Status, _ actionResponse: ActionResponse)
+        -> Response
+    {
         Response(
             status: status,
             headers: [.contentType: "application/json"],
-            body: .init(byteBuffer: ByteBuffer(bytes: json(deed)))
+            body: .init(byteBuffer: ByteBuffer(bytes: json(actionResponse)))
         )
     }
 }
 
-extension LetterOrder {
+extension DeadLetterSelection {
     private struct Form: Decodable {
         var code: String?
         var conversation: String?
@@ -148,7 +164,7 @@ extension LetterOrder {
     }
 
     /// - Throws: `HTTPError` to who asks for nothing, or for what is not understood: a slip of the
-    ///   pen must not become more letters than were meant.
+    ///   pen must not become more dead letters than were meant.
     fileprivate init(json: Data) throws(HTTPError) {
         let form: Form
         let members: Set<String>

@@ -1,5 +1,5 @@
 /// What the doctor has seen of the database's servers.
-struct DatabaseSight: Sendable {
+struct DatabaseSnapshot: Sendable {
     struct Server: Sendable {
         var address: String
         /// nil where it let us in and answered.
@@ -15,11 +15,11 @@ struct DatabaseSight: Sendable {
 
     var servers: [Server] = []
     /// Of the first primary that let us in, else of the first standby.
-    var session: SessionSight?
+    var session: SessionSnapshot?
 }
 
 /// What one session has seen. nil, or nothing, is what could not be seen: `unseen` says why.
-struct SessionSight: Sendable {
+struct SessionSnapshot: Sendable {
     enum Pooling: Sendable, Equatable {
         /// The server itself.
         case none
@@ -79,14 +79,14 @@ struct SessionSight: Sendable {
     var skew: (seconds: Double, uncertainty: Double)
     var path: SearchPath?
     /// By name; those that are missing are not in it. nil where none could be looked at.
-    var tables: [String: TableSight]?
+    var tables: [String: TableSnapshot]?
     var indexes: [Index]?
     var room: Room?
     /// Workers on the queue that have reported themselves of late.
-    var workers: [WorkerSight]?
+    var workers: [WorkerSnapshot]?
     /// Of the workers' monitor, raised now.
-    var alerts: [AlertSight] = []
-    var rows = RowSight()
+    var alerts: [AlertSnapshot] = []
+    var rows = RowSnapshot()
     /// Others whose last statement changed friendships: the application's name and the role.
     var rivals: [String] = []
     /// Of users that were scored last and whose friendships are new: those with exactly twice what
@@ -97,7 +97,7 @@ struct SessionSight: Sendable {
 }
 
 /// A table as it is.
-struct TableSight: Sendable {
+struct TableSnapshot: Sendable {
     struct Column: Sendable {
         /// As PostgreSQL names it.
         var type: String
@@ -129,7 +129,7 @@ struct TableSight: Sendable {
 }
 
 /// A worker as it last told of itself.
-struct WorkerSight: Sendable {
+struct WorkerSnapshot: Sendable {
     /// What does not work, as its row has it. A later version may know more links and kinds.
     struct Problem: Sendable, Decodable {
         var link: String
@@ -152,7 +152,7 @@ struct WorkerSight: Sendable {
     var pause: Pause?
 }
 
-struct AlertSight: Sendable, Decodable {
+struct AlertSnapshot: Sendable, Decodable {
     var name: String
     /// Seconds; how long it has been raised.
     var age: Double
@@ -160,7 +160,7 @@ struct AlertSight: Sendable, Decodable {
 }
 
 /// Odd rows. nil is what was not, or could not be, looked for.
-struct RowSight: Sendable {
+struct RowSnapshot: Sendable {
     /// Of the latest conversations: those from the future, and by how many seconds at most.
     var future: (rows: Int, seconds: Double)?
     /// What is odd, and how many rows.

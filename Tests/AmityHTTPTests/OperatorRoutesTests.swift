@@ -9,7 +9,7 @@ import WorkerRuntime
 
 private let own = "X-Amity-Request: test"
 
-struct DeskTests {
+struct OperatorRoutesTests {
     @Test func figuresComeAsJSON() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             let bodies = [
@@ -30,7 +30,7 @@ struct DeskTests {
     /// Fault: an outage that the page cannot tell from a worker that is gone.
     @Test func whatIsAwayIsNamed() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
-            rig.desk.failure.withLock { $0 = .database("connect: no answer") }
+            rig.operatorService.failure.withLock { $0 = .database("connect: no answer") }
             let answer = try rig.get("/api/v1/stats/workers")
             #expect(answer.status == 503)
             #expect(answer.body == #"{"error":{"message":"database: connect: no answer"}}"#)
@@ -41,7 +41,7 @@ struct DeskTests {
     @Test func manyWhoAskAtOnceCostOneQuestion() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             let gate = DispatchSemaphore(value: 0)
-            rig.desk.gate.withLock { $0 = gate }
+            rig.operatorService.gate.withLock { $0 = gate }
             let connections = try (0..<10).map { _ in try rig.connect() }
             for connection in connections {
                 connection.send(
@@ -50,12 +50,12 @@ struct DeskTests {
             }
             // A server that waited for the answer itself would not say this.
             #expect(try rig.get("/health/live").status == 200)
-            rig.desk.gate.withLock { $0 = nil }
+            rig.operatorService.gate.withLock { $0 = nil }
             for _ in 0..<10 { gate.signal() }
             for connection in connections {
                 #expect(RawAnswer(from: connection.readToEnd().text).status == 200)
             }
-            #expect(rig.desk.questions.withLock { $0 } == 1)
+            #expect(rig.operatorService.questions.withLock { $0 } == 1)
         }
     }
 
@@ -69,17 +69,17 @@ struct DeskTests {
             let purged = try rig.post("/api/v1/dead-letters/purge", purge, own)
             #expect(purged.body == #"{"is_complete":true,"purged":3}"#)
             #expect(try rig.post("/api/v1/dead-letters/purge", #"{"all":true}"#, own).status == 200)
-            let orders = rig.desk.orders.withLock { $0 }
+            let orders = rig.operatorService.orders.withLock { $0 }
             #expect(orders.map(\.verb) == ["retry", "purge", "purge"])
             #expect(orders[0].order.filter.ids == ["a", "b"] && orders[0].order.limit == 7)
             #expect(orders[1].order.filter.code == "INVALID_LOG")
             #expect(orders[1].order.filter.conversationIDs == [ExactText("c")])
-            #expect(orders[1].order.limit == LetterOrder.most)
+            #expect(orders[1].order.limit == DeadLetterSelection.most)
             #expect(orders[2].order.filter.isEmpty)
         }
     }
 
-    /// Fault: a slip of the pen throws every letter away.
+    /// Fault: a slip of the pen throws every dead letter away.
     @Test(arguments: [
         "", "[]", "null", "{}", #"{"all":false}"#, #"{"ids":[]}"#, #"{"cod":"A"}"#,
         #"{"code":"A","conversaton":"c"}"#, #"{"code":"A","all":true}"#, #"{"code":7}"#,
@@ -90,13 +90,13 @@ struct DeskTests {
             let answer = try rig.post("/api/v1/dead-letters/purge", body, own)
             #expect(answer.status == 400, "\(body)")
             #expect(answer.body.contains(#"{"error":{"message":""#))
-            #expect(rig.desk.orders.withLock { $0.isEmpty })
+            #expect(rig.operatorService.orders.withLock { $0.isEmpty })
         }
     }
 
     @Test func whatWasDoneBeforeAFailureIsSaid() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
-            rig.desk.failure.withLock { $0 = .unfinished("held by another", done: 2) }
+            rig.operatorService.failure.withLock { $0 = .unfinished("held by another", done: 2) }
             let answer = try rig.post("/api/v1/dead-letters/retry", #"{"code":"A"}"#, own)
             #expect(answer.status == 409)
             #expect(
@@ -106,15 +106,15 @@ struct DeskTests {
         }
     }
 
-    /// Fault: letters that were just retried are still shown, and are retried once more.
+    /// Fault: dead letters that were just retried are still shown, and are retried once more.
     @Test func anOrderMakesTheNextLookANewOne() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             _ = try rig.get("/api/v1/dead-letters")
             _ = try rig.get("/api/v1/dead-letters")
-            #expect(rig.desk.questions.withLock { $0 } == 1)
+            #expect(rig.operatorService.questions.withLock { $0 } == 1)
             _ = try rig.post("/api/v1/dead-letters/retry", #"{"code":"A"}"#, own)
             _ = try rig.get("/api/v1/dead-letters")
-            #expect(rig.desk.questions.withLock { $0 } == 3)
+            #expect(rig.operatorService.questions.withLock { $0 } == 3)
         }
     }
 

@@ -6,25 +6,25 @@ import WorkerRuntime
 
 /// What there is to show. Routes read from here and from nowhere else; what another route wants to
 /// show is one more member.
-package struct Exhibits: Sendable {
+package struct RouteContext: Sendable {
     let readiness: Readiness
     let pulse: Pulse
     let health: LinkHealth
     /// The text for Prometheus, as of now.
     let metrics: @Sendable () -> String
-    let desk: any OperatorDesk
+    let operatorService: any OperatorService
 
     package init(
         readiness: Readiness,
         pulse: Pulse,
         health: LinkHealth = LinkHealth(),
-        desk: any OperatorDesk,
+        operatorService: any OperatorService,
         metrics: @escaping @Sendable () -> String
     ) {
         self.readiness = readiness
         self.pulse = pulse
         self.health = health
-        self.desk = desk
+        self.operatorService = operatorService
         self.metrics = metrics
     }
 
@@ -33,7 +33,7 @@ package struct Exhibits: Sendable {
             readiness: worker.readiness,
             pulse: worker.pulse,
             health: worker.health,
-            desk: worker.desk
+            operatorService: worker.operatorService
         ) {
             worker.refreshMetrics()
             return registry.text()

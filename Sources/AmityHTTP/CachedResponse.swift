@@ -4,8 +4,8 @@ import WorkerRuntime
 
 /// One answer for all who ask within a while, found out on a thread of its own: however many watch,
 /// the database is asked once, and nobody's wait holds up the server.
-actor Glance {
-    typealias Answer = Result<ByteBuffer, OperatorDeskError>
+actor CachedResponse {
+    typealias Answer = Result<ByteBuffer, OperatorServiceError>
 
     private let lifetime: Duration
     private let ask: @Sendable () -> Answer
@@ -50,7 +50,7 @@ actor Glance {
 /// Runs what blocks where it may.
 func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { continuation in
-        startThread(name: "amity-desk", stackBytes: WorkerDesk.stackBytes) {
+        startThread(name: "amity-operatorService", stackBytes: WorkerOperatorService.stackBytes) {
             continuation.resume(returning: body())
         }
     }

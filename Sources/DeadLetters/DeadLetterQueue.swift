@@ -5,14 +5,14 @@ import Postgres
 import Settings
 import WorkerRuntime
 
-/// Looks into the dead-letter queue, puts letters back to work, and throws them away.
+/// Looks into the dead-letter queue, puts dead letters back to work, and throws them away.
 ///
-/// What is known of letters without a look is in their rows (`DeadLetterTable`). Here is what needs
-/// the queue: a letter leaves it only when its copy is confirmed (`retry`) or when it was chosen to
-/// be purged, one at a time: if the command dies halfway, what it has not done is still there. What
-/// stays goes back to its place, or, where a quorum queue has counted a delivery of it before, to
-/// the end of the queue, as a confirmed copy with a fresh count.
-package struct DeadLetterOffice: Sendable {
+/// What is known of dead letters without a look is in their rows (`DeadLetterTable`). Here is what
+/// needs the queue: a dead letter leaves it only when its copy is confirmed (`retry`) or when it
+/// was chosen to be purged, one at a time: if the command dies halfway, what it has not done is
+/// still there. What stays goes back to its place, or, where a quorum queue has counted a delivery
+/// of it before, to the end of the queue, as a confirmed copy with a fresh count.
+package struct DeadLetterQueue: Sendable {
     private let settings: WorkerSettings
     private let table: DeadLetterTable
     private let logger: Logger
@@ -38,8 +38,8 @@ package struct DeadLetterOffice: Sendable {
         return try DeadLetterCounts(presence, table)
     }
 
-    /// Calls `visit` with each letter in the queue that matches, in the queue's order, until it
-    /// answers false.
+    /// Calls `visit` with each dead letter in the queue that matches, in the queue's order, until
+    /// it answers false.
     package func look(
         _ filter: DeadLetterFilter,
         _ visit: (DeadLetter, Message) throws -> Bool
@@ -50,11 +50,11 @@ package struct DeadLetterOffice: Sendable {
         }
     }
 
-    /// Removes the letters that match.
+    /// Removes the dead letters that match.
     ///
     /// - Parameters:
-    ///   - limit: most letters to remove.
-    ///   - deadline: after which it begins no other letter; nil for never.
+    ///   - limit: most dead letters to remove.
+    ///   - deadline: after which it begins no other dead letter; nil for never.
     /// - Returns: how many.
     package func purge(
         _ filter: DeadLetterFilter,
@@ -72,7 +72,7 @@ package struct DeadLetterOffice: Sendable {
                 return settled.count < limit ? .left : .leftAndEnds
             }
         }
-        // Of a user whose letters are erased nothing stays.
+        // Of a user whose dead letters are erased nothing stays.
         if filter.user != nil {
             settled.flush()
             var purged = DeadLetterFilter()
@@ -87,12 +87,13 @@ package struct DeadLetterOffice: Sendable {
         return settled.count
     }
 
-    /// Puts the letters that match back on the queue they died in, with a fresh budget of attempts.
+    /// Puts the dead letters that match back on the queue they died in, with a fresh budget of
+    /// attempts.
     ///
     /// - Parameters:
-    ///   - limit: most letters to retry.
-    ///   - perSecond: most letters a second, nil for as fast as it goes.
-    ///   - deadline: after which it begins no other letter; nil for never.
+    ///   - limit: most dead letters to retry.
+    ///   - perSecond: most dead letters a second, nil for as fast as it goes.
+    ///   - deadline: after which it begins no other dead letter; nil for never.
     /// - Returns: how many were retried.
     package func retry(
         _ filter: DeadLetterFilter,
@@ -155,14 +156,14 @@ package struct DeadLetterOffice: Sendable {
             answer.withLock { $0 = result }
             answered.signal()
         }
-        // Chosen: a broker that confirms nothing for this long is not well; the letter stays.
+        // Chosen: a broker that confirms nothing for this long is not well; the dead letter stays.
         answered.wait(atMost: .seconds(30))
         return answer.withLock { $0 }
     }
 
     // MARK: One pass over the queue
 
-    /// What becomes of a letter, and of the pass.
+    /// What becomes of a dead letter, and of the pass.
     private enum Step {
         case stays, left, leftAndEnds
         /// It stays, and no other is looked at.
@@ -170,14 +171,14 @@ package struct DeadLetterOffice: Sendable {
     }
 
     /// - Parameters:
-    ///   - done: letters dealt with so far, for errors.
-    ///   - step: decides about one letter; what it removes it says has `left`.
+    ///   - done: dead letters dealt with so far, for errors.
+    ///   - step: decides about one dead letter; what it removes it says has `left`.
     private func pass(
         done: () -> Int = { 0 },
         _ step: (DeadLetter, QueuePass.Entry, inout QueuePass) throws -> Step
     ) throws {
         var pass = try QueuePass(queue: queue, at: endpoint)
-        let returns = ReturnedLetters(to: queue, by: publisher)
+        let returns = ReturnedDeadLetters(to: queue, by: publisher)
         defer { returns.stop() }
         let began = ContinuousClock.now
         var seen: [String] = []
@@ -227,13 +228,13 @@ package struct DeadLetterOffice: Sendable {
 }
 
 package enum DeadLetterError: Error, CustomStringConvertible {
-    /// Letters that another consumer of the queue holds.
+    /// Dead letters that another consumer of the queue holds.
     case unseen(Int, done: Int)
     case notRetried(afterRetrying: Int, Publisher.Result)
-    /// Letters of which no copy could be put at the end of the queue.
+    /// Dead letters of which no copy could be put at the end of the queue.
     case stranded(Int, done: Int)
 
-    /// Letters that were dealt with.
+    /// Dead letters that were dealt with.
     package var done: Int {
         switch self {
         case .unseen(_, let done), .stranded(_, let done): done
@@ -266,12 +267,12 @@ package enum DeadLetterError: Error, CustomStringConvertible {
 }
 
 extension DeadLetterTable {
-    /// Seconds for which a letter may be on its way from its row to the queue.
+    /// Seconds for which a dead letter may be on its way from its row to the queue.
     package static let youngest = 60.0
 }
 
 extension Logger {
-    /// Once for each letter: from then on its row says it.
+    /// Once for each dead letter: from then on its row says it.
     package func logGone(_ count: Int, of queue: String) {
         warning(
             "dead-letters.gone",

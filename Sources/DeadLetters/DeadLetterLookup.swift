@@ -7,8 +7,8 @@ import WorkerRuntime
 
 /// What the commands ask about dead letters: their rows and their queue, for a process of their
 /// own.
-package struct DeadLetterDesk: Sendable {
-    package let office: DeadLetterOffice
+package struct DeadLetterLookup: Sendable {
+    package let deadLetterQueue: DeadLetterQueue
     /// The dead-letter queue's name.
     package let queue: String
     private let table: DeadLetterTable
@@ -20,12 +20,12 @@ package struct DeadLetterDesk: Sendable {
             applicationName: "amity dead-letters",
             statementTimeout: settings.taskTimeout
         )
-        office = DeadLetterOffice(settings: settings, sessions: sessions, logger: logger)
+        deadLetterQueue = DeadLetterQueue(settings: settings, sessions: sessions, logger: logger)
         table = DeadLetterTable(sessions: sessions, queue: settings.topology.names.main)
         queue = settings.topology.names.dead
     }
 
-    /// Letters by their rows. Of a queue that is empty all that wait are gone.
+    /// Dead letters by their rows. Of a queue that is empty all that wait are gone.
     package func list(
         _ filter: DeadLetterFilter,
         includesSettled: Bool,
@@ -38,12 +38,13 @@ package struct DeadLetterDesk: Sendable {
         return letters.map { $0.asOf(counts) }
     }
 
-    /// The letters of that id, or of the conversation of that id; none where there is no table.
+    /// The dead letters of that id, or of the conversation of that id; none where there is no
+    /// table.
     package func find(_ id: String) throws -> [DeadLetterTable.Entry] {
         do {
             let entries = try table.find(id)
             if !entries.contains(where: { $0.letter.state == .waiting }) { return entries }
-            let counts = try office.counts()
+            let counts = try deadLetterQueue.counts()
             return entries.map { entry in
                 var entry = entry
                 entry.letter = entry.letter.asOf(counts)
@@ -56,12 +57,12 @@ package struct DeadLetterDesk: Sendable {
 
     /// How many a command is about, by their rows; and how many more it may find without one.
     package func count(_ filter: DeadLetterFilter) throws -> (recorded: Int, others: Int) {
-        let counts = try office.counts()
+        let counts = try deadLetterQueue.counts()
         let recorded = counts.recorded == nil ? 0 : try table.count(filter)
         return (recorded, counts.withoutRow ?? 0)
     }
 
-    /// Limits a filter to one user's letters, whether they name their user or not.
+    /// Limits a filter to one user's dead letters, whether they name their user or not.
     package func limit(_ filter: inout DeadLetterFilter, to user: String) throws {
         filter.user = ExactText(user)
         filter.conversationsOfUser = try table.conversations(of: user)

@@ -7,18 +7,18 @@ import WorkerRuntime
 
 /// Everything the doctor has seen. Probes fill it in; checks judge it and see nothing else, so that
 /// a check can be tried on any state of the world.
-struct Sight: Sendable {
+struct DoctorSnapshot: Sendable {
     var settings: WorkerSettings
-    var host: HostSight
-    var broker: BrokerSight
-    var management: ManagementSight
-    var database: DatabaseSight
+    var host: HostSnapshot
+    var broker: BrokerSnapshot
+    var management: ManagementSnapshot
+    var database: DatabaseSnapshot
     /// Those behind the analysis; empty where none is asked.
-    var services: [ServiceProbe.Sight] = []
+    var services: [ServiceProbe.DoctorSnapshot] = []
 }
 
 /// The machine, or the container, that this runs on. A worker elsewhere may see another.
-struct HostSight: Sendable {
+struct HostSnapshot: Sendable {
     struct SecretFile: Sendable {
         /// The setting that names it, or the file itself.
         var name: String
@@ -43,7 +43,7 @@ struct HostSight: Sendable {
 }
 
 /// What the management plugin tells.
-enum ManagementSight: Sendable {
+enum ManagementSnapshot: Sendable {
     case notAsked
     case failed(ManagementError)
     case seen(ManagementReport)

@@ -4,10 +4,10 @@ import Logging
 import Postgres
 import WorkerRuntime
 
-/// Gives letters back to their queue without loss: what may return to its place does so when the
-/// pass closes, and of the others a copy is published to the queue's end and confirmed before the
-/// original is removed. Stays with the thread of its pass.
-final class ReturnedLetters {
+/// Gives dead letters back to their queue without loss: what may return to its place does so when
+/// the pass closes, and of the others a copy is published to the queue's end and confirmed before
+/// the original is removed. Stays with the thread of its pass.
+final class ReturnedDeadLetters {
     private let queue: String
     private let makePublisher: () -> Publisher
     private var publisher: Publisher?
@@ -41,7 +41,7 @@ final class ReturnedLetters {
 
     /// Waits until every copy is confirmed.
     ///
-    /// - Returns: how many letters have no copy, and so return to their place.
+    /// - Returns: how many dead letters have no copy, and so return to their place.
     func finish(_ pass: inout QueuePass) throws(AMQPError) -> Int {
         while moving > 0 { try takeAnswer(&pass) }
         return stranded
@@ -73,7 +73,7 @@ final class ReturnedLetters {
     }
 }
 
-/// Letters that have left the queue, whose rows are settled in batches. Stays with its thread.
+/// Dead letters that have left the queue, whose rows are settled in batches. Stays with its thread.
 final class SettledLetters {
     private let how: DeadLetter.State
     private let table: DeadLetterTable
