@@ -13,7 +13,7 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     case system(code: Int32, during: String)
     /// The broker closed the connection or the channel, e.g. 406 PRECONDITION_FAILED.
     case closedByBroker(code: UInt16, text: String, during: String)
-    /// The link could not be encrypted, or leads to somebody else.
+    /// The link could not be encrypted, or leads to another host than the one named.
     case insecure(TLSFailure, during: String)
     /// No address could be found for the host.
     case unresolved(host: String, reason: String)

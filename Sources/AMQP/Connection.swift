@@ -5,7 +5,7 @@ import WorkerRuntime
 /// Sole owner of one librabbitmq connection, and of channel 1 on it.
 ///
 /// It cannot be copied and is not Sendable, so it lives on the stack of the thread that opened it;
-/// a precondition names that thread should somebody find a way round.
+/// a precondition checks the thread in case other code gets round that rule.
 struct Connection: ~Copyable {
     private let handle: amqp_connection_state_t
     private let owner = pthread_self()
@@ -132,7 +132,7 @@ struct Connection: ~Copyable {
     }
 }
 
-/// Said outright, so that nobody makes it Sendable by accident.
+/// Stated explicitly, so that no later change makes it Sendable by accident.
 @available(*, unavailable)
 extension Connection: Sendable {}
 

@@ -4,7 +4,7 @@ import WorkerRuntime
 /// Looks through a queue from its head without settling anything, on the calling thread.
 ///
 /// What is not removed goes back to the queue, in its place, when the browser is closed or its
-/// process dies. Meanwhile nobody else is delivered what it holds.
+/// process dies. Meanwhile the broker delivers what it holds to no other consumer.
 package struct QueueBrowser: ~Copyable {
     /// A message of the queue, named by its delivery tag for `remove`.
     package struct Entry: Sendable {
@@ -48,7 +48,7 @@ package struct QueueBrowser: ~Copyable {
                 }
             }
             let rest = ContinuousClock.now.duration(to: deadline)
-            // Somebody else has the rest.
+            // Another consumer holds the rest.
             if rest <= .zero { return nil }
             bell.wait(orReadable: connection.descriptor, timeout: rest)
         }
@@ -56,7 +56,7 @@ package struct QueueBrowser: ~Copyable {
     }
 
     /// Messages that were ready when the browser was opened and have not come: after the last,
-    /// those that somebody else holds.
+    /// those that another consumer holds.
     package var unseen: Int { left }
 
     /// Takes a message out of the queue for good.

@@ -1,12 +1,12 @@
 import CoreMetrics
 import Metering
 
-/// Counts the losses of one of the broker's links, those that have not happened included: a figure
-/// that only begins with the first loss hides it from whoever looks at its growth.
+/// Counts the losses of one of the broker's links. Each cause has a counter, at 0, from the start:
+/// a counter that begins with the first loss hides that loss from queries for its increase.
 struct Reconnects: Sendable {
     private let counters: [AMQPError.Cause: Counter]
 
-    /// - Parameter link: who connects.
+    /// - Parameter link: the component that connects.
     init(of link: String, in factory: any MetricsFactory) {
         counters = Dictionary(
             uniqueKeysWithValues: AMQPError.Cause.allCases.map { cause in

@@ -11,7 +11,7 @@ package struct TransportSecurity: Sendable, Equatable {
 
     package struct Identity: Sendable, Equatable {
         package var certificate: String
-        /// Without a passphrase: nobody is there to type it.
+        /// Without a passphrase: no operator is present to type it.
         package var key: String
 
         package init(certificate: String, key: String) {
@@ -57,7 +57,7 @@ package struct TransportSecurity: Sendable, Equatable {
     }
 
     /// SSL_OP_NO_RENEGOTIATION, a macro with a cast: the broker is asked for its certificate once,
-    /// while somebody looks.
+    /// while the callbacks of `Handshake` are in place.
     private static let noRenegotiation: UInt64 = 1 << 30
 }
 

@@ -52,7 +52,8 @@ struct StatusText {
         return "ALERT \(alert.name.rawValue)\(value)\(threshold), for \(since)"
     }
 
-    /// Who consumes besides the workers; nothing where the alert is not active or nobody could say.
+    /// The consumers that are not workers; empty where the alert is not active or their names are
+    /// unknown.
     private static func others(_ queue: QueueStats) -> [String] {
         guard queue.alerts.contains(where: { $0.name == .foreignConsumers }) else { return [] }
         return (queue.foreignConsumers ?? []).map { "  \($0.printable)" }
@@ -94,8 +95,8 @@ struct StatusText {
         }
     }
 
-    /// Why workers are as they are: a line for each problem, whoever has it, and for each that is
-    /// paused.
+    /// The causes of the workers' states: one line for each problem, with all workers that have it,
+    /// and one for each worker that is paused.
     private static func causes(_ report: StatusReport) -> [String] {
         let workers = report.workers ?? []
         let problems = SharedProblem.among(workers).map { shared in

@@ -48,7 +48,7 @@ func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
     }
     let group = ServiceGroup(
         configuration: .init(
-            // They stop from the last to the first: health is told until the worker has drained.
+            // Services stop in reverse order: the server answers until the worker has drained.
             services: services.map {
                 .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
             },
@@ -64,7 +64,7 @@ func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
     }
 }
 
-/// A worker that does not begin until its server has: one that nobody can look at would go
+/// A worker that begins only when its server listens: a worker that no client can observe would go
 /// unnoticed.
 private struct WorkerBesideServer: Service {
     let worker: Worker

@@ -2,22 +2,21 @@ import Digests
 import Hummingbird
 import Settings
 
-/// Lets in who has the token, where there is one, or has logged in with it; else who is on this
-/// machine.
+/// Where there is a token, admits requests with the token or with a login session; otherwise
+/// requests whose Host header names this machine.
 ///
-/// A browser brings its cookies, and reaches this machine, for the pages of strangers as well. So
-/// what changes something is done for who sends the token itself, and else only for Amity's own
-/// page.
+/// A browser sends its cookies, and reaches this machine, for other sites' pages as well. So a
+/// request that changes something must carry the token itself or come from Amity's own page.
 struct AccessControl: Sendable {
     private enum Pass {
         case token
-        /// A cookie, or being on this machine: what a browser has without being asked.
+        /// A cookie, or a Host header that names this machine: a browser sends either by itself.
         case unasked
     }
 
     /// Of the token; nil where there is none.
     private let digest: [UInt8]?
-    /// nil where nobody logs in.
+    /// nil where there is no token, and so no login.
     let sessions: BrowserSessions?
 
     init(_ settings: HTTPSettings) {
@@ -25,7 +24,7 @@ struct AccessControl: Sendable {
         sessions = settings.token.map(BrowserSessions.init)
     }
 
-    /// - Throws: the answer to whoever is not let in.
+    /// - Throws: the answer to a request that is not admitted.
     func check(_ request: Request) throws(HTTPError) {
         switch pass(of: request) {
         case .token: return
@@ -45,7 +44,7 @@ struct AccessControl: Sendable {
     /// Whether this request may read what is guarded.
     func admits(_ request: Request) -> Bool { pass(of: request) != nil }
 
-    /// Of who sent the token itself no intent is asked.
+    /// Not needed for a request that carries the token itself.
     private func checkIntent(of request: Request) throws(HTTPError) {
         if request.method == .get || request.method == .head { return }
         guard isFromOwnPage(request), request.headers.amityRequest != nil else {
@@ -56,7 +55,7 @@ struct AccessControl: Sendable {
         }
     }
 
-    /// Whether no browser says that somebody else's page sent it.
+    /// Whether no header of a browser says that another site's page sent the request.
     func isFromOwnPage(_ request: Request) -> Bool {
         if let site = request.headers.fetchSite { return site == "same-origin" }
         guard let origin = request.headers[.origin] else { return true }
@@ -67,8 +66,8 @@ struct AccessControl: Sendable {
 
     private func pass(of request: Request) -> Pass? {
         guard let sessions else {
-            // A page of somebody else's whose name was made to lead here is a stranger all the
-            // same.
+            // Against DNS rebinding: another site's page whose name resolves to this machine still
+            // sends its own name as Host.
             return Loopback.contains(Self.host(of: request)) ? .unasked : nil
         }
         let words = (request.headers[.authorization] ?? "").split(separator: " ")
@@ -76,8 +75,8 @@ struct AccessControl: Sendable {
         return sessions.admit(request) ? .unasked : nil
     }
 
-    /// Takes as long for a wrong guess as for any other, so that nobody finds the token letter by
-    /// letter.
+    /// Takes as long for one wrong guess as for any other, so that timing does not reveal the token
+    /// character by character.
     func isToken(_ guess: some StringProtocol) -> Bool {
         guard let digest else { return false }
         return Digest.areEqual(Digest.sha256(guess.utf8), digest)

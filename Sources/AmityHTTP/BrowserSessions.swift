@@ -2,12 +2,12 @@ import Digests
 import Foundation
 import Hummingbird
 
-/// What a browser has instead of the token once somebody has logged in: a text that only who knows
-/// the token can make, in a cookie that no script sees.
+/// What a browser sends instead of the token after a login: a text that only a holder of the token
+/// can make, in a cookie that scripts cannot read.
 ///
-/// It is kept nowhere. So all workers with one token accept it, also after they have begun anew:
-/// several of them share a host name, whose browser has one cookie for all its ports. Another token
-/// ends every session; logging out takes the cookie from its browser.
+/// No worker stores it. So all workers with one token accept it, also after a restart: several
+/// workers may share a host name, and a browser has one cookie for all ports of a host. A new token
+/// ends every session; logging out removes the cookie from its browser.
 struct BrowserSessions: Sendable {
     private static let name = "amity_session"
     /// Seconds. Chosen: a night shift.
@@ -46,7 +46,7 @@ struct BrowserSessions: Sendable {
     }
 
     private static func cookie(_ value: String, seconds: Int, _ request: Request) -> Cookie {
-        // By a proxy that encrypts. Whoever makes it up has a cookie of less use, and no more.
+        // Set by a proxy that encrypts. A client that forges it gets a less useful cookie, no more.
         let isEncrypted = request.headers.forwardedProtocol?.lowercased() == "https"
         return Cookie(
             name: name,

@@ -2,8 +2,8 @@ import Hummingbird
 import Operations
 import WorkerRuntime
 
-/// One answer for all who ask within a while, found out on a thread of its own: however many watch,
-/// the database is asked once, and nobody's wait holds up the server.
+/// One answer for all requests within `lifetime`, computed on a thread of its own: however many
+/// clients watch, the database is queried once, and a slow query does not block the server.
 actor CachedResponse {
     typealias Answer = Result<ByteBuffer, OperatorServiceError>
 

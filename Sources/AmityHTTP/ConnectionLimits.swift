@@ -4,11 +4,11 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// What one connection may take, in bytes and in time. Beyond it the connection is cut, without a
-/// word: whoever needs more has no business here.
+/// Limits of one connection, in bytes and in time. A connection that exceeds one is closed without
+/// an answer: no legitimate client needs more.
 struct ConnectionLimits: Sendable {
-    /// Bytes of one request, head and body. More than NIO reads at once, so that requests sent in
-    /// one go are no large one.
+    /// Bytes of one request, head and body. More than NIO reads at once, so that several requests
+    /// in one read do not count as one large request.
     var requestBytes = 256 << 10
     /// Bytes of one header, and of all.
     var headerBytes = (one: 8 << 10, all: 16 << 10)
@@ -68,7 +68,7 @@ private struct LimitedChannel: ServerChildChannel {
     }
 }
 
-/// Counts the bytes of a request as they come, before anybody keeps them.
+/// Counts the bytes of a request as they arrive, before another handler buffers them.
 private final class RequestBytes: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

@@ -5,14 +5,14 @@ extension HTTPFields {
     /// Which site's page made a browser send a request, as that browser says.
     var fetchSite: String? { self[.init("Sec-Fetch-Site")!] }
 
-    /// Sent by Amity's own page, and by programs. No form of a stranger's page can send it, and no
-    /// script of one without being asked for permission, which nobody here gives.
+    /// Sent by Amity's own page, and by programs. A form on another site's page cannot send it. A
+    /// script on such a page needs a permission (CORS) that this server never gives.
     var amityRequest: String? { self[.init("X-Amity-Request")!] }
 
     /// How a browser reached a proxy in between, as that proxy says.
     var forwardedProtocol: String? { self[.init("X-Forwarded-Proto")!] }
 
-    /// For whoever embeds, frames or opens what this answer brings.
+    /// Restricts the pages of other sites that embed, frame or open this answer.
     mutating func keepToOwnSite() {
         self[.init("Cross-Origin-Resource-Policy")!] = "same-origin"
         self[.init("Cross-Origin-Opener-Policy")!] = "same-origin"

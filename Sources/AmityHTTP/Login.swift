@@ -1,6 +1,6 @@
 import Hummingbird
 
-/// Where somebody with a browser shows the token once.
+/// The login page, where a browser's user enters the token once.
 struct Login {
     static let path = "/login"
     static let endPath = "/logout"
@@ -9,7 +9,7 @@ struct Login {
 
     let access: AccessControl
     let sessions: BrowserSessions
-    /// Of all guesses, whoever makes them. Who is in already does not come by here.
+    /// Limits the guesses of all clients together. A client with a session needs no guess.
     private let guesses = Pace(perSecond: 1, atOnce: 10)
 
     init?(_ access: AccessControl) {

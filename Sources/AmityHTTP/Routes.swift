@@ -97,12 +97,14 @@ struct Routes {
     }
 }
 
-/// Asks everybody who they are but those who ask how the worker is or say who they are, what does
-/// not exist included.
+/// Checks access for every path, also one that does not exist, except the health probes and, where
+/// login is open, the login page.
 ///
-/// Probes have a lane of their own: whoever asks for too much holds up nobody's probe.
+/// Probes have a rate limit of their own: a client that sends too many other requests delays no
+/// probe.
 private struct Gate: RouterMiddleware {
-    /// To everybody: they say nothing of anybody's work. Any other spelling of them is guarded.
+    /// Open to every client: the answers tell nothing of users or conversations. Any other spelling
+    /// of these paths is guarded.
     private static let health: Set = ["/health/live", "/health/ready"]
 
     let access: AccessControl
@@ -127,7 +129,7 @@ private struct Gate: RouterMiddleware {
             do throws(HTTPError) {
                 try access.check(request)
             } catch {
-                // Where a person comes in.
+                // A browser that opens the start page is sent to the login page.
                 guard isLoginOpen, path == "/", request.method == .get else { throw error }
                 return Login.redirect(to: Login.path)
             }

@@ -45,7 +45,7 @@ package final class AnalysisServices: Sendable {
 
     /// - Parameters:
     ///   - memory: nil where there is none.
-    ///   - health: is told what each of them suffers from.
+    ///   - health: records the problems of each service.
     package init(
         chat: ServiceSettings,
         model: String,
@@ -70,12 +70,12 @@ package final class AnalysisServices: Sendable {
         self.memory = memory.map { MemoryService(caller: caller(of: .memoryService, $0)) }
     }
 
-    /// Whether nobody would be asked now.
+    /// Whether every service would refuse a call now.
     package var refuse: Bool { chat.refuses && memory?.refuses ?? true }
 
     /// Asks, and calls `answered` once, from a thread that must not be blocked. Returns at once.
-    /// How long it may take has no limit but that of whoever cancels what this returns: there may
-    /// be a line before a service.
+    /// It has no time limit, because requests may queue before a service: the caller limits it by
+    /// cancelling the task that this returns.
     ///
     /// - Parameters:
     ///   - chat: whether to ask for questions and emotion.

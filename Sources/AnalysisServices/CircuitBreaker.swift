@@ -1,5 +1,5 @@
-/// Spares a service that fails, and whoever would wait for it: after several failures in a row
-/// nobody asks it for a while, then one does, and if that one is answered, all do.
+/// Spares a service that fails, and the callers that would wait for it: after several failures in a
+/// row no request is sent for a while, then one is, and if that one is answered, all are sent.
 ///
 ///     closed ── failures in a row ─▶ open ── the pause is over ─▶ half open: one probe
 ///        ▲                            ▲                              │         │
@@ -28,7 +28,7 @@ struct CircuitBreaker {
     private enum State {
         case closed(failures: Int)
         case open(since: Instant, until: Instant, pause: Duration)
-        /// Half open, and somebody is asking.
+        /// Half open, and the probe is under way.
         case probing(since: Instant, pause: Duration)
     }
 
@@ -86,8 +86,8 @@ struct CircuitBreaker {
             state = .closed(failures: 0)
             return nil
         case (.closed(let failures), .failed):
-            // Who wants to be left alone for longer is taken at its word; who only wants less of us
-            // is not given up for it.
+            // A Retry-After of at least `firstPause` opens the circuit at once; a shorter one only
+            // asks for fewer requests, and counts as one failure.
             if wish ?? .zero < Self.firstPause, failures + 1 < Self.failuresToOpen {
                 state = .closed(failures: failures + 1)
                 return nil

@@ -2,7 +2,7 @@ import Foundation
 import HTTPCalling
 
 /// One request to a service and its whole answer. Redirects are not followed: they would carry keys
-/// and children's talk to wherever somebody points.
+/// and children's talk to any address that an answer names.
 struct HTTPExchange: Sendable {
     private let client: HTTPClient
     /// Most bytes of an answer. Chosen: a hundred times what an answer of use has.

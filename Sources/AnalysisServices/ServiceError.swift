@@ -17,7 +17,7 @@ package enum ServiceError: Error, Sendable, Hashable, CustomStringConvertible {
     case tooLarge
     /// Answered with what is not in the form it should have.
     case malformed
-    /// Answered in good form what cannot be: a negative number, an emotion nobody knows.
+    /// A well-formed answer with an impossible value: a negative number, an unknown emotion.
     case unusable
     /// Not asked: it has failed too often just now.
     case circuitOpen

@@ -2,8 +2,8 @@ import Foundation
 import HTTPCalling
 import WorkerRuntime
 
-/// Asks each service once whether it is there and lets Amity in. Sends nothing of anybody's, and
-/// costs nothing: the model is asked for its list of models, the memory service for the head of an
+/// Asks each service once whether it is there and lets Amity in. Sends no user's data, and costs
+/// nothing: the model is asked for its list of models, the memory service for the head of an
 /// answer.
 package struct ServiceProbe: Sendable {
     /// What came of asking one.
@@ -52,7 +52,7 @@ package struct ServiceProbe: Sendable {
         let base = chat.url.hasSuffix(Self.chatPath) ? chat.url.dropLast(Self.chatPath.count) : ""
         do throws(ServiceError) {
             let answer = try await ask(.get, base + "/models", key: chat.key)
-            // Not every server has a list; all the others know who may ask.
+            // Not every server has a list of models; every server that has one checks the key.
             if [404, 405].contains(answer.status) { return DoctorSnapshot(.chatModel) }
             guard answer.isSuccess else { throw .status(answer.status) }
             let models: Models = try decoded(answer.body, orElse: .malformed)

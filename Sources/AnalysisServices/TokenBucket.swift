@@ -1,6 +1,6 @@
 /// Spreads requests over time: so many a second on average, and at most a second's worth at once.
 ///
-/// Whoever takes a token is told when it may be spent, so those who wait do so in order of arrival.
+/// A caller that takes a token is told when it may spend it, so callers wait in order of arrival.
 /// Pure: the caller has the clock.
 struct TokenBucket {
     typealias Instant = ContinuousClock.Instant
@@ -31,7 +31,7 @@ struct TokenBucket {
         return max(.zero, now.duration(to: due))
     }
 
-    /// Lets nobody through before an instant.
+    /// Lets no caller through before an instant.
     mutating func pause(until end: Instant) {
         pausedUntil = max(pausedUntil ?? end, end)
     }

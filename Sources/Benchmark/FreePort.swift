@@ -1,7 +1,7 @@
 import Foundation
 
-/// A port of this machine that nobody has at the moment: workers side by side serve HTTP as they
-/// would alone, so that what that costs is in the figures.
+/// A port of this machine that no process uses at the moment. Workers side by side each serve HTTP,
+/// as one worker alone does, so that the figures include the cost of it.
 func freePort() throws -> Int {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// The signal that has come, 0 while none has. Written by the handler, read by whoever waits.
+/// The signal that was received, 0 before one was. Written by the handler, read by `check`.
 private let received = Atomic<Int32>(0)
 
 package struct Interrupted: Error {

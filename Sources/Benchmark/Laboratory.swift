@@ -55,7 +55,7 @@ func cleaningUp(_ body: () throws -> Void) {
     }
 }
 
-/// Progress, for whoever waits.
+/// Writes a line of progress to standard error.
 func say(_ text: String) {
     writeToStandardError("\(text)\n")
 }

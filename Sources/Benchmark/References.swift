@@ -106,7 +106,7 @@ struct Pgbench {
         output.firstMatch(of: /tps = ([0-9.]+)/).flatMap { Double($0.1) }
     }
 
-    /// Not on the command line, where everybody could read the password.
+    /// Not on the command line, where every user of the machine could read the password.
     private static func environment(_ target: ConnectionTarget) -> [String: String] {
         let names = [
             "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD",

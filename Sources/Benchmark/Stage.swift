@@ -106,8 +106,7 @@ final class Stage {
 
     // MARK: Before a run
 
-    /// Puts the first `count` conversations back to where nobody has scored them, with an empty
-    /// queue.
+    /// Makes the first `count` conversations unscored again, with an empty queue.
     func reset(to count: Int) throws {
         try settings.topology.delete(at: settings.endpoint)
         try settings.topology.ensure(at: settings.endpoint, logger: quietLogger)

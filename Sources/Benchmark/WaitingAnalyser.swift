@@ -2,7 +2,7 @@ import Conversations
 import Foundation
 import FriendshipScoring
 
-/// Stands in for an analyser that asks somebody far away: it waits, and has nothing to say.
+/// Stands in for an analyser that calls a remote service: it waits, and returns no result.
 package struct WaitingAnalyser: LocalAnalyser {
     package let isImmediate = false
     package let source = AnalysisSource.zeros

@@ -1,12 +1,12 @@
 /// Tells the child's mood of a whole session.
 ///
 /// 1. Words of a mood count once each, and not behind a "not"; those with a "not" in them are known
-///    as such. Sorrow and anger in a question are somebody else's.
+///    as such. Sorrow and anger in a question are another person's.
 /// 2. Anger wins, then sorrow, then saying that one is bored.
 /// 3. Without words: three answers or more, nearly all of the shortest kind, and no question, is
 ///    boring.
 /// 4. Wonder with questions, several questions, or long tales: interesting. Then joy: happy.
-/// 5. Else neutral. Saying the same again changes nothing, so nobody earns points by it.
+/// 5. Else neutral. Saying the same again changes nothing, so repetition earns no points.
 struct Emotions {
     enum Emotion: String { case interesting, boring, neutral, angry, happy, sad }
 

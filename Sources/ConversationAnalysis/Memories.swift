@@ -1,8 +1,8 @@
 /// Counts what one would want to remember of the child.
 ///
-/// 1. A clause with the child, or somebody or something of the child's, as its subject and a
-///    lasting predicate is a fact: "I have …", "my mom is …", "tớ thích …", "mẹ con …". So is a
-///    second one about the same person or thing right after it ("his name is Max").
+/// 1. A clause with the child, or a person or thing of the child's, as its subject and a lasting
+///    predicate is a fact: "I have …", "my mom is …", "tớ thích …", "mẹ con …". So is a second
+///    one about the same person or thing right after it ("his name is Max").
 /// 2. What happened ("we went …") is an event; all of one item are one.
 /// 3. A short answer to a question about the child is a fact, unless the item says one in full.
 /// 4. How the child is just now, what it wants in this session, what it does not know: none.
@@ -93,11 +93,11 @@ private struct Clause {
     private(set) var kind = Kind.none
     /// The same for the same content words in any order.
     private(set) var key: UInt64 = 0
-    /// Whether what follows may be about somebody or something of the child's.
+    /// Whether what follows may be about a person or thing of the child's.
     private(set) var isAboutOwn = false
     private let units: ArraySlice<Utterance.Unit>
 
-    /// - Parameter followsOwn: whether somebody or something of the child's was just spoken of.
+    /// - Parameter followsOwn: whether the last clause was about a person or thing of the child's.
     init(_ all: ArraySlice<Utterance.Unit>, followsOwn: Bool) {
         units = all.drop { unit in
             !unit.tags.isDisjoint(with: [.filler, .adverb, .minimal, .conjunction])
@@ -123,8 +123,7 @@ private struct Clause {
         }
     }
 
-    /// Whether the subject is somebody or something of the child's: "my …", "mẹ …", "con mèo nhà tớ
-    /// …".
+    /// Whether the subject is a person or thing of the child's: "my …", "mẹ …", "con mèo nhà tớ …".
     private func isOwn(_ first: Utterance.Unit) -> Bool {
         if first.tags.contains(.possessive) { return true }
         if first.tags.contains(.pet) {
@@ -154,7 +153,7 @@ private struct Clause {
         }
         let rest = units[start...]
         if rest.allSatisfy({ $0.tags.contains(.hollow) }) { return .none }
-        // What somebody says is theirs.
+        // Reported speech is its speaker's, not the child's.
         if rest.contains(where: { $0.tags.contains(.reporting) }) { return .none }
         return rest.contains { $0.tags.contains(.event) } ? .event : .fact
     }

@@ -40,8 +40,8 @@ struct NotifySocket: ~Copyable, Sendable {
 
     deinit { close(descriptor) }
 
-    /// Sends one datagram, unless that would have to wait: a manager that does not read holds
-    /// nobody up.
+    /// Sends one datagram, and fails if that would block: a manager that does not read must not
+    /// hold up the worker.
     func send(_ notices: [ServiceNotice]) throws(Failure) {
         let text = notices.map { $0.line + "\n" }.joined()
         var address = address

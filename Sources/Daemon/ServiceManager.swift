@@ -2,9 +2,9 @@ import Foundation
 import Logging
 import WorkerRuntime
 
-/// Tells systemd, or whoever else has set `NOTIFY_SOCKET`, how the worker is, from a thread of its
-/// own: when it is ready, what its state is, that it stops, and, as long as every watched thread of
-/// the worker shows signs of life, that it lives.
+/// Notifies systemd, or another service manager that has set `NOTIFY_SOCKET`, from a thread of its
+/// own: when the worker is ready, what its state is, that it stops, and, as long as every watched
+/// thread of the worker shows signs of life, that it lives.
 final class ServiceManager: Sendable {
     private struct State: Sendable {
         var report: ServiceReport
@@ -17,7 +17,7 @@ final class ServiceManager: Sendable {
     private let state: Locked<State>
     private let news = MonotonicSemaphore(value: 0)
 
-    /// - Returns: nil where nobody asks to be told.
+    /// - Returns: nil where no service manager has set `NOTIFY_SOCKET`.
     init?(_ environment: [String: String], logger: Logger) {
         guard let name = environment["NOTIFY_SOCKET"], !name.isEmpty else { return nil }
         self.name = name
@@ -96,7 +96,7 @@ final class ServiceManager: Sendable {
         logger.warning("service-manager.unreachable", metadata: ["error": "\(error)"])
     }
 
-    /// The last that is heard of a worker that hangs: whoever watches over it ends it.
+    /// The last log event of a worker that hangs: the service manager then ends it.
     private func logLife(missing threads: [String]) {
         if threads.isEmpty {
             logger.notice("worker.alive-again")

@@ -18,7 +18,7 @@ final class Upkeep: Sendable {
     private let sessions: SessionPool
     private let settings: WorkerSettings
     private let drain: DrainSignal
-    /// Set by anybody, taken by the thread.
+    /// Set by any thread, taken by the upkeep thread.
     private let isSweepWanted = Atomic(false)
     private let logger: Logger
     let pulse = Pulse(name: "upkeep")
@@ -112,7 +112,7 @@ final class Upkeep: Sendable {
 
     private func notice(_ error: PostgresError, on slot: ThreadPool.Slot) {
         if error.endsSession {
-            // One that was ended while it idled is replaced by who needs one.
+            // A session that the server ended while it idled is replaced when one is needed.
             if error.sqlState != "57P05" { outage.began(error) }
             return
         }

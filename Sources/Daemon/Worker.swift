@@ -16,19 +16,19 @@ import WorkerRuntime
 package final class Worker: Service {
     private let settings: WorkerSettings
     private let analyser: any Analyser
-    /// Whether it does what it is there for.
+    /// Whether the worker consumes, and what prevents it.
     package let readiness: Readiness
-    /// What its links suffer from.
+    /// The problems of its links.
     package let health: LinkHealth
     /// Of the channel thread.
     package let pulse = Pulse(name: "channel")
-    /// What whoever watches may ask and do, from when it runs.
+    /// What operators can query and do; open from `run` on.
     package let operatorService: WorkerOperatorService
     private let metrics = WorkerMetrics()
     private let process = ProcessStatistics()
-    /// nil where nobody asks to be told.
+    /// nil where no service manager has set `NOTIFY_SOCKET`.
     private let manager: ServiceManager?
-    /// What to look at for the metrics, once there is something.
+    /// Refreshes the gauges that are read on demand; nil until `run`.
     private let parts = Locked<(@Sendable () -> Void)?>(nil)
     /// Of the registry's thread.
     private let wakeup = Wakeup()
@@ -37,7 +37,7 @@ package final class Worker: Service {
     private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
     private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
 
-    /// - Parameter health: which the analyser reports to as well, where it asks services.
+    /// - Parameter health: shared with the analyser, which reports to it where it calls services.
     package init(
         settings: WorkerSettings,
         analyser: any Analyser,
@@ -57,7 +57,7 @@ package final class Worker: Service {
         }
     }
 
-    /// Brings up to date those metrics that are looked at when somebody asks.
+    /// Refreshes the metrics that are read on demand.
     package func refreshMetrics() {
         process.look()
         parts.withLock { $0 }?()

@@ -21,7 +21,7 @@ package final class DatabaseJournal: DeadLetterJournal {
         var isClosing = false
     }
 
-    /// Chosen: a failover may take longer, and a dead letter that is late harms no one.
+    /// Chosen: a failover may take longer, and a late dead letter does no harm.
     private static let patience: Duration = .seconds(2)
     /// Chosen: about 10 MB.
     private static let mostRows = 10_000
@@ -238,7 +238,7 @@ private struct DeadLetterRow: Encodable, Sendable {
         }
     }
 
-    /// Characters of `conversation_events`' columns; what is longer is nobody's id.
+    /// Characters that `conversation_events`' columns hold; a longer text cannot be an id.
     private static let longestID = 255
 
     init(_ record: DeadLetterRecord) {

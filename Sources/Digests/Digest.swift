@@ -29,8 +29,8 @@ package enum Digest {
         return digest
     }
 
-    /// Takes as long for a wrong guess as for any other of its length, so that nobody finds a
-    /// secret letter by letter.
+    /// Takes the same time for every guess of the same length, so that no client can find a secret
+    /// byte by byte.
     package static func areEqual(
         _ guess: some Collection<UInt8>,
         _ secret: some Collection<UInt8>

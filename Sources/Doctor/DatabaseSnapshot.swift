@@ -43,7 +43,7 @@ struct SessionSnapshot: Sendable {
     struct Room: Sendable {
         var maximum: Int
         var reserved: Int
-        /// Connections there are, of everybody but Amity as far as can be seen.
+        /// Open connections of all clients but Amity, as far as this role can see them.
         var others: Int
         /// Of the role and of the database; nil for no limit.
         var roleLimit: Int?

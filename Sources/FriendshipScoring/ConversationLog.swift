@@ -9,7 +9,7 @@ package enum Speaker: String, Sendable {
     case pika
     /// The child.
     case user
-    /// Missing, or any other name: belongs to neither side, yet stands between its neighbours.
+    /// Missing, or any other name: belongs to neither side, yet separates the items around it.
     case other
 }
 

@@ -88,8 +88,8 @@ package struct ConversationScore: Sendable, Equatable, Codable {
 }
 
 extension ConversationLog {
-    /// Exchanges between the two: neighbours that are one `pika` and one `user`, in either order,
-    /// make a turn and are both consumed; otherwise the walk moves on by one.
+    /// Exchanges between robot and child: two adjacent items, one `pika` and one `user` in either
+    /// order, make a turn and are both consumed; otherwise the walk moves on by one item.
     package var turnCount: Int {
         var turns = 0
         var index = 0

@@ -180,7 +180,7 @@ extension JSONReader {
         case UInt8(ascii: "-"): position += 1
         case _: break
         }
-        // A zero leads nothing: after "0" in "01" whoever comes next finds no comma.
+        // No digit may follow a leading zero: after "0" in "01" the caller finds no comma.
         if byte(position) == UInt8(ascii: "0") { position += 1 } else { try skipDigits() }
         if byte(position) == UInt8(ascii: ".") {
             position += 1

@@ -19,7 +19,7 @@ package struct JSONText {
         return isText ? string : nil
     }
 
-    /// - Throws: when this is no text, so that nobody can say what it equals.
+    /// - Throws: when this holds half a surrogate pair: it is no text and cannot be compared.
     package func equals(_ other: StaticString) throws(JSONReader.Malformed) -> Bool {
         guard hasEscapes else { return isPlainly(other) }
         guard let string else { throw JSONReader.Malformed() }

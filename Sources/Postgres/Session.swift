@@ -4,7 +4,7 @@ import Failpoints
 import Glibc
 import Metering
 
-/// One connection to PostgreSQL, always in pipeline mode. Noncopyable: whoever holds it owns it.
+/// One connection to PostgreSQL, always in pipeline mode. Noncopyable: it has one owner.
 package struct Session: ~Copyable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
@@ -21,15 +21,17 @@ package struct Session: ~Copyable {
     /// How long the server may keep a session waiting. Chosen: a worker that is stopped in a
     /// transaction then delays others by seconds instead of stopping them.
     ///
-    /// Plans are generic: the planner takes arrays of unknown length for costly, so left to itself
-    /// it would plan every statement anew each time, which takes longer than to run it. And they
-    /// use indexes: a plan made while a table was empty must not read the whole of it later. The
-    /// planner then thinks them dear, so compiling them (JIT), which takes longer still, is off.
+    /// Plans are generic: the planner overestimates the cost of arrays of unknown length, so by
+    /// default it would plan every statement again on each call, which takes longer than to run it.
+    /// Plans use indexes: a plan made while a table was empty must not read the whole table later.
+    /// The planner then estimates a high cost for them and would compile them (JIT), which takes
+    /// longer still, so JIT is off.
     ///
-    /// The server looks after us as we do after it: the locks of a host that has vanished are free
-    /// within seconds.
+    /// The server sends keepalives as the client does: the locks of a host that has vanished are
+    /// free within seconds.
     ///
-    /// A wait for a lock ends well before its statement does: only then is it known for what it is.
+    /// The lock timeout is well below the statement timeout, so that the error of a wait for a lock
+    /// says that it was one.
     ///
     /// What is read after a lock must be newer than the lock: so READ COMMITTED, whatever the
     /// role's default is.
@@ -68,7 +70,7 @@ package struct Session: ~Copyable {
     ) throws(PostgresError) {
         // What the target says itself wins: the keywords are in order, and libpq takes the last.
         let wanted = try target.current()
-        // libpq reads PGOPTIONS only where nobody gives it options.
+        // libpq reads PGOPTIONS only where its caller passes no options.
         let own = wanted["options"] ?? getenv("PGOPTIONS").map { String(cString: $0) }
         let options = [Self.guards(statementTimeout), own].compactMap(\.self)
         var keywords = Self.link + [("fallback_application_name", applicationName)]
@@ -142,8 +144,8 @@ package struct Session: ~Copyable {
 
     deinit { PQfinish(connection) }
 
-    /// The process that serves this session, as whoever answered at the start said: a pooler makes
-    /// one up.
+    /// The id of the server process of this session, as the answer at its start named it: a pooler
+    /// makes one up.
     package var announcedProcess: Int { Int(PQbackendPID(connection)) }
     package var isEncrypted: Bool { PQsslInUse(connection) == 1 }
 

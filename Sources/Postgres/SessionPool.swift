@@ -72,7 +72,7 @@ package final class SessionPool: Sendable {
         }
     }
 
-    /// Closes sessions that nobody has needed for so long.
+    /// Closes sessions that no caller has used for longer than `limit`.
     package func close(idleFor limit: Duration) {
         while available.wait(timeout: .now()) == .success {
             let index = places.withLock { places in

@@ -13,8 +13,8 @@ package struct Statement: Sendable {
         self.commits = commits
     }
 
-    /// With its level: a pooler may drop what a session is given at its start, and a role's default
-    /// is anybody's.
+    /// With its isolation level: a pooler may drop the settings that a session is given at its
+    /// start, and a role's default may be any level.
     package static let begin = Statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED")
     package static let commit = Statement("commit", "COMMIT", commits: true)
     package static let rollback = Statement("rollback", "ROLLBACK")

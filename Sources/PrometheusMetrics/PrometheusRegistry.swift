@@ -26,7 +26,7 @@ package final class PrometheusRegistry: MetricsFactory {
     /// The `Content-Type` of the text.
     package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    /// For histograms that nobody describes, in seconds. Chosen.
+    /// For histograms without a description, in seconds. Chosen.
     private static let buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60]
 
     private let descriptions: [String: Description]
@@ -193,7 +193,7 @@ private final class Families: @unchecked Sendable {
             let isFull = (families[name.metric]?.series.count ?? 0) >= limit
             let name = isKnown || !isFull ? name : name.withoutDetail
             let new = family()
-            // One name is one kind of metric. An instrument of another kind counts for nobody.
+            // One name is one kind of metric. An instrument of another kind is not exported.
             guard families[name.metric, default: new].kind == new.kind else { return make(name) }
             if let known = families[name.metric]?.byLabels[name.labels] {
                 return known as? One ?? make(name)

@@ -1,9 +1,10 @@
-/// Where a worker answers requests, and to whom.
+/// Where a worker answers requests, and to which clients.
 package struct HTTPSettings: Sendable, Equatable {
     package var host: String
     /// 1 to 65535.
     package var port: Int
-    /// Asked of whoever wants more than the health; nil where nobody is asked, on loopback only.
+    /// Required of clients for all but the health probes; nil where no token is required, on
+    /// loopback only.
     package var token: String?
 
     package init(host: String, port: Int, token: String?) {

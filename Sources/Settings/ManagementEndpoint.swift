@@ -1,6 +1,7 @@
 import Foundation
 
-/// Where the broker's management plugin is, and who we are there. Holds the password: never log.
+/// The address of the broker's management plugin, and Amity's user there. Holds the password: never
+/// log.
 package struct ManagementEndpoint: Sendable {
     /// Without user and password, and without a slash at its end.
     package let url: String
@@ -24,7 +25,7 @@ package struct ManagementEndpoint: Sendable {
         return "Basic " + Data("\(now.username):\(now.password)".utf8).base64EncodedString()
     }
 
-    /// A name of somebody's as one segment of a path.
+    /// Percent-encodes any name as one segment of a path.
     package static func encoded(_ name: String) -> String {
         name.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
     }

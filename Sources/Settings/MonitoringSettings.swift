@@ -1,6 +1,6 @@
 import Foundation
 
-/// How the queue is watched, and from when on somebody is to be told.
+/// How the queue is watched, and the limits from which on an operator is alerted.
 package struct MonitoringSettings: Sendable {
     package var interval: Duration
     /// Messages; 0 for never.

@@ -6,7 +6,7 @@ package struct LoadWindow: Sendable {
     package var messages: Int
     /// The time that threads spent on those messages. Zero: there was no backlog.
     package var busy: Duration
-    /// How much of the processors there are is used, by whomever, 0…1.
+    /// How much of the processors is in use, by this process and all others, 0…1.
     package var processorShare: Double
     /// How much of the memory that the process may have is used, 0…1.
     package var memoryShare: Double

@@ -152,7 +152,7 @@ package struct ConsumerStateMachine: Sendable {
         withLedger { $0.frames(at: now, waiting: waiting) } ?? []
     }
 
-    /// Somebody asked the worker to stop. Asking again changes nothing.
+    /// The worker was asked to stop. A second request changes nothing.
     package mutating func drainRequested(at now: ContinuousClock.Instant) -> Action? {
         switch state {
         case .connecting:

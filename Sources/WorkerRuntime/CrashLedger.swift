@@ -1,17 +1,19 @@
-/// Remembers, outside of the process, what it had in hand when it died, so that a message that
-/// kills its worker is told from its neighbours and put aside.
+/// Records, outside of the process, which messages a worker was running when it died, so that the
+/// message that kills its worker can be told from the others and quarantined.
 ///
-/// Only what the broker delivers again is written down, so a message that is handled the first time
-/// costs nothing:
+/// Only messages that the broker delivers again are recorded, so a message that is handled the
+/// first time costs nothing:
 ///
-/// - A worker dies. All it had unsettled is delivered again, its killer among them.
-/// - Batches of such messages are written down before they run. The next death names one batch for
-///   each thread: the suspects.
+/// - A worker dies. The broker delivers all its unsettled messages again, the one that killed it
+///   among them.
+/// - Batches of such messages are recorded before they run. After the next death the record names
+///   one batch for each thread: the suspects.
 /// - A suspect runs alone, with nothing beside it in its process, and its crash is charged to it
 ///   before it runs. If it survives, that is taken back.
 /// - One that has died alone too often is quarantined: dead-lettered without being run.
 ///
-/// A kill from outside makes suspects, too; they run alone once, a little slower, and that is all.
+/// A kill from outside makes suspects, too; the only effect is that they run alone once, a little
+/// slower.
 package protocol CrashLedger: Sendable {
     /// Writes down that this thread is about to run these messages.
     ///

@@ -50,7 +50,7 @@ package final class DrainSignal: Sendable {
         let number = numbers.add(1, ordering: .relaxed).newValue
         interruptions.withLock { $0[number] = interrupt }
         defer { interruptions.withLock { $0[number] = nil } }
-        // Raised before it was in the list: nobody else calls it.
+        // If the signal was raised before `interrupt` was listed, `raise` has not called it.
         if isRaised { interrupt() }
         return try body()
     }

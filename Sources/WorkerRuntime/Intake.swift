@@ -1,5 +1,5 @@
-/// Whether the worker takes messages off its queue. Anybody may close it for a reason of their own;
-/// it is open while there is none. The channel thread obeys.
+/// Whether the worker takes messages off its queue. Each component may close it for its own reason;
+/// it is open while no reason is set. The channel thread acts on it.
 package final class Intake: Sendable {
     package enum Reason: Sendable, CaseIterable {
         /// An operator switched it off by a signal.

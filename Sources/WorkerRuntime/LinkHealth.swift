@@ -1,8 +1,8 @@
 import Foundation
 
-/// The one place that knows what each link of a worker suffers from, since when, and of what kind.
+/// The one place that holds the problem of each link of a worker, with its start and its kind.
 ///
-/// Whoever uses a link reports to it; the log, readiness, the registry, `amity status`, the doctor,
+/// The users of a link report to it; the log, readiness, the registry, `amity status`, the doctor,
 /// the dashboard and the metrics read it. It holds the latest problem of each part of a link, and
 /// nothing once that part works again.
 package final class LinkHealth: Sendable {
@@ -23,7 +23,7 @@ package final class LinkHealth: Sendable {
         case away
         /// It answers, and does not let us in or do this: a password, a permission, a limit.
         case refused
-        /// A table, column, grant or policy is not as Amity needs it: somebody must mend it.
+        /// A table, column, grant or policy is not as Amity needs it: an operator must fix it.
         case schema
         /// The broker takes no messages, for want of memory or disk.
         case blocked

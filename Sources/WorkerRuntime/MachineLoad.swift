@@ -81,8 +81,8 @@ package struct MachineLoad {
         let limit = number(folder + "/memory.max") ?? number(folder + "/memory.limit_in_bytes")
         let used = number(folder + "/memory.current") ?? number(folder + "/memory.usage_in_bytes")
         guard let limit, let used, limit > 0 else { return nil }
-        // Pages of files that nobody has touched for a while: the kernel drops them before it kills
-        // anybody. Kubernetes leaves them out as well.
+        // Pages of files that no process has touched for a while: the kernel drops them before it
+        // kills a process. Kubernetes leaves them out as well.
         let reclaimable = text(folder + "/memory.stat").split(separator: "\n").firstMatch(
             of: ["total_inactive_file", "inactive_file"]
         )

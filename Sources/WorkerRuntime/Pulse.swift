@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// A thread's word when it will be heard of again, for those who watch over it. Whoever waits for
-/// something that may well take long says so first; whoever hangs is overdue.
+/// The deadline by which a thread reports again, for the watchdog and the liveness probe. A thread
+/// extends it before a wait that may rightly take long; a thread that hangs becomes overdue.
 package final class Pulse: Sendable {
     /// What it is the pulse of, for the log.
     package let name: String

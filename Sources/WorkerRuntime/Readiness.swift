@@ -40,7 +40,7 @@ package final class Readiness: Sendable {
     private let logger: Logger
     private let onChange: @Sendable ([Blocker]) -> Void
 
-    /// - Parameter onChange: told every new answer, in order, and not to wait for anybody.
+    /// - Parameter onChange: called with each new answer, in order, under the lock; must not block.
     package init(
         logger: Logger,
         onChange: @escaping @Sendable ([Blocker]) -> Void = { _ in }
@@ -54,8 +54,8 @@ package final class Readiness: Sendable {
         state.withLock { state in Blocker.allCases.filter(state.blockers.contains) }
     }
 
-    /// Every change of the answer is logged, with what is in the way; but a start is no news until
-    /// it has come to its end, or something gets in its way.
+    /// Logs every change of the answer, with the blockers; quiet during start-up until the first
+    /// `ready` or a new blocker.
     package func set(_ blocker: Blocker, _ isThere: Bool) {
         change { if isThere { $0.insert(blocker) } else { $0.remove(blocker) } }
     }

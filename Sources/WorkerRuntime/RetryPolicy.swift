@@ -146,8 +146,8 @@ package struct RetryPolicy: Sendable {
         "\(replays(of: message)) \(count(Header.acquittals, of: message))"
     }
 
-    /// The message as it goes back to its queue when a charge against it could not be taken back:
-    /// under another key, so that nobody holds it against it.
+    /// The copy that goes back to the queue when a charge against its message could not be taken
+    /// back: the new acquittal count makes a new `MessageKey`, so the old charge no longer matches.
     static func acquitted(_ message: Message) -> Message {
         var message = message
         let acquittals = count(Header.acquittals, of: message) + 1

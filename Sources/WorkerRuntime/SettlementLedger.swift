@@ -73,8 +73,8 @@ package struct SettlementLedger: Sendable {
     /// Takes the frames to send now: requeues, one multiple ack for the settled prefix, and single
     /// acks for what has waited for the prefix in vain.
     ///
-    /// - Parameter waiting: deliveries that wait for a thread. No more acks than that are held
-    ///   back: as long as threads find work, nobody misses the broker's next message.
+    /// - Parameter waiting: deliveries that wait for a thread. At most that many acks are held
+    ///   back: while deliveries wait, no thread idles for want of the broker's next message.
     package mutating func frames(
         at now: ContinuousClock.Instant,
         waiting: Int

@@ -31,7 +31,7 @@ package struct StallDetector: Sendable {
 
     /// Takes what the look has found.
     ///
-    /// - Parameter ready: messages in the queue that are delivered to nobody.
+    /// - Parameter ready: messages in the queue that are delivered to no consumer.
     /// - Returns: whether the consumer is stalled.
     package mutating func probed(ready: Int, at now: ContinuousClock.Instant) -> Bool {
         let isStalled = ready > 0 && isSuspicious

@@ -1,6 +1,6 @@
 import Histogram
 
-/// What this process does and has done, counted where it happens, for whoever reports it.
+/// What this process does and has done, counted where it happens, for the registry.
 ///
 /// Written by the threads of the pool and the channel thread, once a batch or a turn; read every
 /// few seconds. One lock for all of it, so that what is read belongs together.
@@ -9,7 +9,7 @@ package final class WorkerCounts: Sendable {
     package struct Totals: Sendable, Equatable {
         /// Messages whose effect is durable, `duplicates` included.
         package var done = 0
-        /// Those of them that somebody had settled before.
+        /// Those of them whose effect was durable before.
         package var duplicates = 0
         package var retried = 0
         package var dead = 0

@@ -2,9 +2,9 @@ import CoreMetrics
 import Foundation
 import Metering
 
-/// The instruments of a worker, made once. Whoever works with one of its parts is handed this.
+/// The instruments of a worker, made once and passed to each of its parts.
 package struct WorkerMetrics: Sendable {
-    /// Who makes the instruments that this has none of.
+    /// Makes the instruments that this struct does not hold.
     package let factory: any MetricsFactory
     package let consumed: Counter
     package let lastDelivery: Gauge
@@ -92,8 +92,8 @@ package struct WorkerMetrics: Sendable {
         lastDelivery.record(Date().timeIntervalSince1970)
     }
 
-    /// Brings up to date what is looked at rather than kept: only when somebody asks does it cost
-    /// anything.
+    /// Refreshes the gauges that are read on demand: they cost nothing while no client reads the
+    /// metrics.
     package func look(
         at dispatcher: Dispatcher,
         _ completions: Mailbox<Completion>,

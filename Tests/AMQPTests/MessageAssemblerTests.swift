@@ -134,8 +134,8 @@ struct EventBellTests {
         return poll(&watched, 1, 0) == 1
     }
 
-    /// Fault: a ring that nobody silences keeps poll from sleeping, and a core burns.
-    @Test func aDrainedMailboxLeavesItsBellSilentWhoeverRang() {
+    /// Fault: a ring that no thread silences keeps poll from sleeping, and its thread uses a core.
+    @Test func aDrainedMailboxLeavesItsBellSilentAfterAnyRing() {
         let bell = EventBell()
         let mailbox = Mailbox<Int>(bell: bell)
         #expect(!isReadable(bell))

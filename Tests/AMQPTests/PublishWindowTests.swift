@@ -91,7 +91,7 @@ struct PublishWindowTests {
         #expect(outbox.answers.count == 4)
     }
 
-    /// Fault: a message that nobody takes holds up the others, or is tried again without a pause.
+    /// Fault: a message that no queue takes holds up the others, or is sent again without a pause.
     @Test func whatIsNotTakenWaitsAloneWhenItInsists() throws {
         let outbox = Outbox(insists: true, 3)
         _ = outbox.send()

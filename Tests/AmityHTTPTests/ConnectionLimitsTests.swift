@@ -35,7 +35,7 @@ struct ConnectionLimitsTests {
         return most
     }
 
-    /// Fault: a head that comes letter by letter holds a connection for ever.
+    /// Fault: a head that comes byte by byte holds a connection for ever.
     @Test func aHeadThatTricklesInIsCut() async throws {
         try await ServerRig().run(limits: strict) { (rig: ServerRig) throws in
             let connection = try rig.connect()
@@ -114,8 +114,8 @@ struct ConnectionLimitsTests {
         }
     }
 
-    /// Fault: silent connections keep out whoever has something to ask.
-    @Test func aCrowdThatSaysNothingKeepsNobodyOutForLong() async throws {
+    /// Fault: silent connections keep out the clients that have something to ask.
+    @Test func aCrowdThatSaysNothingKeepsNoClientOutForLong() async throws {
         try await ServerRig().run(limits: strict) { (rig: ServerRig) throws in
             let crowd = try (0..<150).map { _ in try rig.connect() }
             #expect(try rig.get("/health/live").status == 200)
@@ -123,8 +123,8 @@ struct ConnectionLimitsTests {
         }
     }
 
-    /// Fault: a deploy waits for somebody who never finishes their request, or takes no answer.
-    @Test func nobodyWhoDawdlesKeepsTheServerFromItsEnd() async throws {
+    /// Fault: a deploy waits for a client that never finishes its request, or reads no answer.
+    @Test func noClientThatDawdlesKeepsTheServerFromItsEnd() async throws {
         var limits = strict
         limits.idle = .seconds(60)
         limits.exchange = .seconds(60)

@@ -10,7 +10,7 @@ private let token = "correct-horse-battery"
 private let own = "X-Amity-Request: test"
 
 struct LoginTests {
-    /// The `Cookie` line of somebody who has logged in.
+    /// The `Cookie` line of a client that has logged in.
     private func cookie(_ rig: ServerRig) throws -> String {
         let answer = try rig.post("/login", "token=\(token)")
         let set = try #require(answer.header("Set-Cookie").first)
@@ -71,8 +71,8 @@ struct LoginTests {
         }
     }
 
-    /// Fault: each worker of a host has its own sessions, and whoever looks at one is logged out of
-    /// the other; or a session never ends.
+    /// Fault: each worker of a host has its own sessions, and a browser that opens the page of one
+    /// is logged out of the other; or a session never ends.
     @Test func everyWorkerWithTheTokenTakesASessionUntilItEnds() {
         let begin = Date()
         let session = BrowserSessions(token: token).begin(for: request(), at: begin)
@@ -97,8 +97,8 @@ struct LoginTests {
         )
     }
 
-    /// Fault: a token that is guessed as fast as the server answers, or a flood of guesses that
-    /// locks everybody out for as long as it has lasted.
+    /// Fault: a client guesses the token as fast as the server answers; or a flood of guesses locks
+    /// every client out for as long as the flood has lasted.
     @Test func guessesAreFewASecondAndSayNothing() async throws {
         try await ServerRig().run(token: token) { (rig: ServerRig) throws in
             let wrong = try rig.post("/login", "token=wrong%3Cb%3E")
@@ -116,8 +116,8 @@ struct LoginTests {
         #expect(pace.admits(at: begin + .seconds(1)))
     }
 
-    /// Fault: a page of a stranger's makes the browser of somebody who is logged in, or who sits at
-    /// the worker's machine, throw dead letters away.
+    /// Fault: another site's page makes a browser that is logged in, or that runs on the worker's
+    /// machine, throw dead letters away.
     @Test(arguments: [true, false])
     func whatChangesSomethingIsOurOwnPagesAlone(hasToken: Bool) async throws {
         try await ServerRig().run(token: hasToken ? token : nil) { (rig: ServerRig) throws in
@@ -148,7 +148,8 @@ struct LoginTests {
             #expect(try purge(own) == 200)
             #expect(try purge("Sec-Fetch-Site: same-origin", own) == 200)
             #expect(rig.operatorService.orders.withLock { $0.count } == 3)
-            // Of who sends the token itself nothing is asked: no browser does by itself.
+            // A request with the token itself needs neither header: no browser sends the token by
+            // itself.
             if hasToken {
                 #expect(try purge("Authorization: Bearer \(token)") == 200)
                 let elsewhere = try rig.post(

@@ -118,7 +118,7 @@ struct OperatorRoutesTests {
         }
     }
 
-    /// Fault: a page that runs what somebody else wrote into it, or that another page frames.
+    /// Fault: the page runs a script that came with its data, or another page frames it.
     @Test func thePageTakesNothingFromElsewhere() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             let answer = try rig.get("/")

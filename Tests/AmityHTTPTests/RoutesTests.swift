@@ -57,7 +57,7 @@ struct RoutesTests {
             let operators = try rig.get("/health/ready", "Authorization: Bearer \(token)")
             #expect(operators.body.contains(#""remedy":"deploy/grants.sql""#))
             #expect(operators.body.contains(#""text":"permission denied for amity at db-1""#))
-            // A broker that takes no copies keeps nobody from scoring: ready, and it says so.
+            // A broker that takes no copies stops no scoring: the worker is ready, and says so.
             rig.readiness.set(.notConsuming, false)
             rig.readiness.set(.databaseUnknown, false)
             let ready = try rig.get("/health/ready")
@@ -72,7 +72,7 @@ struct RoutesTests {
         }
     }
 
-    /// Fault: the channel thread hangs for ever, and nobody starts the process anew.
+    /// Fault: the channel thread hangs for ever, and no supervisor restarts the process.
     @Test func liveFollowsThePulse() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             rig.pulse.expect(within: .seconds(-60))
@@ -137,7 +137,7 @@ struct RoutesTests {
         }
     }
 
-    /// Fault: a port that is taken, and a worker that nobody can look at, without a word.
+    /// Fault: the port is taken, and the worker runs without HTTP and does not say so.
     @Test func aPortThatIsTakenIsSaidAtOnce() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             let second = HTTPServer(
@@ -162,7 +162,7 @@ struct RoutesTests {
         }
     }
 
-    /// Fault: what ends the server takes the consumer with it, or leaves it where nobody can look.
+    /// Fault: an error that ends the server ends the consumer, too, or leaves it without HTTP.
     @Test func aServerThatIsLostBeginsAgain() async throws {
         try await ServerRig().run { (rig: ServerRig, server: HTTPServer) throws in
             let lost = try #require(server.socket.withLock { $0 })
@@ -175,7 +175,7 @@ struct RoutesTests {
         }
     }
 
-    /// Fault: whoever asks as fast as they can takes the processor from the consumer.
+    /// Fault: a client that asks as fast as it can takes the processor from the consumer.
     @Test func oneSecondsWorthComesAtOnceAndTheRestWaits() {
         let pace = Pace(perSecond: 100)
         let begin = ContinuousClock.now

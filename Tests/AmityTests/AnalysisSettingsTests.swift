@@ -63,7 +63,7 @@ struct AnalysisSettingsTests {
         #expect(services.plainText == ["LLM_BASE_URL"])
     }
 
-    /// Fault: Groq's key goes to whoever LLM_BASE_URL names.
+    /// Fault: Groq's key goes to another host that LLM_BASE_URL names.
     @Test func aKeyOfGroqsGoesToGroqOnly() throws {
         let other = groq.merging(["LLM_BASE_URL": "https://other.example/v1"]) { $1 }
         #expect(complaints(other) == ["LLM_API_KEY"])

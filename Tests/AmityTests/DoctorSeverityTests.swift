@@ -11,7 +11,7 @@ extension DoctorTests {
     /// Fault: queue full of messages, no worker, and the doctor lets a deploy pass with a note. An
     /// empty queue without workers is how each first deploy begins.
     @Test(arguments: [(0, ["note consumers"]), (21, ["error consumers"])])
-    func aQueueThatNobodyWorksOffCostsWhatWaits(ready: Int, found: [String]) {
+    func aQueueWithoutConsumersIsAnErrorOnceMessagesWait(ready: Int, found: [String]) {
         let seen = complaints { snapshot in
             snapshot.broker.queues[0].presence = .exists(QueueDepth(ready: ready, consumers: 0))
             snapshot.database.session?.workers = []
@@ -107,7 +107,7 @@ extension DoctorTests {
     }
 
     /// Fault: a broker that takes nothing is a note where there is no plugin.
-    @Test func anAlarmIsAnErrorWhoeverTellsIt() {
+    @Test func anAlarmIsAnErrorFromEitherSource() {
         #expect(complaints { $0.broker.alarm = "low on memory" } == ["error broker-alarm"])
         #expect(
             complaints(ofReport: { $0.alarms = ["n is short of disk"] }) == ["error broker-alarm"]
@@ -129,8 +129,8 @@ extension DoctorTests {
         #expect(seen.first?.finding.text.contains("migrate") == false)
     }
 
-    /// Fault: a policy over all queues deletes delay queues and dead letters; nobody looks at
-    /// those.
+    /// Fault: a policy over all queues deletes delay queues and dead letters, and no check looks at
+    /// those queues.
     @Test func limitsOfHelperQueuesAreNamed() {
         func with(_ suffix: String, _ policy: [String: HeaderValue]) -> [String] {
             complaints(ofReport: {

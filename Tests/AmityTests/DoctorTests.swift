@@ -185,7 +185,7 @@ struct DoctorTests {
         #expect(complaints(ofReport: { $0.skew = -90 }) == ["warning clock"])
     }
 
-    /// RabbitMQ 4 has a limit where nobody has set one; 3 has none.
+    /// RabbitMQ 4 has a default delivery limit where none is set; RabbitMQ 3 has no default.
     @Test func aQuorumQueueThatDropsIsNamed() {
         func with(
             _ version: String,

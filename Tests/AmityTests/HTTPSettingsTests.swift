@@ -49,7 +49,7 @@ struct HTTPSettingsTests {
         #expect(mistakes(["HTTP_HOST": host]).isEmpty)
     }
 
-    /// Fault: a token that a header cannot carry locks everybody out, a short one nobody.
+    /// Fault: a token that a header cannot carry locks all clients out, a short one keeps none out.
     @Test(arguments: ["short", "with a blank in it", "täglich-ein-apfel"])
     func aTokenIsLongAndCanStandInAHeader(token: String) {
         let found = mistakes(["HTTP_TOKEN": token])

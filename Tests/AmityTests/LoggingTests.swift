@@ -31,8 +31,7 @@ struct LoggingTests {
         #expect(line.hasSuffix(" INFO event.name a=\"x\\ny\" b=\"two words\"\n"))
     }
 
-    /// Fault: a conversation's id steers the terminal of whoever reads the log, or adds a line to
-    /// it.
+    /// Fault: a conversation's id steers the terminal that shows the log, or adds a line to it.
     @Test(arguments: ["\u{1B}[2J", "\u{7}", "\u{9B}31m", "\u{7F}", "\u{202E}x", "a\u{2028}b", "\r"])
     func noFieldSteersATerminal(text: String) throws {
         let fields: Logger.Metadata = ["id": "\(text)", "list": ["\(text)"], text: "1"]
@@ -43,8 +42,8 @@ struct LoggingTests {
         #expect(object?["id"] as? String == text)
     }
 
-    /// Fault: a list and a boolean are strings to whoever reads the log with a program, and a
-    /// duration has fourteen decimals.
+    /// Fault: a program that reads the log finds a list and a boolean as strings, and a duration
+    /// with fourteen decimals.
     @Test func aJSONLineKeepsTypes() throws {
         let line = handler.jsonLine(
             .info,

@@ -5,7 +5,7 @@ import Testing
 @testable import Operations
 
 struct QueueGaugesTests {
-    /// Fault: a dashboard asks for a name that nobody records, and shows nothing for ever.
+    /// Fault: a dashboard asks for a name that no gauge has, and stays empty.
     @Test func theGaugesHaveTheirDocumentedNames() throws {
         let metrics = TestMetrics()
         let gauges = QueueGauges(queue: "q", factory: metrics)

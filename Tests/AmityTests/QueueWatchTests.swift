@@ -158,7 +158,7 @@ struct QueueWatchTests {
         #expect(queue.events.isEmpty)
     }
 
-    /// Fault: the broker is short of memory, nobody can publish, and all is green.
+    /// Fault: the broker is short of memory, no client can publish, and no alert is raised.
     @Test func aBrokerThatTakesNothingIsAnAlert() {
         var queue = Watched()
         queue.next { $0.blockedWorkers = 2 }
@@ -173,7 +173,7 @@ struct QueueWatchTests {
     // MARK: Stalled
 
     /// Fault: workers hold a queue and do nothing; it looks consumed.
-    @Test func aQueueThatNobodySettlesIsStalled() {
+    @Test func aQueueWithoutSettlementsIsStalled() {
         var queue = Watched()
         queue.next { $0.ready = 5 }
         for _ in 0..<3 { #expect(queue.next().isEmpty) }
@@ -243,8 +243,8 @@ struct QueueWatchTests {
         #expect(queue.stats?.drainPerSecond == 1)
     }
 
-    /// Fault: after an hour in which nobody looked, the mean of that hour is called the rate of
-    /// now.
+    /// Fault: after an hour in which no worker observed the queue, the mean of that hour is
+    /// reported as the current rate.
     @Test func ratesDoNotReachBackOverALongGap() {
         var queue = Watched()
         for _ in 0..<5 { queue.next { $0.settled! += 1000 } }
@@ -259,9 +259,9 @@ struct QueueWatchTests {
 
     // MARK: Memory
 
-    /// Fault: the worker that leads dies in the middle of an alert, and its heir raises it again,
-    /// or never ends it.
-    @Test func whoeverGoesOnKnowsWhatWasTold() throws {
+    /// Fault: the worker that leads dies in the middle of an alert, and the next leader raises it
+    /// again, or never ends it.
+    @Test func theNextLeaderKnowsTheRaisedAlerts() throws {
         var queue = Watched()
         queue.next { ($0.ready, $0.settled) = (100, 1) }
         #expect(queue.next { $0.settled = 2 }.count == 1)

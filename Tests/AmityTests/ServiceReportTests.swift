@@ -89,11 +89,11 @@ struct ServiceReportTests {
             (["WATCHDOG_USEC": "x"], nil), ([:], nil),
         ] as [([String: String], Duration?)]
     )
-    func theWatchdogIsOursOrNobodys(variables: [String: String], limit: Duration?) {
+    func theWatchdogIsOursOrAbsent(variables: [String: String], limit: Duration?) {
         #expect(ServiceManager.watchdog(variables, process: 7) == limit)
     }
 
-    /// Fault: somebody's mistake in NOTIFY_SOCKET overruns the address.
+    /// Fault: a wrong value of NOTIFY_SOCKET overruns the address.
     @Test(arguments: ["", "relative", "@", "/" + String(repeating: "x", count: 108)])
     func aNameThatIsNoSocketIsRefused(name: String) {
         #expect(throws: NotifySocket.Failure.self) { _ = try NotifySocket(name: name) }

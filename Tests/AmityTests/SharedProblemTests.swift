@@ -88,7 +88,7 @@ struct SharedProblemTests {
         #expect(text.contains(#"q\\u{0}"#) && text.contains(#"wait\\u{202E}"#))
     }
 
-    /// Fault: a worker is paused, and whoever finds it does not know how to undo that.
+    /// Fault: a worker is paused, and the operator who finds it does not know how to resume it.
     @Test func onlyAnOperatorsPauseHasAWayBack() {
         var paused = worker(31711, .notReady, [])
         #expect(paused.wayBack == nil)

@@ -8,7 +8,7 @@ import Testing
 @testable import AnalysisServices
 @testable import WorkerRuntime
 
-/// What is logged, for whoever looks for what must not be.
+/// Keeps what is logged, for tests that look for text that must not be logged.
 final class LogBook: Sendable {
     private let lines = Locked<[String]>([])
     private let warned = Locked<[String]>([])

@@ -80,8 +80,8 @@ struct CircuitBreakerTests {
         }
     }
 
-    /// Fault: a probe is given up at a drain, or by a conversation that was settled, and nobody
-    /// asks ever again.
+    /// Fault: a probe is given up at a drain, or by a conversation that was settled, and no later
+    /// call becomes a probe.
     @Test func aProbeThatSaysNothingLeavesItToTheNext() throws {
         var breaker = opened()
         let later = start + .seconds(5)

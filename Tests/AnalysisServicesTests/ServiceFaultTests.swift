@@ -80,8 +80,8 @@ import Testing
         bench.close()
     }
 
-    /// Fault: an address that nobody has, or a port that nobody listens on.
-    @Test func nobodyThereIsNoCrash() async throws {
+    /// Fault: an address that no host has, or a port that no service listens on.
+    @Test func noServiceThereIsNoCrash() async throws {
         let services = AnalysisServices(
             chat: .init(
                 url: "http://127.0.0.1:1/v1",
@@ -135,8 +135,8 @@ import Testing
         bench.close()
     }
 
-    /// Fault: a service that is to be left alone for an hour is waited for, or asked by everybody
-    /// else.
+    /// Fault: a service demands a pause of an hour. The conversation waits for it, or the other
+    /// conversations still call it.
     @Test func aRetryAfterThatIsTooLongEndsItAtOnceForAll() async throws {
         let bench = try Bench { request in
             request.isChat ? .status(429, headers: ["retry-after": "3600"]) : .memories(1)
@@ -207,7 +207,7 @@ import Testing
     }
 
     /// Fault: both services are down, and every conversation waits for them. Or they are back, and
-    /// nobody notices.
+    /// no conversation asks them.
     @Test func servicesThatFailAreLeftAloneUntilTheyAreBack() async throws {
         let bench = try Bench { _ in .status(500) }
         for _ in 0..<5 { _ = await bench.ask() }

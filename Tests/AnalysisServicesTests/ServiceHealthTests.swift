@@ -57,8 +57,8 @@ import WorkerRuntime
         bench.close()
     }
 
-    /// Fault: the circuit opens, and nobody learns why; or while it is open the cause changes, and
-    /// nobody learns that.
+    /// Fault: the circuit opens, and the log does not say why; or the cause changes while it is
+    /// open, and neither the log nor the health reports say so.
     @Test func anOpenCircuitSaysWhy() async throws {
         let bench = try Bench { _ in .status(401) }
         for _ in 0..<5 { _ = await bench.chat() }

@@ -123,7 +123,7 @@ class Chromium:
               const element = document.querySelector({json.dumps(selector)});
               if (!element) return null;
               element.scrollIntoView({{ block: "center", behavior: "instant" }});
-              // Nobody presses what has not been drawn where it is.
+              // A user can press an element only once it has been drawn at its place.
               for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
               const box = element.getBoundingClientRect();
               return [box.x + box.width / 2, box.y + box.height / 2];

@@ -65,7 +65,7 @@ struct ConversationLogTests {
         #expect(read.items == [.init(speaker: .user, text: "")])
     }
 
-    /// Upper and lower case are Unicode's, not ASCII's: dotless and long letters are letters, too.
+    /// Case mapping is Unicode's, not ASCII's: the Kelvin sign, the dotless ı and the long ſ match.
     @Test func speakersAreToldWhateverTheirCase() throws {
         let standard = try parsed(
             #"[{"speaker":"uSeR"},{"speaker":"PI\u212aA"},{"speaker":"other"}]"#
@@ -80,8 +80,8 @@ struct ConversationLogTests {
         #expect(api.items.map(\.speaker) == [.user, .pika, .pika, .user])
     }
 
-    /// The service looks for the words by code points: a combining mark after one hides it from
-    /// whoever compares characters.
+    /// The service looks for the words by code points. A comparison by characters would not find a
+    /// word that a combining mark follows.
     @Test(arguments: [
         ("BOT_RESPONSE", Speaker.pika), ("fast_bot", .pika), ("Pika", .pika), ("USER", .user),
         ("user_x", .user), ("USER_BOT", .pika), ("BOT\u{301}", .pika), ("USER\u{301}", .user),
@@ -143,7 +143,7 @@ struct ScoreTests {
     @Test(arguments: [
         ("", 0), ("p", 0), ("pu", 1), ("up", 1), ("pup", 1), ("ppuup", 2), ("p-u", 0), ("uuu", 0),
     ])
-    func countsTurnsByConsumingBothNeighbours(speakers: String, turns: Int) {
+    func countsTurnsByConsumingBothItems(speakers: String, turns: Int) {
         let names: [Character: Speaker] = ["p": .pika, "u": .user, "-": .other]
         #expect(spoken(by: speakers.compactMap { names[$0] }).turnCount == turns)
     }

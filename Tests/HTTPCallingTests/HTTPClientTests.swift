@@ -166,7 +166,7 @@ import WorkerRuntime
         get throws { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count }
     }
 
-    @Test func nobodyListensIsNamed() async {
+    @Test func aPortWithoutAListenerIsNamed() async {
         let port = RawConnection.freePort()
         for host in ["127.0.0.1", "localhost"] {
             let failure = await failure("http://\(host):\(port)")

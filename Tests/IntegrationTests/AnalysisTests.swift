@@ -127,7 +127,7 @@ extension Integration {
 
         /// A lesson makes no memories, and where the child said nothing there is nothing to ask
         /// about.
-        @Test func nobodyIsAskedInVain() throws {
+        @Test func noServiceIsAskedInVain() throws {
             let stub = try StubServer.healthy()
             let scene = try Scene(settings: Scene.services(stub))
             try scene.addConversation("lesson", user: "u1", log: Scene.threeWords)
@@ -300,8 +300,8 @@ extension Integration {
             #expect(worker.events("message.retry-scheduled").isEmpty)
         }
 
-        /// Fault: what two workers have paid for at once, or what nobody wants any more, stays for
-        /// ever.
+        /// Fault: an analysis that two workers have paid for at once, or that no worker needs any
+        /// more, stays for ever.
         @Test func whatIsOfNoUseIsThrownAway() throws {
             let stub = try StubServer.healthy()
             let scene = try Scene(settings: Scene.services(stub))
@@ -325,8 +325,8 @@ extension Integration {
 
         // MARK: Away, and many
 
-        /// Fault: both services are down. Every conversation waits for them, one a thread, or
-        /// nobody notices that they are back.
+        /// Fault: both services are down. Every conversation waits for them, one per thread, or no
+        /// worker notices that they are back.
         @Test func withBothDownConversationsBatchAndTheReturnIsNoticed() throws {
             let stub = try StubServer { _ in .status(500) }
             let scene = try Scene(settings: Scene.services(stub))

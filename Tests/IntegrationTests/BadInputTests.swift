@@ -127,7 +127,7 @@ extension Integration {
 
         /// Fault: headers that fit a frame when they come, and not with ours on top. The library
         /// cannot encode the copy, and each attempt costs the connection of all copies under way.
-        @Test func aCopyTooLargeToEncodeShedsItsHeadersAndStopsNobody() throws {
+        @Test func aCopyTooLargeToEncodeShedsItsHeadersAndStopsNoOther() throws {
             let scene = try Scene()
             var properties = MessageProperties()
             properties.headers = ["large": .string(String(repeating: "x", count: 129_700))]
@@ -165,7 +165,7 @@ extension Integration {
             #expect(worker.events("publisher.connection-lost").isEmpty)
         }
 
-        /// Fault: somebody deletes the dead-letter queue under a running worker.
+        /// Fault: an operator deletes the dead-letter queue under a running worker.
         @Test func aDeletedQueueIsMadeAgainForTheCopyThatNeedsIt() throws {
             let scene = try Scene()
             let worker = try scene.startWorker()
@@ -204,7 +204,7 @@ extension Integration {
             #expect(worker.events("consumer.connection-lost").isEmpty)
         }
 
-        @Test func aTypeNobodyHandlesIsDeadLettered() throws {
+        @Test func anUnknownTypeIsDeadLettered() throws {
             let scene = try Scene()
             let worker = try scene.startWorker()
             var properties = MessageProperties()

@@ -25,7 +25,7 @@ extension Integration {
             return try #require(spread["median"])
         }
 
-        /// Fault: a benchmark on somebody's servers leaves its schema or its queues there.
+        /// Fault: a benchmark on an operator's servers leaves its schema or its queues there.
         private func expectNothingLeft() throws {
             let queues = try TestQueue.counts().keys.filter { $0.hasPrefix("amity_bench_") }
             #expect(queues.isEmpty)

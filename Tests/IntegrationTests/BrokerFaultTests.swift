@@ -33,7 +33,7 @@ extension Integration {
         }
 
         /// Fault: the session ends between commits and their acks. Messages are lost with it, count
-        /// twice when they come back, or nobody consumes any more.
+        /// twice when they come back, or the worker does not consume any more.
         @Test(arguments: Loss.allCases)
         func aLostBrokerCostsNoMessageAndNoPoint(loss: Loss) throws {
             let scene = try Scene(settings: ["HEARTBEAT_SECONDS": "1"])
@@ -100,7 +100,7 @@ extension Integration {
 
         /// Fault: the network loses everything, or everything one way, and no connection closes.
         @Test(arguments: Partition.allCases)
-        func aPartitionIsNoticedWithinTwoHeartbeatsAndHeals(partition: Partition) throws {
+        func aPartitionIsNoticedWithinTwoHeartbeatsAndSurvived(partition: Partition) throws {
             let scene = try Scene(settings: ["HEARTBEAT_SECONDS": "1"])
             let proxy = try Proxy(to: Servers.port("RABBITMQ_URL"))
             try scene.holdCommits()

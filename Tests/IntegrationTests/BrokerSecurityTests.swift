@@ -128,7 +128,7 @@ extension Integration {
             try expectAcceptance(try scene(try listener.url("localhost")))
         }
 
-        /// Fault: anybody with a certificate of the same authority can pose as the broker.
+        /// Fault: any server with a certificate of the same authority can pose as the broker.
         @Test(arguments: [
             ("DNS:localhost", "localhost", "127.0.0.1"), ("IP:127.0.0.1", "127.0.0.1", "localhost"),
             ("DNS:*.test,DNS:localhost", "localhost", "127.0.0.1"),
@@ -166,9 +166,9 @@ extension Integration {
             )
         }
 
-        /// Fault: an old broker, or somebody in between, talks the worker into a version that is
-        /// broken. OpenSSL's own configuration is made to allow it here: Debian's forbids it,
-        /// others may not.
+        /// Fault: an old broker, or an attacker in between, makes the worker use a TLS version that
+        /// is broken. Here OpenSSL's own configuration allows that version: Debian's configuration
+        /// forbids it, others may not.
         @Test func anOldVersionIsRefused() throws {
             let lax = try TemporaryFile(PrivateAuthority.laxConfiguration)
             let old = try SecureListener(identity, "{versions, ['tlsv1.1']}")

@@ -108,8 +108,8 @@ extension Integration {
             try scene.expectEachToCountOnce(40, by: worker, within: resumption)
         }
 
-        /// Fault: somebody's transaction takes the locks in another order. The server picks a
-        /// victim; here the worker, since its role looks for deadlocks first.
+        /// Fault: another session's transaction takes the locks in another order. The server picks
+        /// a victim. Here it picks the worker, because its role looks for deadlocks first.
         @Test func aDeadlockIsRedone() throws {
             let scene = try Scene()
             try scene.alterRole("SET deadlock_timeout = '2s'")
@@ -217,8 +217,8 @@ extension Integration {
 }
 
 extension Integration.DatabaseFaults {
-    /// Fault: a worker that says goodbye to a database that does not answer never leaves, and
-    /// whoever supervises it kills it.
+    /// Fault: a worker that closes its sessions to a database that does not answer never exits, and
+    /// its supervisor kills it.
     @Test func aDrainDoesNotWaitForADatabaseThatHasFallenSilent() throws {
         let scene = try Scene(settings: ["DRAIN_TIMEOUT_SECONDS": "2"])
         let proxy = try Proxy(to: Servers.port("DATABASE_URL"))

@@ -12,7 +12,7 @@ extension Integration {
             authority = try PrivateAuthority()
         }
 
-        /// The settings of somebody who trusts one authority, and nobody else.
+        /// The settings of a client that trusts one authority, and no other.
         private func trusting(
             _ authority: PrivateAuthority,
             as role: String,

@@ -116,7 +116,7 @@ extension Integration {
             #expect(try scene.findings() == [found])
         }
 
-        /// Faults: rows that no worker can score, and nobody says so.
+        /// Faults: rows that no worker can score, and the doctor does not report them.
         @Test func oddRowsAreNamed() throws {
             let scene = try Scene.complete()
             try scene.addConversation("c1")

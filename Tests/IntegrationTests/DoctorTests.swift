@@ -275,8 +275,8 @@ extension Integration {
                 try eventually("the other shows") {
                     try scene.findings(management) == ["error rival-writer"]
                 }
-                // Without the plugin nobody knows who it is, but that there is one more than
-                // workers.
+                // Without the plugin the doctor cannot name the other consumer. It only sees that
+                // there is one consumer more than workers.
                 #expect(try scene.findings() == ["warning consumers"])
             }
         }

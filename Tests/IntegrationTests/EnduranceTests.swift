@@ -38,9 +38,10 @@ extension Integration {
         /// Whether the tests below are to take the time they are really about: `deploy/endurance`.
         private static let isFull = ProcessInfo.processInfo.environment["AMITY_ENDURANCE"] == "full"
 
-        /// Fault: the database is gone for longer than anybody's patience, in the middle of work.
+        /// Fault: the database is away for long, in the middle of work. Messages spend their
+        /// attempts on the outage, or become dead letters.
         @Test(.timeLimit(.minutes(15)))
-        func aLongOutageOfTheDatabaseCostsNoAttemptAndNoLetter() throws {
+        func aLongOutageOfTheDatabaseCostsNoAttemptAndMakesNoDeadLetter() throws {
             let conversations = 5000
             let outage: Duration = Self.isFull ? .seconds(120) : .seconds(15)
             let scene = try Scene()

@@ -58,7 +58,7 @@ extension Integration {
         }
 
         /// Scored by the Python service, or with other weights: what is not known is not made up.
-        @Test func aScoreOfSomebodyElseIsExplainedAsFarAsItSays() throws {
+        @Test func aScoreMadeElsewhereIsExplainedAsFarAsItSays() throws {
             let scene = try Scene()
             try scene.addConversation("c1", log: Scene.threeWords, status: "PROCESSED")
             try scene.sql(
@@ -79,7 +79,7 @@ extension Integration {
             #expect(because(try explain(scene, "c1").json).contains("does not say how"))
         }
 
-        /// Fault: a conversation without a score, and nobody can say where it is.
+        /// Fault: a conversation has no score, and no command says where it is.
         @Test func whatHasNoScoreSaysWhereItStands() throws {
             let scene = try Scene(settings: ["RETRY_BACKOFF_SECONDS": "600"])
             try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)

@@ -39,9 +39,9 @@ private struct GoldenCase: Sendable {
         scoreAfter = try #require(status["score_after"] as? Double)
         levelAfter = try #require(status["level_after"] as? String)
         var items = try #require(members["conversation_log"] as? [[String: Any]])
-        // The file's numbers are made up: some have more questions than the child has words. What
-        // follows makes room for them and no turn: somebody else, and then the child alone. The
-        // first of it tells the stub which case it is.
+        // The file's numbers are made up: some cases have more questions than the child has words.
+        // The added items make room for the questions without a further turn: one of another
+        // speaker, then only items of the child. Their text tells the stub which case it is.
         items.append(["speaker": "narrator", "turn_id": 0, "text": ""])
         for number in 0..<40 {
             items.append(["speaker": "user", "turn_id": number, "text": "golden-\(line)."])
@@ -65,7 +65,7 @@ extension Integration {
                     ? .chat(questions: golden.questions, emotion: golden.emotion)
                     : .memories(golden.memories)
             }
-            // An emotion that nobody knows counts nothing, as there.
+            // An unknown emotion counts nothing, as in the replaced service.
             let scene = try Scene(settings: Scene.services(stub, fallback: "zeros"))
             for golden in cases {
                 try scene.sql(

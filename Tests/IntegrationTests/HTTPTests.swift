@@ -3,7 +3,7 @@ import Metering
 import TestSupport
 import Testing
 
-/// What a worker of its own process says of itself, to whoever asks over HTTP.
+/// What a worker in a process of its own tells HTTP clients about itself.
 extension Integration {
     struct HTTP {
         private let port = RawConnection.freePort()
@@ -160,7 +160,7 @@ extension Integration {
             Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         }
 
-        /// Fault: a metric that nobody describes, or a text that Prometheus warns of.
+        /// Fault: a metric without a description, or a text that Prometheus warns of.
         @Test func prometheusHasNothingToSayAgainstTheMetrics() throws {
             let scene = try Scene()
             try scene.addConversation("c1")
@@ -278,8 +278,8 @@ extension Integration {
             #expect(first.isRunning)
         }
 
-        /// Fault: a process that is out of descriptors for a moment cannot be looked at ever after.
-        @Test func whoeverComesWhileNoDescriptorIsFreeIsServedLater() throws {
+        /// Fault: a process that was out of descriptors for a moment never answers over HTTP again.
+        @Test func aClientThatComesWhileNoDescriptorIsFreeIsServedLater() throws {
             let scene = try Scene()
             let worker = try scene.startWorker(environment)
             try worker.waitUntilConsuming()

@@ -118,7 +118,7 @@ extension Integration {
             try Servers.psql(["-c", "DROP SCHEMA \(schema) CASCADE"])
         }
 
-        /// Fault: a raw SQLSTATE, or a table of somebody else's taken for ours.
+        /// Fault: migrate reports a raw SQLSTATE, or takes another program's table for Amity's.
         @Test(arguments: [
             (
                 "CREATE TABLE amity_workers (id int, name text)",

@@ -30,7 +30,7 @@ extension Integration {
             .queueDepth, .oldestAge, .deadLetters, .noConsumers,
         ]
 
-        /// A queue that nobody consumes, too long and too old, with a dead letter.
+        /// A queue without a consumer, too long and too old, with a dead letter.
         private func plant(in scene: Scene, _ workers: [RunningWorker]) throws {
             for worker in workers {
                 try worker.waitUntilConsuming()
@@ -67,8 +67,8 @@ extension Integration {
             try eventually("all is quiet") { try scene.statistics.queues().first?.alerts == [] }
         }
 
-        /// Fault: the worker that watches dies, and nobody watches any more, or what it has told is
-        /// told again.
+        /// Fault: the worker that watches the queue dies. No other worker takes over, or the next
+        /// one raises the same alerts again.
         @Test func anotherWorkerGoesOnWhereTheOneThatWatchedDied() throws {
             let scene = try Scene(settings: Self.settings)
             let workers = try (0..<2).map { _ in try scene.startWorker() }
@@ -93,7 +93,7 @@ extension Integration {
             #expect(told(workers, .deadLetters) == (1, 0), "it is still there")
         }
 
-        /// Fault: without a lease to be had nobody watches.
+        /// Fault: where no worker can get a lease, no worker watches.
         @Test func whereNothingWasMigratedAWorkerWatchesForItself() throws {
             let scene = try Scene(.python, settings: Self.settings)
             let worker = try scene.startWorker()
@@ -261,7 +261,7 @@ extension Integration {
             #expect(worker.isRunning)
         }
 
-        /// Fault: the plugin is away or refuses, and the monitor stops, or tells somebody the
+        /// Fault: the plugin is away or refuses the request, and the monitor stops, or it logs the
         /// password.
         @Test func theManagementPluginTellsWhatIsInHand() throws {
             let isAway = Locked(false)

@@ -157,7 +157,7 @@ extension Integration {
             #expect(worker.isRunning)
         }
 
-        /// Fault: nobody lives to notice that the last one died.
+        /// Fault: no worker is left to notice that the last one died.
         @Test func theLastOneIsKnownByItsSilence() throws {
             let scene = try Scene()
             let worker = try scene.startWorker()

@@ -4,10 +4,10 @@ import WorkerRuntime
 
 extension Integration {
     struct Reliability {
-        /// Fault: one message brings down every worker that looks at it, and with each the messages
-        /// that it had beside it.
+        /// Fault: one message kills every worker that handles it. Each death also costs the other
+        /// messages that the worker had in hand.
         @Test(arguments: ["1", "32"])
-        func aMessageThatKillsItsWorkerIsQuarantinedAndItsNeighboursLoseNothing(
+        func aMessageThatKillsItsWorkerIsQuarantinedAndTheOtherMessagesLoseNothing(
             batch: String
         ) throws {
             let scene = try Scene(settings: ["BATCH_MAX": batch, "PREFETCH_COUNT": "64"])
@@ -27,7 +27,7 @@ extension Integration {
             let letter = try #require(try scene.deadLetters.take(1).first)
             #expect(letter.body == Array(#"{"conversation_id":"killer"}"#.utf8))
             #expect(letter.header(RetryPolicy.Header.code) == "WORKER_CRASHED")
-            // One that nobody noticed, one in company, three alone.
+            // One before the ledger knew the message, one in a batch, three alone.
             #expect(deaths == 5)
             let failed = "status = 'FAILED' AND error_code = 'WORKER_CRASHED'"
             #expect(try scene.count("\(failed) AND next_attempt_at > '2999-12-31'") == 1)
@@ -141,8 +141,8 @@ extension Integration {
             )
         }
 
-        /// Fault: the publish after the insert was lost, or the worker that had it in hand was.
-        /// Nobody would look at the conversation for six hours.
+        /// Fault: the publish after the insert was lost, or the worker that had the message in hand
+        /// died. No worker would look at the conversation for six hours.
         @Test(arguments: Scene.Tables.allCases)
         func whatWasLostIsPutOnTheQueueAgainAndNothingElse(tables: Scene.Tables) throws {
             let scene = try Scene(

@@ -117,14 +117,14 @@ extension Integration {
             #expect(try scene.count("status = 'PROCESSED'") == 2)
             #expect(try scene.score() == 2)
             #expect(try scene.count("attempt_count = 1") == 2)
-            // SKIPPED is somebody's decision: no effect, not even a row for the user.
+            // SKIPPED is a decision of another service: no effect, not even a row for the user.
             #expect(try scene.score(of: "other") == nil)
             #expect(try scene.count("status = 'SKIPPED' AND attempt_count = 0") == 1)
         }
 
-        /// Fault: somebody decides that a conversation shall not count while it is being scored. It
-        /// counts all the same, and the decision is overwritten; or its neighbours in the batch
-        /// count twice.
+        /// Fault: another session sets a conversation to SKIPPED while a worker scores it. It
+        /// counts all the same, and the worker overwrites the decision; or the other conversations
+        /// of the batch count twice.
         @Test(arguments: [1, 32], [false, true])
         func aDecisionThatIsMadeMeanwhileStands(batch: Int, isUserKnown: Bool) throws {
             let scene = try Scene(settings: ["BATCH_MAX": "\(batch)"])
@@ -165,10 +165,10 @@ extension Integration {
             #expect(worker.events("message.retry-scheduled").isEmpty)
         }
 
-        /// Fault: a conversation that is alone takes no lock before it is scored, and writes what
-        /// it has made of a score or a level that somebody has moved since.
+        /// Fault: a conversation that is alone takes no lock before it is scored. The worker writes
+        /// what it computed from a score or a level that another session has changed since.
         @Test(arguments: ["friendship_score = 41", "friendship_level = 'PHASE2_ACQUAINTANCE'"])
-        func whatSomebodyElseMovesMeanwhileIsNotOverwritten(change: String) throws {
+        func whatAnotherSessionChangesMeanwhileIsNotOverwritten(change: String) throws {
             let scene = try Scene()
             try scene.addConversation("c1")
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
@@ -208,8 +208,9 @@ extension Integration {
             withExtendedLifetime(workers) {}
         }
 
-        /// Fault: Swift holds a letter in one code point and in two for equal, so one conversation
-        /// was acked without its score, and one child's points went to another.
+        /// Fault: Swift compares a character of one code point and its form of two code points as
+        /// equal, so one conversation was acked without its score, and one child's points went to
+        /// another.
         @Test func idsAreToldApartByteForByte() throws {
             let scene = try Scene()
             let (composed, decomposed) = ("m\u{1EB9}", "me\u{323}")
@@ -288,9 +289,9 @@ extension Integration {
             #expect(try scene.score(of: "old") ?? 0 == 0)
         }
 
-        /// Fault: somebody locks one user for long, and the messages of that user, or of the whole
-        /// batch, spend their attempts on waiting.
-        @Test func aLockedUserCostsNoAttemptAndHoldsUpNobodyElse() throws {
+        /// Fault: another session locks one user for long, and the messages of that user, or of the
+        /// whole batch, spend their attempts on waiting.
+        @Test func aLockedUserCostsNoAttemptAndHoldsUpNoOtherUser() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('locked')")
             try scene.addConversation("blocked", user: "locked")

@@ -32,7 +32,7 @@ extension Integration {
                     maxReplacements: 1
                 ),
                 "HTTP_PORT": "\(port)", "HTTP_TOKEN": Self.token,
-                // Nobody listens there.
+                // No service listens there.
                 "LLM_ANALYSIS_ENABLED": "true", "LLM_BASE_URL": "http://127.0.0.1:9/v1",
                 "LLM_MODEL": "m", "LLM_API_KEY": Self.key, "MEMORY_API_URL": "http://127.0.0.1:9",
             ]

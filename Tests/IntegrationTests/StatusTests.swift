@@ -11,7 +11,8 @@ extension Integration {
             return try #require(object as? [String: Any])
         }
 
-        /// Nobody consumes; three wait, one of them to be tried again; one was poison.
+        /// The queue has no consumer. Three messages wait, one of them for its retry. One more was
+        /// poison.
         private func plantedScene() throws -> (Scene, RunningWorker) {
             let scene = try Scene(settings: [
                 "RETRY_BACKOFF_SECONDS": "600", "MONITOR_INTERVAL_SECONDS": "1",

@@ -4,7 +4,7 @@ import WorkerRuntime
 
 extension Integration {
     struct TopologyTests {
-        /// The Python publisher declares its queue with arguments, and so may have anybody else.
+        /// The Python publisher declares its queue with arguments. Another client may do so, too.
         @Test func usesAQueueThatExistsWithWhateverArguments() throws {
             let scene = try Scene()
             try scene.queue.declare([

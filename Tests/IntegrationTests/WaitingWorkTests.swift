@@ -7,7 +7,7 @@ import Testing
 @testable import Conversations
 @testable import WorkerRuntime
 
-/// Answers when somebody far away would.
+/// Answers as late as a remote service would.
 private struct SlowAnalyser: LocalAnalyser {
     let isImmediate = false
     let source = AnalysisSource.zeros

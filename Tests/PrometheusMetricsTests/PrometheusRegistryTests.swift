@@ -88,7 +88,7 @@ struct PrometheusRegistryTests {
                     }
                 }
             }
-            // Whoever reads meanwhile sees as many in the last bucket as there are.
+            // A scrape meanwhile finds the count of all observations in the last bucket.
             for _ in 0..<50 {
                 let lines = registry.text().split(separator: "\n")
                 let all = lines.first { $0.hasPrefix("t_bucket{le=\"+Inf\"}") }

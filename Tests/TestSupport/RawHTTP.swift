@@ -67,7 +67,7 @@ package final class RawConnection: Sendable {
         }
     }
 
-    /// A port that nobody has at the moment.
+    /// A port that is free at the moment.
     package static func freePort() -> UInt16 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }

@@ -199,7 +199,7 @@ struct DispatcherTests {
         #expect(handler.recorded.withLock { $0 }.isEmpty)
     }
 
-    @Test func aTypeNobodyHandlesIsDeadLettered() {
+    @Test func aTypeWithoutHandlerIsDeadLettered() {
         let handler = ScriptedHandler { $0.map { _ in .done } }
         let bench = Bench(threads: 1, handler: handler)
         bench.dispatcher.submit([delivery(1, type: "strange"), delivery(2, type: "typed")])
@@ -396,8 +396,8 @@ struct MailboxTests {
         #expect(bell.rings.load(ordering: .relaxed) == 2)
     }
 
-    /// Fault: a drain that takes first and disarms after. What is posted in between rings nobody,
-    /// and lies there until the next post.
+    /// Fault: a drain that takes first and disarms after. An element posted in between rings no
+    /// bell, and stays in the mailbox until the next post.
     @Test func whatIsPostedWhileTheBellIsSilencedIsTaken() {
         let bell = CountingBell()
         let mailbox = Mailbox<Int>(bell: bell)
@@ -408,8 +408,8 @@ struct MailboxTests {
         #expect(mailbox.drain() == [1, 2])
     }
 
-    /// Fault: a post that falls between the reader's look and its sleep, and wakes nobody. The
-    /// reader here sleeps until it is rung, so a lost ring is a hang that the timeout turns red.
+    /// Fault: a post that falls between the reader's look and its sleep, and wakes no thread. The
+    /// reader here sleeps until the bell rings, so a lost ring is a hang that the timeout reports.
     @Test func noPostIsEverOverslept() {
         let bell = CountingBell()
         let mailbox = Mailbox<Int>(bell: bell)

@@ -48,7 +48,7 @@ struct InboxTests {
         #expect(starts == 10)
     }
 
-    /// Fault: one operation too many ends, and what waits has nobody.
+    /// Fault: one operation too many ends, and no operation is left for the deliveries that wait.
     @Test func underALowerLimitTheOperationsAboveItEnd() throws {
         var inbox = Inbox(limit: 5)
         inbox.add(deliveries(20))

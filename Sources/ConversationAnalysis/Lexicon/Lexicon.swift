@@ -32,7 +32,7 @@ struct Tags: OptionSet {
     static let filler = bit(12)
     /// "what?", "really?", "who cares", "gì cũng được": asks nothing.
     static let idle = bit(13)
-    /// What follows is somebody else's: "mẹ hỏi", "she said".
+    /// What follows is another speaker's: "mẹ hỏi", "she said".
     static let reporting = bit(14)
     /// "how I …", "what a …": no question.
     static let exclaiming = bit(15)

@@ -1,14 +1,14 @@
 /// A word as hashes: of what was written, and of the same without any mark.
 ///
-/// The hashes are the same in every process, for the lexicon is made of them. Nobody gains anything
-/// from words that collide but another reading of their own conversation.
+/// The hashes are the same in every process, for the lexicon is made of them. Words that collide
+/// only change the reading of the conversation of the user who wrote them.
 struct Word: Equatable {
     /// Letters with their marks, tone last.
     var marked: UInt64
     /// Base letters alone: what is typed without diacritics has nothing else.
     var plain: UInt64
     var isNumber = false
-    /// Somebody else's, whatever it says.
+    /// Quoted: another speaker's word, whatever it says.
     var isQuoted = false
 
     static let start: UInt64 = 0xCBF2_9CE4_8422_2325

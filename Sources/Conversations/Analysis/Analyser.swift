@@ -3,12 +3,13 @@ import WorkerRuntime
 
 /// Finds the three numbers of a conversation that counting turns does not give.
 package protocol Analyser: Sendable {
-    /// Whether it would answer at once now, asking nobody. Then conversations are read and scored
-    /// in one go; otherwise they are read first and locked only when it has answered.
+    /// Whether it would answer at once now, without a call to a service. Then conversations are
+    /// read and scored in one go; otherwise they are read first and locked only when it has
+    /// answered.
     var isImmediate: Bool { get }
 
-    /// Whether that may become so while a worker runs: then there must be messages in hand for a
-    /// batch.
+    /// Whether `isImmediate` may become true while a worker runs: then the worker must hold enough
+    /// messages for a batch.
     var isSometimesImmediate: Bool { get }
 
     /// Whether what it answers costs something, and so is kept until it has had its effect.
@@ -37,8 +38,8 @@ package protocol Analyser: Sendable {
 extension Analyser {
     package var readsTexts: Bool { true }
 
-    /// Who waits for an analysis waits for one: threads wait side by side, and a batch would wait
-    /// for the slowest of its members.
+    /// A thread that waits for an analysis waits for one: threads wait side by side, and a batch
+    /// would wait for the slowest of its members.
     func batchLimit(_ wanted: Int) -> Int { isImmediate ? wanted : 1 }
 
     /// The same at its largest.
@@ -60,7 +61,7 @@ package struct FinishedConversation: Sendable {
 package struct AnalysisAnswer: Sendable {
     package enum Conclusion: Sendable {
         case found(SourcedAnalysis)
-        /// Not now, and nobody is to stand in: the message is to be tried again later.
+        /// Not now, and no other analyser is to stand in: the message is tried again later.
         case unavailable(Failure)
         /// Given up before there was an answer: a drain, or the limit.
         case interrupted
@@ -71,7 +72,8 @@ package struct AnalysisAnswer: Sendable {
     package var paid = PaidAnalysis()
 }
 
-/// An analyser that is a function of the conversation alone: it asks nobody and answers at once.
+/// An analyser that is a function of the conversation alone: it calls no service and answers at
+/// once.
 package protocol LocalAnalyser: Analyser {
     var source: AnalysisSource { get }
 

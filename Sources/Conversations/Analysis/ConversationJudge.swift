@@ -18,7 +18,7 @@ struct ConversationJudge: Sendable {
         let paid: PaidAnalysis?
     }
 
-    /// Judges at once, asking nobody: safe under locks.
+    /// Judges at once, without a call to a service: safe under locks.
     func judge(_ event: ConversationEvent, _ paid: PaidAnalysis) -> Verdict? {
         switch read(event, paid) {
         case .failure(let failure): return .failed(failure, mayPass: false)
@@ -28,7 +28,7 @@ struct ConversationJudge: Sendable {
         }
     }
 
-    /// Judges events side by side, and waits for whomever it has to ask.
+    /// Judges events side by side, and waits for the services that it has to call.
     func judge(
         _ events: [(event: ConversationEvent, paid: PaidAnalysis)],
         until limit: ContinuousClock.Instant

@@ -39,7 +39,7 @@ package final class KeptAnalyses: Sendable {
     private func turnOff(_ error: PostgresError) {
         let isFirst = offUntil.withLock { until in
             let isFirst = until == nil
-            // Somebody may have made it by then.
+            // The table is tried again then: an operator may have created it meanwhile.
             until = .now + .seconds(300)
             return isFirst
         }
@@ -112,8 +112,8 @@ package final class KeptAnalyses: Sendable {
         "DELETE FROM amity_analyses WHERE conversation_id = ANY ($1::text[])"
     )
 
-    /// What two workers have both paid for, and what belongs to dead letters that nobody has looked
-    /// at.
+    /// Deletes what two workers have both paid for, and what belongs to dead letters that no
+    /// operator has looked at.
     static let expire = Statement(
         "expire_analyses",
         """

@@ -2,8 +2,8 @@ import ConversationAnalysis
 import Foundation
 import FriendshipScoring
 
-/// Asks nobody, and knows the words and rules of `ConversationAnalysis`: what a worker uses where
-/// nothing else is said.
+/// Calls no service, and applies the words and rules of `ConversationAnalysis`. A worker uses it
+/// unless its settings choose another analyser.
 package struct LexicalAnalyser: LocalAnalyser {
     package let source = AnalysisSource.builtIn
 

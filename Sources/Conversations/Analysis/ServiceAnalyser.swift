@@ -24,7 +24,7 @@ package final class ServiceAnalyser: Analyser {
         self.standIn = standIn
     }
 
-    /// While both services are left alone, nobody waits.
+    /// While the circuits of both services are open, no call waits for them.
     package var isImmediate: Bool { services.refuse }
     package var isSometimesImmediate: Bool { true }
     package var isPaid: Bool { true }
@@ -35,7 +35,7 @@ package final class ServiceAnalyser: Analyser {
             do {
                 try await Task.sleep(for: time * 0.8)
             } catch {
-                // Nobody cancels it; if somebody did, it would be high time.
+                // No caller cancels this task; if one did, the calls should end at once.
             }
             services.cancel()
         }
@@ -81,7 +81,7 @@ package final class ServiceAnalyser: Analyser {
         }
     }
 
-    /// Whom there is to ask.
+    /// Which services are to be called.
     private struct Need {
         let chat: Bool
         let memories: Bool
@@ -148,7 +148,7 @@ package final class ServiceAnalyser: Analyser {
             found = SourcedAnalysis(standIn.analyse(conversation), from: .init(all: standIn.source))
         }
         if conversation.isLesson || !asksForMemories {
-            // Switched off, it counts nothing, whoever stands in for the others.
+            // Memories that are not asked for count zero, also where a stand-in gives the others.
             found.analysis.newMemoriesCount = 0
             found.sources.memories = conversation.isLesson ? .skipped : .zeros
         }

@@ -2,20 +2,20 @@ import Foundation
 import FriendshipScoring
 import JSON
 
-/// Who gave a number.
+/// Where a number comes from.
 package enum AnalysisSource: String, Sendable, Codable {
-    /// Rules of our own, which ask nobody.
+    /// Amity's own rules, which call no service.
     case builtIn = "built-in"
-    /// Nobody: what the contract counts for an analysis that is switched off or fails.
+    /// No source: what the contract counts for an analysis that is switched off or fails.
     case zeros
     case llm
     case memoryService = "memory-service"
-    /// Nobody was to be asked: the user said nothing, or the lesson is of a kind that makes no
-    /// memories.
+    /// No service was to be called: the user said nothing, or the lesson is of a kind that makes
+    /// no memories.
     case skipped
 }
 
-/// Who gave which number, as it is written next to the score.
+/// Where each number comes from, as it is written next to the score.
 package struct AnalysisSources: Sendable, Equatable, Codable {
     package var questions: AnalysisSource
     package var emotion: AnalysisSource
@@ -45,7 +45,7 @@ package struct AnalysisSources: Sendable, Equatable, Codable {
             #""questions":"\#(questions.rawValue)""#, #""emotion":"\#(emotion.rawValue)""#,
             #""memories":"\#(memories.rawValue)""#,
         ]
-        // Codes of ours hold nothing to escape; a model's name is somebody's text.
+        // Amity's own codes hold nothing to escape; a model's name may be any text.
         if let model { members.append(#""model":\#(JSONEncoder.stored.certainText(model))"#) }
         if let llmFailure { members.append(#""llm_failure":"\#(llmFailure)""#) }
         if let memoryFailure { members.append(#""memory_service_failure":"\#(memoryFailure)""#) }

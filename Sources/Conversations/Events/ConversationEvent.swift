@@ -10,7 +10,8 @@ struct ConversationEvent: Sendable {
     var botType: String
     var botID: String
     var agent: ExactText?
-    /// PROCESSED or SKIPPED: counted already, or somebody's decision that it shall not count.
+    /// PROCESSED or SKIPPED: counted already, or excluded from counting by another service's or an
+    /// operator's decision.
     var isSettled: Bool
     /// nil when it is settled or was not asked for.
     var logJSON: Data?

@@ -139,8 +139,8 @@ package final class DatabaseOutage: Sendable {
         return value
     }
 
-    /// With the last one that lets go, messages come again, to be tried: otherwise nobody would
-    /// notice the end.
+    /// When the last holder lets go, the intake opens again and messages are tried: otherwise no
+    /// thread would notice the end of the outage.
     private func letGo() {
         let isLast = state.withLock { state in
             state.holders -= 1
@@ -153,7 +153,7 @@ package final class DatabaseOutage: Sendable {
 // MARK: - Rows
 
 extension DatabaseOutage {
-    /// Takes down that rows met a fault, then says whose it is.
+    /// Records that rows met a fault, then decides what each fault is attributed to.
     ///
     /// - Parameter begin: when the rows that were tried together began to be.
     func verdicts(
@@ -200,7 +200,7 @@ extension LinkHealth.Kind {
 }
 
 extension PostgresError {
-    /// As the worker's health has it.
+    /// The error as a problem of the database link.
     var problem: LinkHealth.Problem {
         let kind = problemKind
         return .init(

@@ -97,7 +97,7 @@ package struct ConversationHandler: Handler {
         let timestamp = delivery.message.properties.timestamp.map(Double.init)
         guard let published = reference.enqueuedAt ?? timestamp else { return }
         let age = now - published
-        // Longer than that is somebody's mistake, and would outweigh all others in the sum.
+        // A longer age is a publisher's mistake, and would outweigh all others in the sum.
         if age < 366 * 86400 { metrics.publishToCommit.record(.seconds(max(0, age))) }
     }
 

@@ -63,8 +63,8 @@ package enum SQL {
         """
     )
 
-    /// $1: ids of conversations. Whoever holds a user's lock decides all that changes the user, so
-    /// what is read after it, with a snapshot of its own, holds until the end of the transaction.
+    /// $1: ids of conversations. Only the transaction that holds a user's lock changes the user, so
+    /// what it reads after the lock, with a snapshot of its own, holds until the transaction ends.
     package static let lockUsers = Statement("lock_users", "\(users) FOR NO KEY UPDATE")
 
     /// The same for users that no other transaction has locked. Waits for no lock.
@@ -180,7 +180,7 @@ package enum SQL {
     )
 
     /// What a score changes in its event. The details' first five members are the contract's; the
-    /// others are for whoever asks how the score came about.
+    /// others explain how the score came about.
     private static let outcome = """
         status = 'PROCESSED',
             attempt_count = stored.attempt_count + 1,
@@ -249,9 +249,9 @@ package enum SQL {
         commits: true
     )
 
-    /// $4 is seconds until the message runs again, NULL for never. A minute on top, so that what
-    /// looks for lost messages leaves it alone; and a dead one is due in a time that nobody waits
-    /// for.
+    /// $4 is seconds until the message runs again, NULL for never. `nextAttempt` adds a minute, so
+    /// that the sweep for lost messages skips the row. A dead message gets the year 3000, so it
+    /// never falls due.
     static let recordFailures = Statement(
         "record_failures",
         """

@@ -8,18 +8,18 @@ import WorkerRuntime
 enum EventFate: Sendable, Equatable {
     /// It counted now.
     case applied(change: Double, FriendshipLevel, user: ExactText)
-    /// Somebody had settled it before.
+    /// It had been settled before.
     case settled
     /// It cannot be scored, for now or for ever.
     case failed(Failure, mayPass: Bool)
     /// There is no such row.
     case missing
-    /// It changed since it was analysed: it goes round again.
+    /// It changed since it was analysed, and is analysed again.
     case changed
-    /// Its user's row is locked, and was not waited for.
+    /// Another transaction holds its user's lock, and this one did not wait for it.
     case locked
 
-    /// Whether nobody will score it any more.
+    /// Whether no worker will score it any more.
     var isOver: Bool {
         switch self {
         case .applied, .settled: true
@@ -43,11 +43,12 @@ struct Settling: Sendable {
 ///   never deadlock; then read the events, with a later snapshot than the locks;
 /// - write: users, events, COMMIT.
 ///
-/// The events themselves are not locked: to score one is to hold its user's lock, and what anybody
-/// else decides about it meanwhile makes the write fail as a whole.
+/// The events themselves are not locked: a worker scores an event only while it holds its user's
+/// lock, and if another process settles the event meanwhile, the write fails as a whole.
 ///
-/// One alone, without a lock that outlives a statement: read both rows; write both, if the user
-/// still is what was read. Where somebody was faster, it is done again under locks.
+/// A single conversation, without a lock that outlives a statement: read both rows; write both, if
+/// the user still is as read. If another worker changed the user first, it is done again under
+/// locks.
 ///
 /// Between the two the batch is scored and folded in Swift, in order of arrival, which takes
 /// microseconds. Conversations that have an agent, and so may move a topic, take a round trip more;
@@ -70,7 +71,7 @@ package struct ConversationStore: Sendable {
         return try analyses.using(body)
     }
 
-    /// Reads events without a lock, for somebody who takes his time with them.
+    /// Reads events without a lock, for a caller that may take long to analyse them.
     ///
     /// - Returns: the events there are, with what of their analyses was paid for.
     func load(
@@ -125,9 +126,9 @@ package struct ConversationStore: Sendable {
     /// - Parameters:
     ///   - ids: in order of arrival, each once.
     ///   - readsLogs: whether `score` needs them.
-    ///   - judge: called for what is not settled, with what of its analysis was paid for. It must
-    ///     not wait, for there may be locks. Called again for one alone where somebody was faster.
-    ///     Answers nil for an event that changed.
+    ///   - judge: called for each event that is not settled, with what of its analysis was paid
+    ///     for. It must not wait, because locks may be held. Called again for a single event
+    ///     where another worker changed its user first. Answers nil for an event that changed.
     ///   - waits: whether to wait for locks on users. Those it does not wait for are `locked`.
     /// - Returns: the fate of each.
     func settle(
@@ -164,7 +165,7 @@ package struct ConversationStore: Sendable {
     }
 
     /// - Returns: nil for a conversation that is to be settled under locks: its user is new, it may
-    ///   move a topic, or somebody else moved its user.
+    ///   move a topic, or another worker changed its user.
     private static func settleAlone(
         _ id: ExactText,
         readsLogs: Bool,
@@ -174,7 +175,7 @@ package struct ConversationStore: Sendable {
         let read = try session.flight([
             (SQL.readConversation, [.text(id.text), .text(readsLogs ? "t" : "f")])
         ])[0]
-        // Under locks is found out which table has several rows.
+        // `settleUnderLocks` finds out which table has several rows.
         if read.count > 1 { return nil }
         guard let event = ConversationEvent.all(in: read)[id] else { return .missing }
         if event.isSettled { return .settled }

@@ -56,7 +56,7 @@ package struct Explainer {
         return explanation
     }
 
-    /// Whether anybody is there to do it.
+    /// Adds which workers consume from the queue, or why none does.
     private func lookForWorkers(
         _ explanation: inout Explanation,
         in sessions: SessionPool
@@ -214,7 +214,7 @@ package struct Explainer {
         let details: String?
         /// In seconds.
         let age: Double
-        /// Seconds since somebody last changed it.
+        /// Seconds since the row last changed.
         let idle: Double
         /// Seconds until it is due; negative when it is.
         let dueIn: Double

@@ -9,13 +9,13 @@ package struct Explanation: Encodable, Sendable {
     /// Where the conversation stands.
     package enum State: String, Encodable, Sendable {
         case scored
-        /// Somebody decided that it shall not count.
+        /// Another service or an operator decided that it does not count.
         case skipped
         /// There is no such row.
         case unknown
-        /// Its message has not been worked on, or is in somebody's hands.
+        /// Its message has not been processed, or a consumer holds it.
         case queued
-        /// Somebody else's worker has it, or had it when it died.
+        /// A worker of another kind has it, or had it when it died.
         case processing
         /// It failed and will be tried again.
         case delayed
@@ -36,7 +36,7 @@ package struct Explanation: Encodable, Sendable {
     package var processedAt: String?
     package var nextAttemptAt: String?
     package var errorCode: String?
-    /// As whoever failed it wrote it.
+    /// As written by the process that recorded the failure.
     package var errorDetails: String?
     package var score: Score?
     /// What of its analysis is paid for and waits for the rest.
@@ -137,7 +137,7 @@ extension Explanation.Score {
     }
 }
 
-/// What `score_calculation_details` holds, whoever wrote it.
+/// The members of `score_calculation_details`, whichever service wrote it.
 struct ScoreDetails: Decodable {
     var total_turns: Int?
     var user_initiated_questions: Int?

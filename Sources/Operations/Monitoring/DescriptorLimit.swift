@@ -2,7 +2,7 @@ import Glibc
 import Logging
 
 /// Threads that wait for services hold a connection each, or two: more than the 1,024 descriptors
-/// that a process is given where nobody has said otherwise.
+/// that a process gets by default.
 package enum DescriptorLimit {
     /// Chosen: above what 1,000 threads need.
     package static let enough: rlim_t = 4096

@@ -3,8 +3,8 @@ import WorkerRuntime
 
 /// The statements of the queue monitor. All times are the database's.
 enum MonitorSQL {
-    /// $1 queue, $2 who, $3 seconds. One statement, so it is safe behind a pooler. The leader keeps
-    /// its lease while it renews it; somebody else has it once that has run out.
+    /// $1 queue, $2 worker, $3 seconds. One statement, so it is safe behind a pooler. The leader
+    /// keeps its lease while it renews it; another worker can take it once it has run out.
     static let lease = Statement(
         "lease_queue",
         """
@@ -28,8 +28,8 @@ enum MonitorSQL {
         "SELECT watch, stats FROM amity_queues WHERE queue = $1"
     )
 
-    /// $1 queue, $2 who, $3 and $4 what it remembers and what it tells, $5 to $8 the sample.
-    /// Nothing where somebody else has taken the lease meanwhile.
+    /// $1 queue, $2 worker, $3 the watch's memory, $4 the statistics, $5 to $8 the sample. Returns
+    /// no row where another worker has taken the lease meanwhile.
     static let save = Statement(
         "save_queue",
         """

@@ -4,8 +4,8 @@ import Metering
 import Settings
 import WorkerRuntime
 
-/// What the process uses, under the names that Prometheus' own libraries have for it. Looked up in
-/// the kernel's files when somebody asks; what cannot be read stays as it was.
+/// What the process uses, under the names that Prometheus' own libraries have for it. Read from the
+/// kernel's files on demand; what cannot be read stays as it was.
 package struct ProcessStatistics: Sendable {
     private let cpu = Metric.cpu.floatingPointCounter()
     private let resident = Metric.residentMemory.gauge()

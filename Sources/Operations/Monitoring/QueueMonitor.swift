@@ -40,7 +40,7 @@ package final class QueueMonitor: Sendable {
         startThread(name: "amity-monitor", stackBytes: Publisher.stackBytes) { self.run() }
     }
 
-    /// Lets somebody else watch at once.
+    /// Releases the lease, so that another worker can watch at once.
     package func close() {
         do throws(PostgresError) {
             try sessions.withSession { session throws(PostgresError) in
@@ -79,7 +79,7 @@ package final class QueueMonitor: Sendable {
                 case .alone: gauges.record(try lead(&watch, &observer, isAlone: true))
                 }
             } catch {
-                // What is away is logged by those whose work it stops. The queue fills meanwhile.
+                // An outage is logged by the components that it stops. The queue fills meanwhile.
                 logger.debug("monitor.failed", metadata: ["error": "\(error)"])
                 gauges.record(cached(watch, &observer))
             }
@@ -90,14 +90,14 @@ package final class QueueMonitor: Sendable {
 
     private enum Turn {
         case leading
-        /// Somebody else leads and has found this.
+        /// Another worker leads and has found this.
         case following(QueueStats?)
         /// There is no lease to be had.
         case alone
     }
 
     private func turn(_ watch: inout QueueWatch) throws(PostgresError) -> Turn {
-        // Who has not renewed it twice has lost it with the third time.
+        // A leader that misses two renewals loses the lease at the third.
         let seconds = settings.monitoring.interval / .seconds(1) * 3
         let flight: [(Statement, [Parameter])] = [
             (MonitorSQL.lease, [.text(queue), .text(bootID), .double(seconds)]),
@@ -147,7 +147,7 @@ package final class QueueMonitor: Sendable {
         }
         var next = watch
         let (stats, events) = next.take(look, of: queue, limits)
-        // Told only by who could write it down: so each is told once.
+        // Logged only by the worker that could store it, so each event is logged once.
         if try isAlone || save(next, stats) {
             watch = next
             for event in events { log(event, stats) }
@@ -167,7 +167,7 @@ package final class QueueMonitor: Sendable {
         }
     }
 
-    /// - Returns: false when somebody else leads by now.
+    /// - Returns: false when another worker leads by now.
     private func save(_ watch: QueueWatch, _ stats: QueueStats) throws -> Bool {
         let encoder = JSONEncoder.stored
         let retrying = stats.ready == nil ? nil : stats.retrying.reduce(0) { $0 + $1.messages }

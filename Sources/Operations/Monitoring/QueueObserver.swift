@@ -65,7 +65,7 @@ struct QueueObserver: ~Copyable {
         }
     }
 
-    /// Closes the connection, for somebody who will not look for a while.
+    /// Closes the connection, for a caller that will not look for a while.
     mutating func rest() { inspector = nil }
 
     /// The management plugin's part, where there is one.

@@ -77,7 +77,7 @@ package struct History: Codable, Sendable, Equatable {
         package var ackSecondsP50: Double?
         /// The worst of the workers'.
         package var ackSecondsP99: Double?
-        /// At the end of the step; nil where nobody looked.
+        /// At the end of the step; nil where no worker observed the queue.
         package var ready: Int?
         package var oldestAgeSeconds: Double?
         package var retrying: Int?

@@ -33,7 +33,7 @@ struct QueueLook: Sendable {
     var isDeadQueueEmpty = false
 }
 
-/// From when on somebody is to be told.
+/// The limits from which on an operator is alerted.
 struct AlertLimits: Sendable {
     /// Messages; 0 for never.
     var queueDepth: Int
@@ -52,13 +52,13 @@ enum AlertEvent: Equatable {
 }
 
 /// Follows a queue from look to look: rates and alerts. Pure; its memory can be stored, so that the
-/// next one who watches goes on where the last has ended.
+/// next leader continues where the last one has ended.
 struct QueueWatch: Codable {
     private struct Point: Codable {
         var at: Double
         /// Messages that wait or are in hand.
         var backlog: Int
-        /// Messages settled since the watch began; nil where nobody counts.
+        /// Messages settled since the watch began; nil where settlements are not counted.
         var drained: Int?
         /// Of those the ones that are done.
         var done: Int?

@@ -2,10 +2,11 @@ import Postgres
 
 /// The statements on `amity_workers` and `amity_worker_samples`. All times are the database's.
 enum RegistrySQL {
-    /// Who it is ($1 to $7, the seconds since its start the last of them), how it is ($8 to $18),
-    /// how many seconds ago it was given something ($19, NULL for never), its latest failures
-    /// ($20), the problems of its links ($21), and who paused it ($22, NULL for nobody). The last
-    /// word is "stopped", whatever is still under way.
+    /// The worker's identity ($1 to $7, the last of them the seconds since its start), its state
+    /// and counts ($8 to $18), the seconds since its latest delivery ($19, NULL for none), its
+    /// latest failures ($20), the problems of its links ($21), and who paused it ($22, NULL where
+    /// it is not paused). The state "stopped" is final: a heartbeat that arrives later changes
+    /// nothing.
     static let heartbeat = Statement(
         "heartbeat",
         """
@@ -27,7 +28,7 @@ enum RegistrySQL {
         """
     )
 
-    /// $1: seconds of silence. One worker alone finds each of the lost, and nobody waits for a row
+    /// $1: seconds of silence. Only one worker finds each lost one, and no worker waits for a row
     /// that another has locked.
     static let findLost = Statement(
         "find_lost_workers",
@@ -73,8 +74,8 @@ enum RegistrySQL {
         "DELETE FROM amity_worker_samples WHERE taken_at < now() - interval '65 minutes'"
     )
 
-    /// $1: seconds of silence; $2: most rows. The living first, then the latest that have gone.
-    /// Where none of them lives to notice the lost, they are told by their silence.
+    /// $1: seconds of silence; $2: most rows. The living first, then the latest that have ended.
+    /// Where no worker runs `findLost`, the lost are recognised by their silence.
     static let workers = Statement(
         "read_workers",
         """

@@ -11,7 +11,7 @@ package struct Statistics: Sendable {
     private let sessions: SessionPool
     private let queue: String
 
-    /// Chosen: more than anybody runs, with those that have gone.
+    /// Chosen: more workers than any deployment runs, including those that have ended.
     private static let mostWorkers = 1000
     private static let historyStep = 30
 

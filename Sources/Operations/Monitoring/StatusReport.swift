@@ -71,7 +71,7 @@ extension StatusReport {
         isComplete = broker.isReachable && database.isReachable
     }
 
-    /// What was seen just now, with the rates and alerts of whoever watches.
+    /// The figures observed just now, with the rates and alerts that the leading worker stored.
     private static func queue(
         _ broker: StatusReporter.BrokerPart,
         _ database: StatusReporter.DatabasePart

@@ -6,9 +6,8 @@ import Postgres
 import Settings
 import WorkerRuntime
 
-/// Finds out how things are, from the broker and from the database side by side, for as long as
-/// somebody wants to know. What one of them cannot tell is named, and the rest is told. Stays with
-/// its thread.
+/// Reads the status from the broker and from the database side by side, as often as its caller
+/// asks. It names what one of them cannot tell, and reports the rest. Stays with its thread.
 package struct StatusReporter: ~Copyable {
     struct BrokerPart {
         var queue: String

@@ -19,8 +19,8 @@ package final class WorkerRegistry: Sendable {
     /// Between two rows, however often readiness changes. Chosen: what a person takes for at once,
     /// and four small writes a second at most.
     private static let shortestPause: Duration = .milliseconds(250)
-    /// Chosen: a person's page and more; a worker that dies every second shall not fill the
-    /// database.
+    /// Chosen: more than a person reads on a page; a worker that dies every second must not fill
+    /// the database.
     private static let mostGone = 200
 
     /// Who this worker is.
@@ -155,7 +155,7 @@ package final class WorkerRegistry: Sendable {
         }
     }
 
-    /// An outage is logged by those whose work it stops.
+    /// At debug level: an outage is logged by the components whose work it stops.
     private func logNotTold(_ error: any Error) {
         logger.debug("registry.not-told", metadata: ["error": "\(error)"])
     }

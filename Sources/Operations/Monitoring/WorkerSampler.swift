@@ -42,7 +42,7 @@ struct WorkerSampler {
         )
     }
 
-    /// Nobody wants to know what has happened up to now.
+    /// Drops what has happened up to now: no sample will contain it.
     mutating func skip(_ totals: WorkerCounts.Totals, at now: ContinuousClock.Instant) {
         before = totals
         nextAt = now + Self.step
@@ -51,7 +51,7 @@ struct WorkerSampler {
     mutating func stored(_ sample: Sample?) {
         guard let sample else { return }
         before = sample.totals
-        // As often as the step says, also where the one who calls comes a little late each time.
+        // As often as the step says, even if the caller is a little late each time.
         nextAt = max(nextAt + Self.step, sample.at)
     }
 }

@@ -1,8 +1,8 @@
 import DeadLetters
 import Foundation
 
-/// What somebody at a screen may ask of a worker about its queue and all its workers, and do. Every
-/// call blocks its thread, which needs `WorkerOperatorService.stackBytes` of stack.
+/// What an operator can ask a worker about its queue and all its workers, and the actions on them.
+/// Every call blocks its thread, which needs `WorkerOperatorService.stackBytes` of stack.
 package protocol OperatorService: Sendable {
     func workers() throws(OperatorServiceError) -> [WorkerStats]
     func queues() throws(OperatorServiceError) -> [QueueStats]
@@ -69,7 +69,8 @@ package enum OperatorServiceError: Error, Sendable, Equatable, CustomStringConve
     /// The database is away, or the tables are not there.
     case database(String)
     case broker(String)
-    /// Somebody else has dead letters in hand; so many were dealt with before.
+    /// Some dead letters could not be handled, e.g. because another consumer holds them; `done`
+    /// were handled before.
     case unfinished(String, done: Int)
 
     package var description: String {

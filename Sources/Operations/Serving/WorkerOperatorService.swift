@@ -13,7 +13,7 @@ import WorkerRuntime
 package final class WorkerOperatorService: OperatorService {
     /// Stack of a thread that asks.
     package static let stackBytes = Publisher.stackBytes
-    /// Chosen: shorter than whoever asks waits. What is not done by then is said to be left.
+    /// Chosen: shorter than the timeout of the clients. An answer at this limit is incomplete.
     private static let patience: Duration = .seconds(8)
     /// Chosen: more than one user has, and what a page can show.
     private static let mostLetters = 100
@@ -24,7 +24,7 @@ package final class WorkerOperatorService: OperatorService {
     private let sessions = Locked<SessionPool?>(nil)
     /// Written once, by the worker that begins.
     private let intakeSwitch = Locked<IntakeSwitch?>(nil)
-    /// Of who has the dead letters in hand: to a second one the queue would look empty.
+    /// Held during an action on dead letters: a second one at once would see an empty queue.
     private let turn = Locked(())
 
     package init(settings: WorkerSettings, logger: Logger) {

@@ -18,7 +18,7 @@ enum Fuzz {
             print("name a target: \(targets.keys.sorted().joined(separator: ", "))")
             exit(64)
         }
-        // libFuzzer shall not see the target's name, so it gets what is behind it.
+        // libFuzzer must not see the target's name, so it gets only the arguments after it.
         var count = CommandLine.argc - 1
         var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? =
             CommandLine.unsafeArgv + 1

@@ -5,7 +5,7 @@ import Foundation
 /// A `.env` file of any content gives settings or mistakes.
 func fuzzSettings(_ bytes: UnsafeRawBufferPointer) {
     let file = DotEnv(text: String(decoding: bytes, as: UTF8.self))
-    // Files are somebody else's: a twin could name any of this machine's.
+    // No `_FILE` variants: the fuzzed text could name any file of this machine.
     let values = SettingValues { $0.hasSuffix("_FILE") ? nil : file.variables[$0] }
     do {
         _ = try WorkerSettings(values)

@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 import WorkerRuntime
 
-/// Adds conversations and publishes them, some twice, without end, whatever happens to the servers
-/// meanwhile: as a patient producer would. Bodies that nobody can read are among them.
+/// Adds conversations and publishes them without end, some twice. It goes on whatever happens to
+/// the servers, as a patient producer would. Some of its bodies no worker can read.
 final class Producer: Sendable {
     struct Tally: Sendable {
         var conversations = 0

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What may go wrong, each with the proof that it did. Each heals what it has broken.
+/// The faults, each with the proof that it happened. Each fault repairs what it has broken.
 enum SoakFault: String, CaseIterable {
     case workerKilled, workerStopped, workerPaused, intakeSwitched
     case connectionsClosed, brokerStopped, brokerKilled, brokerFrozen, queueDeleted, memoryAlarm
@@ -98,8 +98,8 @@ enum SoakFault: String, CaseIterable {
         }
     }
 
-    /// One user's row cannot be written for a while, by an error that stands for something else. No
-    /// one else may notice.
+    /// For a while one user's row cannot be written, because of an error whose code stands for
+    /// something else. No other user's row may be affected.
     private func refuseRows(_ soak: Soak) throws {
         let states = ["42P01", "53100", "57P01", "P0001"]
         try soak.scene.sql(

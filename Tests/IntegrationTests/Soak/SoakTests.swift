@@ -170,7 +170,7 @@ final class Soak {
         }
     }
 
-    /// For whoever has to find out what happened.
+    /// Prints the end of each worker's log, for the analysis of a failed run.
     func showLogs() {
         for (number, worker) in workers.enumerated() {
             print("soak: worker \(number)", worker.isRunning ? "runs" : "is dead")

@@ -17,8 +17,8 @@ extension Scene {
 
     /// Runs the doctor.
     ///
-    /// - Returns: all that is not fine, as `level check`. That nobody consumes, as in most tests,
-    ///   is left out, and unless it is asked for, that there is no management plugin.
+    /// - Returns: all findings that are not ok, as `level check`. By default two notes that most
+    ///   tests get are left out: no consumer, and no management plugin.
     func findings(
         _ extra: [String: String] = [:],
         leavingOut expected: [String] = ["note consumers", "note management"],

@@ -34,7 +34,7 @@ final class ManagementPlugin {
         } catch { Issue.record(error, "the plugin could not be switched off again") }
     }
 
-    /// - Parameter plugins: all that shall run, with commas between.
+    /// - Parameter plugins: all plugins to run, separated by commas.
     private static func enable(_ plugins: String) throws {
         let file =
             try #require(Servers.environment["AMITY_SERVERS_DIR"])

@@ -6,8 +6,8 @@ import WorkerRuntime
 /// A TCP proxy on a loopback port: the network between the worker and a server, for a test to
 /// break.
 ///
-/// What it has taken and not passed on looks to its sender like a network that lost it: accepted by
-/// the kernel, answered by nobody, and the connection stays open.
+/// Data that the proxy has taken and not passed on looks to its sender like data that the network
+/// lost: the kernel accepts it, no peer answers it, and the connection stays open.
 final class Proxy {
     enum Direction: CaseIterable, Sendable {
         case toServer, toClient

@@ -346,7 +346,7 @@ final class Scene {
         }
     }
 
-    /// A legal message with a member that nobody reads.
+    /// A legal message with a member that no worker reads.
     static func body(_ id: String, ignoring count: Int) -> [UInt8] {
         Array(#"{"ignored":""#.utf8) + [UInt8](repeating: UInt8(ascii: "x"), count: count)
             + Array(#"","conversation_id":"\#(id)"}"#.utf8)

@@ -147,7 +147,7 @@ enum Command {
         )
     }
 
-    /// Settings of whoever runs the tests must not reach what is tested.
+    /// The settings of the shell that runs the tests must not reach the processes under test.
     static let inherited = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""]
         .merging(["SWIFT_BACKTRACE": "enable=no"]) { _, new in new }
 }

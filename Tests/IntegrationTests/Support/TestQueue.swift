@@ -86,7 +86,7 @@ struct TestQueue {
         try connection.close()
     }
 
-    /// Whether somebody was given its first message before; takes it out.
+    /// Whether its first message was delivered to a consumer before; takes the message out.
     func isFirstRedelivered() throws -> Bool {
         let connection = try Connection(to: endpoint, timeout: .seconds(10))
         try connection.openChannel()

@@ -131,7 +131,7 @@ const badAlerts = new Set(["no_consumers", "stalled"]);
 function judgeQueue(queue, add) {
   const age = Math.round(since(queue.observed_at));
   if (age > oldLook) {
-    // From a queue that is no longer used no news is expected.
+    // A queue that is no longer used gets no new figures.
     if (isMine(queue)) {
       add("bad", "queue", "The queue's figures are old", `no look at it for ${duration(age)}`);
     }
