@@ -71,9 +71,16 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "Concurrency",
+            dependencies: [
+                "CLinux"
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "WorkerRuntime",
             dependencies: [
-                "CLinux", "Digests", "Failpoints", "Metering",
+                "Concurrency", "Digests", "Failpoints", "Metering",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -84,7 +91,7 @@ let package = Package(
         .target(
             name: "AMQP",
             dependencies: [
-                "COpenSSL", "CRabbitMQ", "Failpoints", "Metering", "WorkerRuntime",
+                "COpenSSL", "CRabbitMQ", "Concurrency", "Failpoints", "Metering", "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -102,13 +109,16 @@ let package = Package(
         ),
         .target(
             name: "HTTPCalling",
-            dependencies: ["CCurl", "CLinux", "WorkerRuntime"],
+            dependencies: [
+                "CCurl", "CLinux", "Concurrency",
+            ],
             swiftSettings: strict
         ),
         .target(
             name: "AnalysisServices",
             dependencies: [
-                "FriendshipScoring", "HTTPCalling", "JSON", "Metering", "WorkerRuntime",
+                "Concurrency", "FriendshipScoring", "HTTPCalling", "JSON", "Metering",
+                "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -133,7 +143,7 @@ let package = Package(
         .target(
             name: "Conversations",
             dependencies: [
-                "AMQP", "AnalysisServices", "ConversationAnalysis", "Failpoints",
+                "AMQP", "AnalysisServices", "Concurrency", "ConversationAnalysis", "Failpoints",
                 "FriendshipScoring", "JSON", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -142,7 +152,7 @@ let package = Package(
         .target(
             name: "DeadLetters",
             dependencies: [
-                "AMQP", "Conversations", "Digests", "JSON", "Postgres", "Settings",
+                "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Postgres", "Settings",
                 "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -151,8 +161,9 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: [
-                "AMQP", "Conversations", "DeadLetters", "FriendshipScoring", "HTTPCalling", "JSON",
-                "Metering", "Postgres", "SafeText", "Settings", "WorkerRuntime",
+                "AMQP", "Concurrency", "Conversations", "DeadLetters", "FriendshipScoring",
+                "HTTPCalling", "JSON", "Metering", "Postgres", "SafeText", "Settings",
+                "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -161,16 +172,16 @@ let package = Package(
         .target(
             name: "Doctor",
             dependencies: [
-                "AMQP", "AnalysisServices", "Operations", "Postgres", "Settings", "Storage",
-                "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Operations", "Postgres", "Settings",
+                "Storage", "WorkerRuntime",
             ],
             swiftSettings: strict
         ),
         .target(
             name: "Daemon",
             dependencies: [
-                "AMQP", "AnalysisServices", "Conversations", "DeadLetters", "Operations",
-                "Postgres", "Settings", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Conversations", "DeadLetters",
+                "Operations", "Postgres", "Settings", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -180,8 +191,8 @@ let package = Package(
         .target(
             name: "AmityHTTP",
             dependencies: [
-                "Conversations", "Daemon", "DeadLetters", "Digests", "JSON", "Metering",
-                "Operations", "PrometheusMetrics", "Settings", "WorkerRuntime",
+                "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "JSON",
+                "Metering", "Operations", "PrometheusMetrics", "Settings", "WorkerRuntime",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -204,9 +215,9 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "AmityHTTP", "Benchmark", "Conversations", "Daemon", "DeadLetters",
-                "Doctor", "JSON", "Metering", "Operations", "PrometheusMetrics", "SafeText",
-                "Settings", "Storage", "WorkerRuntime",
+                "AMQP", "AmityHTTP", "Benchmark", "Concurrency", "Conversations", "Daemon",
+                "DeadLetters", "Doctor", "JSON", "Metering", "Operations", "PrometheusMetrics",
+                "SafeText", "Settings", "Storage", "WorkerRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -253,9 +264,16 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "ConcurrencyTests",
+            dependencies: [
+                "Concurrency"
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
-                "PrometheusMetrics", "TestSupport", "WorkerRuntime",
+                "Concurrency", "PrometheusMetrics", "TestSupport", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -269,7 +287,8 @@ let package = Package(
         .testTarget(
             name: "AnalysisServicesTests",
             dependencies: [
-                "AnalysisServices", "FriendshipScoring", "TestSupport", "WorkerRuntime",
+                "AnalysisServices", "Concurrency", "FriendshipScoring", "TestSupport",
+                "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
@@ -285,8 +304,8 @@ let package = Package(
         .testTarget(
             name: "AmityHTTPTests",
             dependencies: [
-                "AmityHTTP", "Conversations", "DeadLetters", "JSON", "Metering", "Operations",
-                "Settings", "TestSupport", "WorkerRuntime",
+                "AmityHTTP", "Concurrency", "Conversations", "DeadLetters", "JSON", "Metering",
+                "Operations", "Settings", "TestSupport", "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -296,15 +315,17 @@ let package = Package(
         ),
         .testTarget(
             name: "AMQPTests",
-            dependencies: ["AMQP", "CRabbitMQ", "WorkerRuntime"],
+            dependencies: [
+                "AMQP", "CRabbitMQ", "Concurrency", "WorkerRuntime",
+            ],
             swiftSettings: strict
         ),
         .testTarget(
             name: "AmityTests",
             dependencies: [
-                "AMQP", "AnalysisServices", "Conversations", "Daemon", "DeadLetters", "Doctor",
-                "FriendshipScoring", "Metering", "Operations", "Postgres", "SafeText", "Settings",
-                "Storage", "TestSupport", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Conversations", "Daemon", "DeadLetters",
+                "Doctor", "FriendshipScoring", "Metering", "Operations", "Postgres", "SafeText",
+                "Settings", "Storage", "TestSupport", "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict
@@ -328,9 +349,9 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "AmityCLI", "CRabbitMQ", "Conversations", "Failpoints", "FriendshipScoring",
-                "Metering", "Operations", "Postgres", "Settings", "Storage", "TestSupport",
-                "WorkerRuntime",
+                "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Conversations", "Failpoints",
+                "FriendshipScoring", "Metering", "Operations", "Postgres", "Settings", "Storage",
+                "TestSupport", "WorkerRuntime",
             ],
             resources: [.copy("schemas")],
             swiftSettings: strict

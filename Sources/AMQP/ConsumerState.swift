@@ -1,3 +1,4 @@
+import Concurrency
 import WorkerRuntime
 
 /// What the channel thread knows from one session to the next.

@@ -1,7 +1,7 @@
 import CRabbitMQ
+import Concurrency
 import Foundation
 import Glibc
-import WorkerRuntime
 
 /// Opens and logs in one connection on a thread of its own, so that its owner can give up at any
 /// moment: neither the resolver nor the library's connect and login can be interrupted.

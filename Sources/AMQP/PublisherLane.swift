@@ -1,4 +1,5 @@
 import CRabbitMQ
+import Concurrency
 import CoreMetrics
 import Failpoints
 import Logging

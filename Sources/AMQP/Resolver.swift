@@ -1,5 +1,5 @@
+import Concurrency
 import Glibc
-import WorkerRuntime
 
 /// Finds the addresses of a host. The system's resolver has no deadline of its own.
 enum Resolver {

@@ -1,6 +1,6 @@
+import Concurrency
 import Glibc
 import Synchronization
-import WorkerRuntime
 
 /// Bounds every call of the library from outside. The library has calls without a deadline, such as
 /// a publish to a broker that has stopped reading; a call that lasts too long has its socket shut

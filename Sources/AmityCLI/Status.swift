@@ -1,9 +1,9 @@
 import ArgumentParser
+import Concurrency
 import Foundation
 import JSON
 import Logging
 import Operations
-import WorkerRuntime
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

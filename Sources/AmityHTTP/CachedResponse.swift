@@ -1,6 +1,6 @@
+import Concurrency
 import Hummingbird
 import Operations
-import WorkerRuntime
 
 /// One answer for all requests within `lifetime`, computed on a thread of its own: however many
 /// clients watch, the database is queried once, and a slow query does not block the server.

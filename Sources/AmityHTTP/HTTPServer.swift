@@ -2,13 +2,13 @@
 // worker's health and the text of its metrics; no handle of the broker or the database comes here,
 // and nothing here runs on a thread of the consumer's.
 
+import Concurrency
 import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import Settings
-import WorkerRuntime
 
 /// The server could not begin.
 package enum HTTPServerError: Error, CustomStringConvertible {

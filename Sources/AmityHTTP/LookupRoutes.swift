@@ -1,7 +1,7 @@
+import Concurrency
 import Foundation
 import Hummingbird
 import Operations
-import WorkerRuntime
 
 /// Routes about one conversation, one user, and the worker that answers.
 struct LookupRoutes {

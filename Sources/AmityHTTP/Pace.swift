@@ -1,4 +1,4 @@
-import WorkerRuntime
+import Concurrency
 
 /// Answers so many requests a second, and has the rest wait, or go: the processor is the
 /// consumer's. The line is as short as there are connections, for each has one request under way.

@@ -1,3 +1,4 @@
+import Concurrency
 import Daemon
 import Metering
 import Operations

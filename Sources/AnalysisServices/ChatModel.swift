@@ -1,7 +1,7 @@
+import Concurrency
 import Foundation
 import FriendshipScoring
 import JSON
-import WorkerRuntime
 
 /// What a chat model found in a conversation. A number it did not give in a form that can be is
 /// nil.

@@ -1,4 +1,4 @@
-import WorkerRuntime
+import Concurrency
 
 /// So many at once, the others in order of arrival. Waits without a thread.
 final class Permits: Sendable {

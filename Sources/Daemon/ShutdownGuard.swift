@@ -1,7 +1,7 @@
+import Concurrency
 import Foundation
 import Glibc
 import Logging
-import WorkerRuntime
 
 /// Bounds a shutdown from outside: ends the process when it is told to stop a second time, and when
 /// a drain has not come to its end long after it should have.

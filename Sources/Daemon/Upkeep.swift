@@ -1,4 +1,5 @@
 import AMQP
+import Concurrency
 import Conversations
 import DeadLetters
 import Foundation

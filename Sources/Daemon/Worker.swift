@@ -2,6 +2,7 @@
 // publisher of conversations, and the composition of the worker.
 
 import AMQP
+import Concurrency
 import Conversations
 import DeadLetters
 import Foundation

@@ -1,4 +1,5 @@
 import AMQP
+import Concurrency
 import Foundation
 import Logging
 import Postgres

@@ -1,8 +1,8 @@
 import AMQP
 import AnalysisServices
+import Concurrency
 import Operations
 import Settings
-import WorkerRuntime
 
 /// Examines everything a worker depends on, and changes nothing.
 package struct Doctor: Sendable {

@@ -1,4 +1,4 @@
-import WorkerRuntime
+import Concurrency
 
 /// Makes requests side by side, all on one thread of its own: one that waits costs no thread, and
 /// all share connections, addresses of names and trusted certificates. Stops when nothing refers to

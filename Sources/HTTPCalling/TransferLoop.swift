@@ -1,7 +1,7 @@
 import CCurl
 import CLinux
+import Concurrency
 import Glibc
-import WorkerRuntime
 
 /// What a client's thread does: starts transfers, waits for all of their sockets at once, and
 /// reports those that are done. Made and used on that thread; `run` is its whole life.

@@ -1,3 +1,4 @@
+import Concurrency
 import Logging
 
 /// Lets a controller set the number of busy threads: measures windows for it, on a thread of its

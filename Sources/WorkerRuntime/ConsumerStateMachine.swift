@@ -1,3 +1,5 @@
+import Concurrency
+
 /// The life of a consumer: which state may follow which, and what to do on each event.
 ///
 ///     connecting ──opened──▶ consuming ──drain──▶ draining ──all settled, time over, lost──▶ stopped

@@ -1,3 +1,4 @@
+import Concurrency
 import Synchronization
 
 /// What a message of one type makes happen. Adding a kind of work means writing one of these; see

@@ -1,3 +1,5 @@
+import Concurrency
+
 /// Whether the worker takes messages off its queue. Each component may close it for its own reason;
 /// it is open while no reason is set. The channel thread acts on it.
 package final class Intake: Sendable {

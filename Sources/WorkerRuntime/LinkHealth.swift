@@ -1,3 +1,4 @@
+import Concurrency
 import Foundation
 
 /// The one place that holds the problem of each link of a worker, with its start and its kind.

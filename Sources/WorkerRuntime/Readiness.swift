@@ -1,3 +1,4 @@
+import Concurrency
 import Logging
 
 /// Whether the worker does what it is there for, and if not, why. Ready means consuming.

@@ -1,3 +1,4 @@
+import Concurrency
 import Foundation
 
 /// A bounded `OperationQueue` whose N operations really run at once.

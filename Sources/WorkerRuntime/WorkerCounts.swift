@@ -1,3 +1,4 @@
+import Concurrency
 import Histogram
 
 /// What this process does and has done, counted where it happens, for the registry.

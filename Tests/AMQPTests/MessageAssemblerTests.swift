@@ -1,4 +1,5 @@
 import CRabbitMQ
+import Concurrency
 import Testing
 import WorkerRuntime
 

@@ -1,7 +1,7 @@
+import Concurrency
 import DeadLetters
 import Foundation
 import Operations
-import WorkerRuntime
 
 /// A service that knows what a test gives it, and writes down what it is asked.
 final class StubOperatorService: OperatorService {

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import AnalysisServices
+@testable import Concurrency
 @testable import WorkerRuntime
 
 /// Keeps what is logged, for tests that look for text that must not be logged.

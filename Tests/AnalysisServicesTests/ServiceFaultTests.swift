@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @testable import AnalysisServices
-@testable import WorkerRuntime
+@testable import Concurrency
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct ServiceFaultTests {
     @Test func asksBothSideBySideAndEachForItsOwn() async throws {

@@ -1,8 +1,8 @@
+import Concurrency
 import Foundation
 import Postgres
 import TestSupport
 import Testing
-import WorkerRuntime
 
 @testable import Operations
 

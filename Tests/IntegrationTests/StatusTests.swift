@@ -1,7 +1,7 @@
+import Concurrency
 import Foundation
 import Settings
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// `amity status` and `amity health`, as an operator or a container sees them.

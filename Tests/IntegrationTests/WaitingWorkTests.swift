@@ -4,6 +4,7 @@ import FriendshipScoring
 import Postgres
 import Testing
 
+@testable import Concurrency
 @testable import Conversations
 @testable import WorkerRuntime
 

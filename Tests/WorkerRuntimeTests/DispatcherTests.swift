@@ -4,6 +4,7 @@ import Logging
 import Synchronization
 import Testing
 
+@testable import Concurrency
 @testable import WorkerRuntime
 
 /// Counts rings, so that a test sees whether a wake-up was lost or wasted.

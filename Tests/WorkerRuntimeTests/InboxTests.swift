@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Concurrency
 @testable import WorkerRuntime
 
 /// One kind of work, and messages of an unknown type.

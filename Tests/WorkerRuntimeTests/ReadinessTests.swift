@@ -1,6 +1,7 @@
 import Logging
 import Testing
 
+@testable import Concurrency
 @testable import WorkerRuntime
 
 struct ReadinessTests {

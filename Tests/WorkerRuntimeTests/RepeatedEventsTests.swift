@@ -1,6 +1,7 @@
 import Logging
 import Testing
 
+@testable import Concurrency
 @testable import WorkerRuntime
 
 /// Keeps what is logged.

@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Concurrency
 @testable import WorkerRuntime
 
 private typealias Header = RetryPolicy.Header

@@ -2,6 +2,7 @@ import Dispatch
 import Synchronization
 import Testing
 
+@testable import Concurrency
 @testable import WorkerRuntime
 
 struct ThreadPoolTests {

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Concurrency
 @testable import WorkerRuntime
 
 /// Asks the dispatcher something that needs the inbox's lock, whenever it is asked for its limit.

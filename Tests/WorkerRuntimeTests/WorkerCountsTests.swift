@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Concurrency
 @testable import WorkerRuntime
 
 struct WorkerCountsTests {

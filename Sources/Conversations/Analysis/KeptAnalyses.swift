@@ -1,6 +1,6 @@
+import Concurrency
 import Logging
 import Postgres
-import WorkerRuntime
 
 /// Analyses that were paid for, kept in a table of Amity's own until their conversation is settled:
 /// a message that is retried, or delivered again after a crash, is not paid for twice. Numbers

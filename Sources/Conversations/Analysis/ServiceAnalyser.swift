@@ -1,4 +1,5 @@
 import AnalysisServices
+import Concurrency
 import Foundation
 import FriendshipScoring
 import WorkerRuntime

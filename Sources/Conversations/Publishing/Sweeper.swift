@@ -1,7 +1,7 @@
 import AMQP
+import Concurrency
 import Logging
 import Postgres
-import WorkerRuntime
 
 /// Puts conversations on the queue again whose message was lost: a publish that failed after the
 /// insert, a worker of another kind that died, a retry that is due and does not come.

@@ -1,8 +1,8 @@
+import Concurrency
 import CoreMetrics
 import Foundation
 import Metering
 import Settings
-import WorkerRuntime
 
 /// What the process uses, under the names that Prometheus' own libraries have for it. Read from the
 /// kernel's files on demand; what cannot be read stays as it was.

@@ -1,4 +1,5 @@
 import AMQP
+import Concurrency
 import DeadLetters
 import Foundation
 import JSON

@@ -1,10 +1,10 @@
 import AMQP
+import Concurrency
 import DeadLetters
 import Foundation
 import Logging
 import Postgres
 import Settings
-import WorkerRuntime
 
 /// Reads the status from the broker and from the database side by side, as often as its caller
 /// asks. It names what one of them cannot tell, and reports the rest. Stays with its thread.

@@ -1,7 +1,7 @@
+import Concurrency
 import Foundation
 import Glibc
 import Testing
-import WorkerRuntime
 
 /// A small HTTP server on a loopback port that answers as the test says.
 final class HTTPStub {

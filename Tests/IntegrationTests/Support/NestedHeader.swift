@@ -1,7 +1,7 @@
 import CRabbitMQ
+import Concurrency
 import Foundation
 import Testing
-import WorkerRuntime
 
 @testable import AMQP
 

@@ -1,7 +1,7 @@
+import Concurrency
 import Foundation
 import Glibc
 import Testing
-import WorkerRuntime
 
 /// A TCP proxy on a loopback port: the network between the worker and a server, for a test to
 /// break.

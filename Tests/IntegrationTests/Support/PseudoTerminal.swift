@@ -1,7 +1,7 @@
+import Concurrency
 import Foundation
 import Glibc
 import Testing
-import WorkerRuntime
 
 /// A terminal that the test looks at.
 final class PseudoTerminal {

@@ -1,5 +1,5 @@
+import Concurrency
 import Testing
-import WorkerRuntime
 
 struct WakeupTests {
     /// Faults: a ring that comes while the thread is busy is lost, and a change is told five

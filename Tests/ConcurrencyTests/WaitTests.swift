@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import WorkerRuntime
+@testable import Concurrency
 
 struct WaitTests {
     /// Fault: a clock set back by an hour makes every timed wait an hour longer. What waits until a
