@@ -1,3 +1,4 @@
+import Concurrency
 import Hummingbird
 
 /// The login page, where a browser's user enters the token once.
@@ -10,7 +11,7 @@ struct Login {
     let access: AccessControl
     let sessions: BrowserSessions
     /// Limits the guesses of all clients together. A client with a session needs no guess.
-    private let guesses = Pace(perSecond: 1, atOnce: 10)
+    private let guesses = Locked(RateLimiter(perSecond: 1, atOnce: 10))
 
     init?(_ access: AccessControl) {
         guard let sessions = access.sessions else { return nil }
@@ -38,7 +39,7 @@ struct Login {
         guard access.isFromOwnPage(request) else {
             throw HTTPError(.forbidden, message: "another site's page sent this form")
         }
-        guard guesses.admits() else {
+        guard guesses.withLock({ $0.takeAtOnce(at: .now) }) else {
             var response = Self.page(saying: "Too many attempts. Try again in a few seconds.")
                 .response(.tooManyRequests)
             response.headers[.retryAfter] = "5"

@@ -1,3 +1,4 @@
+import Concurrency
 import Foundation
 import Hummingbird
 import JSON
@@ -109,8 +110,8 @@ private struct Gate: RouterMiddleware {
 
     let access: AccessControl
     let isLoginOpen: Bool
-    private let probes = Pace(perSecond: 100)
-    private let others = Pace(perSecond: 40)
+    private let probes = Locked(RateLimiter(perSecond: 100))
+    private let others = Locked(RateLimiter(perSecond: 40))
 
     init(access: AccessControl, isLoginOpen: Bool) {
         self.access = access

@@ -8,7 +8,7 @@ import WorkerRuntime
 final class ServiceCaller: Sendable {
     private struct State {
         var breaker = CircuitBreaker()
-        var bucket: TokenBucket
+        var limiter: RateLimiter
         /// Answers in a row that refused, or were of no use for, the conversation asked about.
         var rejections = 0
     }
@@ -23,10 +23,10 @@ final class ServiceCaller: Sendable {
     private let service: Service
     private let settings: ServiceSettings
     private let exchange: HTTPExchange
-    private let permits: Permits
+    private let permits: AsyncSemaphore
     /// One of those who wait for the rate takes a token: who leaves the line then costs it at most
     /// one.
-    private let turnstile = Permits(1)
+    private let turnstile = AsyncSemaphore(1)
     private let state: Locked<State>
     private let health: LinkHealth
     private let metrics: ServiceMetrics
@@ -43,8 +43,8 @@ final class ServiceCaller: Sendable {
         self.service = service
         self.settings = settings
         self.exchange = exchange
-        permits = Permits(settings.concurrency)
-        state = Locked(State(bucket: TokenBucket(perSecond: settings.requestsPerSecond)))
+        permits = AsyncSemaphore(settings.concurrency)
+        state = Locked(State(limiter: RateLimiter(perSecond: settings.requestsPerSecond)))
         self.health = health
         self.metrics = metrics
         self.logger = logger
@@ -85,7 +85,7 @@ final class ServiceCaller: Sendable {
         guard await turnstile.acquire() else { throw .cancelled }
         defer { turnstile.release() }
         if refuses { throw .circuitOpen }
-        let due = ContinuousClock.now + state.withLock { $0.bucket.take(at: .now) }
+        let due = ContinuousClock.now + state.withLock { $0.limiter.take(at: .now) }
         while ContinuousClock.now < due {
             try await sleep(min(.seconds(1), ContinuousClock.now.duration(to: due)))
             if refuses { throw .circuitOpen }
@@ -129,8 +129,8 @@ final class ServiceCaller: Sendable {
         if now + least >= deadline { return nil }
         let rate = state.withLock { state in
             // What it asks of one it asks of all.
-            if let wish { state.bucket.pause(until: now + wish) }
-            return state.bucket.take(at: now)
+            if let wish { state.limiter.pause(until: now + wish) }
+            return state.limiter.take(at: now)
         }
         let pause = max(least, rate)
         return now + pause < deadline ? pause : nil

@@ -110,10 +110,6 @@ struct LoginTests {
             #expect(answers.contains(429))
             #expect(try rig.get("/metrics", "Authorization: Bearer \(token)").status == 200)
         }
-        let pace = Pace(perSecond: 1, atOnce: 10)
-        let begin = ContinuousClock.now + .seconds(60)
-        #expect((0..<1000).count { _ in pace.admits(at: begin) } == 10)
-        #expect(pace.admits(at: begin + .seconds(1)))
     }
 
     /// Fault: another site's page makes a browser that is logged in, or that runs on the worker's

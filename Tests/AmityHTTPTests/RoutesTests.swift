@@ -174,15 +174,4 @@ struct RoutesTests {
             #expect(try rig.get("/metrics").status == 200)
         }
     }
-
-    /// Fault: a client that asks as fast as it can takes the processor from the consumer.
-    @Test func oneSecondsWorthComesAtOnceAndTheRestWaits() {
-        let pace = Pace(perSecond: 100)
-        let begin = ContinuousClock.now
-        let later = begin + .seconds(10)
-        let delays = (0..<102).map { _ in pace.delay(at: later) }
-        #expect(delays.prefix(100).allSatisfy { $0 == .zero })
-        #expect(delays.suffix(2) == [.milliseconds(10), .milliseconds(20)])
-        #expect(pace.delay(at: later + .seconds(5)) == .zero)
-    }
 }

@@ -1,7 +1,5 @@
-import Concurrency
-
-/// So many at once, the others in order of arrival. Waits without a thread.
-final class Permits: Sendable {
+/// A FIFO semaphore that suspends tasks and blocks no thread.
+package final class AsyncSemaphore: Sendable {
     private struct Waiter {
         let id: Int
         let continuation: CheckedContinuation<Bool, Never>
@@ -17,14 +15,15 @@ final class Permits: Sendable {
 
     private let state: Locked<State>
 
-    init(_ count: Int) {
+    /// - Parameter count: permits, 1 or more.
+    package init(_ count: Int) {
         precondition(count >= 1)
         state = Locked(State(free: count))
     }
 
     /// - Returns: false when the task was cancelled instead. Otherwise the permit must be given
     ///   back.
-    func acquire() async -> Bool {
+    package func acquire() async -> Bool {
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -58,7 +57,7 @@ final class Permits: Sendable {
         return isAcquired
     }
 
-    func release() {
+    package func release() {
         let waiter = state.withLock { state -> Waiter? in
             if state.waiters.isEmpty {
                 state.free += 1
