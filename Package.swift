@@ -4,11 +4,8 @@ import PackageDescription
 // Dependencies point one way, from the command line down to the C libraries. A target sees
 // only what its room may touch: what scores cannot open a socket, what talks AMQP cannot see SQL.
 
-let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
-
 let package = Package(
     name: "amity",
-    platforms: [.macOS(.v15)],
     products: [.executable(name: "amity", targets: ["AmityCLI"])],
     dependencies: [
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
@@ -28,7 +25,7 @@ let package = Package(
         .systemLibrary(
             name: "CRabbitMQ",
             pkgConfig: "librabbitmq",
-            providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]
+            providers: [.apt(["librabbitmq-dev"])]
         ),
         .systemLibrary(
             name: "CCurl",
@@ -39,43 +36,38 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL",
             pkgConfig: "openssl",
-            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]
+            providers: [.apt(["libssl-dev"])]
         ),
         .systemLibrary(
             name: "CPostgres",
             pkgConfig: "libpq",
-            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+            providers: [.apt(["libpq-dev"])]
         ),
-        .target(name: "Failpoints", swiftSettings: strict),
-        .target(name: "SafeText", swiftSettings: strict),
+        .target(name: "Failpoints"),
+        .target(name: "SafeText"),
         .target(
             name: "Metering",
-            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
-            swiftSettings: strict
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
         ),
         .target(
             name: "PrometheusMetrics",
-            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
-            swiftSettings: strict
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
         ),
-        .target(name: "JSON", dependencies: ["SafeText"], swiftSettings: strict),
-        .target(name: "Digests", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(name: "JSON", dependencies: ["SafeText"]),
+        .target(name: "Digests", dependencies: ["COpenSSL"]),
         .target(
             name: "FriendshipScoring",
-            dependencies: ["JSON"],
-            swiftSettings: strict
+            dependencies: ["JSON"]
         ),
         .target(
             name: "ConversationAnalysis",
-            dependencies: ["FriendshipScoring"],
-            swiftSettings: strict
+            dependencies: ["FriendshipScoring"]
         ),
         .target(
             name: "Concurrency",
             dependencies: [
                 "CLinux"
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "WorkerRuntime",
@@ -85,8 +77,7 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "AMQP",
@@ -96,23 +87,20 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "Postgres",
             dependencies: [
                 "CPostgres", "Failpoints", "Metering",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "HTTPCalling",
             dependencies: [
                 "CCurl", "CLinux", "Concurrency",
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "AnalysisServices",
@@ -121,8 +109,7 @@ let package = Package(
                 "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "Settings",
@@ -130,15 +117,13 @@ let package = Package(
                 "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Postgres",
                 "SafeText", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "Storage",
             dependencies: [
                 "Postgres"
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "Conversations",
@@ -146,8 +131,7 @@ let package = Package(
                 "AMQP", "AnalysisServices", "Concurrency", "ConversationAnalysis", "Failpoints",
                 "FriendshipScoring", "JSON", "Metering", "Postgres", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "DeadLetters",
@@ -155,8 +139,7 @@ let package = Package(
                 "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Postgres", "Settings",
                 "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "Operations",
@@ -166,16 +149,14 @@ let package = Package(
                 "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "Doctor",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Operations", "Postgres", "Settings",
                 "Storage", "WorkerRuntime",
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "Daemon",
@@ -185,8 +166,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .target(
             name: "AmityHTTP",
@@ -200,8 +180,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            resources: [.embedInCode("Dashboard/Page")],
-            swiftSettings: strict
+            resources: [.embedInCode("Dashboard/Page")]
         ),
         .target(
             name: "Benchmark",
@@ -209,8 +188,7 @@ let package = Package(
                 "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "Settings",
                 "Storage",
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .executableTarget(
             name: "AmityCLI",
@@ -222,35 +200,29 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "JSONTests",
-            dependencies: ["JSON"],
-            swiftSettings: strict
+            dependencies: ["JSON"]
         ),
         .testTarget(
             name: "SafeTextTests",
-            dependencies: ["SafeText"],
-            swiftSettings: strict
+            dependencies: ["SafeText"]
         ),
         .testTarget(
             name: "DigestsTests",
-            dependencies: ["Digests"],
-            swiftSettings: strict
+            dependencies: ["Digests"]
         ),
         .testTarget(
             name: "FriendshipScoringTests",
             dependencies: ["FriendshipScoring"],
-            resources: [.copy("golden")],
-            swiftSettings: strict
+            resources: [.copy("golden")]
         ),
         .testTarget(
             name: "ConversationAnalysisTests",
             dependencies: ["ConversationAnalysis", "FriendshipScoring", "TestSupport"],
-            resources: [.copy("labelled")],
-            swiftSettings: strict
+            resources: [.copy("labelled")]
         ),
         .target(
             name: "TestSupport",
@@ -260,15 +232,13 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            path: "Tests/TestSupport",
-            swiftSettings: strict
+            path: "Tests/TestSupport"
         ),
         .testTarget(
             name: "ConcurrencyTests",
             dependencies: [
                 "Concurrency"
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "WorkerRuntimeTests",
@@ -276,13 +246,11 @@ let package = Package(
                 "Concurrency", "PrometheusMetrics", "TestSupport", "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "HTTPCallingTests",
-            dependencies: ["HTTPCalling", "TestSupport", "WorkerRuntime"],
-            swiftSettings: strict
+            dependencies: ["HTTPCalling", "TestSupport", "WorkerRuntime"]
         ),
         .testTarget(
             name: "AnalysisServicesTests",
@@ -291,15 +259,13 @@ let package = Package(
                 "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "PrometheusMetricsTests",
             dependencies: [
                 "PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "AmityHTTPTests",
@@ -310,15 +276,13 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "AMQPTests",
             dependencies: [
                 "AMQP", "CRabbitMQ", "Concurrency", "WorkerRuntime",
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "AmityTests",
@@ -327,24 +291,20 @@ let package = Package(
                 "Doctor", "FriendshipScoring", "Metering", "Operations", "Postgres", "SafeText",
                 "Settings", "Storage", "TestSupport", "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "DocumentsTests",
-            dependencies: ["TestSupport"],
-            swiftSettings: strict
+            dependencies: ["TestSupport"]
         ),
         .testTarget(
             name: "TidyTests",
             dependencies: ["TestSupport"],
-            exclude: ["exceptions.txt"],
-            swiftSettings: strict
+            exclude: ["exceptions.txt"]
         ),
         .testTarget(
             name: "BenchmarkTests",
-            dependencies: ["Benchmark"],
-            swiftSettings: strict
+            dependencies: ["Benchmark"]
         ),
         .testTarget(
             name: "IntegrationTests",
@@ -353,8 +313,7 @@ let package = Package(
                 "FriendshipScoring", "Metering", "Operations", "Postgres", "Settings", "Storage",
                 "TestSupport", "WorkerRuntime",
             ],
-            resources: [.copy("schemas")],
-            swiftSettings: strict
+            resources: [.copy("schemas")]
         ),
     ]
 )
@@ -370,8 +329,11 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
                 "DeadLetters", "FriendshipScoring", "Settings", "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
-            swiftSettings: strict,
             linkerSettings: [.unsafeFlags([fuzzer]), .linkedLibrary("stdc++")]
         ),
     ]
+}
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [.treatAllWarnings(as: .error)]
 }
