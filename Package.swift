@@ -185,10 +185,10 @@ let package = Package(
         .target(
             name: "Benchmark",
             dependencies: [
-                "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "Settings",
-                "Storage",
+                "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "SafeText",
+                "Settings", "Storage",
                 .product(name: "Logging", package: "swift-log"),
-            ]
+            ],
         ),
         .executableTarget(
             name: "AmityCLI",

@@ -1,4 +1,5 @@
 import Foundation
+import SafeText
 
 /// What a benchmark found, as JSON or as a table.
 package struct BenchReport: Encodable {
@@ -16,13 +17,18 @@ package struct BenchReport: Encodable {
         get throws { try jsonText(self) }
     }
 
+    private var table: String {
+        let rows = [Self.heads] + (references + configurations).map(row)
+        return TextTable.lines(rows, .right).joined(separator: "\n")
+    }
+
     package var text: String {
         """
         \(conversations) conversations of \(users) users\(movesTopics ? ", each with a topic" : ""), \
         \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); \
         medians of \(repeats), with the least and the most
 
-        \(table([Self.heads] + (references + configurations).map(row)))
+        \(table)
 
         \(start.name): \(start.cell(.startMilliseconds)) ms from exec to the first ack, then idling at \
         \(start.cell(.idleCPUPercent, digits: 2)) % of a core, \

@@ -56,19 +56,6 @@ package struct Entry: Encodable {
     }
 }
 
-/// Columns as wide as what is in them; the first is text, the rest are figures.
-func table(_ rows: [[String]]) -> String {
-    let widths = (rows.first ?? []).indices.map { column in
-        rows.map { $0[column].count }.max() ?? 0
-    }
-    return rows.map { row in
-        row.indices.map { column in
-            let gap = String(repeating: " ", count: widths[column] - row[column].count)
-            return column == 0 ? row[column] + gap : gap + row[column]
-        }.joined(separator: "  ")
-    }.joined(separator: "\n")
-}
-
 func jsonText(_ report: some Encodable) throws -> String {
     try JSONEncoder.report.text(report)
 }

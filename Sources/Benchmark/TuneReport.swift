@@ -1,4 +1,5 @@
 import Foundation
+import SafeText
 
 /// What a sweep found: what to set, and the curve that led there.
 package struct TuneReport: Encodable {
@@ -52,7 +53,7 @@ package struct TuneReport: Encodable {
     package var text: String {
         let settings = recommended.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         return """
-            \(table([Self.heads] + points.map(row)))
+            \(TextTable.lines([Self.heads] + points.map(row), .right).joined(separator: "\n"))
 
             \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); medians of \
             \(repeats), with the least and the most; cores: CPU used, on average

@@ -48,8 +48,4 @@ struct MeasureTests {
         #expect(Pgbench.transactionsPerSecond(report) == 4030.214311)
         #expect(Pgbench.transactionsPerSecond("pgbench: error: no") == nil)
     }
-
-    @Test func columnsAreAsWideAsWhatIsInThem() {
-        #expect(table([["", "a"], ["long", "1,000"]]) == "          a\nlong  1,000")
-    }
 }
