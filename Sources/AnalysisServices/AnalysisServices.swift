@@ -1,3 +1,9 @@
+// AnalysisServices: the chat model and the memory service, with their limits, retries and circuit
+// breakers.
+//
+// It sends texts to the addresses of the settings and nowhere else; no error or log line quotes
+// them.
+
 import Concurrency
 import CoreMetrics
 import FriendshipScoring

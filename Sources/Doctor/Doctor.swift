@@ -1,3 +1,8 @@
+// Doctor: what a worker would miss, before it runs. Probes fill in a `DoctorSnapshot`; checks are
+// functions of it.
+//
+// It changes nothing on any server.
+
 import AMQP
 import AnalysisServices
 import Concurrency

@@ -20,6 +20,15 @@ struct ModuleTests {
         }
     }
 
+    /// Fault: a newcomer opens a module and finds no word about what it is for. A file with the
+    /// module's name begins with its charter: what it does, and what it may touch.
+    @Test func everyModuleBeginsWithItsCharter() {
+        for target in Set(SourceTree.sources.filter(\.isSwift).map(\.target)) {
+            let file = SourceTree.sources.first { $0.path == "Sources/\(target)/\(target).swift" }
+            #expect(file?.lines.first?.hasPrefix("// ") == true, "\(target)")
+        }
+    }
+
     /// Fault: a module grows until it is where everything lands.
     @Test func noModuleHasOver4500LinesOfCode() {
         let byTarget = Dictionary(grouping: SourceTree.sources.filter(\.isSwift), by: \.target)

@@ -1,0 +1,1 @@
+// Digests: SHA-256 and HMAC by OpenSSL. Pure; depends on no other module but COpenSSL.

@@ -1,0 +1,2 @@
+// Storage: the tables of Amity's own, step by step, and what makes and repairs them. It never
+// alters a table that it did not make.
