@@ -50,7 +50,7 @@ actor CachedResponse {
 /// Runs what blocks where it may.
 func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { continuation in
-        startThread(name: "amity-operatorService", stackBytes: WorkerOperatorService.stackBytes) {
+        startThread(name: "amity-operator", stackBytes: WorkerOperatorService.stackBytes) {
             continuation.resume(returning: body())
         }
     }

@@ -7,7 +7,7 @@ import WorkerRuntime
 /// answer.
 package struct ServiceProbe: Sendable {
     /// What came of asking one.
-    package struct DoctorSnapshot: Sendable {
+    package struct Snapshot: Sendable {
         package var service: Service
         /// nil where it answers.
         package var problem: LinkHealth.Problem?
@@ -42,40 +42,40 @@ package struct ServiceProbe: Sendable {
     }
 
     /// For some seconds at most.
-    package func look() async -> [DoctorSnapshot] {
+    package func look() async -> [Snapshot] {
         async let model = lookAtChat()
         async let memories = lookAtMemory()
         return await [model, memories].compactMap(\.self)
     }
 
-    private func lookAtChat() async -> DoctorSnapshot? {
+    private func lookAtChat() async -> Snapshot? {
         let base = chat.url.hasSuffix(Self.chatPath) ? chat.url.dropLast(Self.chatPath.count) : ""
         do throws(ServiceError) {
             let answer = try await ask(.get, base + "/models", key: chat.key)
             // Not every server has a list of models; every server that has one checks the key.
-            if [404, 405].contains(answer.status) { return DoctorSnapshot(.chatModel) }
+            if [404, 405].contains(answer.status) { return Snapshot(.chatModel) }
             guard answer.isSuccess else { throw .status(answer.status) }
             let models: Models = try decoded(answer.body, orElse: .malformed)
-            return DoctorSnapshot(.chatModel, models: models.data.map(\.id))
+            return Snapshot(.chatModel, models: models.data.map(\.id))
         } catch {
-            return DoctorSnapshot(
+            return Snapshot(
                 .chatModel,
                 problem: error.problem(of: .chatModel, within: Self.patience)
             )
         }
     }
 
-    private func lookAtMemory() async -> DoctorSnapshot? {
+    private func lookAtMemory() async -> Snapshot? {
         guard let memory else { return nil }
         do throws(ServiceError) {
             let answer = try await ask(.head, memory.url, key: memory.key)
             // It takes POST only, and says so: then it is there.
             let isThere = ![401, 403, 404, 429].contains(answer.status) && answer.status < 500
             guard isThere || answer.status == 501 else { throw .status(answer.status) }
-            return DoctorSnapshot(.memoryService)
+            return Snapshot(.memoryService)
         } catch {
             let problem = error.problem(of: .memoryService, within: Self.patience)
-            return DoctorSnapshot(.memoryService, problem: problem)
+            return Snapshot(.memoryService, problem: problem)
         }
     }
 

@@ -1,6 +1,6 @@
 import Postgres
 
-/// The statements on `amity_dead_dead letters`.
+/// The statements on `amity_dead_letters`.
 enum DeadLetterSQL {
     /// $1 rows as a JSON array, $2 queue, $3 ids that may have been written down before: each is
     /// the same dead letter again and no copy of it.

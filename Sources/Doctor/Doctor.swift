@@ -98,7 +98,7 @@ package struct Doctor: Sendable {
         }
     }
 
-    private func lookAtServices() async -> [ServiceProbe.DoctorSnapshot] {
+    private func lookAtServices() async -> [ServiceProbe.Snapshot] {
         guard case .services(let services) = settings.analysis.mode else { return [] }
         return await ServiceProbe(chat: services.chat, memory: services.memory).look()
     }

@@ -14,7 +14,7 @@ struct DoctorSnapshot: Sendable {
     var management: ManagementSnapshot
     var database: DatabaseSnapshot
     /// Those behind the analysis; empty where none is asked.
-    var services: [ServiceProbe.DoctorSnapshot] = []
+    var services: [ServiceProbe.Snapshot] = []
 }
 
 /// The machine, or the container, that this runs on. A worker elsewhere may see another.

@@ -7,7 +7,7 @@ import WorkerRuntime
 @testable import Settings
 
 struct AnalysisServicesCheckTests {
-    private func findings(_ snapshots: [ServiceProbe.DoctorSnapshot], fallback: String = "zeros")
+    private func findings(_ snapshots: [ServiceProbe.Snapshot], fallback: String = "zeros")
         throws
         -> [Finding]
     {
@@ -26,8 +26,8 @@ struct AnalysisServicesCheckTests {
         return AnalysisServicesCheck().findings(in: snapshot)
     }
 
-    private var refused: ServiceProbe.DoctorSnapshot {
-        ServiceProbe.DoctorSnapshot(
+    private var refused: ServiceProbe.Snapshot {
+        ServiceProbe.Snapshot(
             .chatModel,
             problem: .init(
                 link: .chatModel,

@@ -90,7 +90,7 @@ import WorkerRuntime
 
     // MARK: The doctor's question
 
-    private func probe(_ stub: StubServer) async -> [ServiceProbe.DoctorSnapshot] {
+    private func probe(_ stub: StubServer) async -> [ServiceProbe.Snapshot] {
         func settings(_ path: String, _ key: String?) -> ServiceSettings {
             ServiceSettings(
                 url: stub.url + path,

@@ -38,7 +38,7 @@ def causes_are_named():
     expect("broker-publisher blocked (alarm)" in amber, "an alarm is not amber")
     row = text("#workers")
     expect("database friendship_status refused (42501)" in row, "the worker's row does not say why")
-    expect("paused by SIGUSR1 for 3 min, until kill -USR2 " in row, "nobody says how a pause ends")
+    expect("paused by SIGUSR1 for 3 min, until kill -USR2 " in row, "the row does not say how a pause ends")
     for scheme in ("light", "dark"):
         looks(360, scheme)
     page.resize(1360, 900)

@@ -58,8 +58,7 @@ struct DocumentsTests {
     /// are as the program has them.
     @Test func noDocumentSpeaksInRiddles() throws {
         let words = [
-            "somebody", "nobody", "whoever", "anybody", "anyone", "operatorService",
-            "deadLetterQueue", "farewell",
+            "somebody", "nobody", "whoever", "anybody", "anyone", "desk", "office", "farewell",
             "neighbour", "news", "dear", "heal", "thrice", "shall", "befall", "letter",
         ]
         let banned = try Regex("\\b(?:\(words.joined(separator: "|")))s?\\b").ignoresCase()

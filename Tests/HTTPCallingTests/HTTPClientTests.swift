@@ -125,7 +125,7 @@ import WorkerRuntime
         for _ in 0..<5 { _ = try await get(stub.url) }
         #expect(stub.connections == 1)
         for _ in 0..<2 { #expect(await failure(stub.url, limit: 1) == .tooLarge) }
-        #expect(stub.connections == 2, "what was left of an answer is in nobody's way")
+        #expect(stub.connections == 2, "the rest of an answer blocks no later one")
     }
 
     /// Fault: the server has closed the idle connection, and the next request fails for it.
