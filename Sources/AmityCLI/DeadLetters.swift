@@ -42,14 +42,14 @@ struct Selection: ParsableArguments {
     @Option(help: "Only letters that last failed within this time.")
     var newerThan: Age?
 
-    func filter(asking operatorService: DeadLetterLookup) throws -> DeadLetterFilter {
+    func filter(asking lookup: DeadLetterLookup) throws -> DeadLetterFilter {
         var filter = DeadLetterFilter()
         filter.code = code
         filter.ids = Set(id)
         filter.conversationIDs = Set(conversation.map(ExactText.init))
         filter.before = olderThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
         filter.since = newerThan.map { Date(timeIntervalSinceNow: -$0.seconds) }
-        if let user { try operatorService.limit(&filter, to: user) }
+        if let user { try lookup.limit(&filter, to: user) }
         return filter
     }
 }
@@ -67,7 +67,7 @@ struct Age: ExpressibleByArgument {
     }
 }
 
-private func operatorService() throws -> DeadLetterLookup {
+private func deadLetterLookup() throws -> DeadLetterLookup {
     DeadLetterLookup(settings: try start(), logger: Logger(label: "amity"))
 }
 
@@ -98,19 +98,19 @@ extension DeadLetters {
         var lookIntoQueue = false
 
         func run() async throws {
-            let operatorService = try operatorService()
+            let lookup = try deadLetterLookup()
             try await reportingFailure {
-                let filter = try selection.filter(asking: operatorService)
-                let counts = lookIntoQueue ? nil : try operatorService.deadLetterQueue.counts()
+                let filter = try selection.filter(asking: lookup)
+                let counts = lookIntoQueue ? nil : try lookup.deadLetterQueue.counts()
                 let letters =
                     try counts.map { counts in
-                        try operatorService.list(
+                        try lookup.list(
                             filter,
                             includesSettled: settled,
                             limit: limit,
                             counts
                         )
-                    } ?? look(operatorService, filter)
+                    } ?? look(lookup, filter)
                 let widths = [20, 8, 5, 22, 32, 36, 0]
                 if !json {
                     let head = [
@@ -124,15 +124,15 @@ extension DeadLetters {
                 let count = letters.reduce(0) { $0 + $1.copies }
                 if !json { print("\(count) \(count == 1 ? "letter" : "letters")") }
                 if letters.count == limit { complain("there may be more: --limit \(limit)") }
-                for remark in counts?.remarks(on: operatorService.queue) ?? [] { complain(remark) }
+                for remark in counts?.remarks(on: lookup.queue) ?? [] { complain(remark) }
             }
         }
 
-        private func look(_ operatorService: DeadLetterLookup, _ filter: DeadLetterFilter) throws
+        private func look(_ lookup: DeadLetterLookup, _ filter: DeadLetterFilter) throws
             -> [DeadLetter]
         {
             var letters: [DeadLetter] = []
-            try operatorService.deadLetterQueue.look(filter) { letter, _ in
+            try lookup.deadLetterQueue.look(filter) { letter, _ in
                 letters.append(letter)
                 return letters.count < limit
             }
@@ -171,16 +171,16 @@ extension DeadLetters {
         }
 
         func run() async throws {
-            let operatorService = try operatorService()
+            let lookup = try deadLetterLookup()
             let shown = try await reportingFailure {
                 bodyBecause == nil && !lookIntoQueue
-                    ? try showRows(operatorService) : try look(operatorService)
+                    ? try showRows(lookup) : try look(lookup)
             }
             if shown == 0 {
                 complain("no letter \(id), and none of such a conversation")
                 try await reportingFailure {
-                    for remark in try operatorService.deadLetterQueue.counts().remarks(
-                        on: operatorService.queue
+                    for remark in try lookup.deadLetterQueue.counts().remarks(
+                        on: lookup.queue
                     ) {
                         complain(remark)
                     }
@@ -189,16 +189,16 @@ extension DeadLetters {
             }
         }
 
-        private func showRows(_ operatorService: DeadLetterLookup) throws -> Int {
-            let entries = try operatorService.find(id)
+        private func showRows(_ lookup: DeadLetterLookup) throws -> Int {
+            let entries = try lookup.find(id)
             for entry in entries { try print(entry.letter, entry.headers) }
             return entries.count
         }
 
-        private func look(_ operatorService: DeadLetterLookup) throws -> Int {
+        private func look(_ lookup: DeadLetterLookup) throws -> Int {
             var shown = 0
             let conversation = ExactText(id)
-            try operatorService.deadLetterQueue.look(DeadLetterFilter()) { letter, message in
+            try lookup.deadLetterQueue.look(DeadLetterFilter()) { letter, message in
                 let isIt = letter.id == id
                 guard isIt || letter.conversationID.map(ExactText.init) == conversation else {
                     return true
@@ -254,16 +254,16 @@ extension DeadLetters {
         }
 
         func run() async throws {
-            let operatorService = try operatorService()
+            let lookup = try deadLetterLookup()
             try await reportingFailure {
-                let filter = try selection.filter(asking: operatorService)
+                let filter = try selection.filter(asking: lookup)
                 try requireChoice(filter, all: all)
                 if dryRun {
-                    let count = try operatorService.count(filter)
+                    let count = try lookup.count(filter)
                     return print("would retry \(min(limit, count.recorded))\(others(count.others))")
                 }
                 print(
-                    "retried \(try operatorService.deadLetterQueue.retry(filter, limit: limit, perSecond: rate))"
+                    "retried \(try lookup.deadLetterQueue.retry(filter, limit: limit, perSecond: rate))"
                 )
             }
         }
@@ -289,12 +289,12 @@ extension DeadLetters {
         var yes = false
 
         func run() async throws {
-            let operatorService = try operatorService()
+            let lookup = try deadLetterLookup()
             try await reportingFailure {
-                let filter = try selection.filter(asking: operatorService)
+                let filter = try selection.filter(asking: lookup)
                 try requireChoice(filter, all: all)
                 if dryRun || !yes {
-                    let count = try operatorService.count(filter)
+                    let count = try lookup.count(filter)
                     let what = "\(count.recorded)\(others(count.others))"
                     if dryRun { return print("would purge \(what)") }
                     if count.recorded + count.others > 0, !confirmed(what) {
@@ -302,7 +302,7 @@ extension DeadLetters {
                         throw ExitCode.failure
                     }
                 }
-                print("purged \(try operatorService.deadLetterQueue.purge(filter))")
+                print("purged \(try lookup.deadLetterQueue.purge(filter))")
             }
         }
 
