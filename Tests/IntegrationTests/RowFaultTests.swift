@@ -79,6 +79,38 @@ extension Integration {
             #expect(sum.integer(0, 0) == 360)
         }
 
+        /// Fault: what cannot be written is one event, not its user: the user's other conversations
+        /// of the same batch count.
+        @Test func anEventThatCannotBeWrittenLeavesItsUsersOthers() throws {
+            let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
+            try scene.sql(
+                """
+                ALTER TABLE conversation_events ADD CONSTRAINT odd
+                CHECK (conversation_id <> 'odd' OR status <> 'PROCESSED')
+                """
+            )
+            for id in ["a", "odd", "b"] { try scene.addConversation(id, user: "one") }
+            try scene.addConversations(20)
+            try scene.publish(ids: ["a", "odd", "b"] + (0..<20).map { "c\($0)" })
+            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
+            try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 22 }
+            #expect(try scene.score(of: "one") == 2)
+            let dead = try #require(try scene.deadLetters.take(1).first)
+            #expect(dead.header(RetryPolicy.Header.reason).contains("constraint odd"))
+            withExtendedLifetime(worker) {}
+        }
+
+        /// Fault: nearly all of a batch cannot be written: the one that can be is not held up.
+        @Test func oneRowAmongManyThatCannotBeWrittenIsDone() throws {
+            let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
+            let ids = try scene.addRowsThatCannotBeWritten(8, among: 1)
+            try scene.publish(ids: ids.shuffled())
+            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
+            try eventually("it is done") { try scene.count("status = 'PROCESSED'") == 1 }
+            try eventually("the others are dead") { try scene.deadLetters.ready() == 32 }
+            withExtendedLifetime(worker) {}
+        }
+
         /// Fault: a trigger returns NULL, so the user's row stays as it was, without an error,
         /// while the event is marked as done: the score is lost.
         @Test(arguments: [1, 2]) func aScoreThatATriggerSwallowsIsNotTakenForDone(number: Int)

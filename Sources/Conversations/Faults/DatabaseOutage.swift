@@ -20,6 +20,7 @@ package final class DatabaseOutage: Sendable {
         var holders = 0
         var hasAnswered = false
         var evidence = FaultEvidence()
+        var refusedARowAt: ContinuousClock.Instant?
         /// Steps that every row fails in while others pass, and what of the schema that is about.
         var refused: [FaultEvidence.Steps: String?] = [:]
     }
@@ -165,6 +166,20 @@ extension DatabaseOutage {
             for (id, fault, at) in rows { state.evidence.met(fault, by: id, at: at) }
             return rows.map { state.evidence.verdict(on: $0.fault, by: $0.id, since: begin) }
         }
+    }
+
+    /// A row fails in a transaction that takes others.
+    func metBesideOthers(by row: ExactText) {
+        state.withLock {
+            $0.evidence.metBesideOthers(by: row, at: .now)
+            $0.refusedARowAt = .now
+        }
+    }
+
+    /// Whether rows were refused beside others a moment ago (chosen: ten seconds), so that more of
+    /// them are likely.
+    var isRefusingRows: Bool {
+        state.withLock { $0.refusedARowAt.map { .now < $0 + .seconds(10) } ?? false }
     }
 
     /// A step takes no row at all, while others go on: its rows wait.

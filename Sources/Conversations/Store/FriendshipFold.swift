@@ -49,6 +49,8 @@ struct FriendshipFold {
 
     private struct Applied {
         var id: Int
+        var conversation: ExactText
+        /// As the event spells it.
         var user: ExactText
         var scored: ScoredConversation
         var scoreBefore: Double
@@ -125,6 +127,7 @@ struct FriendshipFold {
         applied.append(
             Applied(
                 id: event.id,
+                conversation: event.conversationID,
                 user: event.userID,
                 scored: scored,
                 scoreBefore: scoreBefore,
@@ -137,6 +140,33 @@ struct FriendshipFold {
     /// Whether anything is to be written.
     var isEmpty: Bool { applied.isEmpty }
     var movesTopics: Bool { !moved.isEmpty }
+
+    /// By the spelling that is stored.
+    var touchedUsers: [ExactText] { Array(touched) }
+    var conversations: [ExactText] { applied.map(\.conversation) }
+
+    /// What is to be written of one user, by the spelling that is stored.
+    func part(of user: ExactText) -> FriendshipFold {
+        var part = self
+        part.touched = [user]
+        part.moved = moved.filter { $0.key.user == user }
+        part.applied = applied.filter { users.stored($0.user) == user }
+        return part
+    }
+
+    /// What writes it so that it can be taken back alone.
+    var writesApart: [(Statement, [Parameter])] {
+        [(.savepoint, []), userUpdate, eventUpdate, (.keep, [])]
+    }
+
+    static let statementsApart = 4
+
+    /// Writes nothing of this user.
+    mutating func leaveOut(_ user: ExactText) {
+        touched.remove(user)
+        moved = moved.filter { $0.key.user != user }
+        applied.removeAll { users.stored($0.user) == user }
+    }
 
     /// What writes the users, and their topics where there are any.
     var userUpdate: (Statement, [Parameter]) {
