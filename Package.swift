@@ -51,7 +51,9 @@ let package = Package(
         ),
         .target(
             name: "PrometheusMetrics",
-            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
+            dependencies: [
+                "Concurrency", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ]
         ),
         .target(name: "JSON", dependencies: ["SafeText"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
@@ -92,7 +94,7 @@ let package = Package(
         .target(
             name: "Postgres",
             dependencies: [
-                "CPostgres", "Failpoints", "Metering",
+                "CPostgres", "Concurrency", "Failpoints", "Metering",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ]
         ),
@@ -227,7 +229,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                "Concurrency",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -5,7 +5,9 @@ import Glibc
 import Metering
 
 /// One connection to PostgreSQL, always in pipeline mode. Noncopyable: it has one owner.
-package struct Session: ~Copyable {
+// `@unchecked` because libpq's handle is a pointer: libpq allows any thread to use it, one at a
+// time, and a value with one owner that is passed `inout` is used by one at a time.
+package struct Session: ~Copyable, @unchecked Sendable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
     private var buffer = ParameterBuffer()
