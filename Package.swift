@@ -147,7 +147,7 @@ let package = Package(
             name: "Operations",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "DeadLetters", "FriendshipScoring",
-                "HTTPCalling", "JSON", "Metering", "Postgres", "SafeText", "Settings",
+                "HTTPCalling", "JSON", "Metering", "Postgres", "SafeText", "Settings", "Storage",
                 "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),

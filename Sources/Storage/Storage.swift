@@ -1,2 +1,2 @@
-// Storage: the tables of Amity's own, step by step, and what makes and repairs them. It never
-// alters a table that it did not make.
+// Storage: the tables of Amity's own, step by step, what makes and repairs them, and the lease of a
+// queue. It never alters a table that it did not make.

@@ -135,16 +135,13 @@ package struct Sweeper {
         return lost
     }
 
-    /// Nothing when another worker is sweeping.
+    /// Workers may sweep at the same time: none gets a row that another has locked, or pushed.
     private func claim(upTo limit: Int, from id: Int = 0) throws(PostgresError) -> [Lost] {
         let parameters = parameters + [.integer(limit), .integer(id)]
         return try sessions.withSession { session throws(PostgresError) in
-            let locked = try session.flight([(.begin, []), (Self.lock, [])])[1]
-            guard locked.string(0, 0) == "t" else {
-                _ = try session.flight([(.rollback, [])])
-                return []
-            }
-            let rows = try session.flight([(Self.push, parameters), (.commit, [])])[0]
+            let rows = try session.flight([
+                (.begin, []), (Self.push, parameters), (.commit, []),
+            ])[1]
             return (0..<rows.count).map { row in
                 Lost(
                     conversationID: rows.string(row, 0) ?? "",
@@ -202,13 +199,6 @@ package struct Sweeper {
         SELECT id, conversation_id FROM conversation_events WHERE \(isLost) AND id > $3
         ORDER BY id LIMIT 1
         """
-    )
-
-    /// One sweeper at a time over all workers on these tables. Ends with the transaction, so it is
-    /// safe behind a pooler.
-    private static let lock = Statement(
-        "lock_sweep",
-        "SELECT pg_try_advisory_xact_lock(hashtextextended('amity sweep ' || current_schema(), 0))"
     )
 
     private static let push = Statement(

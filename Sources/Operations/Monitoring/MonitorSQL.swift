@@ -3,25 +3,6 @@ import WorkerRuntime
 
 /// The statements of the queue monitor. All times are the database's.
 enum MonitorSQL {
-    /// $1 queue, $2 worker, $3 seconds. One statement, so it is safe behind a pooler. The leader
-    /// keeps its lease while it renews it; another worker can take it once it has run out.
-    static let lease = Statement(
-        "lease_queue",
-        """
-        INSERT INTO amity_queues (queue, leader, lease_until)
-        VALUES ($1, $2, now() + make_interval(secs => $3))
-        ON CONFLICT (queue) DO UPDATE
-            SET leader = excluded.leader, lease_until = excluded.lease_until
-            WHERE amity_queues.leader = excluded.leader OR amity_queues.lease_until < now()
-        RETURNING 1
-        """
-    )
-
-    static let release = Statement(
-        "release_queue",
-        "UPDATE amity_queues SET lease_until = now() - interval '1 second' WHERE leader = $1"
-    )
-
     /// $1: queue.
     static let recall = Statement(
         "recall_queue",

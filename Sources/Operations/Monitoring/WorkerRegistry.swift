@@ -97,12 +97,13 @@ package final class WorkerRegistry: Sendable {
     private func run() {
         var sampler = WorkerSampler(at: startedAt)
         var isOff = false
-        var nextForgetting = ContinuousClock.now + .seconds(Double.random(in: 0...60))
+        var forgetting = Chore(every: .seconds(60), first: .zero ... .seconds(60))
         while true {
             let begin = ContinuousClock.now
             do {
-                try tell(&sampler, isForgetting: nextForgetting <= .now)
-                if nextForgetting <= .now { nextForgetting = .now + .seconds(60) }
+                let isForgetting = forgetting.isDue(at: begin)
+                try tell(&sampler, isForgetting: isForgetting)
+                if isForgetting { forgetting.done(at: .now) }
                 if isOff { logger.notice("registry.on") }
                 isOff = false
             } catch let error as PostgresError where error.kind == .misconfigured {
