@@ -124,14 +124,15 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
-                "Postgres"
+                "Concurrency", "Postgres",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
             name: "Conversations",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "ConversationAnalysis", "Failpoints",
-                "FriendshipScoring", "JSON", "Metering", "Postgres", "WorkerRuntime",
+                "FriendshipScoring", "JSON", "Metering", "Postgres", "Storage", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -139,7 +140,7 @@ let package = Package(
             name: "DeadLetters",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Postgres", "Settings",
-                "WorkerRuntime",
+                "Storage", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -240,6 +241,13 @@ let package = Package(
             name: "ConcurrencyTests",
             dependencies: [
                 "Concurrency"
+            ]
+        ),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: [
+                "Concurrency", "Postgres", "Storage",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(

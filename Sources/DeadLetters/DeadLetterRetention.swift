@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Postgres
 import Settings
+import Storage
 import WorkerRuntime
 
 /// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of dead
@@ -29,7 +30,7 @@ package struct DeadLetterRetention {
     /// - Parameter look: `daily`, kept between two calls.
     package func expire(_ look: inout Chore) {
         do {
-            try forget()
+            try OptionalTable.using { try table.forgetSettled() }
             let days = settings.deadLetterRetentionDays
             if days == 0 { return }
             let counts = try deadLetterQueue.counts()
@@ -62,13 +63,5 @@ package struct DeadLetterRetention {
         filter.ids = Set(expired.keys)
         // No dead letter behind the last of them is looked at.
         return try deadLetterQueue.purge(filter, limit: expired.values.reduce(0, +))
-    }
-
-    private func forget() throws(PostgresError) {
-        do throws(PostgresError) {
-            try table.forgetSettled()
-        } catch {
-            if !error.isMissingOrForbidden { throw error }
-        }
     }
 }

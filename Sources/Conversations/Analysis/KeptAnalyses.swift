@@ -1,6 +1,6 @@
-import Concurrency
 import Logging
 import Postgres
+import Storage
 
 /// Analyses that were paid for, kept in a table of Amity's own until their conversation is settled:
 /// a message that is retried, or delivered again after a crash, is not paid for twice. Numbers
@@ -8,11 +8,14 @@ import Postgres
 ///
 /// Where `amity migrate` has not been, nothing is kept and all else goes on.
 package final class KeptAnalyses: Sendable {
-    private let offUntil = Locked<ContinuousClock.Instant?>(nil)
-    private let logger: Logger
+    private let table: OptionalTable
 
     package init(logger: Logger) {
-        self.logger = logger
+        table = OptionalTable(
+            missing: "analyses.not-kept",
+            triedAgainAfter: .seconds(300),
+            logger: logger
+        )
     }
 
     /// Runs what reads or writes the table, among other things.
@@ -22,32 +25,19 @@ package final class KeptAnalyses: Sendable {
     func using<Value>(
         _ body: (_ isOn: Bool) throws(PostgresError) -> Value
     ) throws(PostgresError) -> Value {
-        let isOn = offUntil.withLock { $0.map { $0 <= .now } ?? true }
-        if !isOn { return try body(false) }
+        if !table.mayBeThere { return try body(false) }
         do throws(PostgresError) {
-            return try body(true)
+            let value = try body(true)
+            table.isThere()
+            return value
         } catch {
             // Whatever its table refuses: it is no conversation's fault.
             guard Self.operations.contains(error.operation), !error.endsSession,
                 error.kind != .conflict, error.kind != .timeout
             else { throw error }
-            turnOff(error)
+            table.isMissing(error)
             return try body(false)
         }
-    }
-
-    private func turnOff(_ error: PostgresError) {
-        let isFirst = offUntil.withLock { until in
-            let isFirst = until == nil
-            // The table is tried again then: an operator may have created it meanwhile.
-            until = .now + .seconds(300)
-            return isFirst
-        }
-        if !isFirst { return }
-        logger.warning(
-            "analyses.not-kept",
-            metadata: ["error": "\(error)", "remedy": "amity migrate, deploy/grants.sql"]
-        )
     }
 
     /// Reads the rows of `load`.

@@ -5,6 +5,7 @@ import FriendshipScoring
 import Logging
 import Metering
 import Postgres
+import Storage
 import WorkerRuntime
 
 /// The path of one message through its thread, for a batch of any size:
@@ -109,7 +110,7 @@ package struct ConversationHandler: Handler {
         var run = Run(limit: begin + holdLimit, judgesFirst: isSlow)
         var groups = ids.isEmpty ? [] : [ids]
         var deadline = begin + taskTimeout
-        var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
+        var persistence = Persistence(until: context.drain)
         while !groups.isEmpty {
             run.beginRound()
             let before = groups.count
@@ -118,8 +119,7 @@ package struct ConversationHandler: Handler {
                 mayGoOn(run, context) ? attempt(group, &run, context) : [group]
             }
             groups += judgeTheRefused(&run)
-            if groups.isEmpty || context.drain.wait(for: pause.next()) { break }
-            if !mayGoOn(run, context) { break }
+            if groups.isEmpty || !persistence.mayTryAgain(within: holdLimit) { break }
             if !run.isHeld && groups.count == before && deadline <= .now {
                 // Not even parted yet: what holds up the group may be one of it.
                 if groups.allSatisfy({ $0.count == 1 }) { break }

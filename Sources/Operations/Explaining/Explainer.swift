@@ -5,6 +5,7 @@ import Foundation
 import Postgres
 import SafeText
 import Settings
+import Storage
 
 /// Finds out how a conversation's score came about, or why it has none yet, from its row, the queue
 /// and the dead letters.
@@ -62,13 +63,12 @@ package struct Explainer {
         in sessions: SessionPool
     ) throws {
         let queue = settings.topology.names.main
-        do {
-            let workers = try Statistics(sessions: sessions, queue: queue).workers()
-                .filter { $0.queue == queue }
-            explanation.because += Self.sentences(about: workers, of: queue)
-        } catch let error as PostgresError where error.isMissingOrForbidden {
-            explanation.because.append("Workers are not registered here: amity migrate.")
+        let workers = try OptionalTable.using {
+            try Statistics(sessions: sessions, queue: queue).workers().filter { $0.queue == queue }
         }
+        explanation.because +=
+            workers.map { Self.sentences(about: $0, of: queue) }
+            ?? ["Workers are not registered here: amity migrate."]
     }
 
     private static func sentences(about workers: [WorkerStats], of queue: String) -> [String] {
@@ -116,22 +116,19 @@ package struct Explainer {
         for conversationID: String,
         in sessions: SessionPool
     ) throws(PostgresError) -> Explanation.Paid? {
-        do throws(PostgresError) {
-            let paid = try sessions.withSession { session throws(PostgresError) in
+        let paid = try OptionalTable.using { () throws(PostgresError) in
+            try sessions.withSession { session throws(PostgresError) in
                 let ids = Parameter.textArray([conversationID])
                 return KeptAnalyses.all(in: try session.flight([(KeptAnalyses.load, [ids])])[0])
             }
-            return paid[ExactText(conversationID)].map { paid in
-                Explanation.Paid(
-                    questions: paid.questions,
-                    emotion: paid.emotion,
-                    model: paid.model,
-                    memories: paid.memories
-                )
-            }
-        } catch {
-            if error.isMissingOrForbidden { return nil }
-            throw error
+        }
+        return paid?[ExactText(conversationID)].map { paid in
+            Explanation.Paid(
+                questions: paid.questions,
+                emotion: paid.emotion,
+                model: paid.model,
+                memories: paid.memories
+            )
         }
     }
 
@@ -162,12 +159,10 @@ package struct Explainer {
         let table = DeadLetterTable(sessions: sessions, queue: names.main)
         var filter = DeadLetterFilter()
         filter.conversationIDs = [ExactText(explanation.conversationID)]
-        var letters: [DeadLetter] = []
-        do throws(PostgresError) {
-            letters = try table.list(filter, limit: Self.mostLetters)
-        } catch {
-            if !error.isMissingOrForbidden { throw error }
-        }
+        let letters =
+            try OptionalTable.using { () throws(PostgresError) in
+                try table.list(filter, limit: Self.mostLetters)
+            } ?? []
         let presence: QueuePresence
         do throws(AMQPError) {
             presence = try QueuePresence(of: names.dead, at: settings.endpoint)
