@@ -244,6 +244,10 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "PostgresTests",
+            dependencies: ["CPostgres", "Postgres"]
+        ),
+        .testTarget(
             name: "StorageTests",
             dependencies: [
                 "Concurrency", "Postgres", "Storage",

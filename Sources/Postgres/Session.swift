@@ -255,7 +255,7 @@ package struct Session: ~Copyable, @unchecked Sendable {
             let status = PQresultStatus(result)
             switch status {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
-                let owned = Rows(owning: result)
+                let owned = Rows(owning: result, of: operation)
                 if !preparing { rows.append(owned) }
             case _:
                 if failure == nil, status != PGRES_PIPELINE_ABORTED {

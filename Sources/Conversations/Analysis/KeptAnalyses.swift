@@ -41,15 +41,11 @@ package final class KeptAnalyses: Sendable {
     }
 
     /// Reads the rows of `load`.
-    package static func all(in rows: Rows) -> [ExactText: PaidAnalysis] {
+    package static func all(in rows: Rows) throws(PostgresError) -> [ExactText: PaidAnalysis] {
         var kept: [ExactText: PaidAnalysis] = [:]
-        for row in 0..<rows.count {
-            kept[ExactText(rows.string(row, 0) ?? "")] = PaidAnalysis(
-                questions: rows.integer(row, 1),
-                emotion: rows.string(row, 2),
-                model: rows.string(row, 3),
-                memories: rows.integer(row, 4)
-            )
+        try rows.forEach { row throws(PostgresError) in
+            let (id, paid) = try loaded(&row)
+            kept[id] = paid
         }
         return kept
     }
@@ -74,6 +70,19 @@ package final class KeptAnalyses: Sendable {
         FROM amity_analyses WHERE conversation_id = ANY ($1::text[])
         """
     )
+
+    private static func loaded(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (ExactText, PaidAnalysis) {
+        let id = ExactText(try row.text() ?? "")
+        let paid = PaidAnalysis(
+            questions: try row.integer(),
+            emotion: try row.text(),
+            model: try row.text(),
+            memories: try row.integer()
+        )
+        return (id, paid)
+    }
 
     /// In a transaction of its own, which a crash of the database may lose: then it is paid for
     /// again.

@@ -45,8 +45,9 @@ package final class DatabaseCrashLedger: CrashLedger {
                 (Self.take, [me, .integer(context.slot), texts]),
             ])[0]
             var crashes: [String: Int] = [:]
-            for row in 0..<rows.count {
-                crashes[rows.string(row, 0) ?? ""] = rows.integer(row, 1)
+            try rows.forEach { row throws(PostgresError) in
+                let (key, count) = try Self.suspect(&row)
+                crashes[key] = count
             }
             return crashes
         }
@@ -184,6 +185,13 @@ package final class DatabaseCrashLedger: CrashLedger {
            OR EXISTS (SELECT 1 FROM amity_in_hand WHERE process <> $2 AND key = ANY (keys))
         """
     )
+
+    private static func suspect(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (key: String, crashes: Int) {
+        (try row.text() ?? "", try row.integer() ?? 0)
+    }
+
     private static let take = Statement(
         "take_in_hand",
         """

@@ -115,8 +115,7 @@ package struct Sweeper {
         for _ in 0..<Self.mostOneByOne {
             let parameters = parameters + [.integer(last)]
             let row = try sessions.withSession { session throws(PostgresError) in
-                let rows = try session.flight([(Self.next, parameters)])[0]
-                return rows.integer(0, 0).map { ($0, rows.string(0, 1) ?? "") }
+                try session.flight([(Self.next, parameters)])[0].first(Self.candidate)
             }
             guard let (id, conversation) = row else { break }
             last = id
@@ -142,12 +141,7 @@ package struct Sweeper {
             let rows = try session.flight([
                 (.begin, []), (Self.push, parameters), (.commit, []),
             ])[1]
-            return (0..<rows.count).map { row in
-                Lost(
-                    conversationID: rows.string(row, 0) ?? "",
-                    attempts: rows.integer(row, 1) ?? 0
-                )
-            }
+            return try rows.map(Self.pushed)
         }
     }
 
@@ -201,6 +195,13 @@ package struct Sweeper {
         """
     )
 
+    private static func candidate(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (id: Int, conversation: String)? {
+        guard let id = try row.integer() else { return nil }
+        return (id, try row.text() ?? "")
+    }
+
     private static let push = Statement(
         "push_lost",
         """
@@ -215,4 +216,8 @@ package struct Sweeper {
         RETURNING stored.conversation_id, stored.attempt_count
         """
     )
+
+    private static func pushed(_ row: inout RowReader) throws(PostgresError) -> Lost {
+        Lost(conversationID: try row.text() ?? "", attempts: try row.integer() ?? 0)
+    }
 }

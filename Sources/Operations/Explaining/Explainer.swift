@@ -35,8 +35,7 @@ package struct Explainer {
     ///   explanation.
     package func explain(_ conversationID: String) throws -> Explanation {
         let row = try sessions.withSession { session throws(PostgresError) in
-            let rows = try session.flight([(Self.find, [.text(conversationID)])])[0]
-            return rows.count > 0 ? Row(rows) : nil
+            try session.flight([(Self.find, [.text(conversationID)])])[0].first(Row.init)
         }
         var explanation = Explanation(conversationID: conversationID, state: .unknown)
         if let row {
@@ -119,7 +118,7 @@ package struct Explainer {
         let paid = try OptionalTable.using { () throws(PostgresError) in
             try sessions.withSession { session throws(PostgresError) in
                 let ids = Parameter.textArray([conversationID])
-                return KeptAnalyses.all(in: try session.flight([(KeptAnalyses.load, [ids])])[0])
+                return try KeptAnalyses.all(in: try session.flight([(KeptAnalyses.load, [ids])])[0])
             }
         }
         return paid?[ExactText(conversationID)].map { paid in
@@ -214,21 +213,21 @@ package struct Explainer {
         /// Seconds until it is due; negative when it is.
         let dueIn: Double
 
-        init(_ rows: Rows) {
-            user = rows.string(0, 0)
-            status = rows.string(0, 1) ?? ""
-            attempts = rows.integer(0, 2) ?? 0
-            createdAt = rows.string(0, 3)
-            processedAt = rows.string(0, 4)
-            nextAttemptAt = rows.string(0, 5)
-            errorCode = rows.string(0, 6)
-            errorDetails = rows.string(0, 7)
-            change = rows.double(0, 8)
-            newLevel = rows.string(0, 9)
-            details = rows.string(0, 10)
-            age = rows.double(0, 11) ?? 0
-            idle = rows.double(0, 12) ?? age
-            dueIn = rows.double(0, 13) ?? 0
+        init(_ row: inout RowReader) throws(PostgresError) {
+            user = try row.text()
+            status = try row.text() ?? ""
+            attempts = try row.integer() ?? 0
+            createdAt = try row.text()
+            processedAt = try row.text()
+            nextAttemptAt = try row.text()
+            errorCode = try row.text()
+            errorDetails = try row.text()
+            change = try row.double()
+            newLevel = try row.text()
+            details = try row.text()
+            age = try row.double() ?? 0
+            idle = try row.double() ?? age
+            dueIn = try row.double() ?? 0
         }
     }
 }

@@ -121,7 +121,8 @@ package final class QueueMonitor: Sendable {
         do throws(PostgresError) {
             let (isLeading, stored) = try sessions.withSession { session throws(PostgresError) in
                 let answers = try session.flight(flight)
-                return (Lease.isHeld(answers[0]), answers[1].stored)
+                let stored = try answers[1].first(MonitorSQL.recalled)
+                return (Lease.isHeld(answers[0]), stored ?? (nil, nil))
             }
             watch = decoded(QueueWatch.self, stored.watch) ?? watch
             return isLeading ? .leading : .following(decoded(QueueStats.self, stored.stats))
@@ -239,12 +240,5 @@ package final class QueueMonitor: Sendable {
                 ]
             )
         }
-    }
-}
-
-extension Rows {
-    /// The two columns of `MonitorSQL.recall`.
-    fileprivate var stored: (watch: Data?, stats: Data?) {
-        count == 0 ? (nil, nil) : (data(0, 0), data(0, 1))
     }
 }

@@ -145,15 +145,7 @@ package final class WorkerRegistry: Sendable {
         try sessions.withSession { session throws(PostgresError) in
             let answers = try session.flight(flight)
             guard answers.count > 1 else { return [] }
-            let lost = answers[1]
-            return (0..<lost.count).map { row in
-                [
-                    "worker": "\(lost.string(row, 0) ?? ""):\(lost.string(row, 1) ?? "")",
-                    "silent_seconds": .stringConvertible(lost.double(row, 2) ?? 0),
-                    "threads_busy": .stringConvertible(lost.integer(row, 3) ?? 0),
-                    "in_flight": .stringConvertible(lost.integer(row, 4) ?? 0),
-                ]
-            }
+            return try answers[1].map(RegistrySQL.lost)
         }
     }
 
