@@ -51,7 +51,9 @@ let package = Package(
         ),
         .target(
             name: "PrometheusMetrics",
-            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
+            dependencies: [
+                "Concurrency", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ]
         ),
         .target(name: "JSON", dependencies: ["SafeText"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
@@ -92,7 +94,7 @@ let package = Package(
         .target(
             name: "Postgres",
             dependencies: [
-                "CPostgres", "Failpoints", "Metering",
+                "CPostgres", "Concurrency", "Failpoints", "Metering",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ]
         ),
@@ -122,14 +124,15 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
-                "Postgres"
+                "Concurrency", "Postgres",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
             name: "Conversations",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "ConversationAnalysis", "Failpoints",
-                "FriendshipScoring", "JSON", "Metering", "Postgres", "WorkerRuntime",
+                "FriendshipScoring", "JSON", "Metering", "Postgres", "Storage", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -137,7 +140,7 @@ let package = Package(
             name: "DeadLetters",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Postgres", "Settings",
-                "WorkerRuntime",
+                "Storage", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -145,7 +148,7 @@ let package = Package(
             name: "Operations",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "DeadLetters", "FriendshipScoring",
-                "HTTPCalling", "JSON", "Metering", "Postgres", "SafeText", "Settings",
+                "HTTPCalling", "JSON", "Metering", "Postgres", "SafeText", "Settings", "Storage",
                 "WorkerRuntime",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
@@ -227,7 +230,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                "Concurrency",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -238,6 +241,17 @@ let package = Package(
             name: "ConcurrencyTests",
             dependencies: [
                 "Concurrency"
+            ]
+        ),
+        .testTarget(
+            name: "PostgresTests",
+            dependencies: ["CPostgres", "Postgres"]
+        ),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: [
+                "Concurrency", "Postgres", "Storage",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(

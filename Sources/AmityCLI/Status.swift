@@ -34,21 +34,12 @@ struct Status: AsyncParsableCommand {
         let settings = try start()
         let json = json
         let interval = interval
-        // On a thread of its own, because it blocks.
-        let isComplete = try await withCheckedThrowingContinuation { ended in
-            startThread(name: "amity-status", stackBytes: 16 << 20) {
-                ended.resume(
-                    with: Result {
-                        var reporter = StatusReporter(settings: settings, logger: quiet)
-                        if let interval {
-                            try LiveView(asJSON: json).run(&reporter, every: interval)
-                        }
-                        let report = reporter.report()
-                        print(try Self.text(report, asJSON: json))
-                        return report.isComplete
-                    }
-                )
-            }
+        let isComplete = try await onThread(named: "amity-status", stackBytes: 16 << 20) {
+            var reporter = StatusReporter(settings: settings, logger: quiet)
+            if let interval { try LiveView(asJSON: json).run(&reporter, every: interval) }
+            let report = reporter.report()
+            print(try Self.text(report, asJSON: json))
+            return report.isComplete
         }
         if !isComplete { throw ExitStatus.unavailable }
     }

@@ -40,10 +40,10 @@ package struct Doctor: Sendable {
     /// Looks at the broker and the database side by side, for seconds for each address at most.
     package func examine() async -> Diagnosis {
         let (settings, endpoint) = (settings, settings.endpoint.named("amity doctor"))
-        async let broker = onThread("amity-broker") {
+        async let broker = onThread(named: "amity-broker", stackBytes: Publisher.stackBytes) {
             BrokerSnapshot(of: endpoint, expecting: settings.topology)
         }
-        async let database = onThread("amity-database") {
+        async let database = onThread(named: "amity-database", stackBytes: Publisher.stackBytes) {
             DatabaseProbe(
                 target: settings.database,
                 queue: settings.topology.names.main,
@@ -84,7 +84,8 @@ package struct Doctor: Sendable {
 
     private func lookAtManagement() async -> ManagementSnapshot {
         guard let management = settings.monitoring.management else { return .notAsked }
-        return await onThread("amity-manage") { [settings] in
+        return await onThread(named: "amity-manage", stackBytes: Publisher.stackBytes) {
+            [settings] in
             let api = ManagementAPI(
                 management,
                 virtualHost: settings.endpoint.virtualHost,
@@ -101,17 +102,5 @@ package struct Doctor: Sendable {
     private func lookAtServices() async -> [ServiceProbe.Snapshot] {
         guard case .services(let services) = settings.analysis.mode else { return [] }
         return await ServiceProbe(chat: services.chat, memory: services.memory).look()
-    }
-
-    /// Runs what blocks on a thread of its own.
-    private func onThread<R: Sendable>(
-        _ name: String,
-        _ body: @escaping @Sendable () -> R
-    ) async -> R {
-        await withCheckedContinuation { done in
-            startThread(name: name, stackBytes: Publisher.stackBytes) {
-                done.resume(returning: body())
-            }
-        }
     }
 }

@@ -5,7 +5,9 @@ import Glibc
 import Metering
 
 /// One connection to PostgreSQL, always in pipeline mode. Noncopyable: it has one owner.
-package struct Session: ~Copyable {
+// `@unchecked` because libpq's handle is a pointer: libpq allows any thread to use it, one at a
+// time, and a value with one owner that is passed `inout` is used by one at a time.
+package struct Session: ~Copyable, @unchecked Sendable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
     private var buffer = ParameterBuffer()
@@ -264,7 +266,7 @@ package struct Session: ~Copyable {
             let status = PQresultStatus(result)
             switch status {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
-                let owned = Rows(owning: result)
+                let owned = Rows(owning: result, of: operation)
                 if !preparing { rows.append(owned) }
             case _:
                 if failure == nil, status != PGRES_PIPELINE_ABORTED {

@@ -5,6 +5,7 @@ import FriendshipScoring
 import Logging
 import Metering
 import Postgres
+import Storage
 import WorkerRuntime
 
 /// The path of one message through its thread, for a batch of any size:
@@ -110,7 +111,7 @@ package struct ConversationHandler: Handler {
         if outage.isRefusingRows { run.apart = Set(ids) }
         var groups = ids.isEmpty ? [] : [ids]
         var deadline = begin + taskTimeout
-        var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
+        var persistence = Persistence(until: context.drain)
         while !groups.isEmpty {
             run.beginRound()
             let before = groups.count
@@ -120,8 +121,10 @@ package struct ConversationHandler: Handler {
             }
             groups += judgeTheRefused(&run)
             if groups.isEmpty { break }
-            if run.pauses && context.drain.wait(for: pause.next()) { break }
-            if !mayGoOn(run, context) { break }
+            let goesOn =
+                run.pauses
+                ? persistence.mayTryAgain(within: holdLimit) : mayGoOn(run, context)
+            if !goesOn { break }
             if !run.isHeld && groups.count == before && deadline <= .now {
                 // Not even parted yet: what holds up the group may be one of it.
                 if groups.allSatisfy({ $0.count == 1 }) { break }

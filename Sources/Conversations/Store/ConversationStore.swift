@@ -92,8 +92,8 @@ package struct ConversationStore: Sendable {
                     [(SQL.readEvents, [texts, .text("t")])]
                         + (isKept ? [(KeptAnalyses.load, [texts])] : [])
                 )
-                let paid = isKept ? KeptAnalyses.all(in: read[1]) : [:]
-                return ConversationEvent.all(in: read[0]).map { id, event in
+                let paid = isKept ? try KeptAnalyses.all(in: read[1]) : [:]
+                return try SQL.events(in: read[0]).map { id, event in
                     (event, paid[id] ?? PaidAnalysis())
                 }
             }
@@ -187,18 +187,16 @@ package struct ConversationStore: Sendable {
         ])[0]
         // `settleUnderLocks` finds out which table has several rows.
         if read.count > 1 { return nil }
-        guard let event = ConversationEvent.all(in: read)[id] else { return .missing }
+        guard let (event, user) = try read.first(SQL.conversation), event.conversationID == id
+        else { return .missing }
         if event.isSettled { return .settled }
         if let defect = event.defect { return .failed(defect, mayPass: false) }
-        guard event.agent == nil, let score = read.double(0, 8), score.isFinite,
-            let level = read.string(0, 9)
-        else { return nil }
-        let user = Friendship(score: score, level: level)
+        guard event.agent == nil, let user else { return nil }
         var fold = FriendshipFold(users: [event.userID: user], at: Date())
         let fate = fate(of: event, in: &fold, missing: .changed) { judge($0, PaidAnalysis()) }
-        guard let write = fold.conversationUpdate(of: level) else { return fate }
+        guard let write = fold.conversationUpdate(of: user.level) else { return fate }
         Failpoint.written.hit()
-        let isDone = try session.flight([write])[0].integer(0, 0) == 1
+        let isDone = try session.flight([write])[0].first(SQL.isUpdated) ?? false
         Failpoint.committed.hit()
         return isDone ? fate : nil
     }
@@ -218,7 +216,7 @@ package struct ConversationStore: Sendable {
                 (.begin, []), (waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]),
                 (SQL.readEvents, [texts, .text(readsLogs ? "t" : "f")]),
             ] + (isKept ? [(KeptAnalyses.load, [texts])] : [])
-        var locked = LockedEvents(try session.flight(lock))
+        var locked = try LockedEvents(try session.flight(lock))
         var passed: FaultEvidence.Steps = []
         let strangers = locked.strangers
         if !strangers.isEmpty {
@@ -227,7 +225,7 @@ package struct ConversationStore: Sendable {
             let users = Parameter.textArray(strangers)
             _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
             passed.insert(.newUser)
-            locked = LockedEvents(try session.flight(lock))
+            locked = try LockedEvents(try session.flight(lock))
             if waits { try locked.findOtherSpellings(in: &session) }
         }
         let events = locked.events
@@ -315,13 +313,14 @@ package struct ConversationStore: Sendable {
         in session: inout Session
     ) throws(PostgresError) -> FriendshipFold {
         let open = events.filter { !$0.isSettled && $0.defect == nil && $0.agent != nil }
-        if open.isEmpty { return FriendshipFold(users, at: Date()) }
+        if open.isEmpty { return try FriendshipFold(users, at: Date()) }
         let agents = Parameter.textArray(Set(open.compactMap(\.agent)).map(\.text))
         let movers = Parameter.textArray(Set(open.map { users.stored($0.userID) }).map(\.text))
         let read = try session.flight([
             (SQL.readAgenda, [agents]), (SQL.readTopics, [movers, agents]),
         ])
-        return FriendshipFold(users, agenda: Agenda(read[0]), topics: read[1], at: Date())
+        let agenda = try Agenda(read[0])
+        return try FriendshipFold(users, agenda: agenda, topics: read[1], at: Date())
     }
 
     private static func write(

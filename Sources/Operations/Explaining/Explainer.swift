@@ -5,6 +5,7 @@ import Foundation
 import Postgres
 import SafeText
 import Settings
+import Storage
 
 /// Finds out how a conversation's score came about, or why it has none yet, from its row, the queue
 /// and the dead letters.
@@ -34,8 +35,7 @@ package struct Explainer {
     ///   explanation.
     package func explain(_ conversationID: String) throws -> Explanation {
         let row = try sessions.withSession { session throws(PostgresError) in
-            let rows = try session.flight([(Self.find, [.text(conversationID)])])[0]
-            return rows.count > 0 ? Row(rows) : nil
+            try session.flight([(Self.find, [.text(conversationID)])])[0].first(Row.init)
         }
         var explanation = Explanation(conversationID: conversationID, state: .unknown)
         if let row {
@@ -62,13 +62,12 @@ package struct Explainer {
         in sessions: SessionPool
     ) throws {
         let queue = settings.topology.names.main
-        do {
-            let workers = try Statistics(sessions: sessions, queue: queue).workers()
-                .filter { $0.queue == queue }
-            explanation.because += Self.sentences(about: workers, of: queue)
-        } catch let error as PostgresError where error.isMissingOrForbidden {
-            explanation.because.append("Workers are not registered here: amity migrate.")
+        let workers = try OptionalTable.using {
+            try Statistics(sessions: sessions, queue: queue).workers().filter { $0.queue == queue }
         }
+        explanation.because +=
+            workers.map { Self.sentences(about: $0, of: queue) }
+            ?? ["Workers are not registered here: amity migrate."]
     }
 
     private static func sentences(about workers: [WorkerStats], of queue: String) -> [String] {
@@ -116,22 +115,19 @@ package struct Explainer {
         for conversationID: String,
         in sessions: SessionPool
     ) throws(PostgresError) -> Explanation.Paid? {
-        do throws(PostgresError) {
-            let paid = try sessions.withSession { session throws(PostgresError) in
+        let paid = try OptionalTable.using { () throws(PostgresError) in
+            try sessions.withSession { session throws(PostgresError) in
                 let ids = Parameter.textArray([conversationID])
-                return KeptAnalyses.all(in: try session.flight([(KeptAnalyses.load, [ids])])[0])
+                return try KeptAnalyses.all(in: try session.flight([(KeptAnalyses.load, [ids])])[0])
             }
-            return paid[ExactText(conversationID)].map { paid in
-                Explanation.Paid(
-                    questions: paid.questions,
-                    emotion: paid.emotion,
-                    model: paid.model,
-                    memories: paid.memories
-                )
-            }
-        } catch {
-            if error.isMissingOrForbidden { return nil }
-            throw error
+        }
+        return paid?[ExactText(conversationID)].map { paid in
+            Explanation.Paid(
+                questions: paid.questions,
+                emotion: paid.emotion,
+                model: paid.model,
+                memories: paid.memories
+            )
         }
     }
 
@@ -162,12 +158,10 @@ package struct Explainer {
         let table = DeadLetterTable(sessions: sessions, queue: names.main)
         var filter = DeadLetterFilter()
         filter.conversationIDs = [ExactText(explanation.conversationID)]
-        var letters: [DeadLetter] = []
-        do throws(PostgresError) {
-            letters = try table.list(filter, limit: Self.mostLetters)
-        } catch {
-            if !error.isMissingOrForbidden { throw error }
-        }
+        let letters =
+            try OptionalTable.using { () throws(PostgresError) in
+                try table.list(filter, limit: Self.mostLetters)
+            } ?? []
         let presence: QueuePresence
         do throws(AMQPError) {
             presence = try QueuePresence(of: names.dead, at: settings.endpoint)
@@ -219,21 +213,21 @@ package struct Explainer {
         /// Seconds until it is due; negative when it is.
         let dueIn: Double
 
-        init(_ rows: Rows) {
-            user = rows.string(0, 0)
-            status = rows.string(0, 1) ?? ""
-            attempts = rows.integer(0, 2) ?? 0
-            createdAt = rows.string(0, 3)
-            processedAt = rows.string(0, 4)
-            nextAttemptAt = rows.string(0, 5)
-            errorCode = rows.string(0, 6)
-            errorDetails = rows.string(0, 7)
-            change = rows.double(0, 8)
-            newLevel = rows.string(0, 9)
-            details = rows.string(0, 10)
-            age = rows.double(0, 11) ?? 0
-            idle = rows.double(0, 12) ?? age
-            dueIn = rows.double(0, 13) ?? 0
+        init(_ row: inout RowReader) throws(PostgresError) {
+            user = try row.text()
+            status = try row.text() ?? ""
+            attempts = try row.integer() ?? 0
+            createdAt = try row.text()
+            processedAt = try row.text()
+            nextAttemptAt = try row.text()
+            errorCode = try row.text()
+            errorDetails = try row.text()
+            change = try row.double()
+            newLevel = try row.text()
+            details = try row.text()
+            age = try row.double() ?? 0
+            idle = try row.double() ?? age
+            dueIn = try row.double() ?? 0
         }
     }
 }

@@ -6,6 +6,7 @@ import JSON
 import Logging
 import Postgres
 import Settings
+import Storage
 import WorkerRuntime
 
 /// Watches the queue on a thread of its own: one worker at a time for all of them, by a lease in
@@ -43,9 +44,10 @@ package final class QueueMonitor: Sendable {
 
     /// Releases the lease, so that another worker can watch at once.
     package func close() {
+        let lease = lease
         do throws(PostgresError) {
             try sessions.withSession { session throws(PostgresError) in
-                _ = try session.flight([(MonitorSQL.release, [.text(bootID)])])
+                _ = try session.flight([lease.releasing])
             }
         } catch {
             // The lease runs out by itself.
@@ -54,6 +56,10 @@ package final class QueueMonitor: Sendable {
     }
 
     private var queue: String { settings.topology.names.main }
+
+    private var lease: Lease {
+        Lease(on: queue, by: bootID, renewedEvery: settings.monitoring.interval)
+    }
 
     private var limits: AlertLimits {
         AlertLimits(
@@ -70,20 +76,31 @@ package final class QueueMonitor: Sendable {
         var observer = QueueObserver(settings, connectionName: "amity monitor \(bootID)")
         // As it was last read or written: the database may lose its own in a crash.
         var watch = QueueWatch()
-        while !drain.wait(for: settings.monitoring.interval) {
-            do {
-                switch try turn(&watch) {
-                case .following(let stats):
-                    observer.rest()
-                    if let stats { gauges.record(stats) }
-                case .leading: gauges.record(try lead(&watch, &observer, isAlone: false))
-                case .alone: gauges.record(try lead(&watch, &observer, isAlone: true))
-                }
-            } catch {
-                // An outage is logged by the components that it stops. The queue fills meanwhile.
-                logger.debug("monitor.failed", metadata: ["error": "\(error)"])
-                gauges.record(cached(watch, &observer))
+        var chores = Chores()
+        chores.add(Chore(every: settings.monitoring.interval)) {
+            self.inspect(&watch, &observer, gauges)
+            return .done
+        }
+        chores.run(by: drain)
+    }
+
+    private func inspect(
+        _ watch: inout QueueWatch,
+        _ observer: inout QueueObserver,
+        _ gauges: QueueGauges
+    ) {
+        do {
+            switch try turn(&watch) {
+            case .following(let stats):
+                observer.rest()
+                if let stats { gauges.record(stats) }
+            case .leading: gauges.record(try lead(&watch, &observer, isAlone: false))
+            case .alone: gauges.record(try lead(&watch, &observer, isAlone: true))
             }
+        } catch {
+            // An outage is logged by the components that it stops. The queue fills meanwhile.
+            logger.debug("monitor.failed", metadata: ["error": "\(error)"])
+            gauges.record(cached(watch, &observer))
         }
     }
 
@@ -98,16 +115,14 @@ package final class QueueMonitor: Sendable {
     }
 
     private func turn(_ watch: inout QueueWatch) throws(PostgresError) -> Turn {
-        // A leader that misses two renewals loses the lease at the third.
-        let seconds = settings.monitoring.interval / .seconds(1) * 3
         let flight: [(Statement, [Parameter])] = [
-            (MonitorSQL.lease, [.text(queue), .text(bootID), .double(seconds)]),
-            (MonitorSQL.recall, [.text(queue)]),
+            lease.taking, (MonitorSQL.recall, [.text(queue)]),
         ]
         do throws(PostgresError) {
             let (isLeading, stored) = try sessions.withSession { session throws(PostgresError) in
                 let answers = try session.flight(flight)
-                return (answers[0].count > 0, answers[1].stored)
+                let stored = try answers[1].first(MonitorSQL.recalled)
+                return (Lease.isHeld(answers[0]), stored ?? (nil, nil))
             }
             watch = decoded(QueueWatch.self, stored.watch) ?? watch
             return isLeading ? .leading : .following(decoded(QueueStats.self, stored.stats))
@@ -225,12 +240,5 @@ package final class QueueMonitor: Sendable {
                 ]
             )
         }
-    }
-}
-
-extension Rows {
-    /// The two columns of `MonitorSQL.recall`.
-    fileprivate var stored: (watch: Data?, stats: Data?) {
-        count == 0 ? (nil, nil) : (data(0, 0), data(0, 1))
     }
 }

@@ -98,15 +98,11 @@ extension QueueLook {
             flight.append((MonitorSQL.settled, [.text(queue), MonitorSQL.noConsumer]))
         }
         let answers = try session.flight(flight + [(.rollback, [])])
-        var look = QueueLook(at: answers[2].double(0, 0) ?? 0)
-        look.oldestAge = max(0, answers[2].double(0, 1) ?? 0)
+        var look = try answers[2].first(MonitorSQL.age) ?? QueueLook(at: 0)
         if isRegistered {
-            look.settled = answers[3].integer(0, 0)
-            look.done = answers[3].integer(0, 4)
-            look.unacked = answers[3].integer(0, 1)
-            look.unackedSource = look.unacked.map { _ in .workers }
-            look.workersConsuming = answers[3].integer(0, 2)
-            look.blockedWorkers = answers[3].integer(0, 3)
+            try answers[3].forEach { row throws(PostgresError) in
+                try MonitorSQL.addSettled(to: &look, from: &row)
+            }
         }
         return look
     }
