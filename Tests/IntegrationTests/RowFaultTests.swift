@@ -100,17 +100,6 @@ extension Integration {
             withExtendedLifetime(worker) {}
         }
 
-        /// Fault: nearly all of a batch cannot be written: the one that can be is not held up.
-        @Test func oneRowAmongManyThatCannotBeWrittenIsDone() throws {
-            let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
-            let ids = try scene.addRowsThatCannotBeWritten(8, among: 1)
-            try scene.publish(ids: ids.shuffled())
-            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
-            try eventually("it is done") { try scene.count("status = 'PROCESSED'") == 1 }
-            try eventually("the others are dead") { try scene.deadLetters.ready() == 32 }
-            withExtendedLifetime(worker) {}
-        }
-
         /// Fault: a trigger returns NULL, so the user's row stays as it was, without an error,
         /// while the event is marked as done: the score is lost.
         @Test(arguments: [1, 2]) func aScoreThatATriggerSwallowsIsNotTakenForDone(number: Int)
