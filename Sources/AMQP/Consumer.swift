@@ -55,8 +55,8 @@ package final class Consumer: Sendable {
     let logger: Logger
     /// Where settlements are posted, from any thread.
     package let completions: Mailbox<Completion>
-    /// Whether messages are taken at all; any thread may close and open it.
-    package let intake: Intake
+    /// Whether messages are taken at all; any thread may switch it.
+    package let consumption: Consumption
 
     /// - Parameters:
     ///   - pulse: the channel thread's.
@@ -84,7 +84,7 @@ package final class Consumer: Sendable {
         reconnects = Reconnects(of: "consumer", in: metrics.factory)
         metrics.prefetch.record(Int(settings.prefetch))
         completions = Mailbox(bell: bell)
-        intake = Intake(bell: bell)
+        consumption = Consumption(bell: bell)
     }
 
     /// Starts the channel thread.
@@ -158,17 +158,17 @@ package final class Consumer: Sendable {
             timeout: .seconds(5),
             until: drain
         )
-        let isIntakeOpen = intake.isOpen
+        let isConsuming = consumption.isOn
         try connection.interruptibly(by: drain) { () throws(AMQPError) in
             try prepare(connection, &state)
-            if isIntakeOpen {
+            if isConsuming {
                 try connection.consume(
                     from: settings.topology.names.main,
                     tag: ConsumerSession.firstConsumerTag
                 )
             }
         }
-        state.machine.opened(isIntakeOpen: isIntakeOpen)
+        state.machine.opened(isConsuming: isConsuming)
         sessionOpened(&state)
         var session = ConsumerSession(
             of: self,

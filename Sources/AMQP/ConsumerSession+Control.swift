@@ -7,7 +7,7 @@ import WorkerRuntime
 extension ConsumerSession {
     private var queue: String { consumer.settings.topology.names.main }
 
-    // MARK: Drain and intake
+    // MARK: Drain and pause
 
     /// Does what was asked of the worker since the last turn.
     mutating func obey() throws(AMQPError) {
@@ -15,7 +15,7 @@ extension ConsumerSession {
         let action =
             isDraining
             ? state.machine.drainRequested(at: .now)
-            : state.machine.intake(isOpen: consumer.intake.isOpen)
+            : state.machine.consumption(isOn: consumer.consumption.isOn)
         switch action {
         case .cancelConsumer:
             consumer.logger.notice(

@@ -28,7 +28,7 @@ struct ConsumerSession: ~Copyable {
     private var registrations = 1
 
     /// - Parameters:
-    ///   - state: of which the machine is open, with the first consumer registered or intake off.
+    ///   - state: of which the machine is open; the first consumer is registered unless paused.
     ///   - withheld: copies of deliveries that the broker does not take.
     init(
         of consumer: Consumer,

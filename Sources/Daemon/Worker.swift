@@ -109,19 +109,19 @@ package final class Worker: Service {
         let database = Database(
             settings,
             longQueue: Int(prefetch),
-            intake: consumer.intake,
+            consumption: consumer.consumption,
             readiness,
             health,
             drain,
             keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
         )
-        let intakeSwitch = IntakeSwitch(
-            intake: consumer.intake,
+        let consumptionSwitch = ConsumptionSwitch(
+            consumption: consumer.consumption,
             readiness: readiness,
             logger: logger
         )
-        operatorService.open(database.sessions, intakeSwitch)
+        operatorService.open(database.sessions, consumptionSwitch)
         let repeated = RepeatedEvents(logger: logger)
         let policy = RetryPolicy(
             names: settings.topology.names,
@@ -147,7 +147,7 @@ package final class Worker: Service {
             repeated: repeated,
             logger: logger
         )
-        let monitoring = try monitoring(on: database, counts, consumer.intake, drain)
+        let monitoring = try monitoring(on: database, counts, consumer.consumption, drain)
         parts.withLock { parts in
             parts = { [metrics, readiness, health] in
                 metrics.look(at: dispatcher, consumer.completions, readiness, health)
@@ -161,7 +161,7 @@ package final class Worker: Service {
         publisher.start()
         database.upkeep.start()
         monitoring.start()
-        let switching = Task { await intakeSwitch.obeySignals() }
+        let switching = Task { await consumptionSwitch.obeySignals() }
         defer { switching.cancel() }
         let limit = settings.drainTimeout + .seconds(30)
         await withGracefulShutdownHandler {
@@ -216,7 +216,7 @@ package final class Worker: Service {
     private func monitoring(
         on database: Database,
         _ counts: WorkerCounts,
-        _ intake: Intake,
+        _ consumption: Consumption,
         _ drain: DrainSignal
     ) throws -> Monitoring {
         Monitoring(
@@ -230,7 +230,7 @@ package final class Worker: Service {
                 counts: counts,
                 readiness: readiness,
                 health: health,
-                intake: intake,
+                consumption: consumption,
                 wakeup: wakeup,
                 logger: logger,
                 onLoss: database.upkeep.sweepSoon
@@ -301,7 +301,7 @@ private struct Database {
     init(
         _ settings: WorkerSettings,
         longQueue: Int,
-        intake: Intake,
+        consumption: Consumption,
         _ readiness: Readiness,
         _ health: LinkHealth,
         _ drain: DrainSignal,
@@ -316,7 +316,7 @@ private struct Database {
         )
         store = ConversationStore(sessions: sessions, keeping: analyses)
         outage = DatabaseOutage(
-            intake: intake,
+            consumption: consumption,
             readiness: readiness,
             health: health,
             logger: logger

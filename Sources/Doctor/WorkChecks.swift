@@ -122,7 +122,7 @@ struct WorkersCheck: Check {
         }
         let reasons = worker.reasons.compactMap { reason -> String? in
             switch reason {
-            case Readiness.Blocker.intakeOff.rawValue:
+            case Readiness.Blocker.consumptionOff.rawValue:
                 "paused \(pause(of: worker)): kill -USR2 to the process lets it go on"
             case Readiness.Blocker.draining.rawValue: nil
             case _: problems.isEmpty ? "not ready: \(reason)" : nil

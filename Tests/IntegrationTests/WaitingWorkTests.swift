@@ -81,7 +81,7 @@ private final class WaitingWorker {
             taskTimeout: settings.taskTimeout,
             holdLimit: settings.holdLimit,
             outage: DatabaseOutage(
-                intake: consumer.intake,
+                consumption: consumer.consumption,
                 readiness: readiness,
                 logger: quiet
             ),

@@ -47,7 +47,7 @@ package final class WorkerRegistry: Sendable {
     private let counts: WorkerCounts
     private let readiness: Readiness
     private let health: LinkHealth
-    private let intake: Intake
+    private let consumption: Consumption
     private let wakeup: Wakeup
     private let onLoss: @Sendable () -> Void
     private let logger: Logger
@@ -62,7 +62,7 @@ package final class WorkerRegistry: Sendable {
         counts: WorkerCounts,
         readiness: Readiness,
         health: LinkHealth,
-        intake: Intake,
+        consumption: Consumption,
         wakeup: Wakeup,
         logger: Logger,
         onLoss: @escaping @Sendable () -> Void
@@ -73,7 +73,7 @@ package final class WorkerRegistry: Sendable {
         self.counts = counts
         self.readiness = readiness
         self.health = health
-        self.intake = intake
+        self.consumption = consumption
         self.wakeup = wakeup
         self.logger = logger
         self.onLoss = onLoss
@@ -199,7 +199,8 @@ extension WorkerRegistry {
                 try JSONEncoder.stored.text(snapshot.failures.reversed().map(StoredFailure.init))
             ),
             .text(try JSONEncoder.stored.text(health.reports.map(StoredProblem.init))),
-            try StoredPause(intake.closure).map { .text(try JSONEncoder.stored.text($0)) } ?? .null,
+            try StoredPause(consumption.currentPause).map { .text(try JSONEncoder.stored.text($0)) }
+                ?? .null,
         ]
     }
 

@@ -116,9 +116,9 @@ package struct WorkerStats: Codable, Sendable, Equatable {
 }
 
 extension WorkerStats.Pause {
-    /// The signal by which an operator switches intake off.
+    /// The signal by which an operator switches consumption off.
     static let operatorsSignal = "SIGUSR1"
-    /// What stands for an operator who switches intake off over HTTP.
+    /// What stands for an operator who switches consumption off over HTTP.
     static let operatorsRequest = "HTTP"
 }
 

@@ -24,7 +24,7 @@ package final class WorkerOperatorService: OperatorService {
     /// Written once, by the worker that begins.
     private let sessions = Locked<SessionPool?>(nil)
     /// Written once, by the worker that begins.
-    private let intakeSwitch = Locked<IntakeSwitch?>(nil)
+    private let consumptionSwitch = Locked<ConsumptionSwitch?>(nil)
     /// Held during an action on dead letters: a second one at once would see an empty queue.
     private let turn = Locked(())
 
@@ -33,8 +33,8 @@ package final class WorkerOperatorService: OperatorService {
         self.logger = logger
     }
 
-    package func open(_ pool: SessionPool, _ intakeSwitch: IntakeSwitch) {
-        self.intakeSwitch.withLock { $0 = intakeSwitch }
+    package func open(_ pool: SessionPool, _ consumptionSwitch: ConsumptionSwitch) {
+        self.consumptionSwitch.withLock { $0 = consumptionSwitch }
         sessions.withLock { $0 = pool }
     }
 
@@ -86,18 +86,18 @@ package final class WorkerOperatorService: OperatorService {
     // MARK: This worker
 
     package func servingWorker() throws(OperatorServiceError) -> ServingWorker {
-        guard let intakeSwitch = intakeSwitch.withLock({ $0 }) else { throw .early }
+        guard let consumptionSwitch = consumptionSwitch.withLock({ $0 }) else { throw .early }
         let process = ProcessInfo.processInfo
         return ServingWorker(
             host: process.hostName,
             processID: Int(process.processIdentifier),
-            isPaused: intakeSwitch.isOff
+            isPaused: consumptionSwitch.isOff
         )
     }
 
-    package func setIntake(isOn: Bool) throws(OperatorServiceError) -> ServingWorker {
-        guard let intakeSwitch = intakeSwitch.withLock({ $0 }) else { throw .early }
-        intakeSwitch.set(isOn: isOn, by: .http)
+    package func setConsumption(isOn: Bool) throws(OperatorServiceError) -> ServingWorker {
+        guard let consumptionSwitch = consumptionSwitch.withLock({ $0 }) else { throw .early }
+        consumptionSwitch.set(isOn: isOn, by: .http)
         return try servingWorker()
     }
 
