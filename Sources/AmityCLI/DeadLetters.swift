@@ -4,7 +4,6 @@ import DeadLetters
 import Foundation
 import Logging
 import SafeText
-import WorkerRuntime
 
 struct DeadLetters: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@
 
 import AMQP
 import Concurrency
+import Consuming
 import Conversations
 import DeadLetters
 import Foundation
@@ -11,6 +12,7 @@ import Operations
 import Postgres
 import ServiceLifecycle
 import Settings
+import WorkerHealth
 import WorkerRuntime
 
 /// The daemon: puts the rooms together, runs until it is told to stop, drains.
@@ -92,7 +94,6 @@ package final class Worker: Service {
             keeper: keeper,
             counts: counts,
             pulse: pulse,
-            metrics: metrics,
             logger: logger
         )
         let publisher = Publisher(
@@ -166,7 +167,7 @@ package final class Worker: Service {
         let limit = settings.drainTimeout + .seconds(30)
         await withGracefulShutdownHandler {
             await withCheckedContinuation { stopped in
-                consumer.start(delivering: dispatcher, withheld: { publisher.withheld }) {
+                consumer.start(deliveringTo: dispatcher, withheld: { publisher.withheld }) {
                     // Here, on a thread of our own, because it blocks.
                     publisher.stop()
                     repeated.flush()
@@ -353,36 +354,6 @@ private struct Database {
             settings: settings,
             drain: drain,
             logger: logger
-        )
-    }
-}
-
-/// Settles the original once the broker has confirmed its copy.
-private struct ConfirmedRepublisher: Republisher {
-    let publisher: Publisher
-    let consumer: Consumer
-
-    func republish(
-        _ message: Message,
-        about subject: String?,
-        to queue: String,
-        replacing original: DeliveryID
-    ) {
-        publisher.publish(
-            message,
-            about: subject,
-            routingKey: queue,
-            // When the original's session is lost, the broker delivers it again, and it gets a new
-            // copy.
-            isWanted: { consumer.isCurrent(original) },
-            completion: { result in
-                switch result {
-                case .confirmed:
-                    consumer.completions.post(.init(id: original, settlement: .ack))
-                case .returned, .refused, .abandoned:
-                    consumer.completions.post(.init(id: original, settlement: .requeue))
-                }
-            }
         )
     }
 }

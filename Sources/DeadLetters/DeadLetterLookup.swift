@@ -3,7 +3,6 @@ import Foundation
 import Logging
 import Postgres
 import Settings
-import WorkerRuntime
 
 /// What the commands ask about dead letters: their rows and their queue, for a process of their
 /// own.

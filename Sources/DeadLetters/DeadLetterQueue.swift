@@ -2,6 +2,7 @@ import AMQP
 import Concurrency
 import Foundation
 import Logging
+import Messaging
 import Postgres
 import Settings
 import WorkerRuntime

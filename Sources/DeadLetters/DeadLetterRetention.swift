@@ -2,7 +2,6 @@ import Foundation
 import Logging
 import Postgres
 import Settings
-import WorkerRuntime
 
 /// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of dead
 /// letters that left their queue a month ago.

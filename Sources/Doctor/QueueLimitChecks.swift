@@ -1,5 +1,5 @@
 import AMQP
-import WorkerRuntime
+import Messaging
 
 /// Queues that throw messages away by themselves.
 struct QueueLimitsCheck: Check {

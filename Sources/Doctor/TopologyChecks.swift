@@ -1,5 +1,5 @@
 import AMQP
-import WorkerRuntime
+import Messaging
 
 struct TopologyCheck: Check {
     let name = "topology"

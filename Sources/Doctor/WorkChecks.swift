@@ -1,6 +1,6 @@
 import AMQP
 import Operations
-import WorkerRuntime
+import WorkerHealth
 
 /// Who takes messages from the queue.
 struct ConsumersCheck: Check {

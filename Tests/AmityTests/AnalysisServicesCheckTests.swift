@@ -1,7 +1,6 @@
 import AMQP
 import AnalysisServices
 import Testing
-import WorkerRuntime
 
 @testable import Doctor
 @testable import Settings

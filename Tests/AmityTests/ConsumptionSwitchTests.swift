@@ -1,7 +1,8 @@
 import Concurrency
+import Consuming
 import Logging
 import Testing
-import WorkerRuntime
+import WorkerHealth
 
 @testable import Operations
 

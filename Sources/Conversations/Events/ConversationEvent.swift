@@ -1,6 +1,6 @@
 import Foundation
+import Messaging
 import Postgres
-import WorkerRuntime
 
 /// A row of `conversation_events`, as far as its score needs it.
 struct ConversationEvent: Sendable {

@@ -1,7 +1,8 @@
 import Concurrency
+import Consuming
 import Logging
 import Postgres
-import WorkerRuntime
+import WorkerHealth
 
 /// What keeps the database from taking conversations, as the threads notice it: logged when it
 /// begins, when its cause changes, once a minute, and at its end; and, when it lasts, a reason to

@@ -1,6 +1,7 @@
 import Concurrency
+import Consuming
 import Logging
-import WorkerRuntime
+import WorkerHealth
 
 /// Lets an operator take a worker off its queue and put it on again without a restart: over HTTP,
 /// or by signals, SIGUSR1 for off and SIGUSR2 for on. What it has begun it finishes.

@@ -1,5 +1,5 @@
 import Postgres
-import WorkerRuntime
+import WorkerHealth
 
 /// The statements of the queue monitor. All times are the database's.
 enum MonitorSQL {

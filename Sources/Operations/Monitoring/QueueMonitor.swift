@@ -6,7 +6,7 @@ import JSON
 import Logging
 import Postgres
 import Settings
-import WorkerRuntime
+import WorkerHealth
 
 /// Watches the queue on a thread of its own: one worker at a time for all of them, by a lease in
 /// `amity_queues`, and the others read there what it has found.

@@ -1,8 +1,8 @@
 import AMQP
 import Logging
+import Messaging
 import Postgres
 import Settings
-import WorkerRuntime
 
 /// Looks at the queue, its delay queues and its dead letters, and asks the database how old and how
 /// far its conversations are. Stays with its thread, which keeps the connection to the broker

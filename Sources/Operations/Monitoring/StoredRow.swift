@@ -1,6 +1,7 @@
+import Consuming
 import Foundation
 import SafeText
-import WorkerRuntime
+import WorkerHealth
 
 // Parts of a worker's row in `amity_workers`, as JSON. Ages are counted from the heartbeat: the
 // database's clock says when that was.

@@ -1,10 +1,11 @@
 import Concurrency
+import Consuming
 import Foundation
 import JSON
 import Logging
 import Postgres
 import Settings
-import WorkerRuntime
+import WorkerHealth
 
 /// Tells all others of this worker, in one row that it renews every few seconds and whenever its
 /// readiness changes, and notices those that have fallen silent. On a thread of its own: what else

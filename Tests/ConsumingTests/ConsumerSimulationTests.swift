@@ -1,8 +1,10 @@
 import DequeModule
 import Foundation
+import Messaging
 import TestSupport
 import Testing
 
+@testable import Consuming
 @testable import WorkerRuntime
 
 struct ConsumerSimulationTests {

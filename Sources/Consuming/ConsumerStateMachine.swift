@@ -1,4 +1,5 @@
 import Concurrency
+import Messaging
 
 /// The life of a consumer: which state may follow which, and what to do on each event.
 ///

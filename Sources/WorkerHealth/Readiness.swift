@@ -18,7 +18,7 @@ package final class Readiness: Sendable {
         package static let withoutConsumer: [Blocker] = [.notConsuming, .consumptionOff, .draining]
 
         /// As a metric's label has it.
-        var label: String {
+        package var label: String {
             switch self {
             case .notConsuming: "not-consuming"
             case .databaseUnknown: "database-unknown"
