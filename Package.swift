@@ -157,7 +157,7 @@ let package = Package(
             name: "DeadLetters",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Messaging", "Postgres",
-                "Settings", "WorkerRuntime",
+                "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -182,7 +182,7 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations",
-                "DeadLetters", "Operations", "Postgres", "Settings", "WorkerHealth",
+                "DeadLetters", "Doctor", "Operations", "Postgres", "Settings", "WorkerHealth",
                 "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conversations
+import Daemon
 import DeadLetters
 import Foundation
 import Logging
@@ -67,7 +68,12 @@ struct Age: ExpressibleByArgument {
 }
 
 private func deadLetterLookup() throws -> DeadLetterLookup {
-    DeadLetterLookup(settings: try start(), logger: Logger(label: "amity"))
+    let settings = try start()
+    return DeadLetterLookup(
+        options: settings.deadLetters,
+        sessions: settings.session(named: "amity dead-letters"),
+        logger: Logger(label: "amity")
+    )
 }
 
 extension DeadLetters {

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Concurrency
+import Daemon
 import Foundation
 import JSON
-import Logging
 import Operations
 
 struct Status: AsyncParsableCommand {
@@ -39,7 +39,10 @@ struct Status: AsyncParsableCommand {
             startThread(name: "amity-status", stackBytes: 16 << 20) {
                 ended.resume(
                     with: Result {
-                        var reporter = StatusReporter(settings: settings, logger: quiet)
+                        var reporter = StatusReporter(
+                            options: settings.queue,
+                            database: settings.database
+                        )
                         if let interval {
                             try LiveView(asJSON: json).run(&reporter, every: interval)
                         }
@@ -59,9 +62,6 @@ struct Status: AsyncParsableCommand {
             : StatusText(report).lines.joined(separator: "\n")
     }
 }
-
-/// What goes wrong is part of the report.
-private let quiet = Logger(label: "amity", factory: { _ in SwiftLogNoOpLogHandler() })
 
 /// Shows reports over and over, on a terminal in place, until the process is told to end.
 struct LiveView {

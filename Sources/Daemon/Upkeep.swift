@@ -90,7 +90,7 @@ final class Upkeep: Sendable {
                 nextExpiry = .now + .seconds(3600)
                 crashes.forgetThePast()
                 expireAnalyses()
-                DeadLetterRetention(settings, sessions, logger).expire(&looks)
+                DeadLetterRetention(settings.deadLetters, sessions, logger).expire(&looks)
             }
         }
     }

@@ -53,7 +53,11 @@ package final class Worker: Service {
         self.logger = logger
         let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
         self.manager = manager
-        operatorService = WorkerOperatorService(settings: settings, logger: logger)
+        operatorService = WorkerOperatorService(
+            explainer: settings.explainer,
+            deadLetters: settings.deadLetters,
+            logger: logger
+        )
         readiness = Readiness(logger: logger) { [wakeup] blockers in
             manager?.changed(to: blockers)
             wakeup.ring()
@@ -225,7 +229,7 @@ package final class Worker: Service {
                 .init(
                     bootID: database.process,
                     queue: settings.topology.names.main,
-                    settings: .init(settings, batchLimit: batchLimit)
+                    settings: settings.registered(batchLimit: batchLimit)
                 ),
                 sessions: database.sessions,
                 counts: counts,
@@ -238,7 +242,7 @@ package final class Worker: Service {
             ),
             monitor: QueueMonitor(
                 bootID: database.process,
-                settings: settings,
+                options: settings.monitor,
                 sessions: database.sessions,
                 health: health,
                 drain: drain,

@@ -1,12 +1,11 @@
 import Foundation
 import Logging
 import Postgres
-import Settings
 
 /// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of dead
 /// letters that left their queue a month ago.
 package struct DeadLetterRetention {
-    private let settings: WorkerSettings
+    private let days: Int
     private let table: DeadLetterTable
     private let deadLetterQueue: DeadLetterQueue
     private let logger: Logger
@@ -18,11 +17,11 @@ package struct DeadLetterRetention {
         package init() {}
     }
 
-    package init(_ settings: WorkerSettings, _ sessions: SessionPool, _ logger: Logger) {
-        self.settings = settings
+    package init(_ options: DeadLetterOptions, _ sessions: SessionPool, _ logger: Logger) {
+        days = options.retentionDays
         self.logger = logger
-        table = DeadLetterTable(sessions: sessions, queue: settings.topology.names.main)
-        deadLetterQueue = DeadLetterQueue(settings: settings, sessions: sessions, logger: logger)
+        table = DeadLetterTable(sessions: sessions, queue: options.topology.names.main)
+        deadLetterQueue = DeadLetterQueue(options: options, sessions: sessions, logger: logger)
     }
 
     /// Goes to the queue only when a row says that a dead letter there is too old, and once a day
@@ -30,11 +29,10 @@ package struct DeadLetterRetention {
     package func expire(_ looks: inout Looks) {
         do {
             try forget()
-            let days = settings.deadLetterRetentionDays
             if days == 0 { return }
             let counts = try deadLetterQueue.counts()
             var purged = 0
-            if counts.recorded != nil { purged += try expireByRows(days) }
+            if counts.recorded != nil { purged += try expireByRows() }
             if counts.withoutRow ?? 0 > 0, looks.next <= .now {
                 looks.next = .now + .seconds(86_400)
                 var filter = DeadLetterFilter()
@@ -55,7 +53,7 @@ package struct DeadLetterRetention {
     /// Chosen: what goes within a minute; others have their turn in an hour.
     private static let mostExpired = 10_000
 
-    private func expireByRows(_ days: Int) throws -> Int {
+    private func expireByRows() throws -> Int {
         let expired = try table.expired(afterDays: days, limit: Self.mostExpired)
         if expired.isEmpty { return 0 }
         var filter = DeadLetterFilter()

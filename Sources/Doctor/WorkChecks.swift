@@ -77,12 +77,12 @@ struct DeadLettersCheck: Check {
     let name = "dead-letters"
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        let name = seen.settings.topology.names.dead
+        let name = seen.options.topology.names.dead
         guard let queue = seen.broker.queues.first(where: { $0.name == name }),
             case .exists(let depth) = queue.presence
         else { return [] }
         if depth.ready == 0 { return [.ok("none", by: .amqp)] }
-        let limit = seen.settings.monitoring.alertDeadLetters
+        let limit = seen.options.alertDeadLetters
         let text = "\(depth.ready) in \(name): amity dead-letters list says why"
         if limit == 0 || depth.ready < limit { return [.note(text, by: .amqp)] }
         return [

@@ -41,6 +41,14 @@ struct ModuleTests {
     /// Today's exception.
     private static let limit = ["AMQP": 4750]
 
+    /// Fault: a module is given all settings, and nothing says which of them it depends on.
+    @Test func onlyModulesThatComposeSeeAllSettings() {
+        let composing: Set = ["AmityCLI", "Benchmark", "Daemon", "Settings"]
+        for file in SourceTree.sources where file.isSwift && !composing.contains(file.target) {
+            #expect(!file.names.contains("WorkerSettings"), "\(file.path)")
+        }
+    }
+
     /// Fault: two folders of a module use each other, and neither can be read alone.
     @Test func foldersOfAModuleFormNoCircle() {
         let byTarget = Dictionary(grouping: SourceTree.sources.filter(\.isSwift), by: \.target)
