@@ -72,22 +72,41 @@ let package = Package(
             ]
         ),
         .target(
-            name: "WorkerRuntime",
+            name: "Messaging"
+        ),
+        .target(
+            name: "Consuming",
             dependencies: [
-                "Concurrency", "Digests", "Failpoints", "Metering",
-                .product(name: "CoreMetrics", package: "swift-metrics"),
+                "Concurrency", "Messaging",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
-            name: "AMQP",
+            name: "WorkerHealth",
             dependencies: [
-                "COpenSSL", "CRabbitMQ", "Concurrency", "Failpoints", "Metering", "WorkerRuntime",
+                "Concurrency", "Messaging",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "WorkerRuntime",
+            dependencies: [
+                "Concurrency", "Digests", "Failpoints", "Messaging", "Metering", "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "AMQP",
+            dependencies: [
+                "COpenSSL", "CRabbitMQ", "Concurrency", "Consuming", "Failpoints", "Messaging",
+                "Metering", "WorkerHealth",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -108,7 +127,7 @@ let package = Package(
             name: "AnalysisServices",
             dependencies: [
                 "Concurrency", "FriendshipScoring", "HTTPCalling", "JSON", "Metering",
-                "WorkerRuntime",
+                "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -116,8 +135,8 @@ let package = Package(
         .target(
             name: "Settings",
             dependencies: [
-                "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Postgres",
-                "SafeText", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Messaging", "Postgres",
+                "SafeText",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -131,41 +150,43 @@ let package = Package(
         .target(
             name: "Conversations",
             dependencies: [
-                "AMQP", "AnalysisServices", "Concurrency", "ConversationAnalysis", "Failpoints",
-                "FriendshipScoring", "JSON", "Metering", "Postgres", "Storage", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis",
+                "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering", "Postgres",
+                "Storage", "WorkerHealth", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
-            ]
+            ],
         ),
         .target(
             name: "DeadLetters",
             dependencies: [
-                "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Postgres", "Settings",
+                "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Messaging", "Postgres",
                 "Storage", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
-            ]
+            ],
         ),
         .target(
             name: "Operations",
             dependencies: [
-                "AMQP", "Concurrency", "Conversations", "DeadLetters", "FriendshipScoring",
-                "HTTPCalling", "JSON", "Metering", "Postgres", "SafeText", "Settings", "Storage",
-                "WorkerRuntime",
+                "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters",
+                "FriendshipScoring", "HTTPCalling", "JSON", "Messaging", "Metering", "Postgres",
+                "SafeText", "Settings", "Storage", "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
-            ]
+            ],
         ),
         .target(
             name: "Doctor",
             dependencies: [
-                "AMQP", "AnalysisServices", "Concurrency", "Operations", "Postgres", "Settings",
-                "Storage", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Messaging", "Operations", "Postgres",
+                "Settings", "Storage", "WorkerHealth", "WorkerRuntime",
             ]
         ),
         .target(
             name: "Daemon",
             dependencies: [
-                "AMQP", "AnalysisServices", "Concurrency", "Conversations", "DeadLetters",
-                "Operations", "Postgres", "Settings", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations",
+                "DeadLetters", "Doctor", "Operations", "Postgres", "Settings", "WorkerHealth",
+                "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -175,7 +196,7 @@ let package = Package(
             name: "AmityHTTP",
             dependencies: [
                 "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "JSON",
-                "Metering", "Operations", "PrometheusMetrics", "Settings", "WorkerRuntime",
+                "Metering", "Operations", "PrometheusMetrics", "Settings", "WorkerHealth",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -191,14 +212,14 @@ let package = Package(
                 "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "SafeText",
                 "Settings", "Storage",
                 .product(name: "Logging", package: "swift-log"),
-            ],
+            ]
         ),
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
                 "AMQP", "AmityHTTP", "Benchmark", "Concurrency", "Conversations", "Daemon",
                 "DeadLetters", "Doctor", "JSON", "Metering", "Operations", "PrometheusMetrics",
-                "SafeText", "Settings", "Storage", "WorkerRuntime",
+                "SafeText", "Settings", "Storage", "WorkerHealth",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -255,22 +276,37 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "ConsumingTests",
+            dependencies: [
+                "Consuming", "Messaging", "TestSupport", "WorkerRuntime",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ]
+        ),
+        .testTarget(
+            name: "WorkerHealthTests",
+            dependencies: [
+                "Concurrency", "WorkerHealth",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
-                "Concurrency", "PrometheusMetrics", "TestSupport", "WorkerRuntime",
+                "Concurrency", "Messaging", "PrometheusMetrics", "TestSupport", "WorkerHealth",
+                "WorkerRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
             name: "HTTPCallingTests",
-            dependencies: ["HTTPCalling", "TestSupport", "WorkerRuntime"]
+            dependencies: ["HTTPCalling", "TestSupport"]
         ),
         .testTarget(
             name: "AnalysisServicesTests",
             dependencies: [
                 "AnalysisServices", "Concurrency", "FriendshipScoring", "TestSupport",
-                "WorkerRuntime",
+                "WorkerHealth",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]
@@ -285,7 +321,7 @@ let package = Package(
             name: "AmityHTTPTests",
             dependencies: [
                 "AmityHTTP", "Concurrency", "Conversations", "DeadLetters", "JSON", "Metering",
-                "Operations", "Settings", "TestSupport", "WorkerRuntime",
+                "Operations", "Settings", "TestSupport", "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -295,15 +331,15 @@ let package = Package(
         .testTarget(
             name: "AMQPTests",
             dependencies: [
-                "AMQP", "CRabbitMQ", "Concurrency", "WorkerRuntime",
+                "AMQP", "CRabbitMQ", "Concurrency", "Consuming", "Messaging",
             ]
         ),
         .testTarget(
             name: "AmityTests",
             dependencies: [
-                "AMQP", "AnalysisServices", "Concurrency", "Conversations", "Daemon", "DeadLetters",
-                "Doctor", "FriendshipScoring", "Metering", "Operations", "Postgres", "SafeText",
-                "Settings", "Storage", "TestSupport", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations", "Daemon",
+                "DeadLetters", "Doctor", "FriendshipScoring", "Messaging", "Metering", "Operations",
+                "Postgres", "SafeText", "Settings", "Storage", "TestSupport", "WorkerHealth",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]
         ),
@@ -324,8 +360,8 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Conversations", "Failpoints",
-                "FriendshipScoring", "Metering", "Operations", "Postgres", "Settings", "Storage",
-                "TestSupport", "WorkerRuntime",
+                "FriendshipScoring", "Messaging", "Metering", "Operations", "Postgres", "Settings",
+                "Storage", "TestSupport", "WorkerHealth", "WorkerRuntime",
             ],
             resources: [.copy("schemas")]
         ),
@@ -340,7 +376,7 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
             name: "amity-fuzz",
             dependencies: [
                 "AMQP", "CFuzzer", "CRabbitMQ", "ConversationAnalysis", "Conversations",
-                "DeadLetters", "FriendshipScoring", "Settings", "WorkerRuntime",
+                "DeadLetters", "FriendshipScoring", "Messaging", "Settings", "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
             linkerSettings: [.unsafeFlags([fuzzer]), .linkedLibrary("stdc++")]

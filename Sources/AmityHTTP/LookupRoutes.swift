@@ -37,7 +37,7 @@ struct LookupRoutes {
         for (verb, isOn) in [("pause", false), ("resume", true)] {
             api.post("worker/\(verb)") { [operatorService] _, _ in
                 try await Self.answer { () throws(OperatorServiceError) in
-                    try operatorService.setIntake(isOn: isOn)
+                    try operatorService.setConsumption(isOn: isOn)
                 }
             }
         }

@@ -96,7 +96,7 @@ final class Upkeep: Sendable {
             if !answers { return later }
             crashes.forgetThePast()
             expireAnalyses()
-            DeadLetterRetention(settings, sessions, logger).expire(&look)
+            DeadLetterRetention(settings.deadLetters, sessions, logger).expire(&look)
             return .done
         }
         chores.run(by: drain)

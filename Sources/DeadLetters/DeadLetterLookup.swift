@@ -2,9 +2,7 @@ import Conversations
 import Foundation
 import Logging
 import Postgres
-import Settings
 import Storage
-import WorkerRuntime
 
 /// What the commands ask about dead letters: their rows and their queue, for a process of their
 /// own.
@@ -14,16 +12,10 @@ package struct DeadLetterLookup: Sendable {
     package let queue: String
     private let table: DeadLetterTable
 
-    package init(settings: WorkerSettings, logger: Logger) {
-        let sessions = SessionPool(
-            target: settings.database,
-            limit: 1,
-            applicationName: "amity dead-letters",
-            statementTimeout: settings.taskTimeout
-        )
-        deadLetterQueue = DeadLetterQueue(settings: settings, sessions: sessions, logger: logger)
-        table = DeadLetterTable(sessions: sessions, queue: settings.topology.names.main)
-        queue = settings.topology.names.dead
+    package init(options: DeadLetterOptions, sessions: SessionPool, logger: Logger) {
+        deadLetterQueue = DeadLetterQueue(options: options, sessions: sessions, logger: logger)
+        table = DeadLetterTable(sessions: sessions, queue: options.topology.names.main)
+        queue = options.topology.names.dead
     }
 
     /// Dead letters by their rows. Of a queue that is empty all that wait are gone.

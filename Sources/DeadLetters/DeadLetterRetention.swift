@@ -2,23 +2,21 @@ import Concurrency
 import Foundation
 import Logging
 import Postgres
-import Settings
 import Storage
-import WorkerRuntime
 
 /// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of dead
 /// letters that left their queue a month ago.
 package struct DeadLetterRetention {
-    private let settings: WorkerSettings
+    private let days: Int
     private let table: DeadLetterTable
     private let deadLetterQueue: DeadLetterQueue
     private let logger: Logger
 
-    package init(_ settings: WorkerSettings, _ sessions: SessionPool, _ logger: Logger) {
-        self.settings = settings
+    package init(_ options: DeadLetterOptions, _ sessions: SessionPool, _ logger: Logger) {
+        days = options.retentionDays
         self.logger = logger
-        table = DeadLetterTable(sessions: sessions, queue: settings.topology.names.main)
-        deadLetterQueue = DeadLetterQueue(settings: settings, sessions: sessions, logger: logger)
+        table = DeadLetterTable(sessions: sessions, queue: options.topology.names.main)
+        deadLetterQueue = DeadLetterQueue(options: options, sessions: sessions, logger: logger)
     }
 
     /// When dead letters without a row are looked at.
@@ -31,11 +29,10 @@ package struct DeadLetterRetention {
     package func expire(_ look: inout Chore) {
         do {
             try OptionalTable.using { try table.forgetSettled() }
-            let days = settings.deadLetterRetentionDays
             if days == 0 { return }
             let counts = try deadLetterQueue.counts()
             var purged = 0
-            if counts.recorded != nil { purged += try expireByRows(days) }
+            if counts.recorded != nil { purged += try expireByRows() }
             if counts.withoutRow ?? 0 > 0, look.isDue(at: .now) {
                 look.done(at: .now)
                 var filter = DeadLetterFilter()
@@ -56,7 +53,7 @@ package struct DeadLetterRetention {
     /// Chosen: what goes within a minute; others have their turn in an hour.
     private static let mostExpired = 10_000
 
-    private func expireByRows(_ days: Int) throws -> Int {
+    private func expireByRows() throws -> Int {
         let expired = try table.expired(afterDays: days, limit: Self.mostExpired)
         if expired.isEmpty { return 0 }
         var filter = DeadLetterFilter()

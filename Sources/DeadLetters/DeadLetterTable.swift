@@ -1,7 +1,6 @@
 import Conversations
 import Foundation
 import Postgres
-import WorkerRuntime
 
 /// The rows of one queue's dead letters. Blocks the calling thread.
 ///

@@ -1,8 +1,8 @@
 import AMQP
 import Foundation
+import Messaging
 import Postgres
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// Each test seeds one mistake on real servers, and expects that finding and no other.

@@ -1,8 +1,8 @@
 import AMQP
 import Concurrency
 import Foundation
+import Messaging
 import Testing
-import WorkerRuntime
 
 @testable import Conversations
 

@@ -1,7 +1,7 @@
 import Foundation
+import Messaging
 import Postgres
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// Rows that the database refuses, among others that it takes: each fails alone, as its kind
@@ -35,7 +35,7 @@ extension Integration {
                 #expect(worker.events("message.retry-scheduled").isEmpty)
             } else {
                 let dead = try #require(try scene.deadLetters.take(1).first)
-                #expect(!dead.header(RetryPolicy.Header.reason).contains("canary"))
+                #expect(!dead.header(HeaderName.reason).contains("canary"))
                 try eventually("its row says so") {
                     try scene.count("status = 'FAILED' AND error_code IS NOT NULL") == 1
                 }
@@ -96,7 +96,7 @@ extension Integration {
             try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 22 }
             #expect(try scene.score(of: "one") == 2)
             let dead = try #require(try scene.deadLetters.take(1).first)
-            #expect(dead.header(RetryPolicy.Header.reason).contains("constraint odd"))
+            #expect(dead.header(HeaderName.reason).contains("constraint odd"))
             withExtendedLifetime(worker) {}
         }
 
@@ -125,7 +125,7 @@ extension Integration {
             let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
             try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 4 }
             let letters = try scene.deadLetters.take(number)
-            #expect(letters.allSatisfy { $0.header(RetryPolicy.Header.code) == "NOT_WRITTEN" })
+            #expect(letters.allSatisfy { $0.header(HeaderName.code) == "NOT_WRITTEN" })
             #expect(try scene.count("error_code = 'NOT_WRITTEN' AND status = 'FAILED'") == number)
             withExtendedLifetime(worker) {}
         }

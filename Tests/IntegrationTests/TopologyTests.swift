@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-import WorkerRuntime
 
 extension Integration {
     struct TopologyTests {

@@ -1,8 +1,10 @@
 import AMQP
 import Foundation
 import FriendshipScoring
+import Messaging
 import Postgres
 import Testing
+import WorkerHealth
 
 @testable import Concurrency
 @testable import Conversations
@@ -81,7 +83,7 @@ private final class WaitingWorker {
             taskTimeout: settings.taskTimeout,
             holdLimit: settings.holdLimit,
             outage: DatabaseOutage(
-                intake: consumer.intake,
+                consumption: consumer.consumption,
                 readiness: readiness,
                 logger: quiet
             ),
@@ -115,7 +117,7 @@ private final class WaitingWorker {
         }
     }
 
-    func start() { consumer.start(delivering: dispatcher) { [stopped] in stopped.signal() } }
+    func start() { consumer.start(deliveringTo: dispatcher) { [stopped] in stopped.signal() } }
 
     func stop() {
         consumer.requestDrain()

@@ -1,8 +1,10 @@
 import Dispatch
 import Foundation
 import Logging
+import Messaging
 import Synchronization
 import Testing
+import WorkerHealth
 
 @testable import Concurrency
 @testable import WorkerRuntime

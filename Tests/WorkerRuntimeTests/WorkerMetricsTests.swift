@@ -1,6 +1,8 @@
 import Foundation
+import Messaging
 import PrometheusMetrics
 import Testing
+import WorkerHealth
 
 @testable import WorkerRuntime
 
@@ -43,7 +45,7 @@ struct WorkerMetricsTests {
         bench.dispatcher.refuse(delivery(9), because: failure)
         // Its second attempt is its last.
         var last = delivery(7)
-        last.message.properties.headers[RetryPolicy.Header.attempts] = .integer(1)
+        last.message.properties.headers[HeaderName.attempts] = .integer(1)
         bench.dispatcher.submit([last])
         bench.finish()
         expect(

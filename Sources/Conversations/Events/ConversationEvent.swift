@@ -1,5 +1,5 @@
 import Foundation
-import WorkerRuntime
+import Messaging
 
 /// A row of `conversation_events`, as far as its score needs it.
 struct ConversationEvent: Sendable {

@@ -1,7 +1,8 @@
 import Concurrency
+import Consuming
 import Logging
 import Postgres
-import WorkerRuntime
+import WorkerHealth
 
 /// What keeps the database from taking conversations, as the threads notice it: logged when it
 /// begins, when its cause changes, once a minute, and at its end; and, when it lasts, a reason to
@@ -29,18 +30,18 @@ package final class DatabaseOutage: Sendable {
     private static let patience: Duration = .seconds(3)
 
     private let state = Locked(State())
-    private let intake: Intake
+    private let consumption: Consumption
     private let readiness: Readiness
     private let health: LinkHealth
     private let logger: Logger
 
     package init(
-        intake: Intake,
+        consumption: Consumption,
         readiness: Readiness,
         health: LinkHealth = LinkHealth(),
         logger: Logger
     ) {
-        self.intake = intake
+        self.consumption = consumption
         self.readiness = readiness
         self.health = health
         self.logger = logger
@@ -66,7 +67,7 @@ package final class DatabaseOutage: Sendable {
             hold = Hold(outage: self)
         }
         let isLasting = began(error, isEveryRow: isEveryRow)
-        if isLasting { intake.close(.databaseAway) }
+        if isLasting { consumption.pause(for: .databaseAway) }
     }
 
     /// - Returns: whether it has lasted for long.
@@ -131,7 +132,7 @@ package final class DatabaseOutage: Sendable {
             return value
         }
         health.works(.database)
-        intake.open(.databaseAway)
+        consumption.resume(after: .databaseAway)
         readiness.set(blocker, false)
         let downtime = began.duration(to: .now) / .seconds(1)
         logger.notice(
@@ -141,14 +142,14 @@ package final class DatabaseOutage: Sendable {
         return value
     }
 
-    /// When the last holder lets go, the intake opens again and messages are tried: otherwise no
+    /// When the last holder lets go, consumption resumes and messages are tried: otherwise no
     /// thread would notice the end of the outage.
     private func letGo() {
         let isLast = state.withLock { state in
             state.holders -= 1
             return state.holders == 0
         }
-        if isLast { intake.open(.databaseAway) }
+        if isLast { consumption.resume(after: .databaseAway) }
     }
 }
 

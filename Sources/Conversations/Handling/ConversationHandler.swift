@@ -3,9 +3,11 @@ import Failpoints
 import Foundation
 import FriendshipScoring
 import Logging
+import Messaging
 import Metering
 import Postgres
 import Storage
+import WorkerHealth
 import WorkerRuntime
 
 /// The path of one message through its thread, for a batch of any size:

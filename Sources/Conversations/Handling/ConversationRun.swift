@@ -1,5 +1,5 @@
+import Messaging
 import Postgres
-import WorkerRuntime
 
 /// What one call of the handler has found out so far.
 struct Run: ~Copyable {

@@ -1,6 +1,7 @@
 import Failpoints
 import Foundation
 import FriendshipScoring
+import Messaging
 import Postgres
 import WorkerRuntime
 

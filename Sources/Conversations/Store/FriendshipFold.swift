@@ -1,8 +1,8 @@
 import Foundation
 import FriendshipScoring
 import JSON
+import Messaging
 import Postgres
-import WorkerRuntime
 
 /// Which topic an agent leads to, at each level of the user.
 struct Agenda: Sendable {

@@ -1,6 +1,6 @@
 import FriendshipScoring
+import Messaging
 import Postgres
-import WorkerRuntime
 
 /// Users as a transaction has locked them, by the spelling that is stored.
 struct LockedUsers {

@@ -4,30 +4,16 @@ import DeadLetters
 import Foundation
 import Postgres
 import SafeText
-import Settings
 import Storage
 
 /// Finds out how a conversation's score came about, or why it has none yet, from its row, the queue
 /// and the dead letters.
 package struct Explainer {
-    private let settings: WorkerSettings
+    private let options: ExplainerOptions
     private let sessions: SessionPool
 
-    /// With a session of its own.
-    package init(settings: WorkerSettings) {
-        self.init(
-            settings: settings,
-            sessions: SessionPool(
-                target: settings.database,
-                limit: 1,
-                applicationName: "amity explain",
-                statementTimeout: settings.taskTimeout
-            )
-        )
-    }
-
-    init(settings: WorkerSettings, sessions: SessionPool) {
-        self.settings = settings
+    package init(options: ExplainerOptions, sessions: SessionPool) {
+        self.options = options
         self.sessions = sessions
     }
 
@@ -40,7 +26,7 @@ package struct Explainer {
         var explanation = Explanation(conversationID: conversationID, state: .unknown)
         if let row {
             explanation.take(row)
-            explanation.judge(row, settings)
+            explanation.judge(row, options)
             if explanation.state == .scored {
                 explanation.score = score(row, &explanation.because)
             }
@@ -61,7 +47,7 @@ package struct Explainer {
         _ explanation: inout Explanation,
         in sessions: SessionPool
     ) throws {
-        let queue = settings.topology.names.main
+        let queue = options.topology.names.main
         let workers = try OptionalTable.using {
             try Statistics(sessions: sessions, queue: queue).workers().filter { $0.queue == queue }
         }
@@ -103,7 +89,7 @@ package struct Explainer {
                 details,
                 change: change,
                 levelAfter: row.newLevel,
-                weights: settings.weights
+                weights: options.weights
             )
         } catch {
             because.append("Its score_calculation_details are not in the form that is known here.")
@@ -134,16 +120,16 @@ package struct Explainer {
     /// The queue's length.
     private func askBroker(_ explanation: inout Explanation) {
         do throws(AMQPError) {
-            let ready = try settings.topology.ready(at: settings.endpoint)
+            let ready = try options.topology.ready(at: options.endpoint)
             explanation.because.append(
                 "\(ready) \(ready == 1 ? "message waits" : "messages wait") in "
-                    + "\(settings.topology.names.main)."
+                    + "\(options.topology.names.main)."
             )
         } catch {
             let isMissing = error.replyCode == ReplyCode.notFound
             explanation.because.append(
                 isMissing
-                    ? "A queue of \(settings.topology.names.main) is missing: amity migrate --topology."
+                    ? "A queue of \(options.topology.names.main) is missing: amity migrate --topology."
                     : "The broker could not be asked: \(error)."
             )
         }
@@ -154,7 +140,7 @@ package struct Explainer {
         _ explanation: inout Explanation,
         in sessions: SessionPool
     ) throws(PostgresError) {
-        let names = settings.topology.names
+        let names = options.topology.names
         let table = DeadLetterTable(sessions: sessions, queue: names.main)
         var filter = DeadLetterFilter()
         filter.conversationIDs = [ExactText(explanation.conversationID)]
@@ -164,7 +150,7 @@ package struct Explainer {
             } ?? []
         let presence: QueuePresence
         do throws(AMQPError) {
-            presence = try QueuePresence(of: names.dead, at: settings.endpoint)
+            presence = try QueuePresence(of: names.dead, at: options.endpoint)
         } catch {
             return explanation.takeLetters(letters, of: names.dead, nil)
         }
@@ -245,7 +231,7 @@ extension Explanation {
     }
 
     /// What its row says of where it stands, and of what comes next.
-    fileprivate mutating func judge(_ row: Explainer.Row, _ settings: WorkerSettings) {
+    fileprivate mutating func judge(_ row: Explainer.Row, _ options: ExplainerOptions) {
         switch row.status {
         case "PROCESSED": state = .scored
         case "SKIPPED":
@@ -257,7 +243,7 @@ extension Explanation {
                 "A worker of another kind took it \(Self.span(row.idle)) ago; Amity itself never "
                     + "leaves this status."
             )
-            because.append(sweep(settings, settings.taskTimeout * 2, row.idle))
+            because.append(sweep(options, options.taskTimeout * 2, row.idle))
         case "FAILED" where row.dueIn > Self.never:
             state = .dead
             because.append("It failed for good: nothing picks it up by itself.")
@@ -270,11 +256,11 @@ extension Explanation {
                     ? "Its message waits in a delay queue and runs again in about \(Self.span(left))."
                     : "It is due."
             )
-            if row.dueIn <= 0 { because.append(sweep(settings, .zero, 0)) }
+            if row.dueIn <= 0 { because.append(sweep(options, .zero, 0)) }
         case _:
             state = .queued
             because.append("It has waited for \(Self.span(row.age)).")
-            because.append(sweep(settings, settings.sweepAfter, row.idle))
+            because.append(sweep(options, options.sweepAfter, row.idle))
         }
     }
 
@@ -321,8 +307,8 @@ extension Explanation {
     }
 
     /// Whether and when the sweep finds it if its message is lost.
-    private func sweep(_ settings: WorkerSettings, _ after: Duration, _ idle: Double) -> String {
-        if settings.sweepAfter == .zero {
+    private func sweep(_ options: ExplainerOptions, _ after: Duration, _ idle: Double) -> String {
+        if options.sweepAfter == .zero {
             return "The sweep is off (SWEEP_AFTER_SECONDS=0): if its message is lost, it stays so."
         }
         let left = after / .seconds(1) - idle

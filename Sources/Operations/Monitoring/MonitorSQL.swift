@@ -1,6 +1,6 @@
 import Foundation
 import Postgres
-import WorkerRuntime
+import WorkerHealth
 
 /// The statements of the queue monitor. All times are the database's.
 enum MonitorSQL {

@@ -5,9 +5,21 @@ import Foundation
 import JSON
 import Logging
 import Postgres
-import Settings
 import Storage
-import WorkerRuntime
+import WorkerHealth
+
+/// What of the queue is watched, how often, and when it is an alert.
+package struct MonitorOptions: Sendable {
+    package var queue: QueueOptions
+    package var interval: Duration
+    package var limits: AlertLimits
+
+    package init(queue: QueueOptions, interval: Duration, limits: AlertLimits) {
+        self.queue = queue
+        self.interval = interval
+        self.limits = limits
+    }
+}
 
 /// Watches the queue on a thread of its own: one worker at a time for all of them, by a lease in
 /// `amity_queues`, and the others read there what it has found.
@@ -15,7 +27,7 @@ import WorkerRuntime
 /// Where that table is missing, each worker watches for itself, and each says what it finds.
 package final class QueueMonitor: Sendable {
     private let bootID: String
-    private let settings: WorkerSettings
+    private let options: MonitorOptions
     private let sessions: SessionPool
     private let health: LinkHealth
     private let drain: DrainSignal
@@ -23,14 +35,14 @@ package final class QueueMonitor: Sendable {
 
     package init(
         bootID: String,
-        settings: WorkerSettings,
+        options: MonitorOptions,
         sessions: SessionPool,
         health: LinkHealth,
         drain: DrainSignal,
         logger: Logger
     ) {
         self.bootID = bootID
-        self.settings = settings
+        self.options = options
         self.sessions = sessions
         self.health = health
         self.drain = drain
@@ -55,29 +67,19 @@ package final class QueueMonitor: Sendable {
         }
     }
 
-    private var queue: String { settings.topology.names.main }
+    private var queue: String { options.queue.topology.names.main }
 
     private var lease: Lease {
-        Lease(on: queue, by: bootID, renewedEvery: settings.monitoring.interval)
-    }
-
-    private var limits: AlertLimits {
-        AlertLimits(
-            queueDepth: settings.monitoring.alertQueueDepth,
-            oldestAge: settings.monitoring.alertOldestAge,
-            deadLetters: settings.monitoring.alertDeadLetters,
-            // Work may take its time, and a consumer that is stalled begins anew by itself.
-            stalledAfter: (settings.stallTimeout + settings.taskTimeout) / .seconds(1)
-        )
+        Lease(on: queue, by: bootID, renewedEvery: options.interval)
     }
 
     private func run() {
         let gauges = QueueGauges(queue: queue)
-        var observer = QueueObserver(settings, connectionName: "amity monitor \(bootID)")
+        var observer = QueueObserver(options.queue, connectionName: "amity monitor \(bootID)")
         // As it was last read or written: the database may lose its own in a crash.
         var watch = QueueWatch()
         var chores = Chores()
-        chores.add(Chore(every: settings.monitoring.interval)) {
+        chores.add(Chore(every: options.interval)) {
             self.inspect(&watch, &observer, gauges)
             return .done
         }
@@ -162,7 +164,7 @@ package final class QueueMonitor: Sendable {
             logger.debug("monitor.management-away", metadata: ["error": "\(error)"])
         }
         var next = watch
-        let (stats, events) = next.take(look, of: queue, limits)
+        let (stats, events) = next.take(look, of: queue, options.limits)
         // Logged only by the worker that could store it, so each event is logged once.
         if try isAlone || save(next, stats) {
             watch = next
@@ -177,7 +179,7 @@ package final class QueueMonitor: Sendable {
         let table = DeadLetterTable(sessions: sessions, queue: queue)
         do throws(PostgresError) {
             let gone = try table.markGone(olderThan: DeadLetterTable.youngest)
-            if gone > 0 { logger.logGone(gone, of: settings.topology.names.dead) }
+            if gone > 0 { logger.logGone(gone, of: options.queue.topology.names.dead) }
         } catch {
             logger.debug("dead-letters.gone-not-marked", metadata: ["error": "\(error)"])
         }
@@ -210,7 +212,7 @@ package final class QueueMonitor: Sendable {
         var look = QueueLook(at: Date().timeIntervalSince1970)
         ask(&observer, into: &look)
         var copy = watch
-        return copy.take(look, of: queue, limits).0
+        return copy.take(look, of: queue, options.limits).0
     }
 
     private func ask(_ observer: inout QueueObserver, into look: inout QueueLook) {

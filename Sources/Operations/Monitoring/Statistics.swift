@@ -1,6 +1,5 @@
 import Foundation
 import Postgres
-import WorkerRuntime
 
 /// What workers have told of themselves and of their queue, read from the database in one bounded
 /// query each. Blocks the calling thread.

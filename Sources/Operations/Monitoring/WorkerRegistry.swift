@@ -1,11 +1,12 @@
 import Concurrency
+import Consuming
 import Foundation
 import JSON
 import Logging
 import Postgres
 import Settings
 import Storage
-import WorkerRuntime
+import WorkerHealth
 
 /// Tells all others of this worker, in one row that it renews every few seconds and whenever its
 /// readiness changes, and notices those that have fallen silent. On a thread of its own: what else
@@ -48,7 +49,7 @@ package final class WorkerRegistry: Sendable {
     private let counts: WorkerCounts
     private let readiness: Readiness
     private let health: LinkHealth
-    private let intake: Intake
+    private let consumption: Consumption
     private let wakeup: Wakeup
     private let table: OptionalTable
     private let onLoss: @Sendable () -> Void
@@ -64,7 +65,7 @@ package final class WorkerRegistry: Sendable {
         counts: WorkerCounts,
         readiness: Readiness,
         health: LinkHealth,
-        intake: Intake,
+        consumption: Consumption,
         wakeup: Wakeup,
         logger: Logger,
         onLoss: @escaping @Sendable () -> Void
@@ -76,7 +77,7 @@ package final class WorkerRegistry: Sendable {
         self.counts = counts
         self.readiness = readiness
         self.health = health
-        self.intake = intake
+        self.consumption = consumption
         self.wakeup = wakeup
         self.logger = logger
         self.onLoss = onLoss
@@ -185,7 +186,8 @@ extension WorkerRegistry {
                 try JSONEncoder.stored.text(snapshot.failures.reversed().map(StoredFailure.init))
             ),
             .text(try JSONEncoder.stored.text(health.reports.map(StoredProblem.init))),
-            try StoredPause(intake.closure).map { .text(try JSONEncoder.stored.text($0)) } ?? .null,
+            try StoredPause(consumption.currentPause).map { .text(try JSONEncoder.stored.text($0)) }
+                ?? .null,
         ]
     }
 

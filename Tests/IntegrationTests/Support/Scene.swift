@@ -1,9 +1,9 @@
 import AMQP
 import Foundation
 import Logging
+import Messaging
 import Postgres
 import Testing
-import WorkerRuntime
 
 @testable import Settings
 @testable import Storage

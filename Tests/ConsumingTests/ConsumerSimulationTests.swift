@@ -1,8 +1,10 @@
 import DequeModule
 import Foundation
+import Messaging
 import TestSupport
 import Testing
 
+@testable import Consuming
 @testable import WorkerRuntime
 
 struct ConsumerSimulationTests {
@@ -219,8 +221,8 @@ private struct Simulation {
         case .deliver where hasSession && !isCancelled && !isPaused: return deliver(as: event)
         case .deliverAfterPause where hasSession && !isCancelled && isPaused && pick(8) == 0:
             return deliver(as: event)
-        case .pause where isUp && !isPaused && pick(4) == 0: return setIntake(open: false)
-        case .resume where isUp && isPaused: return setIntake(open: true)
+        case .pause where isUp && !isPaused && pick(4) == 0: return setConsumption(isOn: false)
+        case .resume where isUp && isPaused: return setConsumption(isOn: true)
         case .deliverAfterCancel where hasSession && isCancelled: return deliver(as: event)
         case .begin where isUp && operations > 0:
             seen.insert(event)
@@ -241,7 +243,7 @@ private struct Simulation {
         case .loseWhileDraining where hasSession && isCancelled && pick(4) == 0:
             return loseSession()
         case .reconnect where isUp && !hasSession:
-            machine.opened(isIntakeOpen: !isPaused)
+            machine.opened(isConsuming: !isPaused)
             hasSession = true
             isCancelled = false
             nextTag = 1
@@ -402,14 +404,14 @@ private struct Simulation {
         return nil
     }
 
-    private mutating func setIntake(open: Bool) -> String? {
-        isPaused = !open
-        let action = machine.intake(isOpen: open)
-        if machine.intake(isOpen: open) != nil { return "a second switch acts" }
+    private mutating func setConsumption(isOn: Bool) -> String? {
+        isPaused = !isOn
+        let action = machine.consumption(isOn: isOn)
+        if machine.consumption(isOn: isOn) != nil { return "a second switch acts" }
         guard hasSession, !isCancelled else { return action == nil ? nil : "acts without need" }
-        seen.insert(open ? .resume : .pause)
-        if machine.isConsuming != open { return "consuming: \(machine.isConsuming)" }
-        if open { return action == .resumeConsumer ? nil : "no resume" }
+        seen.insert(isOn ? .resume : .pause)
+        if machine.isConsuming != isOn { return "consuming: \(machine.isConsuming)" }
+        if isOn { return action == .resumeConsumer ? nil : "no resume" }
         return action == .cancelConsumer ? giveBack() : "no cancel"
     }
 
