@@ -148,13 +148,19 @@ let package = Package(
             ]
         ),
         .target(
+            name: "SampleConversations",
+            dependencies: [
+                "FriendshipScoring", "JSON", "Postgres",
+            ]
+        ),
+        .target(
             name: "Conversations",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis",
                 "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering", "Postgres",
                 "Storage", "WorkerHealth", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
-            ],
+            ]
         ),
         .target(
             name: "DeadLetters",
@@ -162,7 +168,7 @@ let package = Package(
                 "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Messaging", "Postgres",
                 "Storage", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
-            ],
+            ]
         ),
         .target(
             name: "Operations",
@@ -172,7 +178,7 @@ let package = Package(
                 "SafeText", "Settings", "Storage", "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
+            ]
         ),
         .target(
             name: "Doctor",
@@ -210,7 +216,7 @@ let package = Package(
             name: "Benchmark",
             dependencies: [
                 "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "SafeText",
-                "Settings", "Storage",
+                "SampleConversations", "Settings", "Storage",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -219,11 +225,17 @@ let package = Package(
             dependencies: [
                 "AMQP", "AmityHTTP", "Benchmark", "Concurrency", "Conversations", "Daemon",
                 "DeadLetters", "Doctor", "JSON", "Metering", "Operations", "PrometheusMetrics",
-                "SafeText", "Settings", "Storage", "WorkerHealth",
+                "SafeText", "SampleConversations", "Settings", "Storage", "WorkerHealth",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
+            ]
+        ),
+        .testTarget(
+            name: "SampleConversationsTests",
+            dependencies: [
+                "SampleConversations",
             ]
         ),
         .testTarget(

@@ -3,6 +3,7 @@ import ArgumentParser
 import Conversations
 import Foundation
 import Logging
+import SampleConversations
 import Settings
 
 struct Publish: AsyncParsableCommand {

@@ -154,8 +154,7 @@ struct Pgbench {
         \(text(of: SQL.readEvents, ["ids", "wants_logs"]))
         \(text(of: SQL.updateUsers, ["users", "scores", "user_levels"]))
         \(text(of: SQL.updateEvents, [
-            "events", "changes", "levels", "turns", "emotions", "zeros", "zeros", "owners",
-            "sources", "zeros",
+            "events", "changes", "levels", "owners", "details",
         ]))
         COMMIT;
 

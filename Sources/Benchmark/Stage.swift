@@ -3,6 +3,7 @@ import Conversations
 import Foundation
 import Logging
 import Postgres
+import SampleConversations
 import Settings
 import Storage
 
@@ -243,11 +244,10 @@ extension Stage {
         SELECT (id - 1) / $1::int AS number, array_agg(conversation_id)::text AS ids,
             array_agg(id)::text AS events, array_fill(10.0, ARRAY[count(*)::int])::text AS changes,
             array_fill('PHASE1_STRANGER'::text, ARRAY[count(*)::int])::text AS levels,
-            array_fill(10, ARRAY[count(*)::int])::text AS turns,
-            array_fill('neutral'::text, ARRAY[count(*)::int])::text AS emotions,
-            array_fill(0, ARRAY[count(*)::int])::text AS zeros,
-            array_fill('{"questions": "zeros", "emotion": "zeros", "memories": "zeros"}'::text,
-                ARRAY[count(*)::int])::text AS sources,
+            array_fill('{"total_turns": 10, "session_emotion": "neutral",
+                "user_initiated_questions": 0, "new_memories_count": 0, "total_exchange_score": 10,
+                "sources": {"questions": "zeros", "emotion": "zeros", "memories": "zeros"},
+                "friendship_score_before": 0}'::text, ARRAY[count(*)::int])::text AS details,
             array_agg(user_id)::text AS owners, array_agg(DISTINCT user_id)::text AS users,
             array_fill(10.0, ARRAY[count(DISTINCT user_id)::int])::text AS scores,
             array_fill('PHASE1_STRANGER'::text, ARRAY[count(DISTINCT user_id)::int])::text

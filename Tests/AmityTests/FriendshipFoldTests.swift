@@ -68,11 +68,10 @@ extension FriendshipFold {
 
     /// Members as they would be written, by topic.
     fileprivate var topics: [String: String] {
-        Dictionary(
-            uniqueKeysWithValues: zip(
-                texts(4).compactMap(\.self),
-                texts(5).compactMap(\.self)
-            )
+        let first = userUpdate.0.name == SQL.updateUsersAndTopic.name ? 3 : 4
+        let (topics, members) = (texts(first), texts(first + 1))
+        return Dictionary(
+            uniqueKeysWithValues: zip(topics.compactMap(\.self), members.compactMap(\.self))
         )
     }
 }
@@ -143,7 +142,47 @@ struct FriendshipFoldTests {
             "last_date": "1970-01-01T00:00:00Z",
         ]
         #expect(try members(fold.topics["t1"]) == expected)
-        #expect(fold.texts(6) == [#"["b2"]"#])
+        #expect(fold.texts(5) == ["b2"])
+    }
+
+    @Test func aTopicThatTwoRobotsMoveIsAddedToOnce() throws {
+        var fold = fold(topics: ["t1": TopicProgress(score: 10.5, turns: 4)])
+        _ = fold.apply(score(turns: 2), to: event(1, agent: "agent", bot: "b2"))
+        _ = fold.apply(score(turns: 1), to: event(2, agent: "agent", bot: "b3"))
+        #expect(fold.userUpdate.0.name == SQL.updateUsersAndTopics.name)
+        #expect(try members(fold.topics["t1"])["score"] as? Double == 13.5)
+        let robots = try JSONDecoder().decode(
+            [String].self,
+            from: Data((fold.texts(6)[0] ?? "").utf8)
+        )
+        #expect(Set(robots) == ["b2", "b3"])
+    }
+
+    /// Users of a batch who move no topic keep theirs.
+    @Test func eachUserHasAMoveOrNone() throws {
+        var fold = fold(["u": 0, "v": 0])
+        _ = fold.apply(score(turns: 1), to: event(1, user: "v"))
+        _ = fold.apply(score(turns: 2), to: event(2, user: "u", agent: "agent"))
+        let moves = Dictionary(uniqueKeysWithValues: zip(fold.texts(0), fold.texts(3)))
+        #expect(moves == ["u": "t1", "v": nil])
+    }
+
+    @Test func eventsAreWrittenInTheOrderOfTheirIds() throws {
+        var fold = fold(["u": 2.5])
+        for id in [3, 1, 2] { _ = fold.apply(score(turns: 1), to: event(id)) }
+        guard case .integerArray(let ids) = fold.eventUpdate.1[0],
+            case .textArray(let details) = fold.eventUpdate.1[4]
+        else { return #expect(Bool(false)) }
+        #expect(ids == [1, 2, 3])
+        // The one that came first is the first that counts.
+        #expect(try members(details[2])["friendship_score_before"] as? Double == 2.5)
+        let expected: NSDictionary = [
+            "total_turns": 1, "session_emotion": "neutral", "user_initiated_questions": 0,
+            "new_memories_count": 0, "total_exchange_score": 1, "friendship_score_before": 3.5,
+            "sources": ["questions": "zeros", "emotion": "zeros", "memories": "zeros"],
+        ]
+        #expect(try members(details[0]) == expected)
+        #expect(details[0]?.contains(#""total_exchange_score":1,"#) == true)
     }
 
     @Test(

@@ -29,7 +29,10 @@ extension Integration {
                 )
             }
             try scene.sql(
-                "INSERT INTO friendship_status (user_id, friendship_score) VALUES ('anna', 10)"
+                """
+                INSERT INTO friendship_status (user_id, friendship_score, topic_metrics)
+                VALUES ('anna', 10, '{"topic": {"score": 5, "turns": 5}}')
+                """
             )
             try scene.sql(
                 """
@@ -40,8 +43,8 @@ extension Integration {
             )
             try scene.addConversation("alone", user: "Anna")
             try scene.addConversation("agent", user: "ANNA", agent: "agent")
-            for number in 0..<4 { try scene.addConversation("c\(number)", user: "aNNa") }
-            try scene.publish(ids: ["alone", "agent"] + (0..<4).map { "c\($0)" })
+            for number in 0..<4 { try scene.addConversation("a\(number)", user: "aNNa") }
+            try scene.publish(ids: ["alone", "agent"] + (0..<4).map { "a\($0)" })
             let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
             try eventually("all are scored") { try scene.count("status = 'PROCESSED'") == 6 }
             let users = try scene.sql(
@@ -53,7 +56,19 @@ extension Integration {
             #expect(users.count == 1)
             #expect(users.string(0, 0) == "anna")
             #expect(users.double(0, 1) == 16)
-            #expect(users.double(0, 2) == 1)
+            #expect(users.double(0, 2) == 6)
+            // Its topic is read with the events now, as an agent is expected.
+            try scene.addConversation("again", user: "annA", agent: "agent")
+            try scene.addConversations(3)
+            try scene.publish(ids: ["again"] + (0..<3).map { "c\($0)" })
+            try eventually("all are scored") { try scene.count("status = 'PROCESSED'") == 10 }
+            let topic = try scene.sql(
+                """
+                SELECT topic_metrics -> 'topic' ->> 'score' FROM friendship_status
+                WHERE user_id = 'anna'
+                """
+            )
+            #expect(topic.double(0, 0) == 7)
             withExtendedLifetime(worker) {}
             // What works is no reason to stop a deploy.
             let found = try scene.report([:]).findings.filter {

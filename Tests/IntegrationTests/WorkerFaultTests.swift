@@ -1,4 +1,5 @@
 import Foundation
+import SampleConversations
 import Testing
 
 @testable import Conversations

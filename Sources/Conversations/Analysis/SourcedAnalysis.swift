@@ -41,15 +41,15 @@ package struct AnalysisSources: Sendable, Equatable, Codable {
 
     /// As JSON, built by hand: an encoder takes longer than all the rest of scoring.
     var json: String {
-        var members = [
-            #""questions":"\#(questions.rawValue)""#, #""emotion":"\#(emotion.rawValue)""#,
-            #""memories":"\#(memories.rawValue)""#,
-        ]
         // Amity's own codes hold nothing to escape; a model's name may be any text.
-        if let model { members.append(#""model":\#(JSONEncoder.stored.certainText(model))"#) }
-        if let llmFailure { members.append(#""llm_failure":"\#(llmFailure)""#) }
-        if let memoryFailure { members.append(#""memory_service_failure":"\#(memoryFailure)""#) }
-        return "{\(members.joined(separator: ","))}"
+        var json = """
+            {"questions":"\(questions.rawValue)","emotion":"\(emotion.rawValue)",\
+            "memories":"\(memories.rawValue)"
+            """
+        if let model { json += #","model":\#(JSONValue.string(model))"# }
+        if let llmFailure { json += #","llm_failure":"\#(llmFailure)""# }
+        if let memoryFailure { json += #","memory_service_failure":"\#(memoryFailure)""# }
+        return json + "}"
     }
 }
 
@@ -68,6 +68,20 @@ package struct SourcedAnalysis: Sendable, Equatable {
 struct ScoredConversation: Sendable {
     var score: ConversationScore
     var sources: AnalysisSources
+
+    /// How the score came about, as JSON, by hand as `AnalysisSources.json`. The first five members
+    /// are the contract's.
+    func details(scoreBefore: Double) -> String {
+        """
+        {"total_turns":\(score.totalTurns),\
+        "session_emotion":\(JSONValue.string(score.sessionEmotion)),\
+        "user_initiated_questions":\(score.userInitiatedQuestions),\
+        "new_memories_count":\(score.newMemoriesCount),\
+        "total_exchange_score":\(JSONValue.number(score.change)),\
+        "sources":\(sources.json),\
+        "friendship_score_before":\(JSONValue.number(scoreBefore))}
+        """
+    }
 }
 
 /// Numbers that services were paid for, kept until the conversation is settled. nil for what is not

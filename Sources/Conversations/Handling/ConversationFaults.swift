@@ -279,7 +279,10 @@ extension SQL {
     static func step(of operation: String) -> FaultEvidence.Steps {
         switch operation {
         case insertUsers.name: .newUser
-        case readAgenda.name, readTopics.name, updateUsersAndTopics.name: .topics
+        case readAgenda.name, readTopics.name, readTopicsOfEvents.name, updateUsersAndTopic.name,
+            updateUsersAndTopics.name, readConversationAndTopic.name,
+            updateConversationAndTopic.name:
+            .topics
         case _: .scoring
         }
     }

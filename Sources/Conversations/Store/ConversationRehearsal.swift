@@ -26,7 +26,7 @@ extension ConversationStore {
         let fold = FriendshipFold(users: [:], at: Date())
         var flight: [(Statement, [Parameter])] = [
             (.begin, []), (SQL.readConversation, [.text(""), .text("f")]),
-            (SQL.updateConversation, .init(repeating: .null, count: 12)),
+            (SQL.updateConversation, .init(repeating: .null, count: 8)),
             (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("f")]),
             fold.userUpdate, fold.eventUpdate,
         ]
@@ -34,7 +34,11 @@ extension ConversationStore {
         if step.contains(.topics) {
             flight.append((SQL.readAgenda, [none]))
             flight.append((SQL.readTopics, [none, none]))
+            flight.append((SQL.readTopicsOfEvents, [none, none]))
+            flight.append((SQL.updateUsersAndTopic, .init(repeating: none, count: 6)))
             flight.append((SQL.updateUsersAndTopics, .init(repeating: none, count: 7)))
+            flight.append((SQL.readConversationAndTopic, [.text(""), .text("f")]))
+            flight.append((SQL.updateConversationAndTopic, .init(repeating: .null, count: 13)))
         }
         _ = try session.flight(flight + [(.rollback, [])])
     }

@@ -68,34 +68,73 @@ package enum SQL {
     }
 
     /// One conversation and, behind its columns, its user's friendship. Without a lock. The log
-    /// comes only where nothing else is needed to score it: no topic, no new user. More than one
-    /// row where a key is missing.
+    /// comes only where no topic is needed to score it. More than one row where a key is missing.
     static let readConversation = Statement(
         "read_conversation",
         """
-        SELECT \(eventColumns) AND agent_tag IS NULL
-                AND friendship_score IS NOT NULL AND friendship_level IS NOT NULL
-            THEN conversation_log END,
-            friendship_score, friendship_level
+        SELECT \(eventColumns) AND agent_tag IS NULL THEN conversation_log END,
+            has_row, friendship_score, friendship_level
         FROM conversation_events AS event
         LEFT JOIN LATERAL (
-            SELECT friendship_score, friendship_level FROM friendship_status
+            SELECT true AS has_row, friendship_score, friendship_level FROM friendship_status
             WHERE user_id = event.user_id LIMIT 2) AS friendship ON true
         WHERE conversation_id = $1::text
         """
     )
 
-    /// - Returns: no friendship where there is none that can be added to.
+    /// The same with the log in any case, and with the topic that the conversation moves, as it is
+    /// stored. The lowest id decides, as in `readAgenda`.
+    static let readConversationAndTopic = Statement(
+        "read_conversation_and_topic",
+        """
+        SELECT \(eventColumns) THEN conversation_log END,
+            has_row, friendship_score, friendship.friendship_level,
+            topic, topic_metrics -> topic ->> 'score', topic_metrics -> topic ->> 'turns',
+            topic_metrics -> topic ->> 'friendship_level'
+        FROM conversation_events AS event
+        LEFT JOIN LATERAL (
+            SELECT true AS has_row, friendship_score, friendship_level, topic_metrics
+            FROM friendship_status WHERE user_id = event.user_id LIMIT 2) AS friendship ON true
+        LEFT JOIN LATERAL (
+            SELECT (array_agg(topic_id ORDER BY id))[1] AS topic FROM agenda_agent_prompting
+            WHERE agent_id = event.agent_tag AND friendship_level
+                = coalesce(friendship.friendship_level, '\(FriendshipLevel.stranger.rawValue)')
+            ) AS agenda ON true
+        WHERE conversation_id = $1::text
+        """
+    )
+
     static func conversation(
         _ row: inout RowReader
-    ) throws(PostgresError) -> (event: ConversationEvent, user: Friendship?) {
-        let event = try event(&row)
-        guard let score = try row.double(), score.isFinite, let level = try row.text() else {
-            return (event, nil)
+    ) throws(PostgresError) -> ConversationAlone {
+        var alone = ConversationAlone(event: try event(&row))
+        alone.isNewUser = try row.bool() == nil
+        if let score = try row.double(), let level = try row.text() {
+            alone.user = Friendship(score: score, level: level)
         }
-        return (event, Friendship(score: score, level: level))
+        return alone
     }
 
+    static func conversationAndTopic(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> ConversationAlone {
+        var alone = ConversationAlone(event: try event(&row))
+        alone.isNewUser = try row.bool() == nil
+        let score = try row.double()
+        let level = try row.text()
+        if let score, let level { alone.user = Friendship(score: score, level: level) }
+        if let topic = try row.text() {
+            alone.topic = StoredTopic(
+                key: .init(user: alone.event.userID, topic: ExactText(topic)),
+                score: try row.text(),
+                turns: try row.text(),
+                level: try row.text()
+            )
+        }
+        return alone
+    }
+
+    /// Answers with those that it made: they are locked then, and as they were made.
     static let insertUsers = Statement(
         "insert_users",
         """
@@ -104,6 +143,7 @@ package enum SQL {
         FROM unnest($1::text[]) AS user_id
         ORDER BY user_id
         ON CONFLICT DO NOTHING
+        RETURNING user_id, friendship_score, friendship_level
         """
     )
 
@@ -120,10 +160,14 @@ package enum SQL {
     private static let users = """
         SELECT user_id, friendship_score, friendship_level
         FROM friendship_status
-        WHERE user_id = ANY (ARRAY(
-            SELECT user_id FROM conversation_events
-            WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status"))))
+        WHERE user_id = ANY (\(usersOfEvents))
         ORDER BY user_id
+        """
+
+    static let usersOfEvents = """
+        ARRAY(
+            SELECT user_id FROM conversation_events
+            WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status")))
         """
 
     /// Of the statements that lock users.
@@ -146,55 +190,10 @@ package enum SQL {
         """
     )
 
-    /// $1: agents. The lowest id decides where an agent has several topics at a level.
-    static let readAgenda = Statement(
-        "read_agenda",
-        """
-        SELECT DISTINCT ON (agent_id, friendship_level) agent_id, friendship_level, topic_id
-        FROM agenda_agent_prompting
-        WHERE agent_id = ANY ($1::text[])
-        ORDER BY agent_id, friendship_level, id
-        """
-    )
-
-    static func agendum(
-        _ row: inout RowReader
-    ) throws(PostgresError) -> (agent: String, level: String, topic: String)? {
-        guard let agent = try row.text(), let level = try row.text(), let topic = try row.text()
-        else { return nil }
-        return (agent, level, topic)
-    }
-
-    /// $1: users, locked; $2: agents. The topics that a batch may move, and of them only what
-    /// moves: whatever else others keep in the column never leaves the database.
-    static let readTopics = Statement(
-        "read_topics",
-        """
-        SELECT user_id, topic, topic_metrics -> topic ->> 'score',
-               topic_metrics -> topic ->> 'turns', topic_metrics -> topic ->> 'friendship_level'
-        FROM friendship_status,
-            (SELECT DISTINCT topic_id AS topic FROM agenda_agent_prompting
-             WHERE agent_id = ANY ($2::text[])) AS candidates
-        WHERE user_id = ANY ($1::text[])
-          AND jsonb_typeof(topic_metrics) = 'object' AND topic_metrics ? topic
-        """
-    )
-
-    /// Members are texts: others may have stored anything there.
-    static func topic(_ row: inout RowReader) throws(PostgresError) -> StoredTopic {
-        let user = ExactText(try row.text() ?? "")
-        return StoredTopic(
-            key: .init(user: user, topic: ExactText(try row.text() ?? "")),
-            score: try row.text(),
-            turns: try row.text(),
-            level: try row.text()
-        )
-    }
-
     /// Raises 2201X (`PostgresError.isGuard`) unless as many rows were written as there are
     /// elements in `array`: nothing of the transaction happens then. A trigger or a policy may
     /// leave a row as it was without an error, and what follows in the flight is COMMIT.
-    private static func guardAll(_ array: String) -> String {
+    static func guardAll(_ array: String) -> String {
         "SELECT 1 OFFSET (SELECT -abs(count(*) - cardinality(\(array))) FROM done)"
     }
 
@@ -215,42 +214,6 @@ package enum SQL {
         """
     )
 
-    /// $1 to $3: one element for each user. $4 to $7: one for each topic of a user: the members
-    /// that change, and the robots to add to `agents_used` where they are not in it yet.
-    static let updateUsersAndTopics = Statement(
-        "update_users_and_topics",
-        """
-        WITH done AS (
-        UPDATE friendship_status AS stored
-        SET friendship_score = new.score,
-            friendship_level = new.level,
-            topic_metrics =
-                CASE jsonb_typeof(stored.topic_metrics)
-                    WHEN 'object' THEN stored.topic_metrics ELSE '{}' END
-                || coalesce((
-                    SELECT jsonb_object_agg(moved.topic,
-                        CASE jsonb_typeof(old.topic) WHEN 'object' THEN old.topic ELSE '{}' END
-                        || moved.members::jsonb
-                        || jsonb_build_object('agents_used', old.agents || coalesce((
-                            SELECT jsonb_agg(agent)
-                            FROM jsonb_array_elements_text(moved.agents::jsonb) AS agent
-                            WHERE NOT old.agents ? agent), '[]')))
-                    FROM unnest($4::text[], $5::text[], $6::text[], $7::text[])
-                        AS moved (user_id, topic, members, agents)
-                    CROSS JOIN LATERAL (SELECT stored.topic_metrics -> moved.topic,
-                        CASE jsonb_typeof(stored.topic_metrics -> moved.topic -> 'agents_used')
-                            WHEN 'array' THEN stored.topic_metrics -> moved.topic -> 'agents_used'
-                            ELSE '[]' END) AS old (topic, agents)
-                    WHERE moved.user_id = stored.user_id), '{}'),
-            last_interaction_date = now(),
-            updated_at = now()
-        FROM unnest($1::text[], $2::float8[], $3::text[]) AS new (user_id, score, level)
-        WHERE stored.user_id = ANY ($1::text[]) AND stored.user_id = new.user_id
-        RETURNING 1)
-        \(guardAll("$1::text[]"))
-        """
-    )
-
     /// What a score changes in its event. The details' first five members are the contract's; the
     /// others explain how the score came about.
     private static let outcome = """
@@ -258,11 +221,7 @@ package enum SQL {
             attempt_count = stored.attempt_count + 1,
             friendship_score_change = new.change,
             new_friendship_level = new.level,
-            score_calculation_details = jsonb_build_object(
-                'total_turns', new.turns, 'session_emotion', new.emotion,
-                'user_initiated_questions', new.questions, 'new_memories_count', new.memories,
-                'total_exchange_score', new.change,
-                'sources', new.sources::jsonb, 'friendship_score_before', new.before),
+            score_calculation_details = new.details::jsonb,
             processed_at = now(),
             next_attempt_at = now(),
             error_code = NULL,
@@ -278,9 +237,8 @@ package enum SQL {
         WITH done AS (
         UPDATE conversation_events AS stored
         SET \(outcome)
-        FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::int[], $5::text[], $6::int[],
-                    $7::int[], $8::text[], $9::text[], $10::float8[])
-            AS new (id, change, level, turns, emotion, questions, memories, user_id, sources, before)
+        FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::text[], $5::text[])
+            AS new (id, change, level, user_id, details)
         WHERE stored.id = ANY ($1::bigint[]) AND stored.id = new.id
             AND stored.user_id = new.user_id AND \(isOpen("stored.status"))
         RETURNING 1)
@@ -288,92 +246,60 @@ package enum SQL {
         """
     )
 
-    /// One conversation and its user, with a commit of their own; $1 to $10 as in `updateEvents`,
-    /// $11 the user's new score, $12 the level that was found. No lock is older than the statement.
-    /// The user's row comes first, as everywhere, and is taken only if it still is what was found.
+    /// One conversation and its user, with a commit of their own; $1 to $5 as in `updateEvents`,
+    /// $6 the user's new score, $7 and $8 the score and the level that were found. No lock is older
+    /// than the statement. The user's row comes first, as everywhere, and is taken only if it still
+    /// is what was found.
     ///
     /// Answers 1 if it was, else 0; and if it was, the event must be what it was, too, or it raises
     /// what `guardAll` does.
     static let updateConversation = Statement(
         "update_conversation",
+        conversation(setting: "", where: ""),
+        commits: true
+    )
+
+    /// The same with the topic that moves, $9 to $11 as $4 to $6 of `updateUsersAndTopic`; $12 and
+    /// $13 its score and turns as they were found: a change of zero leaves the user as he was.
+    static let updateConversationAndTopic = Statement(
+        "update_conversation_and_topic",
+        conversation(
+            setting: "topic_metrics = \(moved("$9::text", "$10::text", "$11::text")),",
+            where: """
+                AND topic_metrics -> $9::text ->> 'score' IS NOT DISTINCT FROM $12::text
+                    AND topic_metrics -> $9::text ->> 'turns' IS NOT DISTINCT FROM $13::text
+                """
+        ),
+        commits: true
+    )
+
+    private static func conversation(setting topic: String, where isAsFound: String) -> String {
         """
         WITH moved AS (
         UPDATE friendship_status AS stored
-        SET friendship_score = $11::float8,
+        SET friendship_score = $6::float8,
             friendship_level = $3::text,
+            \(topic)
             last_interaction_date = now(),
             updated_at = now()
-        WHERE user_id = $8::text
-            AND friendship_score = $10::float8 AND friendship_level = $12::text
+        WHERE user_id = $4::text
+            AND friendship_score = $7::float8 AND friendship_level = $8::text \(isAsFound)
         RETURNING 1),
         done AS (
         UPDATE conversation_events AS stored
         SET \(outcome)
-        FROM (SELECT $2::float8 AS change, $3::text AS level, $4::int AS turns, $5::text AS emotion,
-                $6::int AS questions, $7::int AS memories, $9::text AS sources, $10::float8 AS before)
-            AS new
+        FROM (SELECT $2::float8 AS change, $3::text AS level, $5::text AS details) AS new
         WHERE stored.id = $1::bigint AND EXISTS (SELECT FROM moved)
-            AND stored.user_id = $8::text AND \(isOpen("stored.status"))
+            AND stored.user_id = $4::text AND \(isOpen("stored.status"))
         RETURNING 1)
         SELECT CASE WHEN EXISTS (SELECT FROM moved)
             THEN (SELECT 1 OFFSET (SELECT count(*) - 1 FROM done)) ELSE 0 END
-        """,
-        commits: true
-    )
+        """
+    }
 
     static func isUpdated(_ row: inout RowReader) throws(PostgresError) -> Bool? {
         try row.integer() == 1
     }
-
-    /// $4 is seconds until the message runs again, NULL for never. `nextAttempt` adds a minute, so
-    /// that the sweep for lost messages skips the row. A dead message gets the year 3000, so it
-    /// never falls due.
-    static let recordFailures = Statement(
-        "record_failures",
-        """
-        UPDATE conversation_events AS stored
-        SET status = 'FAILED',
-            attempt_count = stored.attempt_count + 1,
-            error_code = new.code,
-            error_details = new.reason,
-            next_attempt_at = \(nextAttempt),
-            updated_at = now()
-        \(failures)
-        """
-    )
-
-    /// The least that tells the sweep to leave the rows alone, where the columns do not take more.
-    /// Same parameters.
-    static let markFailures = [
-        Statement(
-            "mark_failures",
-            """
-            UPDATE conversation_events AS stored
-            SET status = 'FAILED', next_attempt_at = \(nextAttempt), updated_at = now()
-            \(failures)
-            """
-        ),
-        Statement(
-            "put_off_failures",
-            """
-            UPDATE conversation_events AS stored
-            SET next_attempt_at = \(nextAttempt)
-            \(failures)
-            """
-        ),
-    ]
-
-    private static let nextAttempt = """
-        coalesce(now() + make_interval(secs => new.delay + 60), '3000-01-01T00:00:00Z')
-        """
-
-    private static let failures = """
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::int[])
-            AS new (conversation_id, code, reason, delay)
-        WHERE stored.conversation_id = ANY ($1::text[])
-          AND stored.conversation_id = new.conversation_id
-          AND \(isOpen("stored.status"))
-        """
 
     /// Whether row level security may hide events from this role.
     static let hidesEvents = Statement(
@@ -382,4 +308,19 @@ package enum SQL {
     )
 
     static func hides(_ row: inout RowReader) throws(PostgresError) -> Bool? { try row.bool() }
+}
+
+/// A conversation and all that its score needs, read without a lock.
+struct ConversationAlone {
+    var event: ConversationEvent
+    var isNewUser = false
+    /// nil where the user is new, or what is stored cannot be added to.
+    var user: Friendship?
+    /// That it moves.
+    var topic: StoredTopic?
+
+    var canBeAddedTo: Bool {
+        if topic?.isBad == true { return false }
+        return isNewUser || (user?.score.isFinite ?? false)
+    }
 }

@@ -59,12 +59,13 @@ struct Settling: Sendable {
 /// locks.
 ///
 /// Between the two the batch is scored and folded in Swift, in order of arrival, which takes
-/// microseconds. Conversations that have an agent, and so may move a topic, take a round trip more;
-/// so do users that are new.
+/// microseconds. Where agents are expected, the topics that they may move are read with the events;
+/// an agent that was not seen lately takes a round trip more. So do users that are new, in a batch.
 package struct ConversationStore: Sendable {
     let sessions: SessionPool
     /// nil where no analysis costs anything.
     private let analyses: KeptAnalyses?
+    let expected = ExpectedAgents()
 
     package init(sessions: SessionPool, keeping analyses: KeptAnalyses? = nil) {
         self.sessions = sessions
@@ -138,7 +139,8 @@ package struct ConversationStore: Sendable {
     ///     for. It must not wait, because locks may be held. Called again for a single event
     ///     where another worker changed its user first. Answers nil for an event that changed.
     ///   - waits: whether to wait for locks on users. Those it does not wait for are `locked`.
-    ///   - apart: whether to write each user apart, so that one the server refuses leaves the others.
+    ///   - apart: whether to write each user apart, so that one the server refuses leaves the
+    ///     others.
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
@@ -151,18 +153,16 @@ package struct ConversationStore: Sendable {
         try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
                 if let only = ids.first, ids.count == 1, waits, !isKept,
-                    let fate = try Self.settleAlone(
+                    let settling = try settleAlone(
                         only,
                         readsLogs: readsLogs,
                         in: &session,
                         by: judge
                     )
                 {
-                    var settling = Settling(fates: [only: fate])
-                    if case .applied = fate { settling.passed = .scoring }
                     return settling
                 }
-                return try Self.settleUnderLocks(
+                return try settleUnderLocks(
                     ids,
                     readsLogs: readsLogs,
                     isKept: isKept,
@@ -175,119 +175,51 @@ package struct ConversationStore: Sendable {
         }
     }
 
-    /// - Returns: nil for a conversation that is to be settled under locks: its user is new, it may
-    ///   move a topic, or another worker changed its user.
-    private static func settleAlone(
+    /// - Returns: nil for a conversation that is to be settled under locks: another worker changed
+    ///   its user, what is stored of the user is odd, or it has an agent and none was expected.
+    private func settleAlone(
         _ id: ExactText,
         readsLogs: Bool,
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
-    ) throws(PostgresError) -> EventFate? {
-        let read = try session.flight([
-            (SQL.readConversation, [.text(id.text), .text(readsLogs ? "t" : "f")])
-        ])[0]
+    ) throws(PostgresError) -> Settling? {
+        let parameters: [Parameter] = [.text(id.text), .text(readsLogs ? "t" : "f")]
+        let readsTopic = !expected.agents.isEmpty
+        let read: Rows
+        do throws(PostgresError) {
+            let statement = readsTopic ? SQL.readConversationAndTopic : SQL.readConversation
+            read = try session.flight([(statement, parameters)])[0]
+        } catch {
+            if readsTopic, !session.isBroken, expected.areToBlame(for: error) { return nil }
+            throw error
+        }
         // `settleUnderLocks` finds out which table has several rows.
         if read.count > 1 { return nil }
-        guard let (event, user) = try read.first(SQL.conversation), event.conversationID == id
-        else { return .missing }
-        if event.isSettled { return .settled }
-        if let defect = event.defect { return .failed(defect, mayPass: false) }
-        guard event.agent == nil, let user else { return nil }
-        var fold = FriendshipFold(users: [event.userID: user], at: Date())
-        let fate = fate(of: event, in: &fold, missing: .changed) { judge($0, PaidAnalysis()) }
-        guard let write = fold.conversationUpdate(of: user.level) else { return fate }
+        let reader = readsTopic ? SQL.conversationAndTopic : SQL.conversation
+        guard let alone = try read.first(reader), alone.event.conversationID == id
+        else { return Settling(fates: [id: .missing]) }
+        let event = alone.event
+        expected.saw([event])
+        if event.isSettled { return Settling(fates: [id: .settled]) }
+        if let defect = event.defect {
+            return Settling(fates: [id: .failed(defect, mayPass: false)])
+        }
+        if event.agent != nil && !readsTopic || !alone.canBeAddedTo { return nil }
+        var fold = FriendshipFold(alone, at: Date())
+        let fate = Self.fate(of: event, in: &fold, missing: .changed) { judge($0, PaidAnalysis()) }
+        guard let update = fold.update(of: alone) else { return Settling(fates: [id: fate]) }
         Failpoint.written.hit()
-        let isDone = try session.flight([write])[0].first(SQL.isUpdated) ?? false
+        let isDone = try session.flight(update).last?.first(SQL.isUpdated) ?? false
         Failpoint.committed.hit()
-        return isDone ? fate : nil
-    }
-
-    private static func settleUnderLocks(
-        _ ids: [ExactText],
-        readsLogs: Bool,
-        isKept: Bool,
-        waits: Bool,
-        apart: Bool,
-        in session: inout Session,
-        by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
-    ) throws(PostgresError) -> Settling {
-        let texts = Parameter.textArray(ids.map(\.text))
-        let lock: [(Statement, [Parameter])] =
-            [
-                (.begin, []), (waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]),
-                (SQL.readEvents, [texts, .text(readsLogs ? "t" : "f")]),
-            ] + (isKept ? [(KeptAnalyses.load, [texts])] : [])
-        var locked = try LockedEvents(try session.flight(lock))
-        var passed: FaultEvidence.Steps = []
-        let strangers = locked.strangers
-        if !strangers.isEmpty {
-            // In a transaction of its own: to wait for another's insert with locks in hand could
-            // end in a deadlock.
-            let users = Parameter.textArray(strangers)
-            _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
-            passed.insert(.newUser)
-            locked = try LockedEvents(try session.flight(lock))
-            if waits { try locked.findOtherSpellings(in: &session) }
-        }
-        let events = locked.events
-        var fold = try Self.fold(locked.users, moving: events.values, in: &session)
-        var fates: [ExactText: EventFate] = [:]
-        for id in ids {
-            fates[id] = Self.fate(of: events[id], in: &fold, missing: waits ? .changed : .locked) {
-                judge($0, locked.paid[id] ?? PaidAnalysis())
-            }
-        }
-        let refused = apart ? try writeApart(&fold, to: &session) : []
-        for id in refused.flatMap(\.conversations) { fates[id] = nil }
-        let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
-        if !fold.isEmpty { passed.insert(fold.movesTopics ? [.scoring, .topics] : .scoring) }
-        try Self.write(fold, isWritten: apart, forgetting: over.map(\.text), to: &session)
-        return Settling(fates: fates, passed: passed, refused: refused)
-    }
-
-    /// Writes each user under a savepoint, and takes out of `fold` those that the server refuses.
-    /// The server skips what follows a refusal in its flight, so those are sent again: a flight
-    /// more for each user that is refused.
-    private static func writeApart(
-        _ fold: inout FriendshipFold,
-        to session: inout Session
-    ) throws(PostgresError) -> [Settling.Refusal] {
-        var refused: [Settling.Refusal] = []
-        var waiting = fold.touchedUsers.map { (user: $0, part: fold.part(of: $0)) }[...]
-        var takingBack: [(Statement, [Parameter])] = []
-        var numberTaken = 0
-        while !waiting.isEmpty || !takingBack.isEmpty {
-            let next = waiting.prefix(16)
-            let (rows, failure) = try session.openFlight(
-                takingBack + next.flatMap { $0.part.writesApart }
-            )
-            guard let failure else {
-                takingBack = []
-                numberTaken += next.count
-                waiting.removeFirst(next.count)
-                continue
-            }
-            if session.isBroken { throw failure }
-            let isTakenBack = rows.count >= takingBack.count
-            let taken = (rows.count - takingBack.count) / FriendshipFold.statementsApart
-            numberTaken += taken
-            // Chosen: three that are refused before one is taken look like a schema that takes none.
-            let isOfOne = failure.isAboutOneUser && (numberTaken > 0 || refused.count < 3)
-            guard isOfOne, isTakenBack, taken < next.count else {
-                _ = try session.flight([(.rollback, [])])
-                throw failure
-            }
-            let (user, part) = next[next.startIndex + taken]
-            refused.append(.init(conversations: part.conversations, error: failure))
-            fold.leaveOut(user)
-            takingBack = [(.takeBack, []), (.keep, [])]
-            waiting.removeFirst(taken + 1)
-        }
-        return refused
+        if !isDone { return nil }
+        var passed: FaultEvidence.Steps = .scoring
+        if fold.movesTopics { passed.insert(.topics) }
+        if alone.isNewUser { passed.insert(.newUser) }
+        return Settling(fates: [id: fate], passed: passed)
     }
 
     /// - Parameter missing: its fate where its user is not among the locked.
-    private static func fate(
+    static func fate(
         of event: ConversationEvent?,
         in fold: inout FriendshipFold,
         missing: EventFate,
@@ -305,43 +237,6 @@ package struct ConversationStore: Sendable {
             guard let level = fold.apply(scored, to: event) else { return missing }
             return .applied(change: scored.score.change, level, user: event.userID)
         }
-    }
-
-    /// Reads the topics that events may move, under the users' locks.
-    private static func fold(
-        _ users: LockedUsers,
-        moving events: some Collection<ConversationEvent>,
-        in session: inout Session
-    ) throws(PostgresError) -> FriendshipFold {
-        let open = events.filter { !$0.isSettled && $0.defect == nil && $0.agent != nil }
-        if open.isEmpty { return try FriendshipFold(users, at: Date()) }
-        let agents = Parameter.textArray(Set(open.compactMap(\.agent)).map(\.text))
-        let movers = Parameter.textArray(Set(open.map { users.stored($0.userID) }).map(\.text))
-        let read = try session.flight([
-            (SQL.readAgenda, [agents]), (SQL.readTopics, [movers, agents]),
-        ])
-        let agenda = try Agenda(read[0])
-        return try FriendshipFold(users, agenda: agenda, topics: read[1], at: Date())
-    }
-
-    private static func write(
-        _ fold: FriendshipFold,
-        isWritten: Bool,
-        forgetting paid: [String],
-        to session: inout Session
-    ) throws(PostgresError) {
-        if fold.isEmpty {
-            _ = try session.flight([(.rollback, [])])
-            return
-        }
-        Failpoint.written.hit()
-        let forget = (KeptAnalyses.forget, [Parameter.textArray(paid)])
-        // Nothing follows COMMIT: until its answer is here, nothing has happened.
-        _ = try session.flight(
-            (isWritten ? [] : [fold.userUpdate, fold.eventUpdate])
-                + (paid.isEmpty ? [] : [forget]) + [(.commit, [])]
-        )
-        Failpoint.committed.hit()
     }
 
     /// Marks events whose message was dead-lettered or waits for a retry.
@@ -369,16 +264,4 @@ struct EventFailure: Sendable {
     var failure: Failure
     /// Seconds until the message runs again; nil when it is dead.
     var retryAfter: Int?
-}
-
-extension PostgresError {
-    /// Whether a transaction may go on without the user of whom it was said, as far as the SQLSTATE
-    /// says: no lock, race, time limit or state of the server.
-    fileprivate var isAboutOneUser: Bool {
-        switch kind {
-        case .permanent, .misconfigured, .unknown: !endsSession
-        case .conflict: isGuard
-        case .timeout, .unavailable: false
-        }
-    }
 }

@@ -63,7 +63,8 @@ struct FriendshipFold {
     private var moved: [TopicKey: MovedTopic] = [:]
     private var applied: [Applied] = []
     private let agenda: Agenda
-    private let now: Date
+    /// As ISO 8601 writes it.
+    private let now: String
 
     init(
         users: [ExactText: Friendship],
@@ -75,7 +76,19 @@ struct FriendshipFold {
         self.agenda = agenda
         self.topics = topics
         badTopics = []
-        self.now = now
+        self.now = now.formatted(.iso8601)
+    }
+
+    /// - Parameter alone: its user is one that can be added to, or new.
+    init(_ alone: ConversationAlone, at now: Date) {
+        let user = alone.user ?? Friendship()
+        var agenda = Agenda()
+        var topics: [TopicKey: TopicProgress] = [:]
+        if let agent = alone.event.agent, let topic = alone.topic {
+            agenda.add(topic: topic.key.topic.text, agent: agent.text, level: user.level)
+            topics[topic.key] = topic.progress
+        }
+        self.init(users: [alone.event.userID: user], agenda: agenda, topics: topics, at: now)
     }
 
     /// - Parameter topics: the rows of `SQL.readTopics`; nil where none may move.
@@ -92,7 +105,7 @@ struct FriendshipFold {
         } else {
             (self.topics, badTopics) = ([:], [])
         }
-        self.now = now
+        self.now = now.formatted(.iso8601)
     }
 
     /// Why nothing can be added to what is stored of an event's user; nil where that is all right.
@@ -183,52 +196,80 @@ struct FriendshipFold {
             .textArray(users.map(\.1.level)),
         ]
         if moved.isEmpty { return (SQL.updateUsers, scores) }
+        if let moves = singleMoves {
+            let ordered = touched.map { moves[$0] }
+            return (
+                SQL.updateUsersAndTopic,
+                scores + [
+                    .textArray(ordered.map { $0?.topic }), .textArray(ordered.map { $0?.members }),
+                    .textArray(ordered.map { $0?.robot }),
+                ]
+            )
+        }
         let topics = Array(moved)
         let moves: [Parameter] = [
             .textArray(topics.map(\.key.user.text)), .textArray(topics.map(\.key.topic.text)),
-            .textArray(
-                topics.map {
-                    JSONEncoder.stored.certainText(TopicMembers($0.value.progress, at: now))
-                }
-            ),
+            .textArray(topics.map { TopicMembers($0.value.progress, at: now).json }),
             .textArray(topics.map { JSONEncoder.stored.certainText($0.value.agents.map(\.text)) }),
         ]
         return (SQL.updateUsersAndTopics, scores + moves)
     }
 
-    /// What writes the events.
+    /// The topic of each user that moves one, if none moves two or one with two robots.
+    private var singleMoves: [ExactText: SingleMove]? {
+        var moves: [ExactText: SingleMove] = [:]
+        for (key, topic) in moved {
+            guard topic.agents.count == 1, let robot = topic.agents.first else { return nil }
+            let move = SingleMove(
+                topic: key.topic.text,
+                members: TopicMembers(topic.progress, at: now).json,
+                robot: robot.text
+            )
+            if moves.updateValue(move, forKey: key.user) != nil { return nil }
+        }
+        return moves
+    }
+
+    private struct SingleMove {
+        var topic: String
+        var members: String
+        var robot: String
+    }
+
+    /// What writes the events, in the order in which the table has them, as far as ids tell.
     var eventUpdate: (Statement, [Parameter]) {
-        let scores = applied.map(\.scored.score)
+        let applied = applied.sorted { $0.id < $1.id }
         return (
             SQL.updateEvents,
             [
-                .integerArray(applied.map(\.id)), .doubleArray(scores.map(\.change)),
-                .textArray(applied.map(\.level.rawValue)),
-                .integerArray(scores.map(\.totalTurns)), .textArray(scores.map(\.sessionEmotion)),
-                .integerArray(scores.map(\.userInitiatedQuestions)),
-                .integerArray(scores.map(\.newMemoriesCount)),
-                .textArray(applied.map(\.user.text)),
-                .textArray(applied.map(\.scored.sources.json)),
-                .doubleArray(applied.map(\.scoreBefore)),
+                .integerArray(applied.map(\.id)),
+                .doubleArray(applied.map(\.scored.score.change)),
+                .textArray(applied.map(\.level.rawValue)), .textArray(applied.map(\.user.text)),
+                .textArray(applied.map { $0.scored.details(scoreBefore: $0.scoreBefore) }),
             ]
         )
     }
 
-    /// What writes the only conversation there is, and its user if his level still is `level` and
-    /// his score what it was; nil when there is nothing to write.
-    func conversationUpdate(of level: String) -> (Statement, [Parameter])? {
+    /// What writes the only conversation there is, and its user and topic if they still are as
+    /// found; nil when there is nothing to write.
+    func update(of alone: ConversationAlone) -> [(Statement, [Parameter])]? {
         guard let only = applied.first, let user = users[only.user] else { return nil }
-        let score = only.scored.score
-        return (
-            SQL.updateConversation,
-            [
-                .integer(only.id), .double(score.change), .text(only.level.rawValue),
-                .integer(score.totalTurns), .text(score.sessionEmotion),
-                .integer(score.userInitiatedQuestions), .integer(score.newMemoriesCount),
-                .text(only.user.text), .text(only.scored.sources.json), .double(only.scoreBefore),
-                .double(user.score), .text(level),
-            ]
-        )
+        let found = alone.user ?? Friendship()
+        var parameters: [Parameter] = [
+            .integer(only.id), .double(only.scored.score.change), .text(only.level.rawValue),
+            .text(only.user.text), .text(only.scored.details(scoreBefore: only.scoreBefore)),
+            .double(user.score), .double(found.score), .text(found.level),
+        ]
+        var flight: [(Statement, [Parameter])] = []
+        if alone.isNewUser { flight.append((SQL.insertUsers, [.textArray([only.user.text])])) }
+        guard let move = singleMoves?[only.user], let topic = alone.topic else {
+            return flight + [(SQL.updateConversation, parameters)]
+        }
+        parameters += [
+            .text(move.topic), .text(move.members), .text(move.robot),
+            topic.score.map { .text($0) } ?? .null, topic.turns.map { .text($0) } ?? .null,
+        ]
+        return flight + [(SQL.updateConversationAndTopic, parameters)]
     }
 }
 
@@ -241,14 +282,8 @@ extension FriendshipFold {
         var bad: Set<TopicKey> = []
         try rows.forEach { row throws(PostgresError) in
             let stored = try SQL.topic(&row)
-            if let score = stored.score.flatMap({ Double($0) }), !score.isFinite {
-                bad.insert(stored.key)
-            }
-            topics[stored.key] = TopicProgress(
-                score: stored.score,
-                turns: stored.turns,
-                level: stored.level
-            )
+            if stored.isBad { bad.insert(stored.key) }
+            topics[stored.key] = stored.progress
         }
         return (topics, bad)
     }
@@ -260,6 +295,10 @@ struct StoredTopic {
     var score: String?
     var turns: String?
     var level: String?
+
+    /// Whether its score is no number that can be added to.
+    var isBad: Bool { score.flatMap { Double($0) }.map { !$0.isFinite } ?? false }
+    var progress: TopicProgress { TopicProgress(score: score, turns: turns, level: level) }
 }
 
 extension TopicProgress {
@@ -277,16 +316,16 @@ extension TopicProgress {
 }
 
 /// The members of a topic that a conversation sets; `agents_used` is merged by the server.
-private struct TopicMembers: Encodable {
-    var score: Double
-    var turns: Int
-    var friendship_level: String
-    var last_date: String
+private struct TopicMembers {
+    var json: String
 
-    init(_ progress: TopicProgress, at now: Date) {
-        score = progress.score
-        turns = progress.turns
-        friendship_level = progress.level
-        last_date = now.formatted(.iso8601)
+    /// By hand, as `ScoredConversation.details`.
+    ///
+    /// - Parameter now: as ISO 8601 writes it.
+    init(_ progress: TopicProgress, at now: String) {
+        json = """
+            {"score":\(JSONValue.number(progress.score)),"turns":\(progress.turns),\
+            "friendship_level":\(JSONValue.string(progress.level)),"last_date":"\(now)"}
+            """
     }
 }

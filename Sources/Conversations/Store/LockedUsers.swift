@@ -40,6 +40,11 @@ struct LockedUsers {
         if friendships[stored] == nil { for (user, friendship) in found { add(user, friendship) } }
     }
 
+    /// Takes in the rows of `SQL.insertUsers`.
+    mutating func add(_ rows: Rows) throws(PostgresError) {
+        for (user, friendship) in try rows.map(SQL.user) { add(user, friendship) }
+    }
+
     /// A user as the table spells him.
     func stored(_ user: ExactText) -> ExactText {
         spellings.isEmpty ? user : spellings[user] ?? user
@@ -50,39 +55,5 @@ struct LockedUsers {
     subscript(stored: ExactText) -> Friendship? {
         get { friendships[stored] }
         set { friendships[stored] = newValue }
-    }
-}
-
-/// Events, and their users, which this transaction holds locked.
-struct LockedEvents {
-    let events: [ExactText: ConversationEvent]
-    var users: LockedUsers
-    /// Not locked: the transaction that scores the event deletes it.
-    let paid: [ExactText: PaidAnalysis]
-
-    /// - Parameter answers: to BEGIN, `SQL.lockUsers`, `SQL.readEvents` and, where analyses are
-    ///   kept, `KeptAnalyses.load`.
-    init(_ answers: [Rows]) throws(PostgresError) {
-        users = try LockedUsers(answers[1])
-        events = try SQL.events(in: answers[2])
-        paid = answers.count > 3 ? try KeptAnalyses.all(in: answers[3]) : [:]
-    }
-
-    /// Users of unsettled events that have no row yet, or none that is locked.
-    var strangers: [String] {
-        let missing = events.values.lazy.filter {
-            !$0.isSettled && $0.defect == nil && !users.has($0.userID)
-        }
-        return Set(missing.map(\.userID)).map(\.text)
-    }
-
-    /// Users whose row could neither be made nor found: the column may hold them in another
-    /// spelling that it takes for the same.
-    mutating func findOtherSpellings(in session: inout Session) throws(PostgresError) {
-        // In one order everywhere: they are locked one by one.
-        let missing = strangers.sorted()
-        if missing.isEmpty { return }
-        let found = try session.flight(missing.map { (SQL.lockUser, [.text($0)]) })
-        for (user, rows) in zip(missing, found) { try users.add(rows, as: ExactText(user)) }
     }
 }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Conversations
+@testable import SampleConversations
 
 struct SplitMix64Tests {
     /// The first outputs for seed 0, as published with the algorithm's reference code.

@@ -1,0 +1,179 @@
+import Failpoints
+import Foundation
+import Messaging
+import Postgres
+
+/// Several conversations in one transaction, under locks of their users.
+extension ConversationStore {
+    func settleUnderLocks(
+        _ ids: [ExactText],
+        readsLogs: Bool,
+        isKept: Bool,
+        waits: Bool,
+        apart: Bool,
+        in session: inout Session,
+        by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
+    ) throws(PostgresError) -> Settling {
+        var locked = try lock(ids, readsLogs, isKept, waits, in: &session)
+        var passed: FaultEvidence.Steps = []
+        if try locked.makeUsers(in: &session) { passed.insert(.newUser) }
+        if waits && !locked.strangers.isEmpty {
+            // Others made them a moment ago, or have them in another spelling: to wait for them
+            // with locks in hand could end in a deadlock.
+            _ = try session.flight([(.rollback, [])])
+            locked = try lock(ids, readsLogs, isKept, waits, in: &session)
+            _ = try locked.makeUsers(in: &session)
+            try locked.findOtherSpellings(in: &session)
+        }
+        let events = locked.events
+        var fold = try Self.fold(locked, in: &session)
+        var fates: [ExactText: EventFate] = [:]
+        for id in ids {
+            fates[id] = Self.fate(of: events[id], in: &fold, missing: waits ? .changed : .locked) {
+                judge($0, locked.paid[id] ?? PaidAnalysis())
+            }
+        }
+        let refused = apart ? try Self.writeApart(&fold, to: &session) : []
+        for id in refused.flatMap(\.conversations) { fates[id] = nil }
+        let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
+        if !fold.isEmpty { passed.insert(fold.movesTopics ? [.scoring, .topics] : .scoring) }
+        try Self.write(fold, isWritten: apart, forgetting: over.map(\.text), to: &session)
+        return Settling(fates: fates, passed: passed, refused: refused)
+    }
+
+    /// Writes each user under a savepoint, and takes out of `fold` those that the server refuses.
+    /// The server skips what follows a refusal in its flight, so those are sent again: a flight
+    /// more for each user that is refused.
+    private static func writeApart(
+        _ fold: inout FriendshipFold,
+        to session: inout Session
+    ) throws(PostgresError) -> [Settling.Refusal] {
+        var refused: [Settling.Refusal] = []
+        var waiting = fold.touchedUsers.map { (user: $0, part: fold.part(of: $0)) }[...]
+        var takingBack: [(Statement, [Parameter])] = []
+        var numberTaken = 0
+        while !waiting.isEmpty || !takingBack.isEmpty {
+            let next = waiting.prefix(16)
+            let (rows, failure) = try session.openFlight(
+                takingBack + next.flatMap { $0.part.writesApart }
+            )
+            guard let failure else {
+                takingBack = []
+                numberTaken += next.count
+                waiting.removeFirst(next.count)
+                continue
+            }
+            if session.isBroken { throw failure }
+            let isTakenBack = rows.count >= takingBack.count
+            let taken = (rows.count - takingBack.count) / FriendshipFold.statementsApart
+            numberTaken += taken
+            // Chosen: three that are refused before one is taken look like a schema that takes
+            // none.
+            let isOfOne = failure.isAboutOneUser && (numberTaken > 0 || refused.count < 3)
+            guard isOfOne, isTakenBack, taken < next.count else {
+                _ = try session.flight([(.rollback, [])])
+                throw failure
+            }
+            let (user, part) = next[next.startIndex + taken]
+            refused.append(.init(conversations: part.conversations, error: failure))
+            fold.leaveOut(user)
+            takingBack = [(.takeBack, []), (.keep, [])]
+            waiting.removeFirst(taken + 1)
+        }
+        return refused
+    }
+
+    /// Locks users and reads their events; where agents are expected, their topics with them.
+    private func lock(
+        _ ids: [ExactText],
+        _ readsLogs: Bool,
+        _ isKept: Bool,
+        _ waits: Bool,
+        in session: inout Session
+    ) throws(PostgresError) -> LockedEvents {
+        let agents = expected.agents
+        do throws(PostgresError) {
+            let locked = try LockedEvents(
+                ids,
+                readsLogs: readsLogs,
+                isKept: isKept,
+                waits: waits,
+                expecting: agents,
+                in: &session
+            )
+            expected.saw(locked.events.values)
+            return locked
+        } catch {
+            if agents.isEmpty || session.isBroken || !expected.areToBlame(for: error) {
+                throw error
+            }
+            return try LockedEvents(
+                ids,
+                readsLogs: readsLogs,
+                isKept: isKept,
+                waits: waits,
+                expecting: [],
+                in: &session
+            )
+        }
+    }
+
+    /// Reads the topics that events may move, under the users' locks, unless they came with them.
+    private static func fold(
+        _ locked: LockedEvents,
+        in session: inout Session
+    ) throws(PostgresError) -> FriendshipFold {
+        let open = locked.events.values.filter {
+            !$0.isSettled && $0.defect == nil && $0.agent != nil
+        }
+        if open.isEmpty { return try FriendshipFold(locked.users, at: Date()) }
+        let agents = Set(open.compactMap(\.agent))
+        if let topics = locked.topics, agents.isSubset(of: topics.agents) {
+            return try FriendshipFold(
+                locked.users,
+                agenda: Agenda(topics.agenda),
+                topics: topics.stored,
+                at: Date()
+            )
+        }
+        let names = Parameter.textArray(agents.map(\.text))
+        let movers = Set(open.map { locked.users.stored($0.userID) }).map(\.text)
+        let read = try session.flight([
+            (SQL.readAgenda, [names]), (SQL.readTopics, [.textArray(movers), names]),
+        ])
+        let agenda = try Agenda(read[0])
+        return try FriendshipFold(locked.users, agenda: agenda, topics: read[1], at: Date())
+    }
+
+    private static func write(
+        _ fold: FriendshipFold,
+        isWritten: Bool,
+        forgetting paid: [String],
+        to session: inout Session
+    ) throws(PostgresError) {
+        if fold.isEmpty {
+            _ = try session.flight([(.rollback, [])])
+            return
+        }
+        Failpoint.written.hit()
+        let forget = (KeptAnalyses.forget, [Parameter.textArray(paid)])
+        // Nothing follows COMMIT: until its answer is here, nothing has happened.
+        _ = try session.flight(
+            (isWritten ? [] : [fold.userUpdate, fold.eventUpdate])
+                + (paid.isEmpty ? [] : [forget]) + [(.commit, [])]
+        )
+        Failpoint.committed.hit()
+    }
+}
+
+extension PostgresError {
+    /// Whether a transaction may go on without the user of whom it was said, as far as the SQLSTATE
+    /// says: no lock, race, time limit or state of the server.
+    fileprivate var isAboutOneUser: Bool {
+        switch kind {
+        case .permanent, .misconfigured, .unknown: !endsSession
+        case .conflict: isGuard
+        case .timeout, .unavailable: false
+        }
+    }
+}
