@@ -318,7 +318,7 @@ let package = Package(
     ]
 )
 
-// The fuzzers need libFuzzer, so they exist only when `deploy/fuzz` says where it is.
+// The fuzzers need libFuzzer, so they exist only when `deploy/dev/fuzz` says where it is.
 if let fuzzer = Context.environment["AMITY_FUZZER"] {
     package.targets += [
         .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),

@@ -60,7 +60,7 @@ struct Servers {
             above.deleteLastPathComponent()
             folders.append(above)
         }
-        let scripts = folders.map { $0.appending(path: "deploy/servers") }
+        let scripts = folders.map { $0.appending(path: "deploy/dev/servers") }
         guard
             let script = scripts.first(where: {
                 FileManager.default.isExecutableFile(atPath: $0.path)
