@@ -25,7 +25,7 @@ struct Servers {
         case (nil, nil):
             let script = try Self.script()
             let owner = ProcessInfo.processInfo.processIdentifier
-            let started = try Child.run(
+            let started = try ChildProcess.run(
                 script,
                 ["start", folder.path, "--owner", "\(owner)"],
                 environment: environment,

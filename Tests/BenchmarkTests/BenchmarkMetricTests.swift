@@ -3,7 +3,7 @@ import Testing
 
 @testable import Benchmark
 
-struct MeasureTests {
+struct BenchmarkMetricTests {
     @Test func aPercentileLiesBetweenTheValuesNextToIt() {
         #expect(percentile(50, of: [3, 1, 2]) == 2)
         #expect(percentile(50, of: [4, 1, 2, 3]) == 2.5)

@@ -1,5 +1,5 @@
 /// What is measured, under the names that the JSON has.
-package enum Measure: String, CaseIterable, Sendable {
+package enum BenchmarkMetric: String, CaseIterable, Sendable {
     case conversationsPerSecond = "conversations_per_second"
     case conversationsPerSecondBetweenCommits = "conversations_per_second_between_commits"
     case workerCPUSecondsPerThousand = "worker_cpu_seconds_per_1000"
@@ -19,9 +19,9 @@ package enum Measure: String, CaseIterable, Sendable {
 }
 
 /// One look at something: what could be measured of it.
-package typealias Sample = [Measure: Double]
+package typealias Sample = [BenchmarkMetric: Double]
 
-/// Several samples of one measure.
+/// Several samples of one metric.
 package struct Spread: Encodable, Equatable, Sendable {
     package let median: Double
     package let min: Double
@@ -55,7 +55,7 @@ package struct Series: Sendable {
 
     package mutating func add(_ sample: Sample) { samples.append(sample) }
 
-    package subscript(measure: Measure) -> Spread? {
-        Spread(samples.compactMap { $0[measure] })
+    package subscript(metric: BenchmarkMetric) -> Spread? {
+        Spread(samples.compactMap { $0[metric] })
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// Runs programs to their end, and no longer than it takes to be interrupted.
-enum Child {
+/// Runs programs to their end; an interruption ends them early.
+enum ChildProcess {
     /// - Parameter environment: all of it; nothing is inherited.
     /// - Returns: what the program printed.
     static func run(

@@ -1,17 +1,18 @@
 import Foundation
 import Settings
 
-/// Where measurements happen: a folder, servers, and on them a stage. All of it is gone afterwards.
-struct Laboratory {
+/// What one benchmark needs: a folder, servers, and a fixture on them. `with` removes all of it
+/// afterwards.
+struct BenchmarkRun {
     let folder: URL
     let servers: Servers
-    let stage: Stage
+    let fixture: BenchmarkFixture
 
-    static func run<R>(
+    static func with<R>(
         conversations: Int,
         users: Int,
         movesTopics: Bool = false,
-        _ body: (Laboratory) throws -> R
+        _ body: (BenchmarkRun) throws -> R
     ) throws -> R {
         let folder = FileManager.default.temporaryDirectory
             .appending(path: "amity-bench-\(UUID().uuidString.prefix(8))")
@@ -21,19 +22,19 @@ struct Laboratory {
         let servers = try Servers(environment: environment, folder: folder)
         defer { cleaningUp { try servers.stop(in: folder) } }
         say("making up \(conversations) conversations of \(users) users")
-        let stage = try Stage(
+        let fixture = try BenchmarkFixture(
             on: servers,
             conversations: conversations,
             users: users,
             movesTopics: movesTopics
         )
-        defer { cleaningUp { try stage.tearDown() } }
-        return try body(Laboratory(folder: folder, servers: servers, stage: stage))
+        defer { cleaningUp { try fixture.tearDown() } }
+        return try body(BenchmarkRun(folder: folder, servers: servers, fixture: fixture))
     }
 
     func trial(_ configuration: Configuration, analyserSeconds: Double? = nil) -> Trial {
         Trial(
-            stage: stage,
+            fixture: fixture,
             servers: servers,
             folder: folder,
             configuration: configuration,

@@ -6,9 +6,9 @@ import Postgres
 import Settings
 import Storage
 
-/// A schema and a queue of our own, filled anew before every run with the same conversations, so
-/// that every run finds the same work.
-final class Stage {
+/// A schema and a queue of the benchmark's own, filled anew before every run with the same
+/// conversations, so that every run finds the same work.
+final class BenchmarkFixture {
     let settings: WorkerSettings
     private var ids: [String] = []
     private let name: String
@@ -206,7 +206,7 @@ final class Stage {
 
 // MARK: - Statements
 
-extension Stage {
+extension BenchmarkFixture {
     private static let columns = """
         conversation_id, user_id, bot_type, bot_id, bot_name, agent_tag, start_time, end_time,
         conversation_log, raw_conversation_log

@@ -1,8 +1,8 @@
 import Foundation
 import JSON
 
-/// A line of a report: something that was measured, and what was found.
-package struct Entry: Encodable {
+/// A row of a report: what was measured, and its figures.
+package struct ReportRow: Encodable {
     let name: String
     let configuration: Configuration?
     let series: Series
@@ -34,24 +34,24 @@ package struct Entry: Encodable {
             try object.encode(configuration.prefetch, forKey: .prefetch)
         }
         var measures: [String: Spread] = [:]
-        for measure in Measure.allCases { measures[measure.rawValue] = series[measure] }
+        for metric in BenchmarkMetric.allCases { measures[metric.rawValue] = series[metric] }
         try object.encode(measures, forKey: .measures)
     }
 
     // MARK: Cells
 
-    func cell(_ measure: Measure, digits: Int = 0) -> String {
-        series[measure].map { $0.median.shown(digits) } ?? "-"
+    func cell(_ metric: BenchmarkMetric, digits: Int = 0) -> String {
+        series[metric].map { $0.median.shown(digits) } ?? "-"
     }
 
-    /// Two measures that belong together.
-    func cell(_ one: Measure, _ other: Measure) -> String {
+    /// Two metrics that belong together.
+    func cell(_ one: BenchmarkMetric, _ other: BenchmarkMetric) -> String {
         "\(cell(one, digits: 1)) / \(cell(other, digits: 1))"
     }
 
     /// The median with the least and the most.
-    func range(_ measure: Measure) -> String {
-        guard let spread = series[measure] else { return "-" }
+    func range(_ metric: BenchmarkMetric) -> String {
+        guard let spread = series[metric] else { return "-" }
         return "\(spread.median.shown) (\(spread.min.shown) – \(spread.max.shown))"
     }
 }
