@@ -227,6 +227,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
+                "Concurrency",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -236,9 +238,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ConcurrencyTests",
-            dependencies: [
-                "Concurrency"
-            ]
+            dependencies: ["Concurrency", "TestSupport"]
         ),
         .testTarget(
             name: "WorkerRuntimeTests",
@@ -285,12 +285,46 @@ let package = Package(
             ]
         ),
         .testTarget(
-            name: "AmityTests",
+            name: "MeteringTests",
+            dependencies: ["Metering", "TestSupport"]
+        ),
+        .testTarget(
+            name: "PostgresTests",
+            dependencies: ["Postgres"]
+        ),
+        .testTarget(
+            name: "SettingsTests",
             dependencies: [
-                "AMQP", "AnalysisServices", "Concurrency", "Conversations", "Daemon", "DeadLetters",
-                "Doctor", "FriendshipScoring", "Metering", "Operations", "Postgres", "SafeText",
-                "Settings", "Storage", "TestSupport", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Postgres", "SafeText", "Settings", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
+            name: "ConversationsTests",
+            dependencies: ["Conversations", "FriendshipScoring", "Postgres", "WorkerRuntime"]
+        ),
+        .testTarget(
+            name: "DeadLettersTests",
+            dependencies: ["Conversations", "DeadLetters", "WorkerRuntime"]
+        ),
+        .testTarget(
+            name: "OperationsTests",
+            dependencies: [
+                "Operations", "TestSupport", "WorkerRuntime",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ]
+        ),
+        .testTarget(
+            name: "DoctorTests",
+            dependencies: [
+                "AMQP", "AnalysisServices", "Doctor", "Settings", "Storage", "WorkerRuntime",
+            ]
+        ),
+        .testTarget(
+            name: "DaemonTests",
+            dependencies: [
+                "Conversations", "Daemon", "FriendshipScoring", "Settings", "TestSupport",
+                "WorkerRuntime",
             ]
         ),
         .testTarget(

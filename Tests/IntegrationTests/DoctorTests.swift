@@ -1,6 +1,7 @@
 import AMQP
 import Foundation
 import Postgres
+import TestSupport
 import Testing
 import WorkerRuntime
 

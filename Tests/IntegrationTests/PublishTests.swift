@@ -1,6 +1,7 @@
 import AMQP
 import Concurrency
 import Foundation
+import TestSupport
 import Testing
 import WorkerRuntime
 

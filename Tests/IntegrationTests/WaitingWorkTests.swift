@@ -2,6 +2,7 @@ import AMQP
 import Foundation
 import FriendshipScoring
 import Postgres
+import TestSupport
 import Testing
 
 @testable import Concurrency

@@ -1,5 +1,6 @@
 import Foundation
 import PrometheusMetrics
+import TestSupport
 import Testing
 
 @testable import WorkerRuntime

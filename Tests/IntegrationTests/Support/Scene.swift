@@ -1,7 +1,7 @@
 import AMQP
 import Foundation
-import Logging
 import Postgres
+import TestSupport
 import Testing
 import WorkerRuntime
 
@@ -355,8 +355,6 @@ final class Scene {
     var queue: TestQueue { TestQueue(name: name, endpoint: settings.endpoint) }
     var deadLetters: TestQueue { TestQueue(name: "\(name).dead", endpoint: settings.endpoint) }
 }
-
-let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
 extension ConnectionTarget {
     fileprivate func searching(_ schema: String) -> ConnectionTarget {

@@ -1,5 +1,6 @@
 import CRabbitMQ
 import Concurrency
+import TestSupport
 import Testing
 import WorkerRuntime
 

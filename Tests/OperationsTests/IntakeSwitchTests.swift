@@ -1,23 +1,15 @@
-import Concurrency
-import Logging
+import TestSupport
 import Testing
 import WorkerRuntime
 
 @testable import Operations
 
 struct IntakeSwitchTests {
-    private struct SilentBell: Bell {
-        func ring() {}
-        func silence() {}
-    }
-
-    private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-
     /// Fault: what an operator paused by a signal cannot be resumed from the page, or the other way
     /// round; or an outage of the database counts as an operator's pause.
     @Test(arguments: [IntakeSwitch.Origin.signal, .http], [IntakeSwitch.Origin.signal, .http])
     func eitherWayEndsAPauseOfEither(pausing: IntakeSwitch.Origin, resuming: IntakeSwitch.Origin) {
-        let intake = Intake(bell: SilentBell())
+        let intake = Intake(bell: CountingBell())
         let readiness = Readiness(logger: quiet)
         let intakeSwitch = IntakeSwitch(intake: intake, readiness: readiness, logger: quiet)
         intake.close(.databaseAway)
