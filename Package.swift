@@ -293,6 +293,10 @@ let package = Package(
             dependencies: ["Postgres"]
         ),
         .testTarget(
+            name: "StorageTests",
+            dependencies: ["Postgres", "Storage", "TestSupport"]
+        ),
+        .testTarget(
             name: "SettingsTests",
             dependencies: [
                 "AMQP", "AnalysisServices", "Postgres", "SafeText", "Settings", "TestSupport",
@@ -325,6 +329,13 @@ let package = Package(
             dependencies: [
                 "Conversations", "Daemon", "FriendshipScoring", "Settings", "TestSupport",
                 "WorkerRuntime",
+            ]
+        ),
+        .testTarget(
+            name: "AmityCLITests",
+            dependencies: [
+                "AmityCLI", "Settings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
         .testTarget(
