@@ -51,7 +51,9 @@ let package = Package(
         ),
         .target(
             name: "PrometheusMetrics",
-            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
+            dependencies: [
+                "Concurrency", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ]
         ),
         .target(name: "JSON", dependencies: ["SafeText"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
@@ -69,30 +71,47 @@ let package = Package(
                 "CLinux"
             ]
         ),
+        .target(name: "Messaging"),
+        .target(
+            name: "Consuming",
+            dependencies: [
+                "Concurrency", "Messaging",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "WorkerHealth",
+            dependencies: [
+                "Concurrency", "Messaging",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .target(
             name: "WorkerRuntime",
             dependencies: [
-                "Concurrency", "Digests", "Failpoints", "Metering",
+                "Concurrency", "Digests", "Failpoints", "Messaging", "Metering", "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
             name: "AMQP",
             dependencies: [
-                "COpenSSL", "CRabbitMQ", "Concurrency", "Failpoints", "Metering", "WorkerRuntime",
+                "COpenSSL", "CRabbitMQ", "Concurrency", "Consuming", "Failpoints", "Messaging",
+                "Metering", "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
             name: "Postgres",
             dependencies: [
-                "CPostgres", "Failpoints", "Metering",
+                "CPostgres", "Concurrency", "Failpoints", "Metering",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ]
         ),
@@ -106,7 +125,7 @@ let package = Package(
             name: "AnalysisServices",
             dependencies: [
                 "Concurrency", "FriendshipScoring", "HTTPCalling", "JSON", "Metering",
-                "WorkerRuntime",
+                "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -114,39 +133,41 @@ let package = Package(
         .target(
             name: "Settings",
             dependencies: [
-                "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Postgres",
-                "SafeText", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Messaging", "Postgres",
+                "SafeText",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
             name: "Storage",
             dependencies: [
-                "Postgres"
+                "Concurrency", "Postgres",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
             name: "Conversations",
             dependencies: [
-                "AMQP", "AnalysisServices", "Concurrency", "ConversationAnalysis", "Failpoints",
-                "FriendshipScoring", "JSON", "Metering", "Postgres", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis",
+                "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering", "Postgres",
+                "Storage", "WorkerHealth", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
             name: "DeadLetters",
             dependencies: [
-                "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Postgres", "Settings",
-                "WorkerRuntime",
+                "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Messaging", "Postgres",
+                "Storage", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
             name: "Operations",
             dependencies: [
-                "AMQP", "Concurrency", "Conversations", "DeadLetters", "FriendshipScoring",
-                "HTTPCalling", "JSON", "Metering", "Postgres", "SafeText", "Settings",
-                "WorkerRuntime",
+                "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters",
+                "FriendshipScoring", "HTTPCalling", "JSON", "Messaging", "Metering", "Postgres",
+                "SafeText", "Settings", "Storage", "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -154,15 +175,16 @@ let package = Package(
         .target(
             name: "Doctor",
             dependencies: [
-                "AMQP", "AnalysisServices", "Concurrency", "Operations", "Postgres", "Settings",
-                "Storage", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Messaging", "Operations", "Postgres",
+                "Settings", "Storage", "WorkerHealth", "WorkerRuntime",
             ]
         ),
         .target(
             name: "Daemon",
             dependencies: [
-                "AMQP", "AnalysisServices", "Concurrency", "Conversations", "DeadLetters",
-                "Operations", "Postgres", "Settings", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations",
+                "DeadLetters", "Doctor", "Operations", "Postgres", "Settings", "WorkerHealth",
+                "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -172,7 +194,7 @@ let package = Package(
             name: "AmityHTTP",
             dependencies: [
                 "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "JSON",
-                "Metering", "Operations", "PrometheusMetrics", "Settings", "WorkerRuntime",
+                "Metering", "Operations", "PrometheusMetrics", "Settings", "WorkerHealth",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -188,32 +210,23 @@ let package = Package(
                 "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "SafeText",
                 "Settings", "Storage",
                 .product(name: "Logging", package: "swift-log"),
-            ],
+            ]
         ),
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
                 "AMQP", "AmityHTTP", "Benchmark", "Concurrency", "Conversations", "Daemon",
                 "DeadLetters", "Doctor", "JSON", "Metering", "Operations", "PrometheusMetrics",
-                "SafeText", "Settings", "Storage", "WorkerRuntime",
+                "SafeText", "Settings", "Storage", "WorkerHealth",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ]
         ),
-        .testTarget(
-            name: "JSONTests",
-            dependencies: ["JSON"]
-        ),
-        .testTarget(
-            name: "SafeTextTests",
-            dependencies: ["SafeText"]
-        ),
-        .testTarget(
-            name: "DigestsTests",
-            dependencies: ["Digests"]
-        ),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "SafeTextTests", dependencies: ["SafeText"]),
+        .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
         .testTarget(
             name: "FriendshipScoringTests",
             dependencies: ["FriendshipScoring"],
@@ -229,34 +242,49 @@ let package = Package(
             dependencies: [
                 "Concurrency",
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/TestSupport"
         ),
+        .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency", "TestSupport"]),
+        .testTarget(name: "PostgresTests", dependencies: ["CPostgres", "Postgres"]),
         .testTarget(
-            name: "ConcurrencyTests",
-            dependencies: ["Concurrency", "TestSupport"]
-        ),
-        .testTarget(
-            name: "WorkerRuntimeTests",
+            name: "StorageTests",
             dependencies: [
-                "Concurrency", "PrometheusMetrics", "TestSupport", "WorkerRuntime",
-                .product(name: "DequeModule", package: "swift-collections"),
+                "Concurrency", "Postgres", "Storage", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
-            name: "HTTPCallingTests",
-            dependencies: ["HTTPCalling", "TestSupport", "WorkerRuntime"]
+            name: "ConsumingTests",
+            dependencies: [
+                "Consuming", "Messaging", "TestSupport", "WorkerRuntime",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ]
         ),
+        .testTarget(
+            name: "WorkerHealthTests",
+            dependencies: [
+                "Concurrency", "WorkerHealth",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
+            name: "WorkerRuntimeTests",
+            dependencies: [
+                "Concurrency", "Messaging", "PrometheusMetrics", "TestSupport", "WorkerHealth",
+                "WorkerRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(name: "HTTPCallingTests", dependencies: ["HTTPCalling", "TestSupport"]),
         .testTarget(
             name: "AnalysisServicesTests",
             dependencies: [
                 "AnalysisServices", "Concurrency", "FriendshipScoring", "TestSupport",
-                "WorkerRuntime",
+                "WorkerHealth",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]
@@ -271,7 +299,7 @@ let package = Package(
             name: "AmityHTTPTests",
             dependencies: [
                 "AmityHTTP", "Concurrency", "Conversations", "DeadLetters", "JSON", "Metering",
-                "Operations", "Settings", "TestSupport", "WorkerRuntime",
+                "Operations", "Settings", "TestSupport", "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -280,22 +308,9 @@ let package = Package(
         ),
         .testTarget(
             name: "AMQPTests",
-            dependencies: [
-                "AMQP", "CRabbitMQ", "Concurrency", "WorkerRuntime",
-            ]
+            dependencies: ["AMQP", "CRabbitMQ", "Concurrency", "Consuming", "Messaging"]
         ),
-        .testTarget(
-            name: "MeteringTests",
-            dependencies: ["Metering", "TestSupport"]
-        ),
-        .testTarget(
-            name: "PostgresTests",
-            dependencies: ["Postgres"]
-        ),
-        .testTarget(
-            name: "StorageTests",
-            dependencies: ["Postgres", "Storage", "TestSupport"]
-        ),
+        .testTarget(name: "MeteringTests", dependencies: ["Metering", "TestSupport"]),
         .testTarget(
             name: "SettingsTests",
             dependencies: [
@@ -305,30 +320,29 @@ let package = Package(
         ),
         .testTarget(
             name: "ConversationsTests",
-            dependencies: ["Conversations", "FriendshipScoring", "Postgres", "WorkerRuntime"]
+            dependencies: ["Conversations", "FriendshipScoring", "Messaging", "Postgres"]
         ),
         .testTarget(
             name: "DeadLettersTests",
-            dependencies: ["Conversations", "DeadLetters", "WorkerRuntime"]
+            dependencies: ["Conversations", "DeadLetters", "Messaging"]
         ),
         .testTarget(
             name: "OperationsTests",
             dependencies: [
-                "Operations", "TestSupport", "WorkerRuntime",
+                "Consuming", "Operations", "TestSupport", "WorkerHealth",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]
         ),
         .testTarget(
             name: "DoctorTests",
             dependencies: [
-                "AMQP", "AnalysisServices", "Doctor", "Settings", "Storage", "WorkerRuntime",
+                "AMQP", "AnalysisServices", "Daemon", "Doctor", "Messaging", "Settings", "Storage",
             ]
         ),
         .testTarget(
             name: "DaemonTests",
             dependencies: [
                 "Conversations", "Daemon", "FriendshipScoring", "Settings", "TestSupport",
-                "WorkerRuntime",
             ]
         ),
         .testTarget(
@@ -338,25 +352,19 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
-        .testTarget(
-            name: "DocumentsTests",
-            dependencies: ["TestSupport"]
-        ),
+        .testTarget(name: "DocumentsTests", dependencies: ["TestSupport"]),
         .testTarget(
             name: "TidyTests",
             dependencies: ["TestSupport"],
             exclude: ["exceptions.txt"]
         ),
-        .testTarget(
-            name: "BenchmarkTests",
-            dependencies: ["Benchmark"]
-        ),
+        .testTarget(name: "BenchmarkTests", dependencies: ["Benchmark"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Conversations", "Failpoints",
-                "FriendshipScoring", "Metering", "Operations", "Postgres", "Settings", "Storage",
-                "TestSupport", "WorkerRuntime",
+                "FriendshipScoring", "Messaging", "Metering", "Operations", "Postgres", "Settings",
+                "Storage", "TestSupport", "WorkerHealth", "WorkerRuntime",
             ],
             resources: [.copy("schemas")]
         ),
@@ -371,7 +379,7 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
             name: "amity-fuzz",
             dependencies: [
                 "AMQP", "CFuzzer", "CRabbitMQ", "ConversationAnalysis", "Conversations",
-                "DeadLetters", "FriendshipScoring", "Settings", "WorkerRuntime",
+                "DeadLetters", "FriendshipScoring", "Messaging", "Settings", "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
             linkerSettings: [.unsafeFlags([fuzzer]), .linkedLibrary("stdc++")]

@@ -3,7 +3,6 @@
 
 import CRabbitMQ
 import Glibc
-import WorkerRuntime
 
 /// What went wrong between us and the broker, safe to log: no password, no body.
 package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {

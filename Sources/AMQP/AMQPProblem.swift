@@ -1,6 +1,6 @@
 import CRabbitMQ
 import Glibc
-import WorkerRuntime
+import WorkerHealth
 
 extension AMQPError {
     /// As the worker's health has it.

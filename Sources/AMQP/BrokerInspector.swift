@@ -1,6 +1,6 @@
 import Concurrency
 import Foundation
-import WorkerRuntime
+import Messaging
 
 /// What AMQP tells of a broker to a client that changes nothing there.
 package struct BrokerSnapshot: Sendable {

@@ -1,7 +1,8 @@
 import CRabbitMQ
 import Concurrency
+import Consuming
 import Glibc
-import WorkerRuntime
+import Messaging
 
 /// Sole owner of one librabbitmq connection, and of channel 1 on it.
 ///

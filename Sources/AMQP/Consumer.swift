@@ -1,13 +1,15 @@
 import Concurrency
+import Consuming
 import Logging
+import Messaging
 import Synchronization
-import WorkerRuntime
+import WorkerHealth
 
 /// The channel thread: the only one that touches the consumer's connection.
 ///
 /// It connects, and connects again when a session is lost. What happens in a session is in
 /// `ConsumerSession.swift`: it takes frames off the socket, hands whole deliveries to the
-/// dispatcher, and turns completions from the mailbox into settlements. The thread never runs a
+/// receiver, and turns completions from the mailbox into settlements. The thread never runs a
 /// handler, talks to the database, or waits for anything but the broker.
 package final class Consumer: Sendable {
     package struct Settings: Sendable {
@@ -44,8 +46,7 @@ package final class Consumer: Sendable {
     let readiness: Readiness
     private let health: LinkHealth
     let pulse: Pulse
-    let metrics: WorkerMetrics
-    private let reconnects: Reconnects
+    let metrics: ConsumerMetrics
     let bell = EventBell()
     let keeper: TopologyKeeper?
     /// Generation of the session that is open, 0 while there is none. Written by the channel
@@ -55,8 +56,8 @@ package final class Consumer: Sendable {
     let logger: Logger
     /// Where settlements are posted, from any thread.
     package let completions: Mailbox<Completion>
-    /// Whether messages are taken at all; any thread may close and open it.
-    package let intake: Intake
+    /// Whether messages are taken at all; any thread may switch it.
+    package let consumption: Consumption
 
     /// - Parameters:
     ///   - pulse: the channel thread's.
@@ -69,7 +70,6 @@ package final class Consumer: Sendable {
         keeper: TopologyKeeper? = nil,
         counts: WorkerCounts = WorkerCounts(),
         pulse: Pulse = Pulse(name: "channel"),
-        metrics: WorkerMetrics = WorkerMetrics(),
         logger: Logger
     ) {
         self.settings = settings
@@ -79,12 +79,10 @@ package final class Consumer: Sendable {
         self.keeper = keeper
         self.counts = counts
         self.pulse = pulse
-        self.metrics = metrics
         self.logger = logger
-        reconnects = Reconnects(of: "consumer", in: metrics.factory)
-        metrics.prefetch.record(Int(settings.prefetch))
+        metrics = ConsumerMetrics(prefetch: settings.prefetch)
         completions = Mailbox(bell: bell)
-        intake = Intake(bell: bell)
+        consumption = Consumption(bell: bell)
     }
 
     /// Starts the channel thread.
@@ -94,12 +92,12 @@ package final class Consumer: Sendable {
     ///     stay unsettled.
     ///   - onStopped: called on that thread when it has drained and closed.
     package func start(
-        delivering dispatcher: Dispatcher,
+        deliveringTo receiver: any DeliveryReceiver,
         withheld: @escaping @Sendable () -> Publisher.Withheld = { .init() },
         onStopped: @escaping @Sendable () -> Void
     ) {
         startThread(name: "amity-channel", stackBytes: Connection.stackBytes) {
-            self.run(dispatcher, withheld)
+            self.run(receiver, withheld)
             onStopped()
         }
     }
@@ -121,10 +119,10 @@ package final class Consumer: Sendable {
 
     /// Connects, and runs one session after the other, until the machine says stop.
     private func run(
-        _ dispatcher: Dispatcher,
+        _ receiver: any DeliveryReceiver,
         _ withheld: @escaping @Sendable () -> Publisher.Withheld
     ) {
-        var state = ConsumerState(settings, metrics)
+        var state = ConsumerState(settings)
         var action = ConsumerStateMachine.Action.connect(after: .zero)
         while case .connect(let delay) = action {
             pulse.expect(within: delay + Self.connectLimit)
@@ -133,10 +131,10 @@ package final class Consumer: Sendable {
                 continue
             }
             do throws(AMQPError) {
-                try runSession(&state, dispatcher, withheld)
+                try runSession(&state, receiver, withheld)
                 action = .stop
             } catch {
-                action = sessionLost(by: error, &state, dispatcher)
+                action = sessionLost(by: error, &state, receiver)
             }
         }
         pulse.end()
@@ -148,7 +146,7 @@ package final class Consumer: Sendable {
     /// Opens a session and runs it until the worker has drained.
     private func runSession(
         _ state: inout ConsumerState,
-        _ dispatcher: Dispatcher,
+        _ receiver: any DeliveryReceiver,
         _ withheld: @escaping @Sendable () -> Publisher.Withheld
     ) throws(AMQPError) {
         defer { state.attempt += 1 }
@@ -158,23 +156,23 @@ package final class Consumer: Sendable {
             timeout: .seconds(5),
             until: drain
         )
-        let isIntakeOpen = intake.isOpen
+        let isConsuming = consumption.isOn
         try connection.interruptibly(by: drain) { () throws(AMQPError) in
             try prepare(connection, &state)
-            if isIntakeOpen {
+            if isConsuming {
                 try connection.consume(
                     from: settings.topology.names.main,
                     tag: ConsumerSession.firstConsumerTag
                 )
             }
         }
-        state.machine.opened(isIntakeOpen: isIntakeOpen)
+        state.machine.opened(isConsuming: isConsuming)
         sessionOpened(&state)
         var session = ConsumerSession(
             of: self,
             on: connection,
             state,
-            dispatcher: dispatcher,
+            receiver: receiver,
             withheld: withheld
         )
         defer { state = session.state }
@@ -200,17 +198,17 @@ package final class Consumer: Sendable {
     private func sessionLost(
         by error: AMQPError,
         _ state: inout ConsumerState,
-        _ dispatcher: Dispatcher
+        _ receiver: any DeliveryReceiver
     ) -> ConsumerStateMachine.Action {
         session.store(0, ordering: .releasing)
         readiness.set(.notConsuming, true)
         counts.sessionLost()
-        if case .interrupted = error {} else { reconnects.count(error) }
+        if case .interrupted = error {} else { metrics.reconnects.count(error) }
         metrics.inFlight.record(0)
         // The first stall is repaired by this reconnect; only repeated ones need an operator.
         readiness.set(.stalled, state.detector.stalls > 1)
         // What has not begun is the broker's again, and would only be done twice.
-        _ = dispatcher.withdraw()
+        _ = receiver.withdraw()
         let action = state.machine.sessionLost(
             after: state.openedAt.take().map { $0.duration(to: .now) } ?? .zero
         )

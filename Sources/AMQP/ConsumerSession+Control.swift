@@ -1,5 +1,5 @@
+import Consuming
 import Logging
-import WorkerRuntime
 
 // What a turn of a session's loop does besides carrying messages: starts and stops the consumer,
 // renews its prefetch, asks after a silence, sleeps, closes.
@@ -7,7 +7,7 @@ import WorkerRuntime
 extension ConsumerSession {
     private var queue: String { consumer.settings.topology.names.main }
 
-    // MARK: Drain and intake
+    // MARK: Drain and pause
 
     /// Does what was asked of the worker since the last turn.
     mutating func obey() throws(AMQPError) {
@@ -15,7 +15,7 @@ extension ConsumerSession {
         let action =
             isDraining
             ? state.machine.drainRequested(at: .now)
-            : state.machine.intake(isOpen: consumer.intake.isOpen)
+            : state.machine.consumption(isOn: consumer.consumption.isOn)
         switch action {
         case .cancelConsumer:
             consumer.logger.notice(
@@ -23,7 +23,7 @@ extension ConsumerSession {
                 metadata: ["unsettled": .stringConvertible(state.machine.unsettled)]
             )
             try connection.cancelConsumer(tag: consumerTag)
-            for delivery in dispatcher.withdraw() { giveBack(delivery.id) }
+            for delivery in receiver.withdraw() { giveBack(delivery.id) }
         case .resumeConsumer:
             try registerNext()
             prefetch.renewed(after: state.machine.lastTag, withheld: held.count)
@@ -73,7 +73,7 @@ extension ConsumerSession {
                 held: held.count,
                 unsettled: state.machine.unsettled(after: renewedAfter),
                 of: Int(consumer.settings.prefetch),
-                load: dispatcher.load
+                load: receiver.load
             )
         else { return }
         // The bound on memory: as much again as the prefetch is worth.

@@ -1,6 +1,7 @@
+import Consuming
 import Failpoints
 import Logging
-import WorkerRuntime
+import Messaging
 
 /// One session of the consumer: its connection, and the loop that reads and settles on it.
 ///
@@ -12,7 +13,7 @@ import WorkerRuntime
 struct ConsumerSession: ~Copyable {
     let consumer: Consumer
     let connection: Connection
-    let dispatcher: Dispatcher
+    let receiver: any DeliveryReceiver
     private let withheldCopies: @Sendable () -> Publisher.Withheld
     /// Taken over from the session before, and handed on to the next.
     var state: ConsumerState
@@ -28,19 +29,19 @@ struct ConsumerSession: ~Copyable {
     private var registrations = 1
 
     /// - Parameters:
-    ///   - state: of which the machine is open, with the first consumer registered or intake off.
+    ///   - state: of which the machine is open; the first consumer is registered unless paused.
     ///   - withheld: copies of deliveries that the broker does not take.
     init(
         of consumer: Consumer,
         on connection: consuming Connection,
         _ state: ConsumerState,
-        dispatcher: Dispatcher,
+        receiver: any DeliveryReceiver,
         withheld: @escaping @Sendable () -> Publisher.Withheld
     ) {
         self.consumer = consumer
         self.connection = connection
         self.state = state
-        self.dispatcher = dispatcher
+        self.receiver = receiver
         withheldCopies = withheld
     }
 
@@ -55,7 +56,7 @@ struct ConsumerSession: ~Copyable {
             for completion in consumer.completions.drain() { settle(completion) }
             try obey()
             let arrived = try receive()
-            dispatcher.submit(arrived)
+            receiver.submit(arrived)
             try send(hasArrivals: !arrived.isEmpty)
             if case .close(let unfinished) = state.machine.turnEnded(at: .now) {
                 return close(unfinished: unfinished)
@@ -123,7 +124,7 @@ struct ConsumerSession: ~Copyable {
     private mutating func refuse(_ delivery: Delivery) {
         if state.oversized == nil {
             state.oversized = delivery.id
-            dispatcher.refuse(delivery, because: .tooLarge(limit: consumer.settings.bodyLimit))
+            receiver.refuse(delivery, because: .tooLarge(limit: consumer.settings.bodyLimit))
         } else {
             waiting.append(delivery.id)
         }
@@ -157,12 +158,14 @@ struct ConsumerSession: ~Copyable {
 
     /// Sends the acks and requeues that are due, and counts them.
     private mutating func send(hasArrivals: Bool) throws(AMQPError) {
-        let frames = state.machine.frames(at: .now, waiting: dispatcher.load.waiting)
+        let frames = state.machine.frames(at: .now, waiting: receiver.load.waiting)
         for frame in frames { try connection.send(frame) }
         if !frames.isEmpty { Failpoint.ackSent.hit() }
+        let acked = state.times.sent(frames, at: .now)
+        for time in acked { consumer.metrics.settlement.record(time) }
         consumer.counts.turned(
             hasArrivals: hasArrivals,
-            acked: state.times.sent(frames, at: .now),
+            acked: acked,
             inFlight: state.machine.unsettled
         )
         consumer.metrics.inFlight.record(state.machine.unsettled)

@@ -1,5 +1,6 @@
 import Concurrency
-import WorkerRuntime
+import Consuming
+import Messaging
 
 /// What the channel thread knows from one session to the next.
 struct ConsumerState {
@@ -18,12 +19,12 @@ struct ConsumerState {
     /// When the last session was lost, or the first attempt failed; nil while a session is open.
     var lostAt: ContinuousClock.Instant?
 
-    init(_ settings: Consumer.Settings, _ metrics: WorkerMetrics) {
+    init(_ settings: Consumer.Settings) {
         machine = ConsumerStateMachine(
             drainTimeout: settings.drainTimeout,
             backoff: Backoff(ways: settings.endpoint.addresses.count)
         )
         detector = StallDetector(timeout: settings.stallTimeout, at: .now)
-        times = SettlementTimes(metrics: metrics)
+        times = SettlementTimes()
     }
 }

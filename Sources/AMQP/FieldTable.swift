@@ -1,5 +1,5 @@
 import CRabbitMQ
-import WorkerRuntime
+import Messaging
 
 /// Memory behind C structures that Swift builds, freed when the last of them has been used.
 struct Arena: ~Copyable {

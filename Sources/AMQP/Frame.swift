@@ -1,5 +1,5 @@
 import CRabbitMQ
-import WorkerRuntime
+import Messaging
 
 /// One frame, copied out of the library's memory, reduced to what a consumer or publisher acts on.
 enum Frame {

@@ -1,4 +1,4 @@
-import WorkerRuntime
+import Messaging
 
 /// Puts a method, a header and body frames together to one message. Frames of one channel are
 /// never interleaved, so one message is under way at a time.

@@ -1,20 +1,19 @@
 import CRabbitMQ
 import Concurrency
-import Foundation
 import Glibc
 
 /// Opens and logs in one connection on a thread of its own, so that its owner can give up at any
 /// moment: neither the resolver nor the library's connect and login can be interrupted.
-// `@unchecked` because the handle is a C pointer: it is used by the opening thread alone until it
-// is in `state`, and by the owner alone from when it has been taken out of there.
-final class Opening: @unchecked Sendable {
-    struct Opened {
+final class Opening: Sendable {
+    // `@unchecked` because the handle is a C pointer: it is used by the opening thread alone until
+    // it is in `state`, and by the owner alone from when it has been taken out of there.
+    struct Opened: @unchecked Sendable {
         let handle: amqp_connection_state_t
         /// Seconds, as negotiated.
         let heartbeatSeconds: Int
     }
 
-    private enum State {
+    private enum State: Sendable {
         case underWay
         case over(Result<Opened, AMQPError>)
         /// Its owner has gone: what is opened yet is closed by the opening thread.
@@ -22,9 +21,7 @@ final class Opening: @unchecked Sendable {
     }
 
     private let condition: DrainSignal
-    private let lock = NSLock()
-    /// Read and written under `lock`.
-    private var state = State.underWay
+    private let state = Locked(State.underWay)
 
     private init(_ condition: DrainSignal) {
         self.condition = condition
@@ -52,13 +49,15 @@ final class Opening: @unchecked Sendable {
         timeout * (Resolver.limit + 2) + .seconds(5)
     }
 
-    private var isOver: Bool { lock.withLock { if case .underWay = state { false } else { true } } }
+    private var isOver: Bool {
+        state.withLock { if case .underWay = $0 { false } else { true } }
+    }
     private var isGivenUp: Bool {
-        lock.withLock { if case .givenUp = state { true } else { false } }
+        state.withLock { if case .givenUp = $0 { true } else { false } }
     }
 
     private func take(during operation: String, isDraining: Bool) throws(AMQPError) -> Opened {
-        let result: Result<Opened, AMQPError> = lock.withLock {
+        let result: Result<Opened, AMQPError> = state.withLock { state in
             if case .over(let result) = state { return result }
             state = .givenUp
             return .failure(
@@ -77,7 +76,7 @@ final class Opening: @unchecked Sendable {
         } catch {
             result = .failure(error)
         }
-        let isWanted = lock.withLock {
+        let isWanted = state.withLock { state in
             if case .givenUp = state { return false }
             state = .over(result)
             return true

@@ -1,5 +1,5 @@
 import CRabbitMQ
-import WorkerRuntime
+import Messaging
 
 extension MessageProperties {
     /// Copies a received header frame's properties out of the library's memory.
@@ -96,12 +96,12 @@ extension MessageProperties {
         }
         var kept: [(key: String, value: HeaderValue)] = []
         // Smallest first, so that the count of attempts is among them whatever the others are.
-        for var header in smallestFirst(all.filter { $0.key.hasPrefix(RetryPolicy.headerPrefix) }) {
+        for var header in smallestFirst(all.filter { $0.key.hasPrefix(HeaderName.prefix) }) {
             let room = limit - size(kept) - header.key.utf8.count
             header.value = header.value.cut(to: room)
             if header.value.size <= room { kept.append(header) }
         }
-        for header in smallestFirst(all.filter { !$0.key.hasPrefix(RetryPolicy.headerPrefix) })
+        for header in smallestFirst(all.filter { !$0.key.hasPrefix(HeaderName.prefix) })
         where size(kept) + size([header]) <= limit {
             kept.append(header)
         }

@@ -1,6 +1,6 @@
 import Concurrency
 import DequeModule
-import WorkerRuntime
+import Messaging
 
 struct PublishRequest: Sendable {
     var message: Message

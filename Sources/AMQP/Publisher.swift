@@ -1,6 +1,7 @@
 import Concurrency
 import Logging
-import WorkerRuntime
+import Messaging
+import WorkerHealth
 
 /// Publishes with confirms, from a connection and a thread of its own: a connection that the
 /// broker blocks for want of memory stops settling, too, so the consumer's must never publish.

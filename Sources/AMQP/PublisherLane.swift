@@ -3,7 +3,7 @@ import Concurrency
 import CoreMetrics
 import Failpoints
 import Logging
-import WorkerRuntime
+import WorkerHealth
 
 /// One connection of a publisher, on a thread of its own.
 final class PublisherLane: Sendable {

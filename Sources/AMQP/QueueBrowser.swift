@@ -1,6 +1,6 @@
 import Concurrency
 import Foundation
-import WorkerRuntime
+import Messaging
 
 /// Looks through a queue from its head without settling anything, on the calling thread.
 ///

@@ -1,6 +1,6 @@
 import Concurrency
 import Foundation
-import WorkerRuntime
+import Messaging
 
 /// Goes once through a queue from its head, on the calling thread. What is not removed goes back to
 /// its place when the pass is closed or its process dies; meanwhile no other consumer is given it.

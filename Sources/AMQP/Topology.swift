@@ -1,6 +1,6 @@
 import Concurrency
 import Logging
-import WorkerRuntime
+import Messaging
 
 /// What kind of queues Amity declares.
 package enum QueueType: String, Sendable, CaseIterable {

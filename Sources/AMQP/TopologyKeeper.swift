@@ -1,7 +1,8 @@
 import Concurrency
 import Logging
+import Messaging
 import Synchronization
-import WorkerRuntime
+import WorkerHealth
 
 /// Makes and watches what a worker needs besides the queue it consumes from: its helper queues, and
 /// the exchange with its binding. Also notices when the broker takes no messages, for want of

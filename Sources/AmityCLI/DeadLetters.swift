@@ -1,10 +1,10 @@
 import ArgumentParser
 import Conversations
+import Daemon
 import DeadLetters
 import Foundation
 import Logging
 import SafeText
-import WorkerRuntime
 
 struct DeadLetters: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -68,7 +68,12 @@ struct Age: ExpressibleByArgument {
 }
 
 private func deadLetterLookup() throws -> DeadLetterLookup {
-    DeadLetterLookup(settings: try start(), logger: Logger(label: "amity"))
+    let settings = try start()
+    return DeadLetterLookup(
+        options: settings.deadLetters,
+        sessions: settings.session(named: "amity dead-letters"),
+        logger: Logger(label: "amity")
+    )
 }
 
 extension DeadLetters {

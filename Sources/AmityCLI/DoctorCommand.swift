@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 import Doctor
 import Foundation
 import JSON
@@ -32,7 +33,7 @@ struct DoctorCommand: AsyncParsableCommand {
             try show(Doctor.refuse(error))
             throw ExitStatus.configuration
         }
-        let diagnosis = await Doctor(settings: settings, variables: variables).examine()
+        let diagnosis = await Doctor(options: settings.doctor, variables: variables).examine()
         try show(diagnosis)
         if diagnosis.hasErrors { throw ExitCode(1) }
     }

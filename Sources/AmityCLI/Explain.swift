@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 import Foundation
 import Operations
 import SafeText
@@ -21,7 +22,9 @@ struct Explain: AsyncParsableCommand {
     func run() async throws {
         let settings = try start()
         let explanation = try await reportingFailure {
-            try Explainer(settings: settings).explain(conversation)
+            let sessions = settings.session(named: "amity explain")
+            return try Explainer(options: settings.explainer, sessions: sessions)
+                .explain(conversation)
         }
         print(json ? try explanation.json : explanation.table)
         if explanation.state == .unknown { throw ExitCode.failure }

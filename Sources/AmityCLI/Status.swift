@@ -1,8 +1,8 @@
 import ArgumentParser
 import Concurrency
+import Daemon
 import Foundation
 import JSON
-import Logging
 import Operations
 
 struct Status: AsyncParsableCommand {
@@ -34,21 +34,15 @@ struct Status: AsyncParsableCommand {
         let settings = try start()
         let json = json
         let interval = interval
-        // On a thread of its own, because it blocks.
-        let isComplete = try await withCheckedThrowingContinuation { ended in
-            startThread(name: "amity-status", stackBytes: 16 << 20) {
-                ended.resume(
-                    with: Result {
-                        var reporter = StatusReporter(settings: settings, logger: quiet)
-                        if let interval {
-                            try LiveView(asJSON: json).run(&reporter, every: interval)
-                        }
-                        let report = reporter.report()
-                        print(try Self.text(report, asJSON: json))
-                        return report.isComplete
-                    }
-                )
-            }
+        let isComplete = try await onThread(named: "amity-status", stackBytes: 16 << 20) {
+            var reporter = StatusReporter(
+                options: settings.queue,
+                database: settings.database
+            )
+            if let interval { try LiveView(asJSON: json).run(&reporter, every: interval) }
+            let report = reporter.report()
+            print(try Self.text(report, asJSON: json))
+            return report.isComplete
         }
         if !isComplete { throw ExitStatus.unavailable }
     }
@@ -59,9 +53,6 @@ struct Status: AsyncParsableCommand {
             : StatusText(report).lines.joined(separator: "\n")
     }
 }
-
-/// What goes wrong is part of the report.
-private let quiet = Logger(label: "amity", factory: { _ in SwiftLogNoOpLogHandler() })
 
 /// Shows reports over and over, on a terminal in place, until the process is told to end.
 struct LiveView {

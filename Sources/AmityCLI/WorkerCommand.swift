@@ -8,7 +8,7 @@ import Metering
 import PrometheusMetrics
 import ServiceLifecycle
 import Settings
-import WorkerRuntime
+import WorkerHealth
 
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

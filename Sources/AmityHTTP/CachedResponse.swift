@@ -35,7 +35,7 @@ actor CachedResponse {
     private func begin() -> Task<Answer, Never> {
         let begun = generation
         let task = Task {
-            let answer = await onThread(ask)
+            let answer = await onOperatorThread(ask)
             if generation == begun {
                 last = (answer, .now)
                 asking = nil
@@ -47,11 +47,10 @@ actor CachedResponse {
     }
 }
 
-/// Runs what blocks where it may.
-func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
-    await withCheckedContinuation { continuation in
-        startThread(name: "amity-operator", stackBytes: WorkerOperatorService.stackBytes) {
-            continuation.resume(returning: body())
-        }
-    }
+/// Runs what asks the database or the broker.
+func onOperatorThread<R: Sendable, E>(
+    _ body: @escaping @Sendable () throws(E) -> R
+) async throws(E) -> R {
+    let stackBytes = WorkerOperatorService.stackBytes
+    return try await onThread(named: "amity-operator", stackBytes: stackBytes, body)
 }

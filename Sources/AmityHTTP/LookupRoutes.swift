@@ -37,7 +37,7 @@ struct LookupRoutes {
         for (verb, isOn) in [("pause", false), ("resume", true)] {
             api.post("worker/\(verb)") { [operatorService] _, _ in
                 try await Self.answer { () throws(OperatorServiceError) in
-                    try operatorService.setIntake(isOn: isOn)
+                    try operatorService.setConsumption(isOn: isOn)
                 }
             }
         }
@@ -69,7 +69,7 @@ struct LookupRoutes {
     private static func answer<Answer: Encodable & Sendable>(
         _ ask: @escaping @Sendable () throws(OperatorServiceError) -> Answer
     ) async throws -> Response {
-        switch await onThread({ Result(catching: ask) }) {
+        switch await onOperatorThread({ Result(catching: ask) }) {
         case .success(let answer): Routes.answer(.ok, answer)
         case .failure(let error): throw HTTPError(.serviceUnavailable, message: "\(error)")
         }

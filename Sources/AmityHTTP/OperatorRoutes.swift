@@ -124,7 +124,7 @@ struct OperatorRoutes {
     ) async throws -> Response {
         let body = try await request.body.collect(upTo: Self.largestOrder)
         let wanted = try DeadLetterSelection(json: Data(body.readableBytesView))
-        let result = await onThread {
+        let result = await onOperatorThread {
             Result { () throws(OperatorServiceError) in try order(wanted) }
         }
         await letters.forget()

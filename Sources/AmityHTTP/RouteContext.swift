@@ -3,7 +3,7 @@ import Daemon
 import Metering
 import Operations
 import PrometheusMetrics
-import WorkerRuntime
+import WorkerHealth
 
 /// What there is to show. Routes read from here and from nowhere else; what another route wants to
 /// show is one more member.

@@ -3,7 +3,7 @@ import Foundation
 import Hummingbird
 import JSON
 import PrometheusMetrics
-import WorkerRuntime
+import WorkerHealth
 
 /// What is where. A page is added to `router` and is guarded, unless its path is one of those that
 /// are open.

@@ -8,7 +8,7 @@ import Concurrency
 import CoreMetrics
 import FriendshipScoring
 import Logging
-import WorkerRuntime
+import WorkerHealth
 
 /// A conversation to be asked about.
 package struct Talk: Sendable {

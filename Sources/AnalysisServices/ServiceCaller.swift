@@ -1,7 +1,7 @@
 import Concurrency
 import Foundation
 import Logging
-import WorkerRuntime
+import WorkerHealth
 
 /// What stands between us and one service: a queue of bounded width, a rate, a deadline, some
 /// retries and a circuit breaker.

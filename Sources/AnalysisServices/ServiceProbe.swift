@@ -1,6 +1,6 @@
 import Foundation
 import HTTPCalling
-import WorkerRuntime
+import WorkerHealth
 
 /// Asks each service once whether it is there and lets Amity in. Sends no user's data, and costs
 /// nothing: the model is asked for its list of models, the memory service for the head of an

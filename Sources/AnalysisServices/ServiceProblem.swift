@@ -1,4 +1,4 @@
-import WorkerRuntime
+import WorkerHealth
 
 /// One of the two services, and the settings that are about it.
 package enum Service: Sendable {

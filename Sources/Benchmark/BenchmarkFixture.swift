@@ -181,24 +181,23 @@ final class BenchmarkFixture {
     }
 
     func processed() throws -> Int {
-        try session.flight([(Self.processed, [])])[0].integer(0, 0) ?? 0
+        try session.flight([(Self.processed, [])])[0].first { try $0.integer() } ?? 0
     }
 
     /// Between the begin of the first transaction and of the last.
     func secondsBetweenCommits() throws -> Double? {
-        try session.flight([(Self.betweenCommits, [])])[0].double(0, 0)
+        try session.flight([(Self.betweenCommits, [])])[0].first { try $0.double() }
     }
 
     /// When the database committed each conversation; nil where it does not keep book
     /// (track_commit_timestamp), as private servers do.
     func commits() throws -> [String: Date]? {
-        let keeps = try session.flight([(Self.keepsCommitTimes, [])])[0].string(0, 0)
+        let keeps = try session.flight([(Self.keepsCommitTimes, [])])[0].first { try $0.text() }
         if keeps != "on" { return nil }
         let rows = try session.flight([(Self.commitTimes, [])])[0]
         var times: [String: Date] = [:]
-        for row in 0..<rows.count {
-            guard let id = rows.string(row, 0), let seconds = rows.double(row, 1) else { continue }
-            times[id] = Date(timeIntervalSince1970: seconds)
+        for (id, seconds) in try rows.map(Self.commitTime) {
+            times[id] = seconds.map(Date.init(timeIntervalSince1970:))
         }
         return times
     }
@@ -290,6 +289,12 @@ extension BenchmarkFixture {
         FROM conversation_events WHERE status = 'PROCESSED'
         """
     )
+
+    private static func commitTime(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (id: String, seconds: Double?) {
+        (try row.text() ?? "", try row.double())
+    }
 }
 
 /// Connections come and go here by the dozen, and what matters is thrown.

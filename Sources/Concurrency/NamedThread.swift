@@ -18,3 +18,18 @@ package func startThread(
     thread.stackSize = stackBytes
     thread.start()
 }
+
+/// Runs what blocks on a thread of its own while a task waits for it: on a thread of Swift's
+/// cooperative pool, which has one for each core, it would hold up every other task.
+package func onThread<R: Sendable, E>(
+    named name: String,
+    stackBytes: Int,
+    _ body: @escaping @Sendable () throws(E) -> R
+) async throws(E) -> R {
+    let result: Result<R, E> = await withCheckedContinuation { done in
+        startThread(name: name, stackBytes: stackBytes) {
+            done.resume(returning: Result(catching: body))
+        }
+    }
+    return try result.get()
+}

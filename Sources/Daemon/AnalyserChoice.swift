@@ -2,7 +2,7 @@ import AnalysisServices
 import Conversations
 import Logging
 import Settings
-import WorkerRuntime
+import WorkerHealth
 
 extension AnalysisSettings {
     /// For the log.

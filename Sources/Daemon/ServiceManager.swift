@@ -1,7 +1,7 @@
 import Concurrency
 import Foundation
 import Logging
-import WorkerRuntime
+import WorkerHealth
 
 /// Notifies systemd, or another service manager that has set `NOTIFY_SOCKET`, from a thread of its
 /// own: when the worker is ready, what its state is, that it stops, and, as long as every watched

@@ -1,4 +1,4 @@
-import WorkerRuntime
+import WorkerHealth
 
 /// One line of the sd_notify protocol.
 enum ServiceNotice: Equatable, Sendable {

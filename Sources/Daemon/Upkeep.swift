@@ -68,31 +68,38 @@ final class Upkeep: Sendable {
 
     private func run() {
         warmUp()
-        // Not all replicas at once.
-        var nextSweep = ContinuousClock.now + sweepInterval * Double.random(in: 0.1...1)
-        var nextExpiry = ContinuousClock.now + .seconds(Double.random(in: 0...10))
-        var looks = DeadLetterRetention.Looks()
-        var pause: Duration = .zero
         defer { pulse.end() }
-        while !drain.wait(for: pause) {
+        var answers = false
+        var look = DeadLetterRetention.daily
+        // What needs the database waits for a probe that it answers.
+        let later = Chores.Turn.again(after: .seconds(1))
+        var chores = Chores()
+        let probing = Chore(every: min(.seconds(5), sweepInterval), first: .zero ... .zero)
+        chores.add(probing) { [self] in
             // It may have to wait for a session that threads with long work hold, yet not for
             // longer than the broker waits for them.
             pulse.expect(within: settings.holdLimit * 2)
-            let answers = probe()
+            answers = probe()
             store.closeIdleSessions()
-            pause = min(answers ? .seconds(5) : .seconds(1), sweepInterval)
-            if isSweepWanted.exchange(false, ordering: .relaxed) { nextSweep = .now }
-            if answers, settings.sweepAfter > .zero, nextSweep <= .now {
-                nextSweep = .now + sweepInterval
-                sweep()
-            }
-            if answers, nextExpiry <= .now {
-                nextExpiry = .now + .seconds(3600)
-                crashes.forgetThePast()
-                expireAnalyses()
-                DeadLetterRetention(settings, sessions, logger).expire(&looks)
+            return answers ? .done : later
+        }
+        if settings.sweepAfter > .zero {
+            // Not all replicas at once.
+            let sweeping = Chore(every: sweepInterval, first: sweepInterval / 10...sweepInterval)
+            let isWanted = { [self] in isSweepWanted.exchange(false, ordering: .relaxed) }
+            chores.add(sweeping, isWanted: isWanted) { [self] in
+                if answers { sweep() }
+                return answers ? .done : later
             }
         }
+        chores.add(Chore(every: .seconds(3600), first: .zero ... .seconds(10))) { [self] in
+            if !answers { return later }
+            crashes.forgetThePast()
+            expireAnalyses()
+            DeadLetterRetention(settings.deadLetters, sessions, logger).expire(&look)
+            return .done
+        }
+        chores.run(by: drain)
     }
 
     private var sweepInterval: Duration {

@@ -3,6 +3,7 @@
 
 import AMQP
 import Concurrency
+import Consuming
 import Conversations
 import DeadLetters
 import Foundation
@@ -11,6 +12,7 @@ import Operations
 import Postgres
 import ServiceLifecycle
 import Settings
+import WorkerHealth
 import WorkerRuntime
 
 /// The daemon: puts the rooms together, runs until it is told to stop, drains.
@@ -51,7 +53,11 @@ package final class Worker: Service {
         self.logger = logger
         let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
         self.manager = manager
-        operatorService = WorkerOperatorService(settings: settings, logger: logger)
+        operatorService = WorkerOperatorService(
+            explainer: settings.explainer,
+            deadLetters: settings.deadLetters,
+            logger: logger
+        )
         readiness = Readiness(logger: logger) { [wakeup] blockers in
             manager?.changed(to: blockers)
             wakeup.ring()
@@ -92,7 +98,6 @@ package final class Worker: Service {
             keeper: keeper,
             counts: counts,
             pulse: pulse,
-            metrics: metrics,
             logger: logger
         )
         let publisher = Publisher(
@@ -109,19 +114,19 @@ package final class Worker: Service {
         let database = Database(
             settings,
             longQueue: Int(prefetch),
-            intake: consumer.intake,
+            consumption: consumer.consumption,
             readiness,
             health,
             drain,
             keeping: analyser.isPaid ? KeptAnalyses(logger: logger) : nil,
             logger
         )
-        let intakeSwitch = IntakeSwitch(
-            intake: consumer.intake,
+        let consumptionSwitch = ConsumptionSwitch(
+            consumption: consumer.consumption,
             readiness: readiness,
             logger: logger
         )
-        operatorService.open(database.sessions, intakeSwitch)
+        operatorService.open(database.sessions, consumptionSwitch)
         let repeated = RepeatedEvents(logger: logger)
         let policy = RetryPolicy(
             names: settings.topology.names,
@@ -147,7 +152,7 @@ package final class Worker: Service {
             repeated: repeated,
             logger: logger
         )
-        let monitoring = try monitoring(on: database, counts, consumer.intake, drain)
+        let monitoring = try monitoring(on: database, counts, consumer.consumption, drain)
         parts.withLock { parts in
             parts = { [metrics, readiness, health] in
                 metrics.look(at: dispatcher, consumer.completions, readiness, health)
@@ -161,12 +166,12 @@ package final class Worker: Service {
         publisher.start()
         database.upkeep.start()
         monitoring.start()
-        let switching = Task { await intakeSwitch.obeySignals() }
+        let switching = Task { await consumptionSwitch.obeySignals() }
         defer { switching.cancel() }
         let limit = settings.drainTimeout + .seconds(30)
         await withGracefulShutdownHandler {
             await withCheckedContinuation { stopped in
-                consumer.start(delivering: dispatcher, withheld: { publisher.withheld }) {
+                consumer.start(deliveringTo: dispatcher, withheld: { publisher.withheld }) {
                     // Here, on a thread of our own, because it blocks.
                     publisher.stop()
                     repeated.flush()
@@ -216,7 +221,7 @@ package final class Worker: Service {
     private func monitoring(
         on database: Database,
         _ counts: WorkerCounts,
-        _ intake: Intake,
+        _ consumption: Consumption,
         _ drain: DrainSignal
     ) throws -> Monitoring {
         Monitoring(
@@ -224,20 +229,20 @@ package final class Worker: Service {
                 .init(
                     bootID: database.process,
                     queue: settings.topology.names.main,
-                    settings: .init(settings, batchLimit: batchLimit)
+                    settings: settings.registered(batchLimit: batchLimit)
                 ),
                 sessions: database.sessions,
                 counts: counts,
                 readiness: readiness,
                 health: health,
-                intake: intake,
+                consumption: consumption,
                 wakeup: wakeup,
                 logger: logger,
                 onLoss: database.upkeep.sweepSoon
             ),
             monitor: QueueMonitor(
                 bootID: database.process,
-                settings: settings,
+                options: settings.monitor,
                 sessions: database.sessions,
                 health: health,
                 drain: drain,
@@ -301,7 +306,7 @@ private struct Database {
     init(
         _ settings: WorkerSettings,
         longQueue: Int,
-        intake: Intake,
+        consumption: Consumption,
         _ readiness: Readiness,
         _ health: LinkHealth,
         _ drain: DrainSignal,
@@ -316,7 +321,7 @@ private struct Database {
         )
         store = ConversationStore(sessions: sessions, keeping: analyses)
         outage = DatabaseOutage(
-            intake: intake,
+            consumption: consumption,
             readiness: readiness,
             health: health,
             logger: logger
@@ -353,36 +358,6 @@ private struct Database {
             settings: settings,
             drain: drain,
             logger: logger
-        )
-    }
-}
-
-/// Settles the original once the broker has confirmed its copy.
-private struct ConfirmedRepublisher: Republisher {
-    let publisher: Publisher
-    let consumer: Consumer
-
-    func republish(
-        _ message: Message,
-        about subject: String?,
-        to queue: String,
-        replacing original: DeliveryID
-    ) {
-        publisher.publish(
-            message,
-            about: subject,
-            routingKey: queue,
-            // When the original's session is lost, the broker delivers it again, and it gets a new
-            // copy.
-            isWanted: { consumer.isCurrent(original) },
-            completion: { result in
-                switch result {
-                case .confirmed:
-                    consumer.completions.post(.init(id: original, settlement: .ack))
-                case .returned, .refused, .abandoned:
-                    consumer.completions.post(.init(id: original, settlement: .requeue))
-                }
-            }
         )
     }
 }

@@ -2,6 +2,7 @@ import Concurrency
 import Foundation
 import JSON
 import Logging
+import Messaging
 import Postgres
 import WorkerRuntime
 
@@ -265,10 +266,10 @@ private struct DeadLetterRow: Encodable, Sendable {
         func text(_ name: String) -> String {
             if case .text(let text) = ours[name] { text } else { "" }
         }
-        firstFailureAt = DeadLetterFilter.date(text(RetryPolicy.Header.firstFailure))
-        lastFailureAt = DeadLetterFilter.date(text(RetryPolicy.Header.lastFailure))
-        worker = text(RetryPolicy.Header.worker)
-        bodySHA256 = text(RetryPolicy.Header.bodyDigest)
+        firstFailureAt = DeadLetterFilter.date(text(HeaderName.firstFailure))
+        lastFailureAt = DeadLetterFilter.date(text(HeaderName.lastFailure))
+        worker = text(HeaderName.worker)
+        bodySHA256 = text(HeaderName.bodyDigest)
         messageID = properties.messageID.map(Self.storable)
         if record.isReadable {
             let members = LetterMembers(body: record.message.body)

@@ -1,7 +1,7 @@
 import Digests
 import Foundation
 import JSON
-import WorkerRuntime
+import Messaging
 
 /// A dead letter, as its row or its headers describe it. The body is not part of it: it may hold a
 /// child's conversation.
@@ -93,13 +93,13 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
         conversationID = members.conversationID
         userID = members.userID
         messageID = message.properties.messageID
-        code = text(RetryPolicy.Header.code)
-        reason = text(RetryPolicy.Header.reason)
-        attempts = count(RetryPolicy.Header.attempts)
-        replays = count(RetryPolicy.Header.replays)
-        firstFailureAt = text(RetryPolicy.Header.firstFailure)
-        lastFailureAt = text(RetryPolicy.Header.lastFailure)
-        worker = text(RetryPolicy.Header.worker)
+        code = text(HeaderName.code)
+        reason = text(HeaderName.reason)
+        attempts = count(HeaderName.attempts)
+        replays = count(HeaderName.replays)
+        firstFailureAt = text(HeaderName.firstFailure)
+        lastFailureAt = text(HeaderName.lastFailure)
+        worker = text(HeaderName.worker)
         bodyBytes = message.body.count
         bodySHA256 = Digest.sha256(message.body).prefix(8).hexadecimal
         let told = [

@@ -1,5 +1,6 @@
 import AMQP
 import Postgres
+import Storage
 
 /// How many dead letters there are, by their rows and by their queue, without a look at any.
 package struct DeadLetterCounts: Sendable {
@@ -15,11 +16,8 @@ package struct DeadLetterCounts: Sendable {
     /// - Throws: where the database does not answer. A table that is missing is part of the counts.
     package init(_ presence: QueuePresence, _ table: DeadLetterTable) throws(PostgresError) {
         self.presence = presence
-        do throws(PostgresError) {
-            recorded = try table.count(DeadLetterFilter())
-        } catch {
-            if !error.isMissingOrForbidden { throw error }
-            recorded = nil
+        recorded = try OptionalTable.using { () throws(PostgresError) in
+            try table.count(DeadLetterFilter())
         }
     }
 

@@ -2,8 +2,7 @@ import Conversations
 import Foundation
 import Logging
 import Postgres
-import Settings
-import WorkerRuntime
+import Storage
 
 /// What the commands ask about dead letters: their rows and their queue, for a process of their
 /// own.
@@ -13,16 +12,10 @@ package struct DeadLetterLookup: Sendable {
     package let queue: String
     private let table: DeadLetterTable
 
-    package init(settings: WorkerSettings, logger: Logger) {
-        let sessions = SessionPool(
-            target: settings.database,
-            limit: 1,
-            applicationName: "amity dead-letters",
-            statementTimeout: settings.taskTimeout
-        )
-        deadLetterQueue = DeadLetterQueue(settings: settings, sessions: sessions, logger: logger)
-        table = DeadLetterTable(sessions: sessions, queue: settings.topology.names.main)
-        queue = settings.topology.names.dead
+    package init(options: DeadLetterOptions, sessions: SessionPool, logger: Logger) {
+        deadLetterQueue = DeadLetterQueue(options: options, sessions: sessions, logger: logger)
+        table = DeadLetterTable(sessions: sessions, queue: options.topology.names.main)
+        queue = options.topology.names.dead
     }
 
     /// Dead letters by their rows. Of a queue that is empty all that wait are gone.
@@ -41,17 +34,13 @@ package struct DeadLetterLookup: Sendable {
     /// The dead letters of that id, or of the conversation of that id; none where there is no
     /// table.
     package func find(_ id: String) throws -> [DeadLetterTable.Entry] {
-        do {
-            let entries = try table.find(id)
-            if !entries.contains(where: { $0.letter.state == .waiting }) { return entries }
-            let counts = try deadLetterQueue.counts()
-            return entries.map { entry in
-                var entry = entry
-                entry.letter = entry.letter.asOf(counts)
-                return entry
-            }
-        } catch let error as PostgresError where error.isMissingOrForbidden {
-            return []
+        let entries = try OptionalTable.using { try table.find(id) } ?? []
+        if !entries.contains(where: { $0.letter.state == .waiting }) { return entries }
+        let counts = try deadLetterQueue.counts()
+        return entries.map { entry in
+            var entry = entry
+            entry.letter = entry.letter.asOf(counts)
+            return entry
         }
     }
 
@@ -66,13 +55,8 @@ package struct DeadLetterLookup: Sendable {
     package func limit(_ filter: inout DeadLetterFilter, to user: String) throws {
         filter.user = ExactText(user)
         filter.conversationsOfUser = try table.conversations(of: user)
-        do throws(PostgresError) {
-            let rows = try table.list(filter, limit: Self.mostOfAUser)
-            filter.lettersOfUser = Set(rows.map(\.id))
-        } catch {
-            // Without the table there are no rows.
-            if !error.isMissingOrForbidden { throw error }
-        }
+        let rows = try OptionalTable.using { try table.list(filter, limit: Self.mostOfAUser) }
+        if let rows { filter.lettersOfUser = Set(rows.map(\.id)) }
     }
 
     private static let mostOfAUser = 100_000

@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Storage
 
 /// The dead letters by what they died of, for a page: bounded, however many there are.
 package struct DeadLetterOverview: Encodable, Sendable, Equatable {
@@ -45,7 +46,7 @@ package struct DeadLetterOverview: Encodable, Sendable, Equatable {
 
     /// Reads the rows. A table that is missing is a remark.
     package mutating func read(_ table: DeadLetterTable) throws(PostgresError) -> Int? {
-        do throws(PostgresError) {
+        try OptionalTable.using { () throws(PostgresError) in
             let codes = try table.codes()
             let shown = codes.prefix(Self.mostGroups).map(\.code)
             let reasons = try table.reasons(of: shown)
@@ -66,9 +67,6 @@ package struct DeadLetterOverview: Encodable, Sendable, Equatable {
             seen = codes.reduce(0) { $0 + $1.count }
             isComplete = codes.count <= Self.mostGroups
             return seen
-        } catch {
-            if !error.isMissingOrForbidden { throw error }
-            return nil
         }
     }
 

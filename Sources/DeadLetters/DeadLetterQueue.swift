@@ -2,8 +2,8 @@ import AMQP
 import Concurrency
 import Foundation
 import Logging
+import Messaging
 import Postgres
-import Settings
 import WorkerRuntime
 
 /// Looks into the dead-letter queue, puts dead letters back to work, and throws them away.
@@ -14,18 +14,18 @@ import WorkerRuntime
 /// still there. What stays goes back to its place, or, where a quorum queue has counted a delivery
 /// of it before, to the end of the queue, as a confirmed copy with a fresh count.
 package struct DeadLetterQueue: Sendable {
-    private let settings: WorkerSettings
+    private let options: DeadLetterOptions
     private let table: DeadLetterTable
     private let logger: Logger
 
-    package init(settings: WorkerSettings, sessions: SessionPool, logger: Logger) {
-        self.settings = settings
+    package init(options: DeadLetterOptions, sessions: SessionPool, logger: Logger) {
+        self.options = options
         self.logger = logger
-        table = DeadLetterTable(sessions: sessions, queue: settings.topology.names.main)
+        table = DeadLetterTable(sessions: sessions, queue: options.topology.names.main)
     }
 
-    private var queue: String { settings.topology.names.dead }
-    private var endpoint: Endpoint { settings.endpoint.named("amity dead-letters") }
+    private var queue: String { options.topology.names.dead }
+    private var endpoint: Endpoint { options.endpoint.named("amity dead-letters") }
 
     /// How many there are, with and without a row. Looks at none.
     package func counts() throws -> DeadLetterCounts {
@@ -146,14 +146,14 @@ package struct DeadLetterQueue: Sendable {
     }
 
     private func publisher() -> Publisher {
-        Publisher(endpoint: endpoint, topology: settings.topology, insists: false, logger: logger)
+        Publisher(endpoint: endpoint, topology: options.topology, insists: false, logger: logger)
     }
 
     /// Publishes one message and waits for the broker's word.
     private func confirm(_ message: Message, with publisher: Publisher) -> Publisher.Result {
         let answer = Locked(Publisher.Result.abandoned)
         let answered = MonotonicSemaphore(value: 0)
-        publisher.publish(message, routingKey: settings.topology.names.main) { result in
+        publisher.publish(message, routingKey: options.topology.names.main) { result in
             answer.withLock { $0 = result }
             answered.signal()
         }

@@ -1,3 +1,4 @@
+import Conversations
 import Postgres
 
 /// The statements on `amity_dead_letters`.
@@ -45,12 +46,36 @@ enum DeadLetterSQL {
         #"to_char(\#(column), 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"#
     }
 
-    /// As `DeadLetter` reads them.
+    /// As `entry` reads them.
     private static let columns = """
         id, conversation_id, user_id, message_id, code, reason, attempts, replays,
             \(utc("first_failure_at")), \(utc("last_failure_at")), worker, body_bytes, body_sha256,
             copies, settled_how, \(utc("settled_at")), headers::text
         """
+
+    static func entry(_ row: inout RowReader) throws(PostgresError) -> DeadLetterTable.Entry {
+        .init(
+            letter: DeadLetter(
+                id: try row.text() ?? "",
+                conversationID: try row.text(),
+                userID: try row.text(),
+                messageID: try row.text(),
+                code: try row.text() ?? "",
+                reason: try row.text() ?? "",
+                attempts: try row.integer() ?? 0,
+                replays: try row.integer() ?? 0,
+                firstFailureAt: try row.text() ?? "",
+                lastFailureAt: try row.text() ?? "",
+                worker: try row.text() ?? "",
+                bodyBytes: try row.integer() ?? 0,
+                bodySHA256: try row.text() ?? "",
+                copies: try row.integer() ?? 0,
+                state: try row.text().flatMap(DeadLetter.State.init) ?? .waiting,
+                settledAt: try row.text()
+            ),
+            headers: DeadLetterTable.Entry.headers(try row.data())
+        )
+    }
 
     /// $9 whether those that are settled count, too, $10 most rows.
     static let list = Statement(
@@ -68,6 +93,10 @@ enum DeadLetterSQL {
         WHERE \(matches) AND settled_at IS NULL
         """
     )
+    static func counted(_ row: inout RowReader) throws(PostgresError) -> Int? {
+        try row.integer()
+    }
+
     static let erase = Statement(
         "erase_dead_letters",
         "DELETE FROM amity_dead_letters WHERE \(matches)"
@@ -91,6 +120,15 @@ enum DeadLetterSQL {
         GROUP BY code ORDER BY sum(copies) DESC, code
         """
     )
+    static func code(_ row: inout RowReader) throws(PostgresError) -> DeadLetterTable.CodeCount {
+        DeadLetterTable.CodeCount(
+            code: try row.text() ?? "",
+            count: try row.integer() ?? 0,
+            firstFailureAt: try row.text() ?? "",
+            lastFailureAt: try row.text() ?? ""
+        )
+    }
+
     /// $1 queue, $2 codes, $3 most dead letters of each.
     static let oldest = Statement(
         "oldest_dead_letters",
@@ -111,6 +149,9 @@ enum DeadLetterSQL {
             ORDER BY dead_at DESC LIMIT 1) AS latest
         """
     )
+    static func reason(_ row: inout RowReader) throws(PostgresError) -> (String, String) {
+        (try row.text() ?? "", try row.text() ?? "")
+    }
 
     /// $1 ids, $2 how many copies of each have left the queue, $3 how. Of a row with more copies
     /// the others stay.
@@ -136,11 +177,19 @@ enum DeadLetterSQL {
         RETURNING copies
         """
     )
+    static func copies(_ row: inout RowReader) throws(PostgresError) -> Int {
+        try row.integer() ?? 0
+    }
+
     /// $1 user.
     static let conversations = Statement(
         "conversations_of_user",
         "SELECT conversation_id FROM conversation_events WHERE user_id = $1"
     )
+    static func conversation(_ row: inout RowReader) throws(PostgresError) -> ExactText? {
+        try row.text().map(ExactText.init)
+    }
+
     /// $1 queue, $2 days since the last failure, $3 most rows.
     static let expired = Statement(
         "expired_dead_letters",
@@ -151,6 +200,10 @@ enum DeadLetterSQL {
         ORDER BY dead_at LIMIT $3
         """
     )
+    static func old(_ row: inout RowReader) throws(PostgresError) -> (String, Int) {
+        (try row.text() ?? "", try row.integer() ?? 1)
+    }
+
     static let forget = Statement(
         "forget_dead_letters",
         "DELETE FROM amity_dead_letters WHERE settled_at < now() - interval '30 days'"

@@ -1,7 +1,6 @@
 import Conversations
 import Foundation
 import Postgres
-import WorkerRuntime
 
 /// The rows of one queue's dead letters. Blocks the calling thread.
 ///
@@ -56,7 +55,8 @@ package struct DeadLetterTable: Sendable {
     package func count(_ filter: DeadLetterFilter) throws(PostgresError) -> Int {
         let parameters = filter.parameters(queue)
         return try sessions.withSession { session throws(PostgresError) in
-            try session.flight([(DeadLetterSQL.count, parameters)])[0].integer(0, 0) ?? 0
+            try session.flight([(DeadLetterSQL.count, parameters)])[0]
+                .first(DeadLetterSQL.counted) ?? 0
         }
     }
 
@@ -64,15 +64,7 @@ package struct DeadLetterTable: Sendable {
     package func codes() throws(PostgresError) -> [CodeCount] {
         let parameters: [Parameter] = [.text(queue)]
         return try sessions.withSession { session throws(PostgresError) in
-            let rows = try session.flight([(DeadLetterSQL.codes, parameters)])[0]
-            return (0..<rows.count).map { row in
-                CodeCount(
-                    code: rows.string(row, 0) ?? "",
-                    count: rows.integer(row, 1) ?? 0,
-                    firstFailureAt: rows.string(row, 2) ?? "",
-                    lastFailureAt: rows.string(row, 3) ?? ""
-                )
-            }
+            try session.flight([(DeadLetterSQL.codes, parameters)])[0].map(DeadLetterSQL.code)
         }
     }
 
@@ -87,10 +79,7 @@ package struct DeadLetterTable: Sendable {
         let parameters: [Parameter] = [.text(queue), .textArray(codes)]
         return try sessions.withSession { session throws(PostgresError) in
             let rows = try session.flight([(DeadLetterSQL.reasons, parameters)])[0]
-            let pairs = (0..<rows.count).map {
-                (rows.string($0, 0) ?? "", rows.string($0, 1) ?? "")
-            }
-            return Dictionary(pairs) { first, _ in first }
+            return Dictionary(try rows.map(DeadLetterSQL.reason)) { first, _ in first }
         }
     }
 
@@ -98,7 +87,7 @@ package struct DeadLetterTable: Sendable {
     package func conversations(of user: String) throws(PostgresError) -> Set<ExactText> {
         try sessions.withSession { session throws(PostgresError) in
             let rows = try session.flight([(DeadLetterSQL.conversations, [.text(user)])])[0]
-            return Set((0..<rows.count).compactMap { rows.string($0, 0).map(ExactText.init) })
+            return Set(try rows.map(DeadLetterSQL.conversation).compactMap(\.self))
         }
     }
 
@@ -107,10 +96,7 @@ package struct DeadLetterTable: Sendable {
         let parameters: [Parameter] = [.text(queue), .integer(days), .integer(limit)]
         return try sessions.withSession { session throws(PostgresError) in
             let rows = try session.flight([(DeadLetterSQL.expired, parameters)])[0]
-            let pairs = (0..<rows.count).map {
-                (rows.string($0, 0) ?? "", rows.integer($0, 1) ?? 1)
-            }
-            return Dictionary(pairs) { first, _ in first }
+            return Dictionary(try rows.map(DeadLetterSQL.old)) { first, _ in first }
         }
     }
 
@@ -119,8 +105,7 @@ package struct DeadLetterTable: Sendable {
         _ parameters: [Parameter]
     ) throws(PostgresError) -> [Entry] {
         try sessions.withSession { session throws(PostgresError) in
-            let rows = try session.flight([(statement, parameters)])[0]
-            return (0..<rows.count).map { Entry(rows, $0) }
+            try session.flight([(statement, parameters)])[0].map(DeadLetterSQL.entry)
         }
     }
 
@@ -158,7 +143,7 @@ package struct DeadLetterTable: Sendable {
         let parameters: [Parameter] = [.text(queue), .double(age), .textArray(seen)]
         return try sessions.withSession { session throws(PostgresError) in
             let rows = try session.flight([(DeadLetterSQL.markGone, parameters)])[0]
-            return (0..<rows.count).reduce(0) { $0 + (rows.integer($1, 0) ?? 0) }
+            return try rows.map(DeadLetterSQL.copies).reduce(0, +)
         }
     }
 
@@ -178,30 +163,6 @@ package struct DeadLetterTable: Sendable {
 }
 
 extension DeadLetterTable.Entry {
-    fileprivate init(_ rows: Rows, _ row: Int) {
-        func text(_ column: Int) -> String { rows.string(row, column) ?? "" }
-        func count(_ column: Int) -> Int { rows.integer(row, column) ?? 0 }
-        letter = DeadLetter(
-            id: text(0),
-            conversationID: rows.string(row, 1),
-            userID: rows.string(row, 2),
-            messageID: rows.string(row, 3),
-            code: text(4),
-            reason: text(5),
-            attempts: count(6),
-            replays: count(7),
-            firstFailureAt: text(8),
-            lastFailureAt: text(9),
-            worker: text(10),
-            bodyBytes: count(11),
-            bodySHA256: text(12),
-            copies: count(13),
-            state: rows.string(row, 14).flatMap(DeadLetter.State.init) ?? .waiting,
-            settledAt: rows.string(row, 15)
-        )
-        headers = Self.headers(rows.data(row, 16))
-    }
-
     private enum Scalar: Decodable {
         case text(String), number(Int)
 
@@ -222,7 +183,7 @@ extension DeadLetterTable.Entry {
         }
     }
 
-    private static func headers(_ json: Data?) -> [String: String] {
+    static func headers(_ json: Data?) -> [String: String] {
         guard let json else { return [:] }
         do {
             return try JSONDecoder().decode([String: Scalar].self, from: json).mapValues(\.shown)

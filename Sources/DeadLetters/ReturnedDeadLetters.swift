@@ -2,8 +2,8 @@ import AMQP
 import Concurrency
 import Foundation
 import Logging
+import Messaging
 import Postgres
-import WorkerRuntime
 
 /// Gives dead letters back to their queue without loss: what may return to its place does so when
 /// the pass closes, and of the others a copy is published to the queue's end and confirmed before
@@ -68,7 +68,7 @@ final class ReturnedDeadLetters {
     private static func copy(of message: Message) -> Message {
         var message = message
         message.properties.headers = message.properties.headers.filter {
-            RetryPolicy.travels($0.key)
+            HeaderName.travels($0.key)
         }
         return message
     }

@@ -36,7 +36,7 @@ struct BrokerEncryptionCheck: Check {
     let name = "broker-tls"
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        let endpoint = seen.settings.endpoint
+        let endpoint = seen.options.endpoint
         let distant = endpoint.addresses.filter { !Loopback.contains($0.host) }
         if endpoint.security != nil || distant.isEmpty {
             return [.ok("the link does not cross a network in the clear", by: .settings)]
@@ -59,8 +59,8 @@ struct BrokerPermissionsCheck: Check {
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
         if seen.broker.queues.isEmpty { return [] }
-        let queue = seen.settings.topology.names.main
-        let user = seen.settings.endpoint.username
+        let queue = seen.options.topology.names.main
+        let user = seen.options.endpoint.username
         let reading = judge(
             seen.broker.reading,
             lack:
@@ -92,7 +92,7 @@ struct ManagementEncryptionCheck: Check {
     let name = "management-tls"
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        guard let url = seen.settings.monitoring.management.flatMap({ URL(string: $0.url) }) else {
+        guard let url = seen.options.management.flatMap({ URL(string: $0.url) }) else {
             return []
         }
         if url.scheme == "https" || Loopback.contains(url.host() ?? "") {

@@ -12,78 +12,61 @@ enum CatalogueProbe {
         snapshot.path = path(asking: &questions)
         snapshot.tables = tables(asking: &questions)
         let names = [Parameter.textArray(names)]
-        guard let rows = questions.ask("indexes", CatalogueSQL.indexes, names) else { return }
-        snapshot.indexes = (0..<rows.count).map { row in
-            .init(
-                name: rows.string(row, 0) ?? "",
-                table: rows.string(row, 1) ?? "",
-                method: rows.string(row, 2) ?? "",
-                columns: rows.string(row, 3) ?? "",
-                bytes: rows.integer(row, 4) ?? 0,
-                isKey: rows.bool(row, 5)
-            )
-        }
+        snapshot.indexes = questions.ask(
+            "indexes",
+            CatalogueSQL.indexes,
+            names,
+            CatalogueSQL.index
+        )
     }
 
     private static func path(asking questions: inout Questions) -> SessionSnapshot.SearchPath? {
-        guard let rows = questions.ask("search_path", CatalogueSQL.path) else { return nil }
-        var path = SessionSnapshot.SearchPath(
-            text: rows.string(0, 0) ?? "",
-            schema: rows.string(0, 1)
-        )
+        let paths = questions.ask("search_path", CatalogueSQL.path, [], CatalogueSQL.path(_:))
+        guard var path = paths?.first else { return nil }
         let names = [Parameter.textArray(names)]
-        guard let found = questions.ask("other schemas", CatalogueSQL.elsewhere, names) else {
-            return path
-        }
-        for row in 0..<found.count {
-            path.elsewhere[found.string(row, 0) ?? "", default: []]
-                .append(found.string(row, 1) ?? "")
-        }
+        let found = questions.ask(
+            "other schemas",
+            SearchPathSQL.elsewhere,
+            names,
+            SearchPathSQL.table
+        )
+        for (table, schema) in found ?? [] { path.elsewhere[table, default: []].append(schema) }
         return path
     }
 
     private static func tables(asking questions: inout Questions) -> [String: TableSnapshot]? {
         let names = [Parameter.textArray(names)]
-        guard let columns = questions.ask("columns", CatalogueSQL.columns, names) else {
-            return nil
-        }
+        let columns = questions.ask(
+            "columns",
+            CatalogueSQL.columns,
+            names,
+            CatalogueSQL.column
+        )
+        guard let columns else { return nil }
         var tables: [String: TableSnapshot] = [:]
-        for row in 0..<columns.count {
-            let (table, column) = (columns.string(row, 0) ?? "", columns.string(row, 1) ?? "")
-            tables[table, default: .init(columns: [:])].columns[column] = .init(
-                type: columns.string(row, 2) ?? "",
-                length: columns.integer(row, 3),
-                isNullable: columns.bool(row, 4),
-                hasDefault: columns.bool(row, 5),
-                isGenerated: columns.bool(row, 6),
-                isExact: columns.bool(row, 7)
-            )
+        for (table, name, column) in columns {
+            tables[table, default: .init(columns: [:])].columns[name] = column
         }
         let wanted = DoctorSQL.privileges
         let asked = [
             Parameter.textArray(wanted.map(\.table)), .textArray(wanted.map(\.privilege)),
         ]
-        if let lacking = questions.ask("grants", DoctorSQL.lacking, asked) {
-            for row in 0..<lacking.count {
-                tables[lacking.string(row, 0) ?? ""]?.lacking.append(lacking.string(row, 1) ?? "")
-            }
-        }
-        if let rules = questions.ask("constraints and triggers", CatalogueSQL.rules, names) {
-            for row in 0..<rules.count {
-                guard let kind = TableSnapshot.Rule.Kind(rawValue: rules.string(row, 1) ?? "")
-                else {
-                    continue
-                }
-                let (name, definition) = (rules.string(row, 2) ?? "", rules.string(row, 3) ?? "")
-                tables[rules.string(row, 0) ?? ""]?.rules
-                    .append(.init(kind: kind, name: name, definition: definition))
-            }
-        }
-        if let policies = questions.ask("row level security", CatalogueSQL.policies, names) {
-            for row in 0..<policies.count {
-                tables[policies.string(row, 0) ?? ""]?.policies = policies.string(row, 1)
-            }
-        }
+        let lacking = questions.ask("grants", DoctorSQL.lacking, asked, DoctorSQL.lack)
+        for (table, privilege) in lacking ?? [] { tables[table]?.lacking.append(privilege) }
+        let rules = questions.ask(
+            "constraints and triggers",
+            CatalogueSQL.rules,
+            names,
+            CatalogueSQL.rule
+        )
+        for case (let table, let rule?) in rules ?? [] { tables[table]?.rules.append(rule) }
+        let policies = questions.ask(
+            "row level security",
+            CatalogueSQL.policies,
+            names,
+            CatalogueSQL.policy
+        )
+        for (table, commands) in policies ?? [] { tables[table]?.policies = commands }
         return tables
     }
 }
@@ -95,16 +78,13 @@ enum RowProbe {
         asking questions: inout Questions
     ) -> RowSnapshot {
         var found = RowSnapshot()
-        if snapshot.tables?["conversation_events"] != nil,
-            let rows = questions.ask("rows from the future", RowSQL.future)
-        {
-            found.future = (rows.integer(0, 0) ?? 0, rows.double(0, 1) ?? 0)
+        if snapshot.tables?["conversation_events"] != nil {
+            let what = "rows from the future"
+            found.future = questions.ask(what, RowSQL.future, [], RowSQL.ahead)?.first
         }
         for (what, sql) in questionsAbout(snapshot) {
-            guard let rows = questions.ask(what, sql), let count = rows.integer(0, 0) else {
-                continue
-            }
-            if count > 0 { found.odd.append((what, count)) }
+            let counts = questions.ask(what, sql, [], RowSQL.count) ?? []
+            if let count = counts.first ?? nil, count > 0 { found.odd.append((what, count)) }
         }
         return found
     }

@@ -49,8 +49,8 @@ struct DatabaseEncryptionCheck: Check {
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session else { return [] }
-        let keywords = seen.settings.database.keywords
-        let hosts = seen.settings.database.hosts
+        let keywords = seen.options.database.keywords
+        let hosts = seen.options.database.hosts
         let distant = hosts.filter { !Loopback.containsSocketOr($0) }.joined(separator: ", ")
         if distant.isEmpty { return [.ok("the link does not cross a network", by: .settings)] }
         if !session.isEncrypted {
@@ -110,7 +110,7 @@ struct DatabaseWritableCheck: Check {
         }
         if standbys.isEmpty { return [.ok("it takes writes", by: .database)] }
         let roles = "\(primaries.joined(separator: ", ")) is the primary, \(list) a standby"
-        if seen.settings.database.findsPrimary { return [.ok(roles, by: .database)] }
+        if seen.options.database.findsPrimary { return [.ok(roles, by: .database)] }
         return [
             .error(
                 "\(roles): workers may take the standby; add target_session_attrs=read-write",

@@ -16,7 +16,9 @@ struct DatabaseProbe {
             do throws(PostgresError) {
                 var questions = try Questions(to: target)
                 server.isConnected = true
-                let isStandby = try questions.ask(DoctorSQL.isStandby).string(0, 0) == "t"
+                let isStandby =
+                    try questions.ask(DoctorSQL.isStandby, [], DoctorSQL.isStandby(_:)).first
+                    ?? false
                 server.isStandby = isStandby
                 usable.append((isStandby, target))
             } catch { server.fail(error) }
@@ -57,29 +59,32 @@ struct DatabaseProbe {
         at target: ConnectionTarget
     ) throws(PostgresError) -> SessionSnapshot {
         let asked = Date()
-        let facts = try questions.ask(DoctorSQL.facts)
+        // A SELECT without FROM answers one row.
+        let facts = try questions.ask(DoctorSQL.facts, [], DoctorSQL.Facts.init)[0]
         let half = Date().timeIntervalSince(asked) / 2
         var snapshot = SessionSnapshot(
-            version: facts.integer(0, 0) ?? 0,
-            role: facts.string(0, 1) ?? "",
-            database: facts.string(0, 2) ?? "",
+            version: facts.version,
+            role: facts.role,
+            database: facts.database,
             isEncrypted: questions.isEncrypted,
-            isStandby: facts.bool(0, 3),
-            isReadOnlyByDefault: facts.bool(0, 4),
-            hasOurGuards: facts.string(0, 5) == "force_generic_plan",
-            isolation: facts.string(0, 6) ?? "",
-            timeZone: facts.string(0, 7) ?? "",
+            isStandby: facts.isStandby,
+            isReadOnlyByDefault: facts.isReadOnlyByDefault,
+            hasOurGuards: facts.plans == "force_generic_plan",
+            isolation: facts.isolation,
+            timeZone: facts.timeZone,
             pooling: .none,
-            skew: ((facts.double(0, 9) ?? 0) - asked.timeIntervalSince1970 - half, half)
+            skew: (facts.clock - asked.timeIntervalSince1970 - half, half)
         )
-        if facts.integer(0, 8) != questions.announcedProcess {
+        if facts.process != questions.announcedProcess {
             snapshot.pooling = pooling(of: &questions, at: target)
         }
-        if let rows = questions.ask("settings of the role", DoctorSQL.ownSettings) {
-            for row in 0..<rows.count {
-                snapshot.ownSettings[(rows.string(row, 0) ?? "").lowercased()] = rows.string(row, 1)
-            }
-        }
+        let settings = questions.ask(
+            "settings of the role",
+            DoctorSQL.ownSettings,
+            [],
+            DoctorSQL.setting
+        )
+        for (name, value) in settings ?? [] { snapshot.ownSettings[name.lowercased()] = value }
         CatalogueProbe.look(into: &snapshot, asking: &questions)
         lookAtWork(into: &snapshot, asking: &questions)
         return snapshot
@@ -87,63 +92,30 @@ struct DatabaseProbe {
 
     private func lookAtWork(into snapshot: inout SessionSnapshot, asking questions: inout Questions)
     {
-        snapshot.room = room(asking: &questions)
-        snapshot.workers = workers(asking: &questions)
-        if let rows = questions.ask("alerts", DoctorSQL.alerts, [.text(queue)]),
-            let json = rows.data(0, 0)
-        {
+        let queue = [Parameter.text(queue)]
+        snapshot.room = questions.ask("connections", DoctorSQL.room, [], DoctorSQL.room(_:))?.first
+        snapshot.workers = questions.ask(
+            "workers",
+            DoctorSQL.workers,
+            queue,
+            DoctorSQL.worker
+        )
+        let alerts = questions.ask("alerts", DoctorSQL.alerts, queue, DoctorSQL.alerts(_:))
+        if let json = alerts?.first ?? nil {
             do {
                 snapshot.alerts = try JSONDecoder().decode([AlertSnapshot].self, from: json)
             } catch { snapshot.unseen.append("alerts (not as this version stores them)") }
         }
-        if let rows = questions.ask("other writers", DoctorSQL.rivals) {
-            snapshot.rivals = (0..<rows.count).compactMap { rows.string($0, 0) }
-        }
-        if let rows = questions.ask("doubled scores", DoctorSQL.doubled) {
-            snapshot.doubled = (rows.integer(0, 0) ?? 0, rows.integer(0, 1) ?? 0)
-        }
-        snapshot.rows = RowProbe.look(at: snapshot, asking: &questions)
-    }
-
-    private func workers(asking questions: inout Questions) -> [WorkerSnapshot]? {
-        guard let rows = questions.ask("workers", DoctorSQL.workers, [.text(queue)]) else {
-            return nil
-        }
-        return (0..<rows.count).map { row in
-            var worker = WorkerSnapshot(
-                name: rows.string(row, 0) ?? "",
-                state: rows.string(row, 1) ?? "",
-                reasons: []
-            )
-            do {
-                worker.reasons = try json(rows, row, 2) ?? []
-                worker.problems = try json(rows, row, 3) ?? []
-                worker.pause = try json(rows, row, 4)
-            } catch {
-                // Another version's; its state alone says something, too.
-            }
-            return worker
-        }
-    }
-
-    private func json<Value: Decodable>(
-        _ rows: Rows,
-        _ row: Int,
-        _ column: Int
-    ) throws -> Value? {
-        try rows.data(row, column).map { try JSONDecoder().decode(Value?.self, from: $0) } ?? nil
-    }
-
-    private func room(asking questions: inout Questions) -> SessionSnapshot.Room? {
-        guard let rows = questions.ask("connections", DoctorSQL.room) else { return nil }
-        func limit(_ column: Int) -> Int? { rows.integer(0, column).flatMap { $0 < 0 ? nil : $0 } }
-        return .init(
-            maximum: rows.integer(0, 0) ?? 0,
-            reserved: rows.integer(0, 1) ?? 0,
-            others: max(0, rows.integer(0, 2) ?? 0),
-            roleLimit: limit(3),
-            databaseLimit: limit(4)
+        let rivals = questions.ask("other writers", DoctorSQL.rivals, [], DoctorSQL.rival)
+        snapshot.rivals = rivals?.compactMap(\.self) ?? []
+        let doubled = questions.ask(
+            "doubled scores",
+            DoctorSQL.doubled,
+            [],
+            DoctorSQL.doubled(_:)
         )
+        snapshot.doubled = doubled?.first ?? (0, 0)
+        snapshot.rows = RowProbe.look(at: snapshot, asking: &questions)
     }
 }
 
@@ -160,8 +132,8 @@ extension DatabaseProbe {
             var other = try Questions(to: target)
             var (mine, theirs): (Set<Int?>, Set<Int?>) = ([], [])
             for _ in 0..<5 {
-                mine.insert(try questions.ask(DoctorSQL.process).integer(0, 0))
-                theirs.insert(try other.ask(DoctorSQL.process).integer(0, 0))
+                mine.formUnion(try questions.ask(DoctorSQL.process, [], DoctorSQL.process(_:)))
+                theirs.formUnion(try other.ask(DoctorSQL.process, [], DoctorSQL.process(_:)))
             }
             if mine.count == 1, mine.isDisjoint(with: theirs) {
                 return .bySession(places: 2 + places(at: target, atMost: sessionsMax - 2))
@@ -187,7 +159,7 @@ extension DatabaseProbe {
         if most <= 0 { return 0 }
         do throws(PostgresError) {
             var questions = try Questions(to: target)
-            _ = try questions.ask(DoctorSQL.process)
+            _ = try questions.ask(DoctorSQL.process, [], DoctorSQL.process(_:))
             return 1 + places(at: target, atMost: most - 1)
         } catch { return 0 }
     }
@@ -198,8 +170,4 @@ extension DatabaseSnapshot.Server {
         failure = "\(error)"
         mixesStatements = error.outdatesSession
     }
-}
-
-extension Rows {
-    func bool(_ row: Int, _ column: Int) -> Bool { string(row, column) == "t" }
 }

@@ -27,11 +27,11 @@ package struct Doctor: Sendable {
         AnalysisEncryptionCheck(), AnalysisServicesCheck(), ClockCheck(), RivalsCheck(),
     ]
 
-    private let settings: WorkerSettings
+    private let options: DoctorOptions
     private let host: HostSnapshot
 
-    package init(settings: WorkerSettings, variables: Variables) {
-        self.settings = settings
+    package init(options: DoctorOptions, variables: Variables) {
+        self.options = options
         var host = HostSnapshot(lookup: variables.text)
         host.unknownNames = variables.unknownNames
         self.host = host
@@ -39,22 +39,22 @@ package struct Doctor: Sendable {
 
     /// Looks at the broker and the database side by side, for seconds for each address at most.
     package func examine() async -> Diagnosis {
-        let (settings, endpoint) = (settings, settings.endpoint.named("amity doctor"))
-        async let broker = onThread("amity-broker") {
-            BrokerSnapshot(of: endpoint, expecting: settings.topology)
+        let (options, endpoint) = (options, options.endpoint.named("amity doctor"))
+        async let broker = onThread(named: "amity-broker", stackBytes: Publisher.stackBytes) {
+            BrokerSnapshot(of: endpoint, expecting: options.topology)
         }
-        async let database = onThread("amity-database") {
+        async let database = onThread(named: "amity-database", stackBytes: Publisher.stackBytes) {
             DatabaseProbe(
-                target: settings.database,
-                queue: settings.topology.names.main,
-                sessionsMax: settings.databaseSessionsMax
+                target: options.database,
+                queue: options.topology.names.main,
+                sessionsMax: options.sessionsMax
             ).look()
         }
         async let management = lookAtManagement()
         async let services = lookAtServices()
         return Self.judge(
             DoctorSnapshot(
-                settings: settings,
+                options: options,
                 host: host,
                 broker: await broker,
                 management: await management,
@@ -83,15 +83,16 @@ package struct Doctor: Sendable {
     }
 
     private func lookAtManagement() async -> ManagementSnapshot {
-        guard let management = settings.monitoring.management else { return .notAsked }
-        return await onThread("amity-manage") { [settings] in
+        guard let management = options.management else { return .notAsked }
+        return await onThread(named: "amity-manage", stackBytes: Publisher.stackBytes) {
+            [options] in
             let api = ManagementAPI(
                 management,
-                virtualHost: settings.endpoint.virtualHost,
+                virtualHost: options.endpoint.virtualHost,
                 patience: .seconds(5)
             )
             do throws(ManagementError) {
-                return .seen(try ManagementReport(from: api, on: settings.topology))
+                return .seen(try ManagementReport(from: api, on: options.topology))
             } catch {
                 return .failed(error)
             }
@@ -99,19 +100,7 @@ package struct Doctor: Sendable {
     }
 
     private func lookAtServices() async -> [ServiceProbe.Snapshot] {
-        guard case .services(let services) = settings.analysis.mode else { return [] }
+        guard let services = options.services else { return [] }
         return await ServiceProbe(chat: services.chat, memory: services.memory).look()
-    }
-
-    /// Runs what blocks on a thread of its own.
-    private func onThread<R: Sendable>(
-        _ name: String,
-        _ body: @escaping @Sendable () -> R
-    ) async -> R {
-        await withCheckedContinuation { done in
-            startThread(name: name, stackBytes: Publisher.stackBytes) {
-                done.resume(returning: body())
-            }
-        }
     }
 }

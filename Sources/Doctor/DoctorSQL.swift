@@ -1,3 +1,5 @@
+import Foundation
+import Postgres
 import Storage
 
 /// What the doctor asks the database.
@@ -10,7 +12,38 @@ enum DoctorSQL {
                pg_backend_pid(), extract(epoch FROM clock_timestamp())
         """
 
+    struct Facts {
+        var version: Int
+        var role: String
+        var database: String
+        var isStandby: Bool
+        var isReadOnlyByDefault: Bool
+        var plans: String
+        var isolation: String
+        var timeZone: String
+        var process: Int?
+        /// Seconds since 1970.
+        var clock: Double
+
+        init(_ row: inout RowReader) throws(PostgresError) {
+            version = try row.integer() ?? 0
+            role = try row.text() ?? ""
+            database = try row.text() ?? ""
+            isStandby = try row.bool() ?? false
+            isReadOnlyByDefault = try row.bool() ?? false
+            plans = try row.text() ?? ""
+            isolation = try row.text() ?? ""
+            timeZone = try row.text() ?? ""
+            process = try row.integer()
+            clock = try row.double() ?? 0
+        }
+    }
+
     static let isStandby = "SELECT pg_is_in_recovery()"
+
+    static func isStandby(_ row: inout RowReader) throws(PostgresError) -> Bool {
+        try row.bool() ?? false
+    }
 
     /// What is set for the role or for the database, whatever a session asks for when it starts.
     /// The more special come last.
@@ -23,13 +56,29 @@ enum DoctorSQL {
         ORDER BY setrole <> 0, setdatabase <> 0
         """
 
+    static func setting(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (name: String, value: String?) {
+        (try row.text() ?? "", try row.text())
+    }
+
     static let process = "SELECT pg_backend_pid()"
+
+    static func process(_ row: inout RowReader) throws(PostgresError) -> Int? {
+        try row.integer()
+    }
 
     /// $1 and $2: tables and privileges.
     static let lacking = """
         SELECT name, privilege FROM unnest($1::text[], $2::text[]) AS wanted (name, privilege)
         WHERE NOT has_table_privilege(to_regclass(name), privilege)
         """
+
+    static func lack(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (table: String, privilege: String) {
+        (try row.text() ?? "", try row.text() ?? "")
+    }
 
     /// As `deploy/grants.sql` gives them.
     static let privileges: [(table: String, privilege: String)] =
@@ -58,6 +107,17 @@ enum DoctorSQL {
                (SELECT datconnlimit FROM pg_database WHERE datname = current_database())
         """
 
+    static func room(_ row: inout RowReader) throws(PostgresError) -> SessionSnapshot.Room {
+        func limit(_ number: Int?) -> Int? { number.flatMap { $0 < 0 ? nil : $0 } }
+        return .init(
+            maximum: try row.integer() ?? 0,
+            reserved: try row.integer() ?? 0,
+            others: max(0, try row.integer() ?? 0),
+            roleLimit: limit(try row.integer()),
+            databaseLimit: limit(try row.integer())
+        )
+    }
+
     /// $1: the queue. An older database may lack the last two columns.
     static let workers = """
         SELECT host || ':' || pid, state, to_json(reasons), to_jsonb(own) -> 'problems',
@@ -67,6 +127,26 @@ enum DoctorSQL {
           AND heartbeat_at > now() - interval '1 minute'
         ORDER BY host, pid LIMIT 1000
         """
+
+    static func worker(_ row: inout RowReader) throws(PostgresError) -> WorkerSnapshot {
+        func decoded<Value: Decodable>(_ json: Data?) throws -> Value? {
+            try json.map { try JSONDecoder().decode(Value?.self, from: $0) } ?? nil
+        }
+        var worker = WorkerSnapshot(
+            name: try row.text() ?? "",
+            state: try row.text() ?? "",
+            reasons: []
+        )
+        let (reasons, problems, pause) = (try row.data(), try row.data(), try row.data())
+        do {
+            worker.reasons = try decoded(reasons) ?? []
+            worker.problems = try decoded(problems) ?? []
+            worker.pause = try decoded(pause)
+        } catch {
+            // Another version's; its state alone says something, too.
+        }
+        return worker
+    }
 
     /// $1: the queue. What the monitor has stored of it, and how old that is; instants are counted
     /// from 2001.
@@ -79,6 +159,9 @@ enum DoctorSQL {
               > extract(epoch FROM now()) - 978307200 - 120
         """
 
+    /// JSON of `AlertSnapshot`s; nil for none.
+    static func alerts(_ row: inout RowReader) throws(PostgresError) -> Data? { try row.data() }
+
     /// Statements of other roles can be seen only by members of pg_monitor.
     static let rivals = """
         SELECT DISTINCT coalesce(nullif(application_name, ''), 'a client without a name')
@@ -87,6 +170,8 @@ enum DoctorSQL {
         WHERE datname = current_database() AND NOT \(isOurs)
           AND query ~* '(update|insert\\s+into)\\s+("?\\w+"?\\.)?"?friendship_status'
         """
+
+    static func rival(_ row: inout RowReader) throws(PostgresError) -> String? { try row.text() }
 
     /// Only friendships of the last day: older ones may have been doubled before Amity came.
     static let doubled = """
@@ -100,4 +185,10 @@ enum DoctorSQL {
             WHERE event.user_id = users.user_id AND status = 'PROCESSED') AS conversations
         WHERE friendship_status.created_at > now() - interval '1 day' AND brought > 0
         """
+
+    static func doubled(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (users: Int, of: Int) {
+        (try row.integer() ?? 0, try row.integer() ?? 0)
+    }
 }

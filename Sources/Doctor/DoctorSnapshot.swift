@@ -1,14 +1,14 @@
 import AMQP
 import AnalysisServices
+import Messaging
 import Operations
 import Postgres
 import Settings
-import WorkerRuntime
 
 /// Everything the doctor has seen. Probes fill it in; checks judge it and see nothing else, so that
 /// a check can be tried on any state of the world.
 struct DoctorSnapshot: Sendable {
-    var settings: WorkerSettings
+    var options: DoctorOptions
     var host: HostSnapshot
     var broker: BrokerSnapshot
     var management: ManagementSnapshot

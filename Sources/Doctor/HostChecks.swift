@@ -15,9 +15,9 @@ struct OpenFilesCheck: Check {
     private static let others = 64
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        var needed = seen.settings.databaseSessionsMax + Self.others
+        var needed = seen.options.sessionsMax + Self.others
         // A thread that waits for both services holds two connections.
-        if case .services = seen.settings.analysis.mode { needed += 2 * seen.settings.concurrency }
+        if seen.options.services != nil { needed += 2 * seen.options.threads }
         let limit = seen.host.openFilesMax
         if limit >= needed { return [.ok("\(limit) files may be open", by: .host)] }
         return [
@@ -37,14 +37,13 @@ struct MemoryCheck: Check {
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let limit = seen.host.memoryBytes else { return [] }
-        let settings = seen.settings
-        let prefetch = Int(settings.prefetch(batchLimit: settings.batchMax))
-        let worst = prefetch * settings.messageMaxBytes
+        let (prefetch, size) = (seen.options.prefetch, seen.options.messageMaxBytes)
+        let worst = prefetch * size
         if worst <= limit { return [.ok("the largest messages fit", by: .host)] }
         return [
             .warning(
                 """
-                \(prefetch) messages of \(settings.messageMaxBytes) bytes, the most a worker holds, are \
+                \(prefetch) messages of \(size) bytes, the most a worker holds, are \
                 \(worst >> 20) MB, and it may use \(limit >> 20) MB: lower PREFETCH_COUNT or \
                 MESSAGE_MAX_BYTES
                 """,
@@ -93,7 +92,7 @@ struct AnalysisEncryptionCheck: Check {
     let name = "analysis-tls"
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        guard case .services(let services) = seen.settings.analysis.mode else { return [] }
+        guard let services = seen.options.services else { return [] }
         if services.plainText.isEmpty {
             return [.ok("no link to a service crosses a network in the clear", by: .settings)]
         }

@@ -27,14 +27,17 @@ struct Questions: ~Copyable {
     /// nil where there was no answer. A table, column or grant that is missing is left to the
     /// checks that are about those.
     ///
-    /// - Parameter what: what is asked, for people.
-    mutating func ask(
+    /// - Parameters:
+    ///   - what: what is asked, for people.
+    ///   - read: reads one row of the answer.
+    mutating func ask<Answer>(
         _ what: String,
         _ sql: String,
-        _ parameters: [Parameter] = []
-    ) -> Rows? {
+        _ parameters: [Parameter],
+        _ read: (inout RowReader) throws(PostgresError) -> Answer
+    ) -> [Answer]? {
         do throws(PostgresError) {
-            return try ask(sql, parameters)
+            return try ask(sql, parameters, read)
         } catch {
             let isChecked = error.isMissingOrForbidden || error.sqlState == "42703"
             if !isChecked { unseen.append("\(what) (\(Self.reason(error)))") }
@@ -42,13 +45,14 @@ struct Questions: ~Copyable {
         }
     }
 
-    mutating func ask(
+    mutating func ask<Answer>(
         _ sql: String,
-        _ parameters: [Parameter] = []
-    ) throws(PostgresError) -> Rows {
+        _ parameters: [Parameter] = [],
+        _ read: (inout RowReader) throws(PostgresError) -> Answer
+    ) throws(PostgresError) -> [Answer] {
         if session.isBroken { session = try Self.open(target) }
         // Under a name of its own: behind a pooler that of another session may be there.
-        return try session.flight([(Statement(Self.name(), sql), parameters)])[0]
+        return try session.flight([(Statement(Self.name(), sql), parameters)])[0].map(read)
     }
 
     /// Prepares a statement, unless it has done so before, and runs it.

@@ -12,7 +12,7 @@ struct QueueKindCheck: Check {
     }
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        let topology = seen.settings.topology
+        let topology = seen.options.topology
         let isSeen = if case .seen = seen.management { true } else { false }
         let source: Finding.Source = isSeen ? .management : .amqp
         let kinds = kinds(in: seen)
@@ -40,7 +40,7 @@ struct QueueKindCheck: Check {
     }
 
     private func kinds(in seen: DoctorSnapshot) -> [Kind] {
-        let topology = seen.settings.topology
+        let topology = seen.options.topology
         if case .seen(let report) = seen.management {
             return topology.queueNames.compactMap { report.queues[$0] }.map { queue in
                 var kind = Kind(name: queue.name, type: queue.type)

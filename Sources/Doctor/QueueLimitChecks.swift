@@ -1,5 +1,5 @@
 import AMQP
-import WorkerRuntime
+import Messaging
 
 /// Queues that throw messages away by themselves.
 struct QueueLimitsCheck: Check {
@@ -8,7 +8,7 @@ struct QueueLimitsCheck: Check {
     private static let losing = ["message-ttl", "max-length", "max-length-bytes", "expires"]
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        let topology = seen.settings.topology
+        let topology = seen.options.topology
         let found = topology.queueNames.flatMap { name in
             if case .seen(let report) = seen.management {
                 guard let queue = report.queues[name] else { return [Finding]() }
@@ -93,7 +93,7 @@ struct DeliveryLimitCheck: Check {
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard case .seen(let report) = seen.management else { return [] }
-        let names = seen.settings.topology.names
+        let names = seen.options.topology.names
         // Nothing is taken from a delay queue but by the broker itself, when its time is over.
         let queues = [names.main, names.dead].compactMap { report.queues[$0] }
         return queues.map { judge($0, report.version, isDead: $0.name == names.dead) }
@@ -134,8 +134,8 @@ struct ConsumerTimeoutCheck: Check {
     let name = "consumer-timeout"
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        let settings = seen.settings
-        let name = settings.topology.names.main
+        let options = seen.options
+        let name = options.topology.names.main
         guard case .seen(let report) = seen.management,
             case .integer(let milliseconds) = report.queues[name]?.effective("consumer-timeout")
         else {
@@ -147,15 +147,15 @@ struct ConsumerTimeoutCheck: Check {
             ]
         }
         let limit = Duration.milliseconds(milliseconds)
-        if limit >= settings.consumerTimeout {
+        if limit >= options.consumerTimeout {
             return [.ok("\(name) waits for no less than the settings say", by: .management)]
         }
         let text = """
             \(name) gives a consumer \(limit / .seconds(1)) s for a message and \
-            CONSUMER_TIMEOUT_SECONDS says \(settings.consumerTimeout / .seconds(1))
+            CONSUMER_TIMEOUT_SECONDS says \(options.consumerTimeout / .seconds(1))
             """
         return [
-            limit <= settings.taskTimeout
+            limit <= options.taskTimeout
                 ? .error(
                     "\(text): TASK_TIMEOUT_SECONDS is longer than it waits; raise the queue's",
                     by: .management

@@ -9,7 +9,7 @@ struct RivalsCheck: Check {
             findings += report.consumers.filter { !$0.isAmity }.map { consumer in
                 .error(
                     """
-                    \(consumer.connection), no Amity, consumes \(seen.settings.topology.names.main), too: \
+                    \(consumer.connection), no Amity, consumes \(seen.options.topology.names.main), too: \
                     stop it (the Python worker and its six-hour job corrupt scores next to others)
                     """,
                     by: .management

@@ -5,14 +5,14 @@ struct AnalysisServicesCheck: Check {
     let name = "analysis-services"
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        guard case .services(let settings) = seen.settings.analysis.mode else { return [] }
+        guard let services = seen.options.services else { return [] }
         return seen.services.map { snapshot in
             if let problem = snapshot.problem {
                 let remedy = problem.remedy.map { ": \($0)" } ?? ""
-                let (makeFinding, meanwhile) = meaning(of: settings.fallback)
+                let (makeFinding, meanwhile) = meaning(of: services.fallback)
                 return makeFinding("\(problem.text); \(meanwhile)\(remedy)", .service)
             }
-            let model = settings.model
+            let model = services.model
             if snapshot.service == .chatModel, let models = snapshot.models, !models.contains(model)
             {
                 return .warning(

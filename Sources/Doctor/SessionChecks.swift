@@ -25,7 +25,7 @@ struct PoolerCheck: Check {
                 )
             ]
         case .bySession(let places):
-            let wanted = seen.settings.databaseSessionsMax
+            let wanted = seen.options.sessionsMax
             let few: [Finding] =
                 places >= wanted
                 ? []
@@ -123,7 +123,7 @@ struct ConnectionsCheck: Check {
         // What runs now may be fewer than a deploy starts, and more than WORKER_REPLICAS says.
         let live = session.workers?.count ?? 0
         let replicas = max(seen.host.replicas ?? 1, live)
-        let each = seen.settings.databaseSessionsMax
+        let each = seen.options.sessionsMax
         let needed = replicas * each
         let origin = live == replicas ? " (that run now)" : ""
         let count =

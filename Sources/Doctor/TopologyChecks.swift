@@ -1,5 +1,5 @@
 import AMQP
-import WorkerRuntime
+import Messaging
 
 struct TopologyCheck: Check {
     let name = "topology"
@@ -34,7 +34,7 @@ struct TopologyCheck: Check {
     /// The queues are there, and so is what is in them: to declare them anew would be wrong, and is
     /// refused.
     private func away(in seen: DoctorSnapshot) -> [Finding] {
-        let names = seen.settings.topology.names
+        let names = seen.options.topology.names
         var away: [(node: String, queues: [String])] = []
         for queue in seen.broker.queues {
             guard case .away(let told) = queue.presence else { continue }
@@ -64,7 +64,7 @@ struct TopologyCheck: Check {
     }
 
     private func exchange(in seen: DoctorSnapshot) -> [Finding] {
-        let topology = seen.settings.topology
+        let topology = seen.options.topology
         switch seen.broker.exchange {
         case .away:
             return []  // Only queues have a node.
@@ -101,7 +101,7 @@ struct DelayQueuesCheck: Check {
     let name = "dead-letter-wiring"
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        let topology = seen.settings.topology
+        let topology = seen.options.topology
         if seen.broker.queues.isEmpty { return [] }
         var findings: [Finding] = []
         var unseen: [String] = []

@@ -1,6 +1,6 @@
 import AMQP
 import Operations
-import WorkerRuntime
+import WorkerHealth
 
 /// Who takes messages from the queue.
 struct ConsumersCheck: Check {
@@ -77,12 +77,12 @@ struct DeadLettersCheck: Check {
     let name = "dead-letters"
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        let name = seen.settings.topology.names.dead
+        let name = seen.options.topology.names.dead
         guard let queue = seen.broker.queues.first(where: { $0.name == name }),
             case .exists(let depth) = queue.presence
         else { return [] }
         if depth.ready == 0 { return [.ok("none", by: .amqp)] }
-        let limit = seen.settings.monitoring.alertDeadLetters
+        let limit = seen.options.alertDeadLetters
         let text = "\(depth.ready) in \(name): amity dead-letters list says why"
         if limit == 0 || depth.ready < limit { return [.note(text, by: .amqp)] }
         return [
@@ -122,7 +122,7 @@ struct WorkersCheck: Check {
         }
         let reasons = worker.reasons.compactMap { reason -> String? in
             switch reason {
-            case Readiness.Blocker.intakeOff.rawValue:
+            case Readiness.Blocker.consumptionOff.rawValue:
                 "paused \(pause(of: worker)): kill -USR2 to the process lets it go on"
             case Readiness.Blocker.draining.rawValue: nil
             case _: problems.isEmpty ? "not ready: \(reason)" : nil

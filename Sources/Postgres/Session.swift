@@ -5,7 +5,9 @@ import Glibc
 import Metering
 
 /// One connection to PostgreSQL, always in pipeline mode. Noncopyable: it has one owner.
-package struct Session: ~Copyable {
+// `@unchecked` because libpq's handle is a pointer: libpq allows any thread to use it, one at a
+// time, and a value with one owner that is passed `inout` is used by one at a time.
+package struct Session: ~Copyable, @unchecked Sendable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
     private var buffer = ParameterBuffer()
@@ -160,6 +162,19 @@ package struct Session: ~Copyable {
     package mutating func flight(
         _ statements: [(Statement, [Parameter])]
     ) throws(PostgresError) -> [Rows] {
+        let (rows, failure) = try openFlight(statements)
+        guard let failure else { return rows }
+        if !isBroken { try recover() }
+        throw failure
+    }
+
+    /// The same, and a statement that fails leaves the transaction open: the caller takes back to a
+    /// savepoint, or rolls back.
+    ///
+    /// - Returns: the results up to the statement that failed, if one did.
+    package mutating func openFlight(
+        _ statements: [(Statement, [Parameter])]
+    ) throws(PostgresError) -> (rows: [Rows], failure: PostgresError?) {
         if !hasBegun { try begin() }
         let begin = ContinuousClock.now
         defer { time(statements, since: begin) }
@@ -175,15 +190,13 @@ package struct Session: ~Copyable {
         }
         guard PQpipelineSync(connection) == 1 else { throw broken(during: "sync") }
         if statements.last?.0.commits == true { Failpoint.commitSent.hit() }
-        do throws(PostgresError) {
-            return try answers(to: expected, by: .now + patience)
-        } catch {
-            // A server that is read-only or out of resources may stay so for its old sessions,
-            // while its address already leads to another.
-            if error.outdatesSession || error.kind == .unavailable { isBroken = true }
-            if !isBroken { try recover() }
-            throw error
+        let answer = try answers(to: expected, by: .now + patience)
+        // A server that is read-only or out of resources may stay so for its old sessions, while
+        // its address already leads to another.
+        if let failure = answer.failure, failure.outdatesSession || failure.kind == .unavailable {
+            isBroken = true
         }
+        return answer
     }
 
     /// Sets the time zone, before anything else: PGTZ in the environment and options in the URL win
@@ -243,7 +256,7 @@ package struct Session: ~Copyable {
     private mutating func answers(
         to expected: [(operation: String, preparing: Bool)],
         by deadline: ContinuousClock.Instant
-    ) throws(PostgresError) -> [Rows] {
+    ) throws(PostgresError) -> (rows: [Rows], failure: PostgresError?) {
         var rows: [Rows] = []
         var failure: PostgresError?
         for (operation, preparing) in expected {
@@ -253,7 +266,7 @@ package struct Session: ~Copyable {
             let status = PQresultStatus(result)
             switch status {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
-                let owned = Rows(owning: result)
+                let owned = Rows(owning: result, of: operation)
                 if !preparing { rows.append(owned) }
             case _:
                 if failure == nil, status != PGRES_PIPELINE_ABORTED {
@@ -274,8 +287,7 @@ package struct Session: ~Copyable {
         }
         defer { PQclear(sync) }
         if PQresultStatus(sync) == PGRES_PIPELINE_SYNC {
-            if let failure { throw failure }
-            return rows
+            return (rows, failure)
         }
         // A flight with no BEGIN commits here, after all answers: what a commit may fail with comes
         // now. libpq may have lost its place in the queue by then, so the session is given up.

@@ -1,7 +1,7 @@
+import Concurrency
 import CoreMetrics
 import Dispatch
 import Metering
-import Synchronization
 
 /// At most `limit` sessions, lent to the threads that need one for the moment.
 ///
@@ -10,7 +10,7 @@ import Synchronization
 /// session is replaced after any doubt.
 package final class SessionPool: Sendable {
     private let slots: [Slot]
-    private let places: Mutex<SessionPlaces>
+    private let places: Locked<SessionPlaces>
     private let available: DispatchSemaphore
     private let target: ConnectionTarget
     private let applicationName: String
@@ -37,7 +37,7 @@ package final class SessionPool: Sendable {
             }
         )
         slots = (0..<limit).map { _ in Slot() }
-        places = Mutex(SessionPlaces(count: limit, rest: rest))
+        places = Locked(SessionPlaces(count: limit, rest: rest))
         available = DispatchSemaphore(value: limit)
     }
 
@@ -94,11 +94,11 @@ package final class SessionPool: Sendable {
     }
 }
 
-/// A place for one session. A type of its own: a `Mutex` over an array of noncopyable sessions
+/// A place for one session. A type of its own: a lock over an array of noncopyable sessions
 /// could not lend one element and leave the others free.
 private final class Slot: Sendable {
     /// Never contended: the pool lends a slot to one thread at a time.
-    private let session = Mutex<Session?>(nil)
+    private let session = Locked<Session?>(nil)
 
     func lend<R: Sendable>(
         open: () throws(PostgresError) -> Session,

@@ -2,6 +2,7 @@
 // text, version 0.0.4 of the format. It knows no metric by name, and may be replaced by any other
 // backend.
 
+import Concurrency
 import CoreMetrics
 import Foundation
 
@@ -132,8 +133,8 @@ package final class PrometheusRegistry: MetricsFactory {
 }
 
 /// A metric with all its series.
-private struct Family {
-    enum Kind: String {
+private struct Family: Sendable {
+    enum Kind: String, Sendable {
         case counter, gauge, histogram
     }
 
@@ -169,14 +170,11 @@ private struct Family {
 }
 
 /// All families, under a lock that only making, destroying and writing take.
-// `@unchecked` because the checker cannot know that the lock guards them. Not a Mutex:
-// ThreadSanitizer cannot see that lock on Linux and reports every access under it as a race.
-private final class Families: @unchecked Sendable {
-    private let lock = NSLock()
-    private var families: [String: Family] = [:]
+private final class Families: Sendable {
+    private let families = Locked<[String: Family]>([:])
 
     var all: [(header: String, series: [any Series])] {
-        lock.withLock {
+        families.withLock { families in
             families.values.filter { !$0.series.isEmpty }.sorted { $0.name < $1.name }
                 .map { ($0.header, $0.series) }
         }
@@ -188,7 +186,7 @@ private final class Families: @unchecked Sendable {
         limit: Int,
         _ make: (SampleName) -> One
     ) -> One {
-        lock.withLock {
+        families.withLock { families in
             let isKnown = families[name.metric]?.byLabels[name.labels] != nil
             let isFull = (families[name.metric]?.series.count ?? 0) >= limit
             let name = isKnown || !isFull ? name : name.withoutDetail
@@ -205,6 +203,8 @@ private final class Families: @unchecked Sendable {
     }
 
     func remove(_ handler: AnyObject) {
-        lock.withLock { for name in families.keys { families[name]?.remove(handler) } }
+        families.withLock { families in
+            for name in families.keys { families[name]?.remove(handler) }
+        }
     }
 }

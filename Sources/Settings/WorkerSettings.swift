@@ -2,8 +2,8 @@ import AMQP
 import Foundation
 import FriendshipScoring
 import Logging
+import Messaging
 import Postgres
-import WorkerRuntime
 
 /// Settings with their types, as the parts of the program take them.
 package struct WorkerSettings: Sendable {

@@ -39,14 +39,8 @@ package struct Migrator {
 
     private func migrate() throws -> [String] {
         var session = try Session(to: target, applicationName: "amity migrate")
-        let place = try session.flight([(Self.place, [])])[0]
-        guard place.string(0, 0) == "f" else { throw MigrationError.standby }
-        guard place.string(0, 1) != nil else {
-            throw MigrationError.noSchema(
-                path: place.string(0, 2) ?? "",
-                role: place.string(0, 3) ?? ""
-            )
-        }
+        let refusal = try session.flight([(Self.place, [])])[0].first(Self.refusal)
+        if let refusal { throw refusal }
         // A table that is being written to elsewhere may keep an index waiting for long.
         let limit = Parameter.text("\(Int(lockTimeout / .milliseconds(1)))ms")
         _ = try session.flight([(.begin, []), (Self.patience, [limit]), (Self.lock, [])])
@@ -71,9 +65,9 @@ package struct Migrator {
     private func refuseSecondSet(in session: inout Session) throws {
         let names = Schema.tables.map(\.name)
         let rows = try session.flight([(Self.elsewhere, [.textArray(names)])])[0]
-        let found = (0..<rows.count).map { (rows.string($0, 0) ?? "", rows.string($0, 1) ?? "") }
+        let found = try rows.map(SearchPathSQL.table)
         for name in names {
-            let schemas = found.filter { $0.0 == name }.map(\.1)
+            let schemas = found.filter { $0.name == name }.map(\.schema)
             if !schemas.isEmpty { throw MigrationError.elsewhere(table: name, schemas: schemas) }
         }
     }
@@ -91,7 +85,7 @@ package struct Migrator {
 
     private func columns(of table: String, in session: inout Session) throws -> Set<String> {
         let found = try session.flight([(Self.columns, [.text(table)])])[0]
-        return Set((0..<found.count).compactMap { found.string($0, 0) })
+        return Set(try found.map { row throws(PostgresError) in try row.text() ?? "" })
     }
 
     private static let place = Statement(
@@ -100,6 +94,14 @@ package struct Migrator {
         SELECT pg_is_in_recovery(), current_schema(), current_setting('search_path'), current_user
         """
     )
+
+    /// Why nothing can be made in this place; nil where it can.
+    private static func refusal(_ row: inout RowReader) throws(PostgresError) -> MigrationError? {
+        if try row.bool() ?? true { return .standby }
+        if try row.text() != nil { return nil }
+        return .noSchema(path: try row.text() ?? "", role: try row.text() ?? "")
+    }
+
     /// $1: of a wait for a lock.
     private static let patience = Statement(
         "patience",
@@ -110,7 +112,7 @@ package struct Migrator {
     )
     /// The key is the ASCII of "amity".
     private static let lock = Statement("lock", "SELECT pg_advisory_xact_lock(418430873721)")
-    private static let elsewhere = Statement("find_elsewhere", CatalogueSQL.elsewhere)
+    private static let elsewhere = Statement("find_elsewhere", SearchPathSQL.elsewhere)
     private static let columns = Statement(
         "columns",
         """
@@ -189,11 +191,12 @@ extension Migrator {
             let found = try columns(of: table, in: &session)
             let missing = wanted.filter { !found.contains($0.name) }
             return try add(missing, to: table, isEmptied: false, in: &session)
-        case .index(let name, _):
-            let found = try session.flight([(Self.hasIndex, [.text(name)])])[0]
-            if found.string(0, 0) != nil { return [] }
+        case .index(let index, _):
+            let found = try session.flight([(Self.hasIndex, [.text(index)])])[0]
+            let name = try found.first { row throws(PostgresError) in try row.text() }
+            if name != nil { return [] }
             _ = try session.flight([(statement, [])])
-            return ["index \(name)"]
+            return ["index \(index)"]
         }
     }
 

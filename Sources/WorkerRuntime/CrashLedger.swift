@@ -1,3 +1,5 @@
+import Messaging
+
 /// Records, outside of the process, which messages a worker was running when it died, so that the
 /// message that kills its worker can be told from the others and quarantined.
 ///

@@ -1,3 +1,5 @@
+import Messaging
+
 /// Writes down each dead letter, without its body, so that looking at them needs no look into their
 /// queue: on a quorum queue each look costs a message one delivery of its limit, and at the limit
 /// the broker drops it.
@@ -47,16 +49,5 @@ package struct NoJournal: DeadLetterJournal {
         then proceed: @escaping @Sendable () -> Void
     ) {
         proceed()
-    }
-}
-
-extension Message {
-    /// The id that a dead letter of this version carries; nil for others.
-    package var letterID: String? {
-        if case .string(let id) = properties.headers[RetryPolicy.Header.letterID] {
-            id
-        } else {
-            nil
-        }
     }
 }

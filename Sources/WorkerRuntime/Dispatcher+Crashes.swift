@@ -1,5 +1,6 @@
 import Failpoints
 import Logging
+import Messaging
 
 extension Dispatcher {
     /// Runs what was delivered before, but for those of it that may have killed a worker.

@@ -1,6 +1,7 @@
 import Failpoints
 import Foundation
 import Logging
+import Messaging
 
 extension Dispatcher {
     /// Settles each delivery as its outcome says, or publishes its message again first.
@@ -69,7 +70,6 @@ extension Dispatcher {
         bury(failed.filter(\.1.isDead), isReadable: true)
     }
 
-    /// Dead-letters a delivery that is not to be looked at; never blocks.
     package func refuse(_ delivery: Delivery, because failure: Failure) {
         let next = kinds[delivery].retryPolicy.disposition(
             of: delivery,

@@ -1,6 +1,8 @@
 import Concurrency
 import Failpoints
 import Logging
+import Messaging
+import WorkerHealth
 
 /// Fans deliveries out over the thread pool and turns outcomes into completions.
 ///
@@ -10,7 +12,7 @@ import Logging
 ///
 /// What to do with a message that may kill the process is in `Dispatcher+Crashes.swift`, what
 /// becomes of a message that was handled in `Dispatcher+Outcomes.swift`.
-package final class Dispatcher: Sendable {
+package final class Dispatcher: DeliveryReceiver {
     let inbox: Locked<Inbox>
     private let pool: ThreadPool
     let kinds: WorkKinds
@@ -56,18 +58,16 @@ package final class Dispatcher: Sendable {
         self.logger = logger
     }
 
-    /// Takes deliveries in; never blocks. Called by the thread that owns the channel.
     package func submit(_ deliveries: [Delivery]) {
         if deliveries.isEmpty { return }
         startOperations(after: { $0.add(deliveries) })
     }
 
-    /// Takes back whatever has not begun: at a drain, or when its session is lost.
     package func withdraw() -> [Delivery] {
         inbox.withLock { $0.withdraw() }
     }
 
-    package var load: Inbox.Load { inbox.withLock { $0.load } }
+    package var load: Workload { inbox.withLock { $0.load } }
 
     /// What has been done since the last `begin`.
     var tally: Inbox.Tally { inbox.withLock { $0.tally } }

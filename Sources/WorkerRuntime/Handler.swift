@@ -1,4 +1,5 @@
 import Concurrency
+import Messaging
 import Synchronization
 
 /// What a message of one type makes happen. Adding a kind of work means writing one of these; see

@@ -1,4 +1,5 @@
 import DequeModule
+import Messaging
 
 /// What waits for a thread, and what may run beside what. Pure; the dispatcher locks it.
 ///
@@ -54,18 +55,8 @@ package struct Inbox {
         lanes = InboxLanes(kinds: kinds)
     }
 
-    /// What there is at the moment.
-    package struct Load {
-        /// Threads that have work in hand.
-        package var busy: Int
-        /// Threads that may have.
-        var limit: Int
-        /// Deliveries that wait for one.
-        package var waiting: Int
-    }
-
-    var load: Load {
-        Load(busy: busy, limit: limit, waiting: lanes.count + suspects.count)
+    var load: Workload {
+        Workload(busy: busy, limit: limit, waiting: lanes.count + suspects.count)
     }
 
     /// Begins to count anew. Operations for what may now run besides are the caller's to start.

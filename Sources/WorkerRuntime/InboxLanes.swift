@@ -1,4 +1,5 @@
 import DequeModule
+import Messaging
 
 /// The deliveries that wait, in a lane for each kind of work, and the choice between lanes. Pure.
 ///

@@ -1,5 +1,6 @@
 import Digests
 import Foundation
+import Messaging
 
 /// Decides what happens to a message that failed: a delay queue while attempts are left, then the
 /// dead-letter queue. Pure; the republisher performs it.
@@ -14,30 +15,6 @@ package struct RetryPolicy: Sendable {
         package var retryAfter: Int?
 
         package var isDead: Bool { retryAfter == nil }
-    }
-
-    /// With which every header of ours begins.
-    package static let headerPrefix = "amity-"
-
-    /// Headers of ours. They start afresh when a dead letter is replayed.
-    package enum Header {
-        package static let attempts = "amity-attempts"
-        /// How often it was put off with no attempt spent.
-        package static let postponements = "amity-postponements"
-        package static let code = "amity-error-code"
-        package static let reason = "amity-error-reason"
-        package static let firstFailure = "amity-first-failure-at"
-        package static let lastFailure = "amity-last-failure-at"
-        package static let worker = "amity-worker"
-        package static let queue = "amity-queue"
-        /// How often an operator has put the message back to work.
-        package static let replays = "amity-replays"
-        /// How often it was cleared of a crash by other means than the database.
-        package static let acquittals = "amity-acquittals"
-        /// Names a dead letter: the same for every copy of the same message in the same life.
-        package static let letterID = "amity-letter-id"
-        /// The first 8 bytes of the body's SHA-256, in hexadecimal.
-        package static let bodyDigest = "amity-body-sha256"
     }
 
     package let names: QueueNames
@@ -104,14 +81,16 @@ package struct RetryPolicy: Sendable {
         isBounded: Bool,
         using random: inout some RandomNumberGenerator
     ) -> Disposition? {
-        let count = Self.count(Header.postponements, of: message) + 1
+        let count = Self.count(HeaderName.postponements, of: message) + 1
         if isBounded && count > Self.mostPostponements { return nil }
         let step = backoffSeconds[
             min(Int.random(in: count...(count + 1), using: &random), backoffSeconds.count) - 1
         ]
         var message = message
-        message.properties.headers = message.properties.headers.filter { Self.travels($0.key) }
-        message.properties.headers[Header.postponements] = .integer(Int64(count))
+        message.properties.headers = message.properties.headers.filter {
+            HeaderName.travels($0.key)
+        }
+        message.properties.headers[HeaderName.postponements] = .integer(Int64(count))
         return Disposition(
             queue: names.retry(seconds: step),
             message: message,
@@ -127,38 +106,40 @@ package struct RetryPolicy: Sendable {
         let replays = replays(of: message) + 1
         // Its publisher gave it none: see `name`.
         if let id = message.properties.messageID,
-            message.properties.headers[Header.letterID] == .string(id)
+            message.properties.headers[HeaderName.letterID] == .string(id)
         {
             message.properties.messageID = nil
         }
         message.properties.headers = message.properties.headers.filter { name, _ in
-            !name.hasPrefix(headerPrefix)
+            !name.hasPrefix(HeaderName.prefix)
         }
-        message.properties.headers[Header.replays] = .integer(Int64(replays))
+        message.properties.headers[HeaderName.replays] = .integer(Int64(replays))
         return message
     }
 
     /// How often an operator has put the message back to work.
-    package static func replays(of message: Message) -> Int { count(Header.replays, of: message) }
+    package static func replays(of message: Message) -> Int {
+        count(HeaderName.replays, of: message)
+    }
 
     /// Tells the lives of a message apart: each has a record of crashes of its own.
     static func lives(of message: Message) -> String {
-        "\(replays(of: message)) \(count(Header.acquittals, of: message))"
+        "\(replays(of: message)) \(count(HeaderName.acquittals, of: message))"
     }
 
     /// The copy that goes back to the queue when a charge against its message could not be taken
     /// back: the new acquittal count makes a new `MessageKey`, so the old charge no longer matches.
     static func acquitted(_ message: Message) -> Message {
         var message = message
-        let acquittals = count(Header.acquittals, of: message) + 1
-        message.properties.headers[Header.acquittals] = .integer(Int64(acquittals))
+        let acquittals = count(HeaderName.acquittals, of: message) + 1
+        message.properties.headers[HeaderName.acquittals] = .integer(Int64(acquittals))
         return message
     }
 
     /// Runs recorded on the message so far. A forged header shortens or prolongs only its own
     /// message's life, and never beyond the limit.
     static func attempts(of message: Message) -> Int {
-        count(Header.attempts, of: message)
+        count(HeaderName.attempts, of: message)
     }
 
     /// A count of ours in the headers, 0 when it is missing or forged beyond sense.
@@ -180,17 +161,11 @@ package struct RetryPolicy: Sendable {
         ]
         let head = parts.joined(separator: "\u{0}") + "\u{0}"
         let id = Digest.sha256(Array(head.utf8) + original.body).prefix(16).hexadecimal
-        copy.properties.headers[Header.letterID] = .string(id)
-        copy.properties.headers[Header.bodyDigest] = .string(
+        copy.properties.headers[HeaderName.letterID] = .string(id)
+        copy.properties.headers[HeaderName.bodyDigest] = .string(
             Digest.sha256(original.body).prefix(8).hexadecimal
         )
         if copy.properties.messageID == nil { copy.properties.messageID = id }
-    }
-
-    /// What routes, expires or counts for the broker must not travel on with a copy.
-    package static func travels(_ header: String) -> Bool {
-        let name = header.lowercased()
-        return name != "cc" && name != "bcc" && !name.hasPrefix("x-")
     }
 
     /// Whether a header that bears our name is as we write it: a forged one of any size would take
@@ -214,46 +189,21 @@ package struct RetryPolicy: Sendable {
         // Nor may travel on what pretends to be ours: our headers go even when there is no room for
         // others.
         var headers = message.properties.headers.filter { name, value in
-            if [Header.firstFailure, Header.replays, Header.postponements].contains(name) {
+            if [HeaderName.firstFailure, HeaderName.replays, HeaderName.postponements].contains(
+                name
+            ) {
                 return Self.isOurs(value)
             }
-            return Self.travels(name) && !name.lowercased().hasPrefix(Self.headerPrefix)
+            return HeaderName.travels(name) && !name.lowercased().hasPrefix(HeaderName.prefix)
         }
-        headers[Header.attempts] = .integer(Int64(attempts))
-        headers[Header.code] = .string(failure.code)
-        headers[Header.reason] = .string(failure.reason)
-        headers[Header.firstFailure] = headers[Header.firstFailure] ?? timestamp
-        headers[Header.lastFailure] = timestamp
-        headers[Header.worker] = .string(worker)
-        headers[Header.queue] = .string(names.main)
+        headers[HeaderName.attempts] = .integer(Int64(attempts))
+        headers[HeaderName.code] = .string(failure.code)
+        headers[HeaderName.reason] = .string(failure.reason)
+        headers[HeaderName.firstFailure] = headers[HeaderName.firstFailure] ?? timestamp
+        headers[HeaderName.lastFailure] = timestamp
+        headers[HeaderName.worker] = .string(worker)
+        headers[HeaderName.queue] = .string(names.main)
         message.properties.headers = headers
         return message
     }
-}
-
-/// The names that hang on a queue's name, so that several queues live on one broker.
-package struct QueueNames: Sendable, Equatable {
-    package let main: String
-
-    package init(main: String) {
-        self.main = main
-    }
-
-    package var dead: String { "\(main).dead" }
-
-    package func retry(seconds: Int) -> String { "\(main).retry.\(seconds)" }
-}
-
-/// Publishes a message again and settles its original once the broker has confirmed the copy.
-package protocol Republisher: Sendable {
-    /// Returns at once. The original's ack is posted when the copy is safe, never before.
-    ///
-    /// - Parameter subject: the id of what the message is about, for logs; nil when it names
-    ///   nothing.
-    func republish(
-        _ message: Message,
-        about subject: String?,
-        to queue: String,
-        replacing original: DeliveryID
-    )
 }

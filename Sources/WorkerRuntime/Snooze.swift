@@ -1,12 +1,8 @@
 import Foundation
+import Messaging
 
 // A message that is to run at a time goes through the delay queues, each of a fixed length, the
 // longest that fits first. Where none fits, the shortest makes it late.
-
-extension RetryPolicy.Header {
-    /// Seconds since 1970 before which the message does not run.
-    package static let snoozedUntil = "amity-snoozed-until"
-}
 
 extension RetryPolicy {
     /// The longest snooze, in seconds. Chosen: a week; it also bounds what a forged header does.
@@ -19,9 +15,11 @@ extension RetryPolicy {
         let step =
             backoffSeconds.filter { Double($0) <= remaining }.max() ?? backoffSeconds.min() ?? 0
         var message = message
-        message.properties.headers = message.properties.headers.filter { Self.travels($0.key) }
+        message.properties.headers = message.properties.headers.filter {
+            HeaderName.travels($0.key)
+        }
         let until = Int64((now + remaining).rounded(.up))
-        message.properties.headers[Header.snoozedUntil] = .integer(until)
+        message.properties.headers[HeaderName.snoozedUntil] = .integer(until)
         return Disposition(
             queue: names.retry(seconds: step),
             message: message,
@@ -32,7 +30,7 @@ extension RetryPolicy {
 
     /// The time before which the message does not run; nil for one that may run now.
     func wakeTime(of message: Message, at now: @autoclosure () -> Date) -> Date? {
-        guard case .integer(let until)? = message.properties.headers[Header.snoozedUntil]
+        guard case .integer(let until)? = message.properties.headers[HeaderName.snoozedUntil]
         else { return nil }
         let remaining = Double(until) - now().timeIntervalSince1970
         // One second more than the longest: it was rounded up.

@@ -1,3 +1,5 @@
+import Messaging
+
 /// One kind of work: which messages it takes, what runs them, and how they are treated. A worker is
 /// given a list of these.
 package struct WorkKind: Sendable {

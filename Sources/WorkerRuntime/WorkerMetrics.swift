@@ -1,19 +1,12 @@
 import Concurrency
 import CoreMetrics
-import Foundation
+import Messaging
 import Metering
+import WorkerHealth
 
-/// The instruments of a worker, made once and passed to each of its parts.
+/// The instruments of the runtime and its handlers, made once and passed to each part.
 package struct WorkerMetrics: Sendable {
-    /// Makes the instruments that this struct does not hold.
-    package let factory: any MetricsFactory
-    package let consumed: Counter
-    package let lastDelivery: Gauge
-    package let inFlight: Gauge
-    package let prefetch: Gauge
-    package let settlement: CoreMetrics.Timer
     package let publishToCommit: CoreMetrics.Timer
-    package let stalls: Counter
     let processDuration: CoreMetrics.Timer
     let inboxWait: CoreMetrics.Timer
     let batchMessages: Recorder
@@ -32,14 +25,7 @@ package struct WorkerMetrics: Sendable {
     private let problems: [(LinkHealth.Link, LinkHealth.Kind, Gauge)]
 
     package init(factory: any MetricsFactory = MetricsSystem.factory) {
-        self.factory = factory
-        consumed = Metric.consumed.counter(in: factory)
-        lastDelivery = Metric.lastDelivery.gauge(in: factory)
-        inFlight = Metric.inFlight.gauge(in: factory)
-        prefetch = Metric.prefetch.gauge(in: factory)
-        settlement = Metric.settlement.timer(in: factory)
         publishToCommit = Metric.publishToCommit.timer(in: factory)
-        stalls = Metric.stalls.counter(in: factory)
         processDuration = Metric.processDuration.timer(in: factory)
         inboxWait = Metric.inboxWait.timer(in: factory)
         batchMessages = Metric.batchMessages.recorder(in: factory)
@@ -84,13 +70,6 @@ package struct WorkerMetrics: Sendable {
         if tally.duplicate > 0 { duplicate.increment(by: tally.duplicate) }
         if tally.interrupted > 0 { interrupted.increment(by: tally.interrupted) }
         if tally.cancelled > 0 { cancelled.increment(by: tally.cancelled) }
-    }
-
-    /// Counts what the broker has just delivered.
-    package func took(_ count: Int) {
-        if count == 0 { return }
-        consumed.increment(by: count)
-        lastDelivery.record(Date().timeIntervalSince1970)
     }
 
     /// Refreshes the gauges that are read on demand: they cost nothing while no client reads the

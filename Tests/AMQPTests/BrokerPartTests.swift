@@ -1,9 +1,10 @@
 import CRabbitMQ
+import Consuming
 import Foundation
+import Messaging
 import Testing
 
 @testable import AMQP
-@testable import WorkerRuntime
 
 struct CopyHeadersTests {
     private func headers(
@@ -22,13 +23,13 @@ struct CopyHeadersTests {
     }
 
     private let ours: [String: HeaderValue] = [
-        RetryPolicy.Header.attempts: .integer(7), RetryPolicy.Header.code: .string("SOME_CODE"),
-        RetryPolicy.Header.reason: .string(String(repeating: "réason ", count: 4000)),
-        RetryPolicy.Header.firstFailure: .string("2026-01-01T00:00:00Z"),
-        RetryPolicy.Header.lastFailure: .string("2026-01-01T00:00:00Z"),
-        RetryPolicy.Header.worker: .string(String(repeating: "w", count: 64)),
-        RetryPolicy.Header.queue: .string(String(repeating: "q", count: 255)),
-        RetryPolicy.Header.replays: .integer(1), RetryPolicy.Header.acquittals: .integer(1),
+        HeaderName.attempts: .integer(7), HeaderName.code: .string("SOME_CODE"),
+        HeaderName.reason: .string(String(repeating: "réason ", count: 4000)),
+        HeaderName.firstFailure: .string("2026-01-01T00:00:00Z"),
+        HeaderName.lastFailure: .string("2026-01-01T00:00:00Z"),
+        HeaderName.worker: .string(String(repeating: "w", count: 64)),
+        HeaderName.queue: .string(String(repeating: "q", count: 255)),
+        HeaderName.replays: .integer(1), HeaderName.acquittals: .integer(1),
     ]
 
     /// Fault: a small frame, and our headers are dropped; without a count of attempts retries never
@@ -39,10 +40,10 @@ struct CopyHeadersTests {
             "small": .integer(1), "large": .string(String(repeating: "l", count: 130_000)),
         ]) { one, _ in one }
         let kept = headers(all, frameMax: frameMax)
-        for name in ours.keys where name != RetryPolicy.Header.reason {
+        for name in ours.keys where name != HeaderName.reason {
             #expect(kept[name] == ours[name], "\(name)")
         }
-        guard case .string(let reason) = kept[RetryPolicy.Header.reason] else {
+        guard case .string(let reason) = kept[HeaderName.reason] else {
             Issue.record("the reason is gone")
             return
         }
@@ -82,7 +83,7 @@ struct PrefetchRenewalTests {
                 held: held,
                 unsettled: unsettled,
                 of: 5,
-                load: Inbox.Load(busy: busy, limit: 4, waiting: waiting)
+                load: Workload(busy: busy, limit: 4, waiting: waiting)
             )
         }
     }

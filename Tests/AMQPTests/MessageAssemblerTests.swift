@@ -1,7 +1,7 @@
 import CRabbitMQ
 import Concurrency
+import Messaging
 import Testing
-import WorkerRuntime
 
 @testable import AMQP
 

@@ -1,7 +1,7 @@
 import Concurrency
 import Foundation
+import Messaging
 import Testing
-import WorkerRuntime
 
 @testable import AMQP
 

@@ -1,6 +1,5 @@
 import Foundation
 import JSON
-import WorkerRuntime
 
 @testable import Conversations
 @testable import DeadLetters

@@ -2,7 +2,6 @@ import Foundation
 import Hummingbird
 import TestSupport
 import Testing
-import WorkerRuntime
 
 @testable import AmityHTTP
 

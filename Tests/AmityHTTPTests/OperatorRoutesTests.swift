@@ -3,7 +3,6 @@ import Foundation
 import Operations
 import TestSupport
 import Testing
-import WorkerRuntime
 
 @testable import AmityHTTP
 

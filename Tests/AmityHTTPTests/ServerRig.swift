@@ -4,7 +4,7 @@ import ServiceLifecycle
 import Settings
 import TestSupport
 import Testing
-import WorkerRuntime
+import WorkerHealth
 
 @testable import AmityHTTP
 

@@ -54,7 +54,7 @@ final class StubOperatorService: OperatorService {
         try ask(ServingWorker(host: "h", processID: 7, isPaused: isPaused.withLock { $0 }))
     }
 
-    func setIntake(isOn: Bool) throws(OperatorServiceError) -> ServingWorker {
+    func setConsumption(isOn: Bool) throws(OperatorServiceError) -> ServingWorker {
         isPaused.withLock { $0 = !isOn }
         return try servingWorker()
     }

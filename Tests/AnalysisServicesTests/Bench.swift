@@ -4,10 +4,10 @@ import Logging
 import MetricsTestKit
 import TestSupport
 import Testing
+import WorkerHealth
 
 @testable import AnalysisServices
 @testable import Concurrency
-@testable import WorkerRuntime
 
 /// Keeps what is logged, for tests that look for text that must not be logged.
 final class LogBook: Sendable {

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import WorkerRuntime
+import WorkerHealth
 
 @testable import AnalysisServices
 

@@ -1,5 +1,5 @@
+import Messaging
 import Testing
-import WorkerRuntime
 
 @testable import Conversations
 

@@ -74,6 +74,14 @@ struct FaultEvidenceTests {
         #expect(evidence.verdict(on: fault(), by: first, since: time(6)) == .row)
     }
 
+    /// Fault: a row refused beside others is put off when it fails alone later.
+    @Test func aRowThatFailsBesideOthersInOneTransactionNeedsNoMoreProof() {
+        var evidence = FaultEvidence()
+        evidence.metBesideOthers(by: first, at: time(1))
+        evidence.met(fault(), by: first, at: time(9))
+        #expect(evidence.verdict(on: fault(), by: first, since: time(8)) == .row)
+    }
+
     /// Fault: rows that were found to be bad make the next one look like an outage.
     @Test func whatIsARowsOwnDoesNotAddUp() {
         var evidence = FaultEvidence()

@@ -1,5 +1,4 @@
 import Testing
-import WorkerRuntime
 
 @testable import Daemon
 

@@ -1,6 +1,6 @@
 import Foundation
+import Messaging
 import Testing
-import WorkerRuntime
 
 @testable import Conversations
 @testable import DeadLetters

@@ -1,7 +1,7 @@
 import AMQP
 import AnalysisServices
+import Daemon
 import Testing
-import WorkerRuntime
 
 @testable import Doctor
 @testable import Settings
@@ -16,7 +16,7 @@ struct AnalysisServicesCheckTests {
             "MEMORY_API_URL": "http://localhost:1", "ANALYSIS_FALLBACK": fallback,
         ]
         let snapshot = DoctorSnapshot(
-            settings: try WorkerSettings(SettingValues { variables[$0] }),
+            options: try WorkerSettings(SettingValues { variables[$0] }).doctor,
             host: HostSnapshot(openFilesMax: 1024, secretFiles: []),
             broker: BrokerSnapshot(),
             management: .notAsked,

@@ -1,6 +1,6 @@
 import AMQP
+import Messaging
 import Testing
-import WorkerRuntime
 
 @testable import Doctor
 @testable import Storage

@@ -1,6 +1,7 @@
 import AMQP
+import Daemon
+import Messaging
 import Testing
-import WorkerRuntime
 
 @testable import Doctor
 @testable import Settings
@@ -37,7 +38,7 @@ struct DoctorTests {
         report.nodes = 1
         report.skew = 0.5
         return DoctorSnapshot(
-            settings: settings,
+            options: settings.doctor,
             host: HostSnapshot(
                 openFilesMax: 1024,
                 memoryBytes: 1 << 30,

@@ -2,7 +2,6 @@ import Foundation
 import HTTPCalling
 import TestSupport
 import Testing
-import WorkerRuntime
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct HTTPClientTests {
     private let client = HTTPClient(connections: 8)

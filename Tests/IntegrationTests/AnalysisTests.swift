@@ -2,7 +2,6 @@ import Foundation
 import Postgres
 import TestSupport
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// Questions, emotion and memories from services, through queue, analyser and database.

@@ -1,6 +1,6 @@
 import Foundation
+import Messaging
 import Testing
-import WorkerRuntime
 
 extension Integration {
     struct BadInput {
@@ -21,9 +21,9 @@ extension Integration {
             let dead = try scene.deadLetters.take(bodies.count)
             #expect(Set(dead.map(\.body)) == Set(bodies))
             for message in dead {
-                #expect(message.header(RetryPolicy.Header.code) == "INVALID_MESSAGE")
-                #expect(!message.header(RetryPolicy.Header.reason).isEmpty)
-                #expect(message.properties.headers[RetryPolicy.Header.attempts] == .integer(1))
+                #expect(message.header(HeaderName.code) == "INVALID_MESSAGE")
+                #expect(!message.header(HeaderName.reason).isEmpty)
+                #expect(message.properties.headers[HeaderName.attempts] == .integer(1))
             }
             try eventually("the worker goes on") { try scene.count("status = 'PROCESSED'") == 1 }
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
@@ -39,7 +39,7 @@ extension Integration {
             let worker = try scene.startWorker()
             try scene.publish(ids: "object", "good", "text", "null", "item")
             let dead = try scene.deadLetters.take(bad.count)
-            #expect(Set(dead.map { $0.header(RetryPolicy.Header.code) }) == ["INVALID_LOG"])
+            #expect(Set(dead.map { $0.header(HeaderName.code) }) == ["INVALID_LOG"])
             try eventually("good is processed") { try scene.count("status = 'PROCESSED'") == 1 }
             let failed = """
                 status = 'FAILED' AND error_code = 'INVALID_LOG' AND attempt_count = 1
@@ -73,13 +73,13 @@ extension Integration {
             try scene.publish([body], properties)
             let dead = try #require(try scene.deadLetters.take(1).first)
             #expect(dead.body == body)
-            #expect(dead.header(RetryPolicy.Header.code) == "CONVERSATION_NOT_FOUND")
-            #expect(dead.properties.headers[RetryPolicy.Header.attempts] == .integer(3))
+            #expect(dead.header(HeaderName.code) == "CONVERSATION_NOT_FOUND")
+            #expect(dead.properties.headers[HeaderName.attempts] == .integer(3))
             #expect(dead.header("kept") == "yes")
             #expect(dead.properties.correlationID == "correlation")
             let (first, last) = (
-                dead.header(RetryPolicy.Header.firstFailure),
-                dead.header(RetryPolicy.Header.lastFailure)
+                dead.header(HeaderName.firstFailure),
+                dead.header(HeaderName.lastFailure)
             )
             #expect(first < last)
             #expect(worker.events("message.retry-scheduled").count == 2)
@@ -114,8 +114,8 @@ extension Integration {
             try scene.publish(bodies)
             let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
             let dead = try #require(try scene.deadLetters.take(1).first)
-            #expect(dead.header(RetryPolicy.Header.code) == "UNEXPECTED_ERROR")
-            let reason = dead.header(RetryPolicy.Header.reason)
+            #expect(dead.header(HeaderName.code) == "UNEXPECTED_ERROR")
+            let reason = dead.header(HeaderName.reason)
             #expect(reason.hasPrefix("update_conversation: SQLSTATE P0001; in a function"))
             #expect(try scene.count("status = 'PROCESSED' AND attempt_count = 1") == 20)
             let failed = "status = 'FAILED' AND error_code = 'UNEXPECTED_ERROR'"
@@ -137,7 +137,7 @@ extension Integration {
             let dead = try scene.deadLetters.take(2)
             #expect(Set(dead.map(\.body)) == [Array("bad 1".utf8), Array("bad 2".utf8)])
             for message in dead {
-                #expect(message.header(RetryPolicy.Header.code) == "INVALID_MESSAGE")
+                #expect(message.header(HeaderName.code) == "INVALID_MESSAGE")
                 #expect(message.properties.headers["large"] == nil)
             }
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
@@ -196,7 +196,7 @@ extension Integration {
             let dead = try scene.deadLetters.take(bodies.count)
             #expect(Set(dead.map(\.body)) == Set(bodies))
             for message in dead {
-                #expect(message.header(RetryPolicy.Header.code) == "MESSAGE_TOO_LARGE")
+                #expect(message.header(HeaderName.code) == "MESSAGE_TOO_LARGE")
             }
             #expect(try scene.count("status = 'PENDING'") == 1)
             try scene.publish(ids: "good")
@@ -211,7 +211,7 @@ extension Integration {
             properties.type = "something.else"
             try scene.publish([Array("{}".utf8)], properties)
             let dead = try #require(try scene.deadLetters.take(1).first)
-            #expect(dead.header(RetryPolicy.Header.code) == "UNKNOWN_TYPE")
+            #expect(dead.header(HeaderName.code) == "UNKNOWN_TYPE")
             #expect(dead.properties.type == "something.else")
             withExtendedLifetime(worker) {}
         }

@@ -1,6 +1,6 @@
 import Foundation
+import Messaging
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// The broker, and the network to it, at their worst. In each test commits are held back at the
@@ -250,7 +250,7 @@ extension Integration {
                 }
             }
             let letter = try scene.deadLetters.take(1)[0]
-            #expect(letter.header(RetryPolicy.Header.code) == "INVALID_LOG")
+            #expect(letter.header(HeaderName.code) == "INVALID_LOG")
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
             #expect(second?.events("publisher.connection-lost").isEmpty == true)
         }

@@ -1,7 +1,7 @@
 import Foundation
+import Messaging
 import TestSupport
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// One part of the broker fails: a queue, a message, a permission. Whatever does not need it
@@ -243,9 +243,9 @@ extension Integration {
             let dead = Result { try scene.deadLetters.take(1)[0] }
             try setFrameMax(131_072)
             let letter = try dead.get()
-            #expect(letter.properties.headers[RetryPolicy.Header.attempts] == .integer(3))
-            #expect(letter.header(RetryPolicy.Header.code) == "CONVERSATION_NOT_FOUND")
-            #expect(!letter.header(RetryPolicy.Header.reason).isEmpty)
+            #expect(letter.properties.headers[HeaderName.attempts] == .integer(3))
+            #expect(letter.header(HeaderName.code) == "CONVERSATION_NOT_FOUND")
+            #expect(!letter.header(HeaderName.reason).isEmpty)
         }
 
         /// Fault: "a socket error occurred", whatever the system said.

@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// TLS to the broker, with an authority of the test's own. Every refusal has its counterpart

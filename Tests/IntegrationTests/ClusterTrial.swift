@@ -1,8 +1,8 @@
 import Concurrency
 import Foundation
+import Messaging
 import TestSupport
 import Testing
-import WorkerRuntime
 
 @testable import AMQP
 

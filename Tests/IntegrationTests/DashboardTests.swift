@@ -1,7 +1,6 @@
 import Foundation
 import TestSupport
 import Testing
-import WorkerRuntime
 
 /// What the dashboard asks of a worker and does, and the page itself in a browser.
 extension Integration {

@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// TLS to the database is libpq's; that the settings reach it, and the refusals the operator,

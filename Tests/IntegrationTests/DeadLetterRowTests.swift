@@ -1,8 +1,8 @@
 import AMQP
 import Foundation
+import Messaging
 import TestSupport
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// Dead letters by their rows: looking is free, and rows and queue agree.
@@ -127,7 +127,7 @@ extension Integration {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try bury(["c1"], in: scene)
             var properties = MessageProperties()
-            properties.headers[RetryPolicy.Header.code] = .string("OLD")
+            properties.headers[HeaderName.code] = .string("OLD")
             for number in 0..<2 { try scene.bury(Array("old \(number)".utf8), properties) }
             let list = try scene.amity(["dead-letters", "list"])
             #expect(list.output.hasSuffix("1 letter\n"))

@@ -1,6 +1,6 @@
 import Foundation
+import Messaging
 import Testing
-import WorkerRuntime
 
 extension Integration {
     struct DeadLetterCommands {
@@ -72,7 +72,7 @@ extension Integration {
             #expect(try scene.amity(arguments).output == "retried 1\n")
             #expect(try scene.deadLetters.ready() == 2)
             let message = try #require(try scene.queue.take(1).first)
-            #expect(message.properties.headers == [RetryPolicy.Header.replays: .integer(1)])
+            #expect(message.properties.headers == [HeaderName.replays: .integer(1)])
             #expect(
                 message.body == Array(#"{"conversation_id":"unknown","user_id":"user-a"}"#.utf8)
             )
@@ -92,7 +92,7 @@ extension Integration {
             try eventually("the others are dead again") { try scene.deadLetters.ready() == 2 }
             #expect(try scene.score(of: "user-b") == 1)
             let replays = try scene.deadLetters.take(2).map {
-                $0.properties.headers[RetryPolicy.Header.replays]
+                $0.properties.headers[HeaderName.replays]
             }
             #expect(replays == [.integer(1), .integer(1)])
             withExtendedLifetime(worker) {}

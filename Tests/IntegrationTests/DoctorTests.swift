@@ -1,9 +1,9 @@
 import AMQP
 import Foundation
+import Messaging
 import Postgres
 import TestSupport
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// Each test seeds one mistake on real servers, and expects that finding and no other.

@@ -2,7 +2,6 @@ import Failpoints
 import Foundation
 import TestSupport
 import Testing
-import WorkerRuntime
 
 extension Integration {
     struct Failpoints {

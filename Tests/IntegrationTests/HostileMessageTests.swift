@@ -1,5 +1,5 @@
+import Messaging
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// Messages that are legal for the broker and made to harm a consumer.
@@ -30,7 +30,7 @@ extension Integration {
             )
             let dead = try #require(try scene.deadLetters.take(1).first)
             #expect(dead.header("kept") == "yes")
-            #expect(dead.properties.headers[RetryPolicy.Header.attempts] == .integer(3))
+            #expect(dead.properties.headers[HeaderName.attempts] == .integer(3))
             #expect(worker.events("message.retry-scheduled").count == 2)
             try eventually("the delivery is settled") { try scene.queue.isDrained() }
             // One each from the publisher itself.
@@ -52,7 +52,7 @@ extension Integration {
             // Compared here: the difference of two such bodies would take the report for ever.
             let isUntouched = dead.body == garbage
             #expect(isUntouched)
-            #expect(dead.header(RetryPolicy.Header.code) == "INVALID_MESSAGE")
+            #expect(dead.header(HeaderName.code) == "INVALID_MESSAGE")
             try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
             #expect(worker.events("consumer.connection-lost").isEmpty)

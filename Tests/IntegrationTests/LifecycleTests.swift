@@ -1,6 +1,6 @@
 import Foundation
+import Messaging
 import Testing
-import WorkerRuntime
 
 extension Integration {
     struct Lifecycle {
@@ -113,7 +113,7 @@ extension Integration {
             try scene.publish(ids: "a", "slow", "b")
             let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
             let dead = try #require(try scene.deadLetters.take(1).first)
-            #expect(dead.header(RetryPolicy.Header.code) == "TASK_TIMEOUT")
+            #expect(dead.header(HeaderName.code) == "TASK_TIMEOUT")
             #expect(try scene.count("status = 'PROCESSED'") == 2)
             #expect(try scene.count("error_code = 'TASK_TIMEOUT' AND attempt_count = 2") == 1)
             #expect(worker.events("message.dead-lettered").first?["subject"] as? String == "slow")

@@ -1,6 +1,6 @@
 import Foundation
+import Messaging
 import Testing
-import WorkerRuntime
 
 @testable import Postgres
 
@@ -110,7 +110,7 @@ extension Integration {
                 "good"
             )
             let letters = try scene.deadLetters.take(6)
-            let reasons = Set(letters.map { $0.header(RetryPolicy.Header.reason) })
+            let reasons = Set(letters.map { $0.header(HeaderName.reason) })
             #expect(
                 reasons == [
                     "friendship_status: friendship_score is not a finite number",
@@ -122,7 +122,7 @@ extension Integration {
                 ]
             )
             #expect(
-                Set(letters.map { $0.header(RetryPolicy.Header.code) })
+                Set(letters.map { $0.header(HeaderName.code) })
                     == ["INVALID_EVENT", "INVALID_FRIENDSHIP"]
             )
             try eventually("the others are scored") { try scene.count("status = 'PROCESSED'") == 2 }

@@ -2,7 +2,6 @@ import Foundation
 import Postgres
 import TestSupport
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// What a service has answered is kept until the conversation is scored.

@@ -1,9 +1,9 @@
 import AMQP
 import Concurrency
 import Foundation
+import Messaging
 import TestSupport
 import Testing
-import WorkerRuntime
 
 @testable import Conversations
 

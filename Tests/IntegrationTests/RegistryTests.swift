@@ -2,7 +2,6 @@ import Foundation
 import Postgres
 import Settings
 import Testing
-import WorkerRuntime
 
 @testable import Operations
 @testable import Storage

@@ -1,6 +1,6 @@
 import Foundation
+import Messaging
 import Testing
-import WorkerRuntime
 
 extension Integration {
     struct Reliability {
@@ -26,7 +26,7 @@ extension Integration {
             }
             let letter = try #require(try scene.deadLetters.take(1).first)
             #expect(letter.body == Array(#"{"conversation_id":"killer"}"#.utf8))
-            #expect(letter.header(RetryPolicy.Header.code) == "WORKER_CRASHED")
+            #expect(letter.header(HeaderName.code) == "WORKER_CRASHED")
             // One before the ledger knew the message, one in a batch, three alone.
             #expect(deaths == 5)
             let failed = "status = 'FAILED' AND error_code = 'WORKER_CRASHED'"
@@ -208,7 +208,7 @@ extension Integration {
             ] {
                 var properties = MessageProperties()
                 let now = Date().formatted(.iso8601)
-                properties.headers[RetryPolicy.Header.lastFailure] = failedAt.map {
+                properties.headers[HeaderName.lastFailure] = failedAt.map {
                     .string($0 == "now" ? now : $0)
                 }
                 try scene.bury(Array(body.utf8), properties)

@@ -1,7 +1,7 @@
 import Foundation
+import Messaging
 import Postgres
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// Rows that the database refuses, among others that it takes: each fails alone, as its kind
@@ -35,7 +35,7 @@ extension Integration {
                 #expect(worker.events("message.retry-scheduled").isEmpty)
             } else {
                 let dead = try #require(try scene.deadLetters.take(1).first)
-                #expect(!dead.header(RetryPolicy.Header.reason).contains("canary"))
+                #expect(!dead.header(HeaderName.reason).contains("canary"))
                 try eventually("its row says so") {
                     try scene.count("status = 'FAILED' AND error_code IS NOT NULL") == 1
                 }
@@ -79,6 +79,27 @@ extension Integration {
             #expect(sum.integer(0, 0) == 360)
         }
 
+        /// Fault: what cannot be written is one event, not its user: the user's other conversations
+        /// of the same batch count.
+        @Test func anEventThatCannotBeWrittenLeavesItsUsersOthers() throws {
+            let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
+            try scene.sql(
+                """
+                ALTER TABLE conversation_events ADD CONSTRAINT odd
+                CHECK (conversation_id <> 'odd' OR status <> 'PROCESSED')
+                """
+            )
+            for id in ["a", "odd", "b"] { try scene.addConversation(id, user: "one") }
+            try scene.addConversations(20)
+            try scene.publish(ids: ["a", "odd", "b"] + (0..<20).map { "c\($0)" })
+            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
+            try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 22 }
+            #expect(try scene.score(of: "one") == 2)
+            let dead = try #require(try scene.deadLetters.take(1).first)
+            #expect(dead.header(HeaderName.reason).contains("constraint odd"))
+            withExtendedLifetime(worker) {}
+        }
+
         /// Fault: a trigger returns NULL, so the user's row stays as it was, without an error,
         /// while the event is marked as done: the score is lost.
         @Test(arguments: [1, 2]) func aScoreThatATriggerSwallowsIsNotTakenForDone(number: Int)
@@ -104,7 +125,7 @@ extension Integration {
             let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
             try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 4 }
             let letters = try scene.deadLetters.take(number)
-            #expect(letters.allSatisfy { $0.header(RetryPolicy.Header.code) == "NOT_WRITTEN" })
+            #expect(letters.allSatisfy { $0.header(HeaderName.code) == "NOT_WRITTEN" })
             #expect(try scene.count("error_code = 'NOT_WRITTEN' AND status = 'FAILED'") == number)
             withExtendedLifetime(worker) {}
         }

@@ -2,7 +2,6 @@ import Foundation
 import Postgres
 import TestSupport
 import Testing
-import WorkerRuntime
 
 extension Integration {
     /// Services that are away or slow, and many conversations that wait for them.

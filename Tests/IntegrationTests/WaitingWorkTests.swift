@@ -1,9 +1,11 @@
 import AMQP
 import Foundation
 import FriendshipScoring
+import Messaging
 import Postgres
 import TestSupport
 import Testing
+import WorkerHealth
 
 @testable import Concurrency
 @testable import Conversations
@@ -82,7 +84,7 @@ private final class WaitingWorker {
             taskTimeout: settings.taskTimeout,
             holdLimit: settings.holdLimit,
             outage: DatabaseOutage(
-                intake: consumer.intake,
+                consumption: consumer.consumption,
                 readiness: readiness,
                 logger: quiet
             ),
@@ -116,7 +118,7 @@ private final class WaitingWorker {
         }
     }
 
-    func start() { consumer.start(delivering: dispatcher) { [stopped] in stopped.signal() } }
+    func start() { consumer.start(deliveringTo: dispatcher) { [stopped] in stopped.signal() } }
 
     func stop() {
         consumer.requestDrain()

@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import WorkerRuntime
+import WorkerHealth
 
 @testable import Operations
 

@@ -1,5 +1,5 @@
 import Testing
-import WorkerRuntime
+import WorkerHealth
 
 @testable import Operations
 

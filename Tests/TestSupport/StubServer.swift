@@ -1,5 +1,5 @@
+import Concurrency
 import Foundation
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -40,32 +40,32 @@ package final class StubServer: Sendable {
         var connections = 0
     }
 
-    private let state: NIOLockedValueBox<State>
+    private let state: Locked<State>
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let channel: any Channel
 
     /// - Parameter answer: to each request; called on the server's thread.
     package init(_ answer: @escaping @Sendable (Request) -> Answer) throws {
-        let state = NIOLockedValueBox(State(answer: answer))
+        let state = Locked(State(answer: answer))
         self.state = state
         channel = try ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                state.withLockedValue { $0.connections += 1 }
+                state.withLock { $0.connections += 1 }
                 return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(
                         Connection(
                             arrived: { request in
-                                state.withLockedValue { state in
+                                state.withLock { state in
                                     state.requests.append(request)
                                     state.underWay += 1
                                     state.mostUnderWay = max(state.mostUnderWay, state.underWay)
                                     return state.answer(request)
                                 }
                             },
-                            over: { state.withLockedValue { $0.underWay -= 1 } }
+                            over: { state.withLock { $0.underWay -= 1 } }
                         )
                     )
                 }
@@ -80,20 +80,20 @@ package final class StubServer: Sendable {
 
     package var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
 
-    package var requests: [Request] { state.withLockedValue { $0.requests } }
+    package var requests: [Request] { state.withLock { $0.requests } }
 
     /// Requests that were under way at once, at most.
-    package var mostUnderWay: Int { state.withLockedValue { $0.mostUnderWay } }
+    package var mostUnderWay: Int { state.withLock { $0.mostUnderWay } }
 
     /// Requests that are under way now.
-    package var underWay: Int { state.withLockedValue { $0.underWay } }
+    package var underWay: Int { state.withLock { $0.underWay } }
 
     /// Connections that were made, ever.
-    package var connections: Int { state.withLockedValue { $0.connections } }
+    package var connections: Int { state.withLock { $0.connections } }
 
     /// Answers differently from now on.
     package func answer(_ answer: @escaping @Sendable (Request) -> Answer) {
-        state.withLockedValue { $0.answer = answer }
+        state.withLock { $0.answer = answer }
     }
 }
 

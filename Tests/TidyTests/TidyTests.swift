@@ -50,6 +50,8 @@ enum Rule: String, CaseIterable, Sendable {
     case encoder
     /// No function with four `inout` or five unlabelled parameters.
     case parameters
+    /// Locks are made in Concurrency: `Locked`, which ThreadSanitizer sees, and its conditions.
+    case locks
 
     /// Where it does, for people.
     func breaches(in file: SourceFile) -> [String] {
@@ -72,10 +74,19 @@ enum Rule: String, CaseIterable, Sendable {
             if !file.path.hasPrefix("Sources/") || file.target == "JSON" { return [] }
             return file.lines.enumerated().filter { $1.contains("JSONEncoder()") }
                 .map { "line \($0.offset + 1)" }
+        case .locks:
+            let isExempt = ["Concurrency/", "TidyTests/"].contains { file.path.contains($0) }
+            if !file.isSwift || isExempt { return [] }
+            return Self.lockTypes.intersection(file.names).sorted().map { "\($0)" }
         case .parameters:
             return file.isSwift ? Self.longSignatures(in: file.lines) : []
         }
     }
+
+    private static let lockTypes: Set<Substring> = [
+        "Mutex", "NIOLock", "NIOLockedValueBox", "NSLock", "NSRecursiveLock",
+        "pthread_mutex_t", "pthread_rwlock_t", "pthread_spinlock_t",
+    ]
 
     private static let modulesAboutText = [
         "ConversationAnalysis", "Digests", "FriendshipScoring", "JSON", "SafeText", "TidyTests",

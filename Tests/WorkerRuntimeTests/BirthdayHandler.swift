@@ -1,3 +1,4 @@
+import Messaging
 import WorkerRuntime
 
 /// Counts each user's birthday once a year.

@@ -1,6 +1,7 @@
 import Concurrency
 import Dispatch
 import Foundation
+import Messaging
 import Testing
 
 @testable import WorkerRuntime

@@ -1,4 +1,5 @@
 import Concurrency
+import Messaging
 import Testing
 
 @testable import WorkerRuntime

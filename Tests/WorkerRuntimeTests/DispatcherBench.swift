@@ -1,5 +1,7 @@
 import Concurrency
+import Messaging
 import TestSupport
+import WorkerHealth
 
 @testable import WorkerRuntime
 

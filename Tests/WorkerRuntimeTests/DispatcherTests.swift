@@ -1,5 +1,7 @@
 import Dispatch
+import Messaging
 import Testing
+import WorkerHealth
 
 @testable import WorkerRuntime
 

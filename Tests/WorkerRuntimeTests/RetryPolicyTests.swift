@@ -1,11 +1,10 @@
 import Foundation
+import Messaging
 import TestSupport
 import Testing
 
 @testable import Concurrency
 @testable import WorkerRuntime
-
-private typealias Header = RetryPolicy.Header
 
 struct RetryPolicyTests {
     private let policy = RetryPolicy(
@@ -39,12 +38,12 @@ struct RetryPolicyTests {
             let next = policy.postponement(of: message, isBounded: true, using: &random)
             message = try #require(next?.message)
             #expect(next?.queue == (count == 1 ? "q.retry.1" : "q.retry.5"))
-            #expect(message.properties.headers[Header.attempts] == .integer(1))
+            #expect(message.properties.headers[HeaderName.attempts] == .integer(1))
         }
         #expect(policy.postponement(of: message, isBounded: true, using: &random) == nil)
         #expect(policy.postponement(of: message, isBounded: false, using: &random) != nil)
         let retried = disposition(message).message
-        #expect(retried.properties.headers[Header.attempts] == .integer(2))
+        #expect(retried.properties.headers[HeaderName.attempts] == .integer(2))
         #expect(policy.postponement(of: retried, isBounded: true, using: &random) == nil)
     }
 
@@ -94,7 +93,7 @@ struct RetryPolicyTests {
         } while queues.last != "q.dead"
         #expect(queues == ["q.retry.1", "q.retry.5", "q.retry.5", "q.dead"])
         #expect(message.body == [1, 2])
-        #expect(message.properties.headers[Header.attempts] == .integer(4))
+        #expect(message.properties.headers[HeaderName.attempts] == .integer(4))
     }
 
     @Test func aPermanentFailureIsDeadAtOnceWithItsReason() {
@@ -103,14 +102,14 @@ struct RetryPolicyTests {
         #expect(next.isDead)
         #expect(
             next.message.properties.headers == [
-                Header.attempts: .integer(1), Header.code: .string("CODE"),
-                Header.reason: .string("a reason"), Header.worker: .string("host:1"),
-                Header.queue: .string("q"),
-                Header.firstFailure: .string("1970-01-01T00:00:00Z"),
-                Header.lastFailure: .string("1970-01-01T00:00:00Z"),
-                Header.letterID: .string("44b1685b3fd1009bd507972c44b42d78"),
+                HeaderName.attempts: .integer(1), HeaderName.code: .string("CODE"),
+                HeaderName.reason: .string("a reason"), HeaderName.worker: .string("host:1"),
+                HeaderName.queue: .string("q"),
+                HeaderName.firstFailure: .string("1970-01-01T00:00:00Z"),
+                HeaderName.lastFailure: .string("1970-01-01T00:00:00Z"),
+                HeaderName.letterID: .string("44b1685b3fd1009bd507972c44b42d78"),
                 // Of nothing.
-                Header.bodyDigest: .string("e3b0c44298fc1c14"),
+                HeaderName.bodyDigest: .string("e3b0c44298fc1c14"),
             ]
         )
     }
@@ -121,13 +120,13 @@ struct RetryPolicyTests {
         message.properties.headers = [
             "CC": .string("elsewhere"), "bcc": .string("elsewhere"), "x-death": .integer(9),
             "X-Delay": .integer(9), "traceparent": .string("kept"),
-            Header.firstFailure: .string("earlier"),
+            HeaderName.firstFailure: .string("earlier"),
         ]
         let headers = disposition(message).message.properties.headers
         #expect(headers["CC"] == nil && headers["bcc"] == nil)
         #expect(headers["x-death"] == nil && headers["X-Delay"] == nil)
         #expect(headers["traceparent"] == .string("kept"))
-        #expect(headers[Header.firstFailure] == .string("earlier"))
+        #expect(headers[HeaderName.firstFailure] == .string("earlier"))
     }
 
     @Test(arguments: [
@@ -136,7 +135,7 @@ struct RetryPolicyTests {
     ])
     func aForgedCountDoesNoHarm(forged: HeaderValue, queue: String) {
         var message = Message(body: [])
-        message.properties.headers[Header.attempts] = forged
+        message.properties.headers[HeaderName.attempts] = forged
         #expect(disposition(message).queue == queue)
     }
 
@@ -144,13 +143,13 @@ struct RetryPolicyTests {
     @Test func aStrangersHeaderUnderANameOfOursDoesNotTravelOn() {
         var message = Message(body: [])
         message.properties.headers = [
-            "amity-1": .bool(true), "Amity-2": .bool(true), Header.replays: .integer(2),
-            Header.firstFailure: .string("then"), "other": .bool(true),
+            "amity-1": .bool(true), "Amity-2": .bool(true), HeaderName.replays: .integer(2),
+            HeaderName.firstFailure: .string("then"), "other": .bool(true),
         ]
         let headers = disposition(message).message.properties.headers
         #expect(headers["amity-1"] == nil && headers["Amity-2"] == nil)
-        #expect(headers[Header.replays] == .integer(2))
-        #expect(headers[Header.firstFailure] == .string("then"))
+        #expect(headers[HeaderName.replays] == .integer(2))
+        #expect(headers[HeaderName.firstFailure] == .string("then"))
         #expect(headers["other"] == .bool(true))
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Messaging
 import Testing
 
 @testable import Concurrency
@@ -110,10 +111,10 @@ struct SnoozeTests {
     @Test(arguments: [(-5.0, 10), (0.5, 10), (10, 10), (59, 10), (60, 60), (1e4, 300), (1e12, 300)])
     func itTakesTheLongestDelayThatFits(seconds: Double, step: Int) {
         var message = Message(body: [1])
-        message.properties.headers[RetryPolicy.Header.attempts] = .integer(1)
+        message.properties.headers[HeaderName.attempts] = .integer(1)
         let next = policy.snooze(message, until: now + seconds, at: now)
         #expect(next.queue == "q.retry.\(step)")
-        #expect(next.message.properties.headers[RetryPolicy.Header.attempts] == .integer(1))
+        #expect(next.message.properties.headers[HeaderName.attempts] == .integer(1))
         let wake = policy.wakeTime(of: next.message, at: now)
         let week = 7.0 * 86_400
         #expect(wake == (seconds <= 0 ? nil : now + min(seconds, week).rounded(.up)))
@@ -124,7 +125,7 @@ struct SnoozeTests {
     @Test func onlyATimeWithinAWeekKeepsAMessageFromRunning() {
         func wakeTime(_ value: HeaderValue) -> Date? {
             var message = Message(body: [1])
-            message.properties.headers[RetryPolicy.Header.snoozedUntil] = value
+            message.properties.headers[HeaderName.snoozedUntil] = value
             return policy.wakeTime(of: message, at: now)
         }
         let seconds = Int64(now.timeIntervalSince1970)
@@ -144,7 +145,7 @@ struct SnoozeTests {
         bench.pool.waitUntilIdle()
         var early = delivery(2)
         let until = Int64(Date().timeIntervalSince1970) + 3600
-        early.message.properties.headers[RetryPolicy.Header.snoozedUntil] = .integer(until)
+        early.message.properties.headers[HeaderName.snoozedUntil] = .integer(until)
         bench.dispatcher.submit([early])
         bench.finish()
         #expect(handler.sizes.withLock { $0 } == [1])

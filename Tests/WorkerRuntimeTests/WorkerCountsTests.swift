@@ -1,8 +1,9 @@
 import Foundation
+import Messaging
 import Testing
+import WorkerHealth
 
 @testable import Concurrency
-@testable import WorkerRuntime
 
 struct WorkerCountsTests {
     /// Fault: what an operator sees of a worker is not what it did.

@@ -1,7 +1,9 @@
 import Foundation
+import Messaging
 import PrometheusMetrics
 import TestSupport
 import Testing
+import WorkerHealth
 
 @testable import WorkerRuntime
 
@@ -44,7 +46,7 @@ struct WorkerMetricsTests {
         bench.dispatcher.refuse(delivery(9), because: failure)
         // Its second attempt is its last.
         var last = delivery(7)
-        last.message.properties.headers[RetryPolicy.Header.attempts] = .integer(1)
+        last.message.properties.headers[HeaderName.attempts] = .integer(1)
         bench.dispatcher.submit([last])
         bench.finish()
         expect(

@@ -1,5 +1,5 @@
 import FriendshipScoring
-import WorkerRuntime
+import Messaging
 
 /// Finds the three numbers of a conversation that counting turns does not give.
 package protocol Analyser: Sendable {

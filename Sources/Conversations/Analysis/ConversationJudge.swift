@@ -1,7 +1,7 @@
 import Failpoints
 import Foundation
 import FriendshipScoring
-import WorkerRuntime
+import Messaging
 
 /// Reads a conversation, has it analysed, and says what is to become of it. Knows no transaction.
 struct ConversationJudge: Sendable {

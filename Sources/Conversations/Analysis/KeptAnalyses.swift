@@ -1,6 +1,6 @@
-import Concurrency
 import Logging
 import Postgres
+import Storage
 
 /// Analyses that were paid for, kept in a table of Amity's own until their conversation is settled:
 /// a message that is retried, or delivered again after a crash, is not paid for twice. Numbers
@@ -8,11 +8,14 @@ import Postgres
 ///
 /// Where `amity migrate` has not been, nothing is kept and all else goes on.
 package final class KeptAnalyses: Sendable {
-    private let offUntil = Locked<ContinuousClock.Instant?>(nil)
-    private let logger: Logger
+    private let table: OptionalTable
 
     package init(logger: Logger) {
-        self.logger = logger
+        table = OptionalTable(
+            missing: "analyses.not-kept",
+            triedAgainAfter: .seconds(300),
+            logger: logger
+        )
     }
 
     /// Runs what reads or writes the table, among other things.
@@ -22,44 +25,27 @@ package final class KeptAnalyses: Sendable {
     func using<Value>(
         _ body: (_ isOn: Bool) throws(PostgresError) -> Value
     ) throws(PostgresError) -> Value {
-        let isOn = offUntil.withLock { $0.map { $0 <= .now } ?? true }
-        if !isOn { return try body(false) }
+        if !table.mayBeThere { return try body(false) }
         do throws(PostgresError) {
-            return try body(true)
+            let value = try body(true)
+            table.isThere()
+            return value
         } catch {
             // Whatever its table refuses: it is no conversation's fault.
             guard Self.operations.contains(error.operation), !error.endsSession,
                 error.kind != .conflict, error.kind != .timeout
             else { throw error }
-            turnOff(error)
+            table.isMissing(error)
             return try body(false)
         }
     }
 
-    private func turnOff(_ error: PostgresError) {
-        let isFirst = offUntil.withLock { until in
-            let isFirst = until == nil
-            // The table is tried again then: an operator may have created it meanwhile.
-            until = .now + .seconds(300)
-            return isFirst
-        }
-        if !isFirst { return }
-        logger.warning(
-            "analyses.not-kept",
-            metadata: ["error": "\(error)", "remedy": "amity migrate, deploy/grants.sql"]
-        )
-    }
-
     /// Reads the rows of `load`.
-    package static func all(in rows: Rows) -> [ExactText: PaidAnalysis] {
+    package static func all(in rows: Rows) throws(PostgresError) -> [ExactText: PaidAnalysis] {
         var kept: [ExactText: PaidAnalysis] = [:]
-        for row in 0..<rows.count {
-            kept[ExactText(rows.string(row, 0) ?? "")] = PaidAnalysis(
-                questions: rows.integer(row, 1),
-                emotion: rows.string(row, 2),
-                model: rows.string(row, 3),
-                memories: rows.integer(row, 4)
-            )
+        try rows.forEach { row throws(PostgresError) in
+            let (id, paid) = try loaded(&row)
+            kept[id] = paid
         }
         return kept
     }
@@ -84,6 +70,19 @@ package final class KeptAnalyses: Sendable {
         FROM amity_analyses WHERE conversation_id = ANY ($1::text[])
         """
     )
+
+    private static func loaded(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (ExactText, PaidAnalysis) {
+        let id = ExactText(try row.text() ?? "")
+        let paid = PaidAnalysis(
+            questions: try row.integer(),
+            emotion: try row.text(),
+            model: try row.text(),
+            memories: try row.integer()
+        )
+        return (id, paid)
+    }
 
     /// In a transaction of its own, which a crash of the database may lose: then it is paid for
     /// again.

@@ -2,7 +2,7 @@ import AnalysisServices
 import Concurrency
 import Foundation
 import FriendshipScoring
-import WorkerRuntime
+import Messaging
 
 /// Asks the chat model and the memory service, side by side, and knows what counts where they fail.
 package final class ServiceAnalyser: Analyser {

@@ -1,5 +1,5 @@
 import JSON
-import WorkerRuntime
+import Messaging
 
 /// What a message says: which conversation to score. Other members are legal and ignored; the row
 /// in the database is the truth, not the copy in the message.

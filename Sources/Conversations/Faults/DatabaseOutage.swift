@@ -1,7 +1,8 @@
 import Concurrency
+import Consuming
 import Logging
 import Postgres
-import WorkerRuntime
+import WorkerHealth
 
 /// What keeps the database from taking conversations, as the threads notice it: logged when it
 /// begins, when its cause changes, once a minute, and at its end; and, when it lasts, a reason to
@@ -20,6 +21,7 @@ package final class DatabaseOutage: Sendable {
         var holders = 0
         var hasAnswered = false
         var evidence = FaultEvidence()
+        var refusedARowAt: ContinuousClock.Instant?
         /// Steps that every row fails in while others pass, and what of the schema that is about.
         var refused: [FaultEvidence.Steps: String?] = [:]
     }
@@ -28,18 +30,18 @@ package final class DatabaseOutage: Sendable {
     private static let patience: Duration = .seconds(3)
 
     private let state = Locked(State())
-    private let intake: Intake
+    private let consumption: Consumption
     private let readiness: Readiness
     private let health: LinkHealth
     private let logger: Logger
 
     package init(
-        intake: Intake,
+        consumption: Consumption,
         readiness: Readiness,
         health: LinkHealth = LinkHealth(),
         logger: Logger
     ) {
-        self.intake = intake
+        self.consumption = consumption
         self.readiness = readiness
         self.health = health
         self.logger = logger
@@ -65,7 +67,7 @@ package final class DatabaseOutage: Sendable {
             hold = Hold(outage: self)
         }
         let isLasting = began(error, isEveryRow: isEveryRow)
-        if isLasting { intake.close(.databaseAway) }
+        if isLasting { consumption.pause(for: .databaseAway) }
     }
 
     /// - Returns: whether it has lasted for long.
@@ -130,7 +132,7 @@ package final class DatabaseOutage: Sendable {
             return value
         }
         health.works(.database)
-        intake.open(.databaseAway)
+        consumption.resume(after: .databaseAway)
         readiness.set(blocker, false)
         let downtime = began.duration(to: .now) / .seconds(1)
         logger.notice(
@@ -140,14 +142,14 @@ package final class DatabaseOutage: Sendable {
         return value
     }
 
-    /// When the last holder lets go, the intake opens again and messages are tried: otherwise no
+    /// When the last holder lets go, consumption resumes and messages are tried: otherwise no
     /// thread would notice the end of the outage.
     private func letGo() {
         let isLast = state.withLock { state in
             state.holders -= 1
             return state.holders == 0
         }
-        if isLast { intake.open(.databaseAway) }
+        if isLast { consumption.resume(after: .databaseAway) }
     }
 }
 
@@ -165,6 +167,20 @@ extension DatabaseOutage {
             for (id, fault, at) in rows { state.evidence.met(fault, by: id, at: at) }
             return rows.map { state.evidence.verdict(on: $0.fault, by: $0.id, since: begin) }
         }
+    }
+
+    /// A row fails in a transaction that takes others.
+    func metBesideOthers(by row: ExactText) {
+        state.withLock {
+            $0.evidence.metBesideOthers(by: row, at: .now)
+            $0.refusedARowAt = .now
+        }
+    }
+
+    /// Whether rows were refused beside others a moment ago (chosen: ten seconds), so that more of
+    /// them are likely.
+    var isRefusingRows: Bool {
+        state.withLock { $0.refusedARowAt.map { .now < $0 + .seconds(10) } ?? false }
     }
 
     /// A step takes no row at all, while others go on: its rows wait.

@@ -6,18 +6,20 @@ import Postgres
 /// | whose | known by | what follows |
 /// |---|---|---|
 /// | the message's | it cannot be read, or names nothing | `ConversationReference`: dead letter |
-/// | the row's | it fails, others pass, and it fails again | its batch is parted, and it alone fails, with attempts |
+/// | the row's | it fails, others pass, and it fails again | its batch is written user by user, and it alone fails, with attempts |
 /// | the schema's or a grant's | the statements fail for no rows at all, or for each of several rows | nothing is dead-lettered: rows wait until it is mended |
 /// | the server's | a probe that needs nothing of Amity's fails, too | messages are held until it is back |
 /// | no one's: a race, a lock | the SQLSTATE says so | done again; after a wait for a lock put back, with no attempt spent |
 ///
-/// The steps, in order, of `ConversationHandler`:
+/// The steps, in order, of `ConversationHandler`. A batch is tried once more before any of them,
+/// each user under a savepoint: who is refused there beside others that are taken has had all of
+/// them at once.
 ///
 /// 1. No session came about, or the session ended: the server's. Where sessions end again and again
 ///    and new ones are to be had, the batch is parted all the same.
 /// 2. A probe (does the server answer, and may we write?), then a rehearsal: the failed step's
 ///    statements with no rows. `ConversationStore.examine` does both.
-/// 3. Neither fails: so it is about rows. A batch is parted, and each of it is tried alone.
+/// 3. Neither fails: so it is about rows. Each is tried alone.
 /// 4. What still fails is judged here, by what others met in the same step. `Attribution.open`
 ///    stands for a row that has nothing to be compared with: it waits, with no attempt spent, until
 ///    there is.
@@ -116,8 +118,18 @@ package struct FaultEvidence: Sendable {
         if !isOver, meeting[fault, default: []].count < fault.several {
             meeting[fault, default: []].insert(row)
         }
+        remember(row, Failed(firstAt: now))
+    }
+
+    /// It fails in a transaction that takes others.
+    package mutating func metBesideOthers(by row: ExactText, at now: ContinuousClock.Instant) {
+        remember(row, Failed(firstAt: now))
+        failed[row]?.othersPassed = true
+    }
+
+    private mutating func remember(_ row: ExactText, _ new: Failed) {
         if failed[row] != nil { return }
-        failed[row] = Failed(firstAt: now)
+        failed[row] = new
         remembered.append(row)
         if remembered.count > Self.mostRemembered {
             let half = remembered.count / 2

@@ -1,5 +1,6 @@
+import Messaging
 import Postgres
-import WorkerRuntime
+import WorkerHealth
 
 extension Outcome {
     static func deadLetter(_ error: PostgresError, _ id: ExactText) -> Outcome {

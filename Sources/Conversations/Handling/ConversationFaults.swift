@@ -1,4 +1,5 @@
 import Logging
+import Messaging
 import Postgres
 import WorkerRuntime
 
@@ -25,9 +26,10 @@ extension ConversationHandler {
         if error.sqlState == "25P03" {
             if !run.judgesFirst { return [afterSlowness(group, error, &run)] }
             if group.count > 1 { return group.map { [$0] } }
-            if count(group, in: &run.losses) < Self.tries { return [group] }
+            if count(group, in: &run.losses) < Self.tries { return later(group, &run) }
         } else if error.endsSession {
             if count(group, in: &run.losses) < Self.tries {
+                run.pauses = true
                 // An idle session that was ended has not begun with what was sent.
                 if error.sqlState != "57P05" { run.hold(error, outage) }
                 return [group]
@@ -35,12 +37,55 @@ extension ConversationHandler {
             run.losses = [:]
         } else if error.kind == .conflict {
             if error.sqlState == "55P03" { return afterLockWait(group, &run) }
-            if count(group, in: &run.conflicts) < Self.tries { return [group] }
+            // Another process settled one of them, or a row stays as it is: all are read anew.
+            if error.isGuard, !run.apart.isSuperset(of: group) { return divide(group, &run) }
+            if !error.isGuard, count(group, in: &run.conflicts) < Self.tries {
+                return later(group, &run)
+            }
+        } else if group.count > 1, !run.apart.isSuperset(of: group) {
+            // Where others pass in the same transaction, nothing more needs to be asked.
+            return divide(group, &run)
         } else if !isAboutRows(error, group, &run, context) {
             return run.isHeld ? [group] : []
         }
         if group.count > 1 { return group.map { [$0] } }
         run.refused.append(.init(id: group[0], error: error, fault: fault(error)))
+        return []
+    }
+
+    /// The same once more, after a pause.
+    private func later(_ group: [ExactText], _ run: inout Run) -> [[ExactText]] {
+        run.pauses = true
+        return [group]
+    }
+
+    /// Tries the group with each user written apart, in one transaction still.
+    private func divide(_ group: [ExactText], _ run: inout Run) -> [[ExactText]] {
+        run.apart.formUnion(group)
+        return [group]
+    }
+
+    /// What to do about conversations that were refused in a transaction that took others.
+    ///
+    /// - Parameter passed: the steps that the others passed.
+    /// - Returns: those to be tried again.
+    func part(
+        _ refusal: Settling.Refusal,
+        besideOthersThat passed: FaultEvidence.Steps,
+        _ run: inout Run,
+        _ context: HandlerContext
+    ) -> [[ExactText]] {
+        let ids = refusal.conversations
+        // One user's: one of them may be to blame.
+        if ids.count > 1 { return ids.flatMap { attempt([$0], &run, context) } }
+        let fault = fault(refusal.error)
+        // A guard may have met another process: who is settled by now is found so next time.
+        if refusal.error.isGuard || !passed.contains(fault.step) {
+            return part(ids, after: refusal.error, &run, context)
+        }
+        // The table cannot have been mended meanwhile: the transaction holds a lock on it.
+        outage.metBesideOthers(by: ids[0])
+        decide(on: .init(id: ids[0], error: refusal.error, fault: fault), .row, &run)
         return []
     }
 
@@ -59,7 +104,7 @@ extension ConversationHandler {
 
     /// Once more for what was found changed after all, some times.
     func again(_ open: [ExactText], _ run: inout Run) -> [[ExactText]] {
-        if count(open, in: &run.conflicts) < Self.tries { return [open] }
+        if count(open, in: &run.conflicts) < Self.tries { return later(open, &run) }
         if open.count > 1 { return open.map { [$0] } }
         run.outcomes[open[0]] = .retry(.notWritten.about(open[0].text))
         return []
@@ -129,40 +174,47 @@ extension ConversationHandler {
         )
         var waiting: [[ExactText]] = []
         for (refusal, verdict) in zip(refused, verdicts) {
-            let (id, error) = (refusal.id, refusal.error)
-            switch verdict {
-            case _ where error.isRace: run.outcomes[id] = .inConflict(id)
-            case _ where error.isAboutItsValues: run.outcomes[id] = .deadLetter(error, id)
-            case _ where error.mayPassWithTime: run.outcomes[id] = .retry(.refused(error, id))
-            case .row where error.kind == .permanent: run.outcomes[id] = .deadLetter(error, id)
-            case .row: run.outcomes[id] = .retry(.refused(error, id))
-            case .again: waiting.append([id])
-            case .open: run.outcomes[id] = .postpone(.refused(error, id), isBounded: true)
-            case .everyRow:
-                if waits(refusal, &run) { waiting.append([id]) }
-            }
+            decide(on: refusal, verdict, &run)
+            if run.outcomes[refusal.id] == nil { waiting.append([refusal.id]) }
         }
         return waiting
+    }
+
+    /// Gives it an outcome, unless it is to be tried again.
+    private func decide(
+        on refusal: Run.Refusal,
+        _ verdict: FaultEvidence.Attribution,
+        _ run: inout Run
+    ) {
+        let (id, error) = (refusal.id, refusal.error)
+        switch verdict {
+        case _ where error.isRace: run.outcomes[id] = .inConflict(id)
+        case _ where error.isAboutItsValues: run.outcomes[id] = .deadLetter(error, id)
+        case _ where error.mayPassWithTime: run.outcomes[id] = .retry(.refused(error, id))
+        case .row where error.kind == .permanent: run.outcomes[id] = .deadLetter(error, id)
+        case .row: run.outcomes[id] = .retry(.refused(error, id))
+        case .again: break
+        case .open: run.outcomes[id] = .postpone(.refused(error, id), isBounded: true)
+        case .everyRow: putOffLater(refusal, &run)
+        }
     }
 
     /// Chosen: so long does a thread hold what every row meets. Then others are tried.
     private static let refusalLimit: Duration = .seconds(5)
 
-    /// - Returns: false for what was put off.
-    private func waits(_ refusal: Run.Refusal, _ run: inout Run) -> Bool {
-        if refusal.fault.step == .scoring {
-            let since = run.refusedSince ?? .now
-            run.refusedSince = since
-            run.hold(refusal.error, isEveryRow: true, outage)
-            if .now < since + Self.refusalLimit { return true }
-            run.outcomes[refusal.id] = .postpone(
-                .refused(refusal.error, refusal.id),
-                isBounded: false
-            )
-        } else {
-            putOff(refusal.id, refusal.error, refusal.fault.step, &run)
+    /// Has it wait here for a while, then puts it off.
+    private func putOffLater(_ refusal: Run.Refusal, _ run: inout Run) {
+        if refusal.fault.step != .scoring {
+            return putOff(refusal.id, refusal.error, refusal.fault.step, &run)
         }
-        return false
+        let since = run.refusedSince ?? .now
+        run.refusedSince = since
+        run.hold(refusal.error, isEveryRow: true, outage)
+        if .now < since + Self.refusalLimit { return }
+        run.outcomes[refusal.id] = .postpone(
+            .refused(refusal.error, refusal.id),
+            isBounded: false
+        )
     }
 
     /// The others go on: what takes this step comes again later.

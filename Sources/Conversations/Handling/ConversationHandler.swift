@@ -3,8 +3,11 @@ import Failpoints
 import Foundation
 import FriendshipScoring
 import Logging
+import Messaging
 import Metering
 import Postgres
+import Storage
+import WorkerHealth
 import WorkerRuntime
 
 /// The path of one message through its thread, for a batch of any size:
@@ -107,9 +110,10 @@ package struct ConversationHandler: Handler {
     private func settle(_ ids: [ExactText], in context: HandlerContext) -> [ExactText: Outcome] {
         let begin = ContinuousClock.now
         var run = Run(limit: begin + holdLimit, judgesFirst: isSlow)
+        if outage.isRefusingRows { run.apart = Set(ids) }
         var groups = ids.isEmpty ? [] : [ids]
         var deadline = begin + taskTimeout
-        var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
+        var persistence = Persistence(until: context.drain)
         while !groups.isEmpty {
             run.beginRound()
             let before = groups.count
@@ -118,8 +122,11 @@ package struct ConversationHandler: Handler {
                 mayGoOn(run, context) ? attempt(group, &run, context) : [group]
             }
             groups += judgeTheRefused(&run)
-            if groups.isEmpty || context.drain.wait(for: pause.next()) { break }
-            if !mayGoOn(run, context) { break }
+            if groups.isEmpty { break }
+            let goesOn =
+                run.pauses
+                ? persistence.mayTryAgain(within: holdLimit) : mayGoOn(run, context)
+            if !goesOn { break }
             if !run.isHeld && groups.count == before && deadline <= .now {
                 // Not even parted yet: what holds up the group may be one of it.
                 if groups.allSatisfy({ $0.count == 1 }) { break }
@@ -138,7 +145,7 @@ package struct ConversationHandler: Handler {
     /// Tries a group in one transaction.
     ///
     /// - Returns: the groups in which to try again what has no outcome yet.
-    private func attempt(
+    func attempt(
         _ group: [ExactText],
         _ run: inout Run,
         _ context: HandlerContext
@@ -149,10 +156,14 @@ package struct ConversationHandler: Handler {
             return []
         }
         do throws(PostgresError) {
-            try score(group, &run, on: context.slot)
+            let settling = try score(group, &run, on: context.slot)
             run.lockWaits = 0
-            let open = group.filter { run.outcomes[$0] == nil }
-            return open.isEmpty ? [] : again(open, &run)
+            let refused = Set(settling.refused.flatMap(\.conversations))
+            let open = group.filter { run.outcomes[$0] == nil && !refused.contains($0) }
+            let parts = settling.refused.flatMap {
+                part($0, besideOthersThat: settling.passed, &run, context)
+            }
+            return open.isEmpty ? parts : again(open, &run) + parts
         } catch {
             return part(group, after: error, &run, context)
         }
@@ -164,16 +175,17 @@ package struct ConversationHandler: Handler {
         _ ids: [ExactText],
         _ run: inout Run,
         on slot: ThreadPool.Slot
-    ) throws(PostgresError) {
+    ) throws(PostgresError) -> Settling {
         // Decided once: what is asked under the locks must not wait.
         let isImmediate = judge.analyser.isImmediate && !run.judgesFirst
         var ids = ids
         if !isImmediate { ids = try analyse(ids, &run, on: slot) }
-        if ids.isEmpty { return }
+        if ids.isEmpty { return Settling() }
         let settling = try store.settle(
             ids,
             readsLogs: isImmediate,
             waits: run.waitsForLocks,
+            apart: !run.apart.isDisjoint(with: ids),
             on: slot
         ) { [self, verdicts = run.verdicts] event, paid in
             Failpoint.loaded.hit()
@@ -200,6 +212,7 @@ package struct ConversationHandler: Handler {
             }
         }
         if !missing.isEmpty { judgeTheMissing(missing, of: fates.count, &run, on: slot) }
+        return settling
     }
 
     /// Judges what it has not judged yet, with no transaction open and no session held.

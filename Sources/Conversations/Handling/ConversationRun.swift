@@ -1,5 +1,5 @@
+import Messaging
 import Postgres
-import WorkerRuntime
 
 /// What one call of the handler has found out so far.
 struct Run: ~Copyable {
@@ -18,6 +18,10 @@ struct Run: ~Copyable {
     var roundBegan = ContinuousClock.now
     /// Whether the rest of this round waits, because the database takes no conversation.
     private(set) var isHeld = false
+    /// Whether something is to be done again that may go better a moment later.
+    var pauses = false
+    /// Of those that did not pass as one group: each user is written apart.
+    var apart: Set<ExactText> = []
     var hold: DatabaseOutage.Hold?
     /// Since when every row has been refused.
     var refusedSince: ContinuousClock.Instant?
@@ -46,6 +50,7 @@ struct Run: ~Copyable {
     mutating func beginRound() {
         roundBegan = .now
         isHeld = false
+        pauses = false
     }
 
     /// Whether whatever is locked is more than a row: the others need not wait for it, too.
@@ -58,5 +63,6 @@ struct Run: ~Copyable {
     ) {
         outage.began(error, isEveryRow: isEveryRow, &hold)
         isHeld = true
+        pauses = true
     }
 }

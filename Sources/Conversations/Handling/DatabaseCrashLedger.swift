@@ -1,8 +1,7 @@
 import Concurrency
-import Foundation
 import Logging
 import Postgres
-import Synchronization
+import Storage
 import WorkerRuntime
 
 /// The crash ledger of all workers, in two tables of Amity's own. Keys are hashes: nothing of a
@@ -17,7 +16,7 @@ package final class DatabaseCrashLedger: CrashLedger {
     private let holdLimit: Duration
     /// What runs alone at the moment.
     private let charged = Locked<[MessageKey: Int]>([:])
-    private let isMissing = Atomic(false)
+    private let table: OptionalTable
     private let logger: Logger
 
     package init(
@@ -28,6 +27,7 @@ package final class DatabaseCrashLedger: CrashLedger {
         holdLimit: Duration,
         logger: Logger
     ) {
+        table = OptionalTable(missing: "crash-attribution.off", logger: logger)
         self.holdLimit = holdLimit
         self.sessions = sessions
         self.store = store
@@ -45,8 +45,9 @@ package final class DatabaseCrashLedger: CrashLedger {
                 (Self.take, [me, .integer(context.slot), texts]),
             ])[0]
             var crashes: [String: Int] = [:]
-            for row in 0..<rows.count {
-                crashes[rows.string(row, 0) ?? ""] = rows.integer(row, 1)
+            try rows.forEach { row throws(PostgresError) in
+                let (key, count) = try Self.suspect(&row)
+                crashes[key] = count
             }
             return crashes
         }
@@ -79,7 +80,8 @@ package final class DatabaseCrashLedger: CrashLedger {
 
     package func acquit(_ key: MessageKey, crashes: Int, in context: HandlerContext) -> Bool {
         charged.withLock { $0[key] = crashes }
-        let deadline = ContinuousClock.now + .seconds(2)
+        // Also while the worker drains.
+        var persistence = Persistence(until: DrainSignal())
         repeat {
             do throws(PostgresError) {
                 try sessions.withSession(preferring: context.slot) {
@@ -91,9 +93,8 @@ package final class DatabaseCrashLedger: CrashLedger {
             } catch {
                 // Without its table nothing was charged.
                 if error.isMissingOrForbidden { return true }
-                Thread.sleep(forTimeInterval: 0.1)
             }
-        } while ContinuousClock.now < deadline
+        } while persistence.mayTryAgain(within: .seconds(2))
         return false
     }
 
@@ -142,37 +143,33 @@ package final class DatabaseCrashLedger: CrashLedger {
         in context: HandlerContext,
         _ body: @Sendable (inout Session) throws(PostgresError) -> Value
     ) -> Answer<Value> {
-        let deadline = ContinuousClock.now + holdLimit
-        var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
+        var persistence = Persistence(until: context.drain)
         var hold: DatabaseOutage.Hold?
-        while true {
+        repeat {
             do throws(PostgresError) {
-                return .done(try sessions.withSession(preferring: context.slot, body))
+                let value = try sessions.withSession(preferring: context.slot, body)
+                table.isThere()
+                return .done(value)
             } catch {
-                if error.isMissingOrForbidden { return off(error) }
+                if error.isMissingOrForbidden {
+                    table.isMissing(error)
+                    return .off
+                }
                 if error.endsSession {
                     outage.began(error, &hold)
                 } else if error.kind != .conflict || error.outdatesSession {
                     // Its tables are Amity's own, so what they refuse is no conversation's fault;
                     // but a server that only reads refuses them first.
                     switch store.examine(.scoring, on: context.slot) {
-                    case .rows: return off(error)
+                    case .rows:
+                        table.isMissing(error)
+                        return .off
                     case .away(let error), .unfit(let error): outage.began(error, &hold)
                     }
                 }
-                if context.drain.wait(for: pause.next()) || deadline <= .now { return .drained }
             }
-        }
-    }
-
-    private func off<Value>(_ error: PostgresError) -> Answer<Value> {
-        if !isMissing.exchange(true, ordering: .relaxed) {
-            logger.warning(
-                "crash-attribution.off",
-                metadata: ["error": "\(error)", "remedy": "amity migrate, deploy/grants.sql"]
-            )
-        }
-        return .off
+        } while persistence.mayTryAgain(within: holdLimit)
+        return .drained
     }
 
     // MARK: Statements
@@ -188,6 +185,13 @@ package final class DatabaseCrashLedger: CrashLedger {
            OR EXISTS (SELECT 1 FROM amity_in_hand WHERE process <> $2 AND key = ANY (keys))
         """
     )
+
+    private static func suspect(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (key: String, crashes: Int) {
+        (try row.text() ?? "", try row.integer() ?? 0)
+    }
+
     private static let take = Statement(
         "take_in_hand",
         """

@@ -1,6 +1,6 @@
-import Concurrency
 import Logging
 import Postgres
+import Storage
 import WorkerRuntime
 
 /// Writes down in the events' rows what failed. A row that does not take it all is at least marked,
@@ -15,8 +15,7 @@ struct FailureRecorder {
     /// Blocks while the database is away, for as long as messages are held.
     func record(_ failures: [EventFailure], in context: HandlerContext) {
         var groups = failures.isEmpty ? [] : [failures]
-        let begin = ContinuousClock.now
-        var pause = Backoff(first: .milliseconds(10), cap: .seconds(2))
+        var persistence = Persistence(until: context.drain)
         var hold: DatabaseOutage.Hold?
         while let group = groups.popLast() {
             do throws(PostgresError) {
@@ -30,7 +29,7 @@ struct FailureRecorder {
                 let mayPass = away != nil || error.kind == .conflict
                 if away == nil, group.count > 1 {
                     groups += group.map { [$0] }
-                } else if mayPass, .now < begin + limit, !context.drain.wait(for: pause.next()) {
+                } else if mayPass, persistence.mayTryAgain(within: limit) {
                     groups.append(group)
                 } else {
                     mark(group, after: error, on: context.slot)

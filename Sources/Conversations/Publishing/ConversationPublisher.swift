@@ -2,7 +2,7 @@ import AMQP
 import Concurrency
 import Foundation
 import JSON
-import WorkerRuntime
+import Messaging
 
 /// Puts conversations on the queue by their ids, and counts only what the broker has confirmed.
 package final class ConversationPublisher: Sendable {
@@ -60,7 +60,7 @@ package final class ConversationPublisher: Sendable {
         properties.messageID = UUID().uuidString
         properties.timestamp = UInt64(Date().timeIntervalSince1970)
         if attempts > 0 {
-            properties.headers[RetryPolicy.Header.attempts] = .integer(Int64(attempts))
+            properties.headers[HeaderName.attempts] = .integer(Int64(attempts))
         }
         let body = JSONEncoder.stored.certainText(
             Body(

@@ -115,8 +115,7 @@ package struct Sweeper {
         for _ in 0..<Self.mostOneByOne {
             let parameters = parameters + [.integer(last)]
             let row = try sessions.withSession { session throws(PostgresError) in
-                let rows = try session.flight([(Self.next, parameters)])[0]
-                return rows.integer(0, 0).map { ($0, rows.string(0, 1) ?? "") }
+                try session.flight([(Self.next, parameters)])[0].first(Self.candidate)
             }
             guard let (id, conversation) = row else { break }
             last = id
@@ -135,22 +134,14 @@ package struct Sweeper {
         return lost
     }
 
-    /// Nothing when another worker is sweeping.
+    /// Workers may sweep at the same time: none gets a row that another has locked, or pushed.
     private func claim(upTo limit: Int, from id: Int = 0) throws(PostgresError) -> [Lost] {
         let parameters = parameters + [.integer(limit), .integer(id)]
         return try sessions.withSession { session throws(PostgresError) in
-            let locked = try session.flight([(.begin, []), (Self.lock, [])])[1]
-            guard locked.string(0, 0) == "t" else {
-                _ = try session.flight([(.rollback, [])])
-                return []
-            }
-            let rows = try session.flight([(Self.push, parameters), (.commit, [])])[0]
-            return (0..<rows.count).map { row in
-                Lost(
-                    conversationID: rows.string(row, 0) ?? "",
-                    attempts: rows.integer(row, 1) ?? 0
-                )
-            }
+            let rows = try session.flight([
+                (.begin, []), (Self.push, parameters), (.commit, []),
+            ])[1]
+            return try rows.map(Self.pushed)
         }
     }
 
@@ -204,12 +195,12 @@ package struct Sweeper {
         """
     )
 
-    /// One sweeper at a time over all workers on these tables. Ends with the transaction, so it is
-    /// safe behind a pooler.
-    private static let lock = Statement(
-        "lock_sweep",
-        "SELECT pg_try_advisory_xact_lock(hashtextextended('amity sweep ' || current_schema(), 0))"
-    )
+    private static func candidate(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (id: Int, conversation: String)? {
+        guard let id = try row.integer() else { return nil }
+        return (id, try row.text() ?? "")
+    }
 
     private static let push = Statement(
         "push_lost",
@@ -225,4 +216,8 @@ package struct Sweeper {
         RETURNING stored.conversation_id, stored.attempt_count
         """
     )
+
+    private static func pushed(_ row: inout RowReader) throws(PostgresError) -> Lost {
+        Lost(conversationID: try row.text() ?? "", attempts: try row.integer() ?? 0)
+    }
 }

@@ -57,10 +57,8 @@ extension ConversationStore {
     ) -> Finding {
         do throws(PostgresError) {
             return try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-                let answer = try session.flight([(Self.probe, [])])[0]
-                if answer.string(0, 1) == "on" {
-                    throw .readOnly(isStandby: answer.string(0, 0) == "t")
-                }
+                let refusal = try session.flight([(Self.probe, [])])[0].first(Self.refusal)
+                if let refusal { throw refusal }
                 try Self.rehearse(step, in: &session)
                 return .rows
             }
@@ -82,10 +80,15 @@ extension ConversationStore {
         "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')"
     )
 
+    private static func refusal(_ row: inout RowReader) throws(PostgresError) -> PostgresError? {
+        let isStandby = try row.bool() ?? false
+        return try row.text() == "on" ? .readOnly(isStandby: isStandby) : nil
+    }
+
     /// Whether row level security may hide events from us.
     func mayHideEvents(on slot: ThreadPool.Slot) throws(PostgresError) -> Bool {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            try session.flight([(SQL.hidesEvents, [])])[0].string(0, 0) == "t"
+            try session.flight([(SQL.hidesEvents, [])])[0].first(SQL.hides) ?? false
         }
     }
 }

@@ -1,4 +1,6 @@
+import FriendshipScoring
 import Postgres
+import WorkerRuntime
 
 /// The statements of the hot path. Of a batch a row is always found by `= ANY` of an array, also
 /// where a join would do: a plan is made once, perhaps while a table is empty, and a join planned
@@ -10,13 +12,30 @@ import Postgres
 /// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get
 /// UTC.
 package enum SQL {
-    /// What `ConversationEvent` reads, up to the condition under which the log comes along; $2:
-    /// whether it is wanted.
+    /// What `event` reads, up to the condition under which the log comes along; $2: whether it is
+    /// wanted.
     private static let eventColumns = """
         id, conversation_id, user_id, bot_type, bot_id, agent_tag,
             status IN ('PROCESSED', 'SKIPPED'),
             CASE WHEN $2::boolean AND \(isOpen("status"))
         """
+
+    static func event(_ row: inout RowReader) throws(PostgresError) -> ConversationEvent {
+        let id = try row.integer() ?? 0
+        let conversation = try row.text() ?? ""
+        let user = try row.text()
+        return ConversationEvent(
+            id: id,
+            conversationID: ExactText(conversation),
+            userID: ExactText(user ?? ""),
+            botType: try row.text() ?? "",
+            botID: try row.text() ?? "",
+            agent: try row.text().map(ExactText.init),
+            isSettled: try row.bool() ?? false,
+            logJSON: try row.data(),
+            defect: user == nil ? .invalidEvent("user_id is null") : nil
+        )
+    }
 
     /// Whether an event still counts. A row whose status is NULL has not been settled.
     static func isOpen(_ status: String) -> String {
@@ -33,6 +52,20 @@ package enum SQL {
         WHERE conversation_id = ANY ($1::text[])
         """
     )
+
+    static func events(in rows: Rows) throws(PostgresError) -> [ExactText: ConversationEvent] {
+        var events: [ExactText: ConversationEvent] = [:]
+        try rows.forEach { row throws(PostgresError) in
+            var event = try event(&row)
+            if let other = events[event.conversationID] {
+                event = event.isSettled ? other : event
+                // Which of them counts is not for us to say, and scoring each counts twice.
+                event.defect = .invalidEvent("several rows have this conversation_id")
+            }
+            events[event.conversationID] = event
+        }
+        return events
+    }
 
     /// One conversation and, behind its columns, its user's friendship. Without a lock. The log
     /// comes only where nothing else is needed to score it: no topic, no new user. More than one
@@ -51,6 +84,17 @@ package enum SQL {
         WHERE conversation_id = $1::text
         """
     )
+
+    /// - Returns: no friendship where there is none that can be added to.
+    static func conversation(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (event: ConversationEvent, user: Friendship?) {
+        let event = try event(&row)
+        guard let score = try row.double(), score.isFinite, let level = try row.text() else {
+            return (event, nil)
+        }
+        return (event, Friendship(score: score, level: level))
+    }
 
     static let insertUsers = Statement(
         "insert_users",
@@ -82,6 +126,15 @@ package enum SQL {
         ORDER BY user_id
         """
 
+    /// Of the statements that lock users.
+    static func user(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (id: ExactText, friendship: Friendship) {
+        let id = ExactText(try row.text() ?? "")
+        let score = try row.double() ?? 0
+        return (id, Friendship(score: score, level: try row.text() ?? ""))
+    }
+
     /// $1: a user whose row is there and was not found under this spelling. It is compared as the
     /// column compares (citext, a collation that is not deterministic): so it has no type here.
     static let lockUser = Statement(
@@ -104,6 +157,14 @@ package enum SQL {
         """
     )
 
+    static func agendum(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (agent: String, level: String, topic: String)? {
+        guard let agent = try row.text(), let level = try row.text(), let topic = try row.text()
+        else { return nil }
+        return (agent, level, topic)
+    }
+
     /// $1: users, locked; $2: agents. The topics that a batch may move, and of them only what
     /// moves: whatever else others keep in the column never leaves the database.
     static let readTopics = Statement(
@@ -118,6 +179,17 @@ package enum SQL {
           AND jsonb_typeof(topic_metrics) = 'object' AND topic_metrics ? topic
         """
     )
+
+    /// Members are texts: others may have stored anything there.
+    static func topic(_ row: inout RowReader) throws(PostgresError) -> StoredTopic {
+        let user = ExactText(try row.text() ?? "")
+        return StoredTopic(
+            key: .init(user: user, topic: ExactText(try row.text() ?? "")),
+            score: try row.text(),
+            turns: try row.text(),
+            level: try row.text()
+        )
+    }
 
     /// Raises 2201X (`PostgresError.isGuard`) unless as many rows were written as there are
     /// elements in `array`: nothing of the transaction happens then. A trigger or a policy may
@@ -249,6 +321,10 @@ package enum SQL {
         commits: true
     )
 
+    static func isUpdated(_ row: inout RowReader) throws(PostgresError) -> Bool? {
+        try row.integer() == 1
+    }
+
     /// $4 is seconds until the message runs again, NULL for never. `nextAttempt` adds a minute, so
     /// that the sweep for lost messages skips the row. A dead message gets the year 3000, so it
     /// never falls due.
@@ -304,4 +380,6 @@ package enum SQL {
         "hides_events",
         "SELECT row_security_active('conversation_events')"
     )
+
+    static func hides(_ row: inout RowReader) throws(PostgresError) -> Bool? { try row.bool() }
 }

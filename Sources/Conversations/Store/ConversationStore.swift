@@ -1,6 +1,7 @@
 import Failpoints
 import Foundation
 import FriendshipScoring
+import Messaging
 import Postgres
 import WorkerRuntime
 
@@ -30,9 +31,16 @@ enum EventFate: Sendable, Equatable {
 
 /// What one transaction has come to.
 struct Settling: Sendable {
-    var fates: [ExactText: EventFate]
+    var fates: [ExactText: EventFate] = [:]
     /// What rows have passed on the way.
     var passed: FaultEvidence.Steps = []
+    /// Users' conversations that were written apart from the others and not taken.
+    var refused: [Refusal] = []
+
+    struct Refusal: Sendable {
+        var conversations: [ExactText]
+        var error: PostgresError
+    }
 }
 
 /// Conversations and friendships in PostgreSQL, two round trips for a batch of any size.
@@ -85,8 +93,8 @@ package struct ConversationStore: Sendable {
                     [(SQL.readEvents, [texts, .text("t")])]
                         + (isKept ? [(KeptAnalyses.load, [texts])] : [])
                 )
-                let paid = isKept ? KeptAnalyses.all(in: read[1]) : [:]
-                return ConversationEvent.all(in: read[0]).map { id, event in
+                let paid = isKept ? try KeptAnalyses.all(in: read[1]) : [:]
+                return try SQL.events(in: read[0]).map { id, event in
                     (event, paid[id] ?? PaidAnalysis())
                 }
             }
@@ -130,11 +138,13 @@ package struct ConversationStore: Sendable {
     ///     for. It must not wait, because locks may be held. Called again for a single event
     ///     where another worker changed its user first. Answers nil for an event that changed.
     ///   - waits: whether to wait for locks on users. Those it does not wait for are `locked`.
+    ///   - apart: whether to write each user apart, so one the server refuses leaves the others.
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
         readsLogs: Bool,
         waits: Bool = true,
+        apart: Bool = false,
         on slot: ThreadPool.Slot,
         by judge: @Sendable (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
@@ -157,6 +167,7 @@ package struct ConversationStore: Sendable {
                     readsLogs: readsLogs,
                     isKept: isKept,
                     waits: waits,
+                    apart: apart,
                     in: &session,
                     by: judge
                 )
@@ -177,18 +188,16 @@ package struct ConversationStore: Sendable {
         ])[0]
         // `settleUnderLocks` finds out which table has several rows.
         if read.count > 1 { return nil }
-        guard let event = ConversationEvent.all(in: read)[id] else { return .missing }
+        guard let (event, user) = try read.first(SQL.conversation), event.conversationID == id
+        else { return .missing }
         if event.isSettled { return .settled }
         if let defect = event.defect { return .failed(defect, mayPass: false) }
-        guard event.agent == nil, let score = read.double(0, 8), score.isFinite,
-            let level = read.string(0, 9)
-        else { return nil }
-        let user = Friendship(score: score, level: level)
+        guard event.agent == nil, let user else { return nil }
         var fold = FriendshipFold(users: [event.userID: user], at: Date())
         let fate = fate(of: event, in: &fold, missing: .changed) { judge($0, PaidAnalysis()) }
-        guard let write = fold.conversationUpdate(of: level) else { return fate }
+        guard let write = fold.conversationUpdate(of: user.level) else { return fate }
         Failpoint.written.hit()
-        let isDone = try session.flight([write])[0].integer(0, 0) == 1
+        let isDone = try session.flight([write])[0].first(SQL.isUpdated) ?? false
         Failpoint.committed.hit()
         return isDone ? fate : nil
     }
@@ -198,6 +207,7 @@ package struct ConversationStore: Sendable {
         readsLogs: Bool,
         isKept: Bool,
         waits: Bool,
+        apart: Bool,
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
@@ -207,7 +217,7 @@ package struct ConversationStore: Sendable {
                 (.begin, []), (waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]),
                 (SQL.readEvents, [texts, .text(readsLogs ? "t" : "f")]),
             ] + (isKept ? [(KeptAnalyses.load, [texts])] : [])
-        var locked = LockedEvents(try session.flight(lock))
+        var locked = try LockedEvents(try session.flight(lock))
         var passed: FaultEvidence.Steps = []
         let strangers = locked.strangers
         if !strangers.isEmpty {
@@ -216,7 +226,7 @@ package struct ConversationStore: Sendable {
             let users = Parameter.textArray(strangers)
             _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
             passed.insert(.newUser)
-            locked = LockedEvents(try session.flight(lock))
+            locked = try LockedEvents(try session.flight(lock))
             if waits { try locked.findOtherSpellings(in: &session) }
         }
         let events = locked.events
@@ -227,10 +237,53 @@ package struct ConversationStore: Sendable {
                 judge($0, locked.paid[id] ?? PaidAnalysis())
             }
         }
+        let refused = apart ? try writeApart(&fold, to: &session) : []
+        for id in refused.flatMap(\.conversations) { fates[id] = nil }
         let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
         if !fold.isEmpty { passed.insert(fold.movesTopics ? [.scoring, .topics] : .scoring) }
-        try Self.write(fold, forgetting: over.map(\.text), to: &session)
-        return Settling(fates: fates, passed: passed)
+        try Self.write(fold, isWritten: apart, forgetting: over.map(\.text), to: &session)
+        return Settling(fates: fates, passed: passed, refused: refused)
+    }
+
+    /// Writes each user under a savepoint, and takes out of `fold` those that the server refuses.
+    /// The server skips what follows a refusal in its flight, so those are sent again: a flight
+    /// more for each user that is refused.
+    private static func writeApart(
+        _ fold: inout FriendshipFold,
+        to session: inout Session
+    ) throws(PostgresError) -> [Settling.Refusal] {
+        var refused: [Settling.Refusal] = []
+        var waiting = fold.touchedUsers.map { (user: $0, part: fold.part(of: $0)) }[...]
+        var takingBack: [(Statement, [Parameter])] = []
+        var numberTaken = 0
+        while !waiting.isEmpty || !takingBack.isEmpty {
+            let next = waiting.prefix(16)
+            let (rows, failure) = try session.openFlight(
+                takingBack + next.flatMap { $0.part.writesApart }
+            )
+            guard let failure else {
+                takingBack = []
+                numberTaken += next.count
+                waiting.removeFirst(next.count)
+                continue
+            }
+            if session.isBroken { throw failure }
+            let isTakenBack = rows.count >= takingBack.count
+            let taken = (rows.count - takingBack.count) / FriendshipFold.statementsApart
+            numberTaken += taken
+            // Chosen: three refused before one is taken look like a schema that takes none.
+            let isOfOne = failure.isAboutOneUser && (numberTaken > 0 || refused.count < 3)
+            guard isOfOne, isTakenBack, taken < next.count else {
+                _ = try session.flight([(.rollback, [])])
+                throw failure
+            }
+            let (user, part) = next[next.startIndex + taken]
+            refused.append(.init(conversations: part.conversations, error: failure))
+            fold.leaveOut(user)
+            takingBack = [(.takeBack, []), (.keep, [])]
+            waiting.removeFirst(taken + 1)
+        }
+        return refused
     }
 
     /// - Parameter missing: its fate where its user is not among the locked.
@@ -261,17 +314,19 @@ package struct ConversationStore: Sendable {
         in session: inout Session
     ) throws(PostgresError) -> FriendshipFold {
         let open = events.filter { !$0.isSettled && $0.defect == nil && $0.agent != nil }
-        if open.isEmpty { return FriendshipFold(users, at: Date()) }
+        if open.isEmpty { return try FriendshipFold(users, at: Date()) }
         let agents = Parameter.textArray(Set(open.compactMap(\.agent)).map(\.text))
         let movers = Parameter.textArray(Set(open.map { users.stored($0.userID) }).map(\.text))
         let read = try session.flight([
             (SQL.readAgenda, [agents]), (SQL.readTopics, [movers, agents]),
         ])
-        return FriendshipFold(users, agenda: Agenda(read[0]), topics: read[1], at: Date())
+        let agenda = try Agenda(read[0])
+        return try FriendshipFold(users, agenda: agenda, topics: read[1], at: Date())
     }
 
     private static func write(
         _ fold: FriendshipFold,
+        isWritten: Bool,
         forgetting paid: [String],
         to session: inout Session
     ) throws(PostgresError) {
@@ -283,7 +338,8 @@ package struct ConversationStore: Sendable {
         let forget = (KeptAnalyses.forget, [Parameter.textArray(paid)])
         // Nothing follows COMMIT: until its answer is here, nothing has happened.
         _ = try session.flight(
-            [fold.userUpdate, fold.eventUpdate] + (paid.isEmpty ? [] : [forget]) + [(.commit, [])]
+            (isWritten ? [] : [fold.userUpdate, fold.eventUpdate])
+                + (paid.isEmpty ? [] : [forget]) + [(.commit, [])]
         )
         Failpoint.committed.hit()
     }
@@ -313,4 +369,16 @@ struct EventFailure: Sendable {
     var failure: Failure
     /// Seconds until the message runs again; nil when it is dead.
     var retryAfter: Int?
+}
+
+extension PostgresError {
+    /// Whether a transaction may go on without the user of whom it was said, as far as the SQLSTATE
+    /// says: no lock, race, time limit or state of the server.
+    fileprivate var isAboutOneUser: Bool {
+        switch kind {
+        case .permanent, .misconfigured, .unknown: !endsSession
+        case .conflict: isGuard
+        case .timeout, .unavailable: false
+        }
+    }
 }

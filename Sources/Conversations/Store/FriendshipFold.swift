@@ -1,8 +1,8 @@
 import Foundation
 import FriendshipScoring
 import JSON
+import Messaging
 import Postgres
-import WorkerRuntime
 
 /// Which topic an agent leads to, at each level of the user.
 struct Agenda: Sendable {
@@ -16,11 +16,9 @@ struct Agenda: Sendable {
     init() {}
 
     /// Reads the rows of `SQL.readAgenda`.
-    init(_ rows: Rows) {
-        for row in 0..<rows.count {
-            guard let agent = rows.string(row, 0), let level = rows.string(row, 1),
-                let topic = rows.string(row, 2)
-            else { continue }
+    init(_ rows: Rows) throws(PostgresError) {
+        try rows.forEach { row throws(PostgresError) in
+            guard let (agent, level, topic) = try SQL.agendum(&row) else { return }
             add(topic: topic, agent: agent, level: level)
         }
     }
@@ -49,6 +47,8 @@ struct FriendshipFold {
 
     private struct Applied {
         var id: Int
+        var conversation: ExactText
+        /// As the event spells it.
         var user: ExactText
         var scored: ScoredConversation
         var scoreBefore: Double
@@ -79,10 +79,19 @@ struct FriendshipFold {
     }
 
     /// - Parameter topics: the rows of `SQL.readTopics`; nil where none may move.
-    init(_ users: LockedUsers, agenda: Agenda = .init(), topics: Rows? = nil, at now: Date) {
+    init(
+        _ users: LockedUsers,
+        agenda: Agenda = .init(),
+        topics: Rows? = nil,
+        at now: Date
+    ) throws(PostgresError) {
         self.users = users
         self.agenda = agenda
-        (self.topics, badTopics) = topics.map(Self.topics) ?? ([:], [])
+        if let topics {
+            (self.topics, badTopics) = try Self.topics(in: topics)
+        } else {
+            (self.topics, badTopics) = ([:], [])
+        }
         self.now = now
     }
 
@@ -125,6 +134,7 @@ struct FriendshipFold {
         applied.append(
             Applied(
                 id: event.id,
+                conversation: event.conversationID,
                 user: event.userID,
                 scored: scored,
                 scoreBefore: scoreBefore,
@@ -137,6 +147,33 @@ struct FriendshipFold {
     /// Whether anything is to be written.
     var isEmpty: Bool { applied.isEmpty }
     var movesTopics: Bool { !moved.isEmpty }
+
+    /// By the spelling that is stored.
+    var touchedUsers: [ExactText] { Array(touched) }
+    var conversations: [ExactText] { applied.map(\.conversation) }
+
+    /// What is to be written of one user, by the spelling that is stored.
+    func part(of user: ExactText) -> FriendshipFold {
+        var part = self
+        part.touched = [user]
+        part.moved = moved.filter { $0.key.user == user }
+        part.applied = applied.filter { users.stored($0.user) == user }
+        return part
+    }
+
+    /// What writes it so that it can be taken back alone.
+    var writesApart: [(Statement, [Parameter])] {
+        [(.savepoint, []), userUpdate, eventUpdate, (.keep, [])]
+    }
+
+    static let statementsApart = 4
+
+    /// Writes nothing of this user.
+    mutating func leaveOut(_ user: ExactText) {
+        touched.remove(user)
+        moved = moved.filter { $0.key.user != user }
+        applied.removeAll { users.stored($0.user) == user }
+    }
 
     /// What writes the users, and their topics where there are any.
     var userUpdate: (Statement, [Parameter]) {
@@ -197,23 +234,32 @@ struct FriendshipFold {
 
 extension FriendshipFold {
     /// Reads the rows of `SQL.readTopics`.
-    private static func topics(in rows: Rows) -> ([TopicKey: TopicProgress], bad: Set<TopicKey>) {
+    private static func topics(
+        in rows: Rows
+    ) throws(PostgresError) -> ([TopicKey: TopicProgress], bad: Set<TopicKey>) {
         var topics: [TopicKey: TopicProgress] = [:]
         var bad: Set<TopicKey> = []
-        for row in 0..<rows.count {
-            let key = TopicKey(
-                user: ExactText(rows.string(row, 0) ?? ""),
-                topic: ExactText(rows.string(row, 1) ?? "")
-            )
-            if let score = rows.double(row, 2), !score.isFinite { bad.insert(key) }
-            topics[key] = TopicProgress(
-                score: rows.string(row, 2),
-                turns: rows.string(row, 3),
-                level: rows.string(row, 4)
+        try rows.forEach { row throws(PostgresError) in
+            let stored = try SQL.topic(&row)
+            if let score = stored.score.flatMap({ Double($0) }), !score.isFinite {
+                bad.insert(stored.key)
+            }
+            topics[stored.key] = TopicProgress(
+                score: stored.score,
+                turns: stored.turns,
+                level: stored.level
             )
         }
         return (topics, bad)
     }
+}
+
+/// A topic of a user as it is stored.
+struct StoredTopic {
+    var key: FriendshipFold.TopicKey
+    var score: String?
+    var turns: String?
+    var level: String?
 }
 
 extension TopicProgress {

@@ -1,6 +1,6 @@
 import FriendshipScoring
+import Messaging
 import Postgres
-import WorkerRuntime
 
 /// Users as a transaction has locked them, by the spelling that is stored.
 struct LockedUsers {
@@ -15,29 +15,29 @@ struct LockedUsers {
     }
 
     /// Reads the rows of `SQL.lockUsers`.
-    init(_ rows: Rows) {
+    init(_ rows: Rows) throws(PostgresError) {
         friendships = [:]
-        for row in 0..<rows.count { add(rows, row) }
+        try rows.forEach { row throws(PostgresError) in
+            let (user, friendship) = try SQL.user(&row)
+            add(user, friendship)
+        }
     }
 
-    private mutating func add(_ rows: Rows, _ row: Int) {
-        let user = ExactText(rows.string(row, 0) ?? "")
-        let score = rows.double(row, 1) ?? 0
-        let friendship = Friendship(score: score, level: rows.string(row, 2) ?? "")
+    private mutating func add(_ user: ExactText, _ friendship: Friendship) {
         if friendships.updateValue(friendship, forKey: user) != nil {
             defects[user] = .invalidFriendship("several rows have this user_id")
-        } else if !score.isFinite {
+        } else if !friendship.score.isFinite {
             defects[user] = .invalidFriendship("friendship_score is not a finite number")
         }
     }
 
     /// Takes in the row of a user who is stored in another spelling than `given`; no row changes
     /// nothing.
-    mutating func add(_ rows: Rows, as given: ExactText) {
-        guard rows.count > 0 else { return }
-        let stored = ExactText(rows.string(0, 0) ?? "")
+    mutating func add(_ rows: Rows, as given: ExactText) throws(PostgresError) {
+        let found = try rows.map(SQL.user)
+        guard let stored = found.first?.id else { return }
         spellings[given] = stored
-        if friendships[stored] == nil { for row in 0..<rows.count { add(rows, row) } }
+        if friendships[stored] == nil { for (user, friendship) in found { add(user, friendship) } }
     }
 
     /// A user as the table spells him.
@@ -62,10 +62,10 @@ struct LockedEvents {
 
     /// - Parameter answers: to BEGIN, `SQL.lockUsers`, `SQL.readEvents` and, where analyses are
     ///   kept, `KeptAnalyses.load`.
-    init(_ answers: [Rows]) {
-        users = LockedUsers(answers[1])
-        events = ConversationEvent.all(in: answers[2])
-        paid = answers.count > 3 ? KeptAnalyses.all(in: answers[3]) : [:]
+    init(_ answers: [Rows]) throws(PostgresError) {
+        users = try LockedUsers(answers[1])
+        events = try SQL.events(in: answers[2])
+        paid = answers.count > 3 ? try KeptAnalyses.all(in: answers[3]) : [:]
     }
 
     /// Users of unsettled events that have no row yet, or none that is locked.
@@ -83,6 +83,6 @@ struct LockedEvents {
         let missing = strangers.sorted()
         if missing.isEmpty { return }
         let found = try session.flight(missing.map { (SQL.lockUser, [.text($0)]) })
-        for (user, rows) in zip(missing, found) { users.add(rows, as: ExactText(user)) }
+        for (user, rows) in zip(missing, found) { try users.add(rows, as: ExactText(user)) }
     }
 }

@@ -4,29 +4,16 @@ import DeadLetters
 import Foundation
 import Postgres
 import SafeText
-import Settings
+import Storage
 
 /// Finds out how a conversation's score came about, or why it has none yet, from its row, the queue
 /// and the dead letters.
 package struct Explainer {
-    private let settings: WorkerSettings
+    private let options: ExplainerOptions
     private let sessions: SessionPool
 
-    /// With a session of its own.
-    package init(settings: WorkerSettings) {
-        self.init(
-            settings: settings,
-            sessions: SessionPool(
-                target: settings.database,
-                limit: 1,
-                applicationName: "amity explain",
-                statementTimeout: settings.taskTimeout
-            )
-        )
-    }
-
-    init(settings: WorkerSettings, sessions: SessionPool) {
-        self.settings = settings
+    package init(options: ExplainerOptions, sessions: SessionPool) {
+        self.options = options
         self.sessions = sessions
     }
 
@@ -34,13 +21,12 @@ package struct Explainer {
     ///   explanation.
     package func explain(_ conversationID: String) throws -> Explanation {
         let row = try sessions.withSession { session throws(PostgresError) in
-            let rows = try session.flight([(Self.find, [.text(conversationID)])])[0]
-            return rows.count > 0 ? Row(rows) : nil
+            try session.flight([(Self.find, [.text(conversationID)])])[0].first(Row.init)
         }
         var explanation = Explanation(conversationID: conversationID, state: .unknown)
         if let row {
             explanation.take(row)
-            explanation.judge(row, settings)
+            explanation.judge(row, options)
             if explanation.state == .scored {
                 explanation.score = score(row, &explanation.because)
             }
@@ -61,14 +47,13 @@ package struct Explainer {
         _ explanation: inout Explanation,
         in sessions: SessionPool
     ) throws {
-        let queue = settings.topology.names.main
-        do {
-            let workers = try Statistics(sessions: sessions, queue: queue).workers()
-                .filter { $0.queue == queue }
-            explanation.because += Self.sentences(about: workers, of: queue)
-        } catch let error as PostgresError where error.isMissingOrForbidden {
-            explanation.because.append("Workers are not registered here: amity migrate.")
+        let queue = options.topology.names.main
+        let workers = try OptionalTable.using {
+            try Statistics(sessions: sessions, queue: queue).workers().filter { $0.queue == queue }
         }
+        explanation.because +=
+            workers.map { Self.sentences(about: $0, of: queue) }
+            ?? ["Workers are not registered here: amity migrate."]
     }
 
     private static func sentences(about workers: [WorkerStats], of queue: String) -> [String] {
@@ -104,7 +89,7 @@ package struct Explainer {
                 details,
                 change: change,
                 levelAfter: row.newLevel,
-                weights: settings.weights
+                weights: options.weights
             )
         } catch {
             because.append("Its score_calculation_details are not in the form that is known here.")
@@ -116,38 +101,35 @@ package struct Explainer {
         for conversationID: String,
         in sessions: SessionPool
     ) throws(PostgresError) -> Explanation.Paid? {
-        do throws(PostgresError) {
-            let paid = try sessions.withSession { session throws(PostgresError) in
+        let paid = try OptionalTable.using { () throws(PostgresError) in
+            try sessions.withSession { session throws(PostgresError) in
                 let ids = Parameter.textArray([conversationID])
-                return KeptAnalyses.all(in: try session.flight([(KeptAnalyses.load, [ids])])[0])
+                return try KeptAnalyses.all(in: try session.flight([(KeptAnalyses.load, [ids])])[0])
             }
-            return paid[ExactText(conversationID)].map { paid in
-                Explanation.Paid(
-                    questions: paid.questions,
-                    emotion: paid.emotion,
-                    model: paid.model,
-                    memories: paid.memories
-                )
-            }
-        } catch {
-            if error.isMissingOrForbidden { return nil }
-            throw error
+        }
+        return paid?[ExactText(conversationID)].map { paid in
+            Explanation.Paid(
+                questions: paid.questions,
+                emotion: paid.emotion,
+                model: paid.model,
+                memories: paid.memories
+            )
         }
     }
 
     /// The queue's length.
     private func askBroker(_ explanation: inout Explanation) {
         do throws(AMQPError) {
-            let ready = try settings.topology.ready(at: settings.endpoint)
+            let ready = try options.topology.ready(at: options.endpoint)
             explanation.because.append(
                 "\(ready) \(ready == 1 ? "message waits" : "messages wait") in "
-                    + "\(settings.topology.names.main)."
+                    + "\(options.topology.names.main)."
             )
         } catch {
             let isMissing = error.replyCode == ReplyCode.notFound
             explanation.because.append(
                 isMissing
-                    ? "A queue of \(settings.topology.names.main) is missing: amity migrate --topology."
+                    ? "A queue of \(options.topology.names.main) is missing: amity migrate --topology."
                     : "The broker could not be asked: \(error)."
             )
         }
@@ -158,19 +140,17 @@ package struct Explainer {
         _ explanation: inout Explanation,
         in sessions: SessionPool
     ) throws(PostgresError) {
-        let names = settings.topology.names
+        let names = options.topology.names
         let table = DeadLetterTable(sessions: sessions, queue: names.main)
         var filter = DeadLetterFilter()
         filter.conversationIDs = [ExactText(explanation.conversationID)]
-        var letters: [DeadLetter] = []
-        do throws(PostgresError) {
-            letters = try table.list(filter, limit: Self.mostLetters)
-        } catch {
-            if !error.isMissingOrForbidden { throw error }
-        }
+        let letters =
+            try OptionalTable.using { () throws(PostgresError) in
+                try table.list(filter, limit: Self.mostLetters)
+            } ?? []
         let presence: QueuePresence
         do throws(AMQPError) {
-            presence = try QueuePresence(of: names.dead, at: settings.endpoint)
+            presence = try QueuePresence(of: names.dead, at: options.endpoint)
         } catch {
             return explanation.takeLetters(letters, of: names.dead, nil)
         }
@@ -219,21 +199,21 @@ package struct Explainer {
         /// Seconds until it is due; negative when it is.
         let dueIn: Double
 
-        init(_ rows: Rows) {
-            user = rows.string(0, 0)
-            status = rows.string(0, 1) ?? ""
-            attempts = rows.integer(0, 2) ?? 0
-            createdAt = rows.string(0, 3)
-            processedAt = rows.string(0, 4)
-            nextAttemptAt = rows.string(0, 5)
-            errorCode = rows.string(0, 6)
-            errorDetails = rows.string(0, 7)
-            change = rows.double(0, 8)
-            newLevel = rows.string(0, 9)
-            details = rows.string(0, 10)
-            age = rows.double(0, 11) ?? 0
-            idle = rows.double(0, 12) ?? age
-            dueIn = rows.double(0, 13) ?? 0
+        init(_ row: inout RowReader) throws(PostgresError) {
+            user = try row.text()
+            status = try row.text() ?? ""
+            attempts = try row.integer() ?? 0
+            createdAt = try row.text()
+            processedAt = try row.text()
+            nextAttemptAt = try row.text()
+            errorCode = try row.text()
+            errorDetails = try row.text()
+            change = try row.double()
+            newLevel = try row.text()
+            details = try row.text()
+            age = try row.double() ?? 0
+            idle = try row.double() ?? age
+            dueIn = try row.double() ?? 0
         }
     }
 }
@@ -251,7 +231,7 @@ extension Explanation {
     }
 
     /// What its row says of where it stands, and of what comes next.
-    fileprivate mutating func judge(_ row: Explainer.Row, _ settings: WorkerSettings) {
+    fileprivate mutating func judge(_ row: Explainer.Row, _ options: ExplainerOptions) {
         switch row.status {
         case "PROCESSED": state = .scored
         case "SKIPPED":
@@ -263,7 +243,7 @@ extension Explanation {
                 "A worker of another kind took it \(Self.span(row.idle)) ago; Amity itself never "
                     + "leaves this status."
             )
-            because.append(sweep(settings, settings.taskTimeout * 2, row.idle))
+            because.append(sweep(options, options.taskTimeout * 2, row.idle))
         case "FAILED" where row.dueIn > Self.never:
             state = .dead
             because.append("It failed for good: nothing picks it up by itself.")
@@ -276,11 +256,11 @@ extension Explanation {
                     ? "Its message waits in a delay queue and runs again in about \(Self.span(left))."
                     : "It is due."
             )
-            if row.dueIn <= 0 { because.append(sweep(settings, .zero, 0)) }
+            if row.dueIn <= 0 { because.append(sweep(options, .zero, 0)) }
         case _:
             state = .queued
             because.append("It has waited for \(Self.span(row.age)).")
-            because.append(sweep(settings, settings.sweepAfter, row.idle))
+            because.append(sweep(options, options.sweepAfter, row.idle))
         }
     }
 
@@ -327,8 +307,8 @@ extension Explanation {
     }
 
     /// Whether and when the sweep finds it if its message is lost.
-    private func sweep(_ settings: WorkerSettings, _ after: Duration, _ idle: Double) -> String {
-        if settings.sweepAfter == .zero {
+    private func sweep(_ options: ExplainerOptions, _ after: Duration, _ idle: Double) -> String {
+        if options.sweepAfter == .zero {
             return "The sweep is off (SWEEP_AFTER_SECONDS=0): if its message is lost, it stays so."
         }
         let left = after / .seconds(1) - idle

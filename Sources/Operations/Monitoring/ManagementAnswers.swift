@@ -1,4 +1,4 @@
-import WorkerRuntime
+import Messaging
 
 // What the management plugin answers, with its own names.
 

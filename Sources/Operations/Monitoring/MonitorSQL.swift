@@ -1,32 +1,20 @@
+import Foundation
 import Postgres
-import WorkerRuntime
+import WorkerHealth
 
 /// The statements of the queue monitor. All times are the database's.
 enum MonitorSQL {
-    /// $1 queue, $2 worker, $3 seconds. One statement, so it is safe behind a pooler. The leader
-    /// keeps its lease while it renews it; another worker can take it once it has run out.
-    static let lease = Statement(
-        "lease_queue",
-        """
-        INSERT INTO amity_queues (queue, leader, lease_until)
-        VALUES ($1, $2, now() + make_interval(secs => $3))
-        ON CONFLICT (queue) DO UPDATE
-            SET leader = excluded.leader, lease_until = excluded.lease_until
-            WHERE amity_queues.leader = excluded.leader OR amity_queues.lease_until < now()
-        RETURNING 1
-        """
-    )
-
-    static let release = Statement(
-        "release_queue",
-        "UPDATE amity_queues SET lease_until = now() - interval '1 second' WHERE leader = $1"
-    )
-
     /// $1: queue.
     static let recall = Statement(
         "recall_queue",
         "SELECT watch, stats FROM amity_queues WHERE queue = $1"
     )
+
+    static func recalled(
+        _ row: inout RowReader
+    ) throws(PostgresError) -> (watch: Data?, stats: Data?)? {
+        (try row.data(), try row.data())
+    }
 
     /// $1 queue, $2 worker, $3 the watch's memory, $4 the statistics, $5 to $8 the sample. Returns
     /// no row where another worker has taken the lease meanwhile.
@@ -72,6 +60,12 @@ enum MonitorSQL {
         """
     )
 
+    static func age(_ row: inout RowReader) throws(PostgresError) -> QueueLook? {
+        var look = QueueLook(at: try row.double() ?? 0)
+        look.oldestAge = max(0, try row.double() ?? 0)
+        return look
+    }
+
     /// $1: queue. What its workers have settled, the gone ones too; what the living have in hand;
     /// how many may consume; from how many the broker takes no messages; how many settled are done.
     ///
@@ -91,6 +85,18 @@ enum MonitorSQL {
         """
     )
 
+    static func addSettled(
+        to look: inout QueueLook,
+        from row: inout RowReader
+    ) throws(PostgresError) {
+        look.settled = try row.integer()
+        look.unacked = try row.integer()
+        look.unackedSource = look.unacked.map { _ in .workers }
+        look.workersConsuming = try row.integer()
+        look.blockedWorkers = try row.integer()
+        look.done = try row.integer()
+    }
+
     /// $2 of `settled`: reasons with which a worker is no consumer.
     static let noConsumer = Parameter.textArray(
         Readiness.Blocker.withoutConsumer.map(\.rawValue)
@@ -101,6 +107,10 @@ enum MonitorSQL {
         "read_queues",
         "SELECT stats FROM amity_queues WHERE stats IS NOT NULL ORDER BY queue LIMIT 100"
     )
+
+    static func stats(_ row: inout RowReader) throws -> QueueStats {
+        try JSONDecoder().decode(QueueStats.self, from: try row.data() ?? Data())
+    }
 
     /// $1 queue, $2 seconds of a step. The last hour, in steps that are the same for every reader.
     static let history = Statement(
@@ -126,4 +136,19 @@ enum MonitorSQL {
         ORDER BY step
         """
     )
+
+    static func point(_ row: inout RowReader) throws(PostgresError) -> History.Point {
+        History.Point(
+            at: Date(timeIntervalSince1970: try row.double() ?? 0),
+            done: try row.integer(),
+            retried: try row.integer(),
+            dead: try row.integer(),
+            ackSecondsP50: try row.double(),
+            ackSecondsP99: try row.double(),
+            ready: try row.integer(),
+            oldestAgeSeconds: try row.double(),
+            retrying: try row.integer(),
+            deadLetters: try row.integer()
+        )
+    }
 }

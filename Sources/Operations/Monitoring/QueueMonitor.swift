@@ -5,8 +5,21 @@ import Foundation
 import JSON
 import Logging
 import Postgres
-import Settings
-import WorkerRuntime
+import Storage
+import WorkerHealth
+
+/// What of the queue is watched, how often, and when it is an alert.
+package struct MonitorOptions: Sendable {
+    package var queue: QueueOptions
+    package var interval: Duration
+    package var limits: AlertLimits
+
+    package init(queue: QueueOptions, interval: Duration, limits: AlertLimits) {
+        self.queue = queue
+        self.interval = interval
+        self.limits = limits
+    }
+}
 
 /// Watches the queue on a thread of its own: one worker at a time for all of them, by a lease in
 /// `amity_queues`, and the others read there what it has found.
@@ -14,7 +27,7 @@ import WorkerRuntime
 /// Where that table is missing, each worker watches for itself, and each says what it finds.
 package final class QueueMonitor: Sendable {
     private let bootID: String
-    private let settings: WorkerSettings
+    private let options: MonitorOptions
     private let sessions: SessionPool
     private let health: LinkHealth
     private let drain: DrainSignal
@@ -22,14 +35,14 @@ package final class QueueMonitor: Sendable {
 
     package init(
         bootID: String,
-        settings: WorkerSettings,
+        options: MonitorOptions,
         sessions: SessionPool,
         health: LinkHealth,
         drain: DrainSignal,
         logger: Logger
     ) {
         self.bootID = bootID
-        self.settings = settings
+        self.options = options
         self.sessions = sessions
         self.health = health
         self.drain = drain
@@ -43,9 +56,10 @@ package final class QueueMonitor: Sendable {
 
     /// Releases the lease, so that another worker can watch at once.
     package func close() {
+        let lease = lease
         do throws(PostgresError) {
             try sessions.withSession { session throws(PostgresError) in
-                _ = try session.flight([(MonitorSQL.release, [.text(bootID)])])
+                _ = try session.flight([lease.releasing])
             }
         } catch {
             // The lease runs out by itself.
@@ -53,37 +67,42 @@ package final class QueueMonitor: Sendable {
         }
     }
 
-    private var queue: String { settings.topology.names.main }
+    private var queue: String { options.queue.topology.names.main }
 
-    private var limits: AlertLimits {
-        AlertLimits(
-            queueDepth: settings.monitoring.alertQueueDepth,
-            oldestAge: settings.monitoring.alertOldestAge,
-            deadLetters: settings.monitoring.alertDeadLetters,
-            // Work may take its time, and a consumer that is stalled begins anew by itself.
-            stalledAfter: (settings.stallTimeout + settings.taskTimeout) / .seconds(1)
-        )
+    private var lease: Lease {
+        Lease(on: queue, by: bootID, renewedEvery: options.interval)
     }
 
     private func run() {
         let gauges = QueueGauges(queue: queue)
-        var observer = QueueObserver(settings, connectionName: "amity monitor \(bootID)")
+        var observer = QueueObserver(options.queue, connectionName: "amity monitor \(bootID)")
         // As it was last read or written: the database may lose its own in a crash.
         var watch = QueueWatch()
-        while !drain.wait(for: settings.monitoring.interval) {
-            do {
-                switch try turn(&watch) {
-                case .following(let stats):
-                    observer.rest()
-                    if let stats { gauges.record(stats) }
-                case .leading: gauges.record(try lead(&watch, &observer, isAlone: false))
-                case .alone: gauges.record(try lead(&watch, &observer, isAlone: true))
-                }
-            } catch {
-                // An outage is logged by the components that it stops. The queue fills meanwhile.
-                logger.debug("monitor.failed", metadata: ["error": "\(error)"])
-                gauges.record(cached(watch, &observer))
+        var chores = Chores()
+        chores.add(Chore(every: options.interval)) {
+            self.inspect(&watch, &observer, gauges)
+            return .done
+        }
+        chores.run(by: drain)
+    }
+
+    private func inspect(
+        _ watch: inout QueueWatch,
+        _ observer: inout QueueObserver,
+        _ gauges: QueueGauges
+    ) {
+        do {
+            switch try turn(&watch) {
+            case .following(let stats):
+                observer.rest()
+                if let stats { gauges.record(stats) }
+            case .leading: gauges.record(try lead(&watch, &observer, isAlone: false))
+            case .alone: gauges.record(try lead(&watch, &observer, isAlone: true))
             }
+        } catch {
+            // An outage is logged by the components that it stops. The queue fills meanwhile.
+            logger.debug("monitor.failed", metadata: ["error": "\(error)"])
+            gauges.record(cached(watch, &observer))
         }
     }
 
@@ -98,16 +117,14 @@ package final class QueueMonitor: Sendable {
     }
 
     private func turn(_ watch: inout QueueWatch) throws(PostgresError) -> Turn {
-        // A leader that misses two renewals loses the lease at the third.
-        let seconds = settings.monitoring.interval / .seconds(1) * 3
         let flight: [(Statement, [Parameter])] = [
-            (MonitorSQL.lease, [.text(queue), .text(bootID), .double(seconds)]),
-            (MonitorSQL.recall, [.text(queue)]),
+            lease.taking, (MonitorSQL.recall, [.text(queue)]),
         ]
         do throws(PostgresError) {
             let (isLeading, stored) = try sessions.withSession { session throws(PostgresError) in
                 let answers = try session.flight(flight)
-                return (answers[0].count > 0, answers[1].stored)
+                let stored = try answers[1].first(MonitorSQL.recalled)
+                return (Lease.isHeld(answers[0]), stored ?? (nil, nil))
             }
             watch = decoded(QueueWatch.self, stored.watch) ?? watch
             return isLeading ? .leading : .following(decoded(QueueStats.self, stored.stats))
@@ -147,7 +164,7 @@ package final class QueueMonitor: Sendable {
             logger.debug("monitor.management-away", metadata: ["error": "\(error)"])
         }
         var next = watch
-        let (stats, events) = next.take(look, of: queue, limits)
+        let (stats, events) = next.take(look, of: queue, options.limits)
         // Logged only by the worker that could store it, so each event is logged once.
         if try isAlone || save(next, stats) {
             watch = next
@@ -162,7 +179,7 @@ package final class QueueMonitor: Sendable {
         let table = DeadLetterTable(sessions: sessions, queue: queue)
         do throws(PostgresError) {
             let gone = try table.markGone(olderThan: DeadLetterTable.youngest)
-            if gone > 0 { logger.logGone(gone, of: settings.topology.names.dead) }
+            if gone > 0 { logger.logGone(gone, of: options.queue.topology.names.dead) }
         } catch {
             logger.debug("dead-letters.gone-not-marked", metadata: ["error": "\(error)"])
         }
@@ -195,7 +212,7 @@ package final class QueueMonitor: Sendable {
         var look = QueueLook(at: Date().timeIntervalSince1970)
         ask(&observer, into: &look)
         var copy = watch
-        return copy.take(look, of: queue, limits).0
+        return copy.take(look, of: queue, options.limits).0
     }
 
     private func ask(_ observer: inout QueueObserver, into look: inout QueueLook) {
@@ -225,12 +242,5 @@ package final class QueueMonitor: Sendable {
                 ]
             )
         }
-    }
-}
-
-extension Rows {
-    /// The two columns of `MonitorSQL.recall`.
-    fileprivate var stored: (watch: Data?, stats: Data?) {
-        count == 0 ? (nil, nil) : (data(0, 0), data(0, 1))
     }
 }

@@ -1,14 +1,13 @@
 import AMQP
 import Logging
+import Messaging
 import Postgres
-import Settings
-import WorkerRuntime
 
 /// Looks at the queue, its delay queues and its dead letters, and asks the database how old and how
 /// far its conversations are. Stays with its thread, which keeps the connection to the broker
 /// between looks.
 struct QueueObserver: ~Copyable {
-    private let settings: WorkerSettings
+    private let options: QueueOptions
     private let connectionName: String
     private let management: ManagementAPI?
     private var inspector: QueueInspector?
@@ -18,15 +17,15 @@ struct QueueObserver: ~Copyable {
     /// Of consumers that are no workers. Chosen: what a person reads.
     private static let mostNames = 10
 
-    init(_ settings: WorkerSettings, connectionName: String) {
-        self.settings = settings
+    init(_ options: QueueOptions, connectionName: String) {
+        self.options = options
         self.connectionName = connectionName
-        management = settings.monitoring.management.map {
-            ManagementAPI($0, virtualHost: settings.endpoint.virtualHost)
+        management = options.management.map {
+            ManagementAPI($0, virtualHost: options.endpoint.virtualHost)
         }
     }
 
-    private var names: QueueNames { settings.topology.names }
+    private var names: QueueNames { options.topology.names }
 
     /// The broker's part. A connection that was lost since the last look is replaced.
     mutating func look(into look: inout QueueLook) throws(AMQPError) {
@@ -47,7 +46,7 @@ struct QueueObserver: ~Copyable {
 
     private mutating func fill(_ look: inout QueueLook) throws(AMQPError) {
         if inspector == nil {
-            var endpoint = settings.endpoint.named(connectionName)
+            var endpoint = options.endpoint.named(connectionName)
             endpoint.heartbeatSeconds = Self.heartbeatSeconds
             inspector = try QueueInspector(at: endpoint, timeout: .seconds(3))
         }
@@ -59,7 +58,7 @@ struct QueueObserver: ~Copyable {
         look.deadLetters = dead?.ready ?? 0
         look.isDeadQueueEmpty = dead.map { $0.ready == 0 && $0.consumers == 0 } ?? false
         look.retrying = []
-        for seconds in Set(settings.topology.retrySeconds).sorted() {
+        for seconds in Set(options.topology.retrySeconds).sorted() {
             let depth = try inspector!.depth(of: names.retry(seconds: seconds))
             look.retrying.append(.init(delaySeconds: seconds, messages: depth?.ready ?? 0))
         }
@@ -98,15 +97,11 @@ extension QueueLook {
             flight.append((MonitorSQL.settled, [.text(queue), MonitorSQL.noConsumer]))
         }
         let answers = try session.flight(flight + [(.rollback, [])])
-        var look = QueueLook(at: answers[2].double(0, 0) ?? 0)
-        look.oldestAge = max(0, answers[2].double(0, 1) ?? 0)
+        var look = try answers[2].first(MonitorSQL.age) ?? QueueLook(at: 0)
         if isRegistered {
-            look.settled = answers[3].integer(0, 0)
-            look.done = answers[3].integer(0, 4)
-            look.unacked = answers[3].integer(0, 1)
-            look.unackedSource = look.unacked.map { _ in .workers }
-            look.workersConsuming = answers[3].integer(0, 2)
-            look.blockedWorkers = answers[3].integer(0, 3)
+            try answers[3].forEach { row throws(PostgresError) in
+                try MonitorSQL.addSettled(to: &look, from: &row)
+            }
         }
         return look
     }

@@ -34,15 +34,22 @@ struct QueueLook: Sendable {
 }
 
 /// The limits from which on an operator is alerted.
-struct AlertLimits: Sendable {
+package struct AlertLimits: Sendable {
     /// Messages; 0 for never.
-    var queueDepth: Int
+    package var queueDepth: Int
     /// Seconds; 0 for never.
-    var oldestAge: Int
+    package var oldestAge: Int
     /// Messages; 0 for never.
-    var deadLetters: Int
+    package var deadLetters: Int
     /// Seconds without a settlement while messages wait.
-    var stalledAfter: Double
+    package var stalledAfter: Double
+
+    package init(queueDepth: Int, oldestAge: Int, deadLetters: Int, stalledAfter: Double) {
+        self.queueDepth = queueDepth
+        self.oldestAge = oldestAge
+        self.deadLetters = deadLetters
+        self.stalledAfter = stalledAfter
+    }
 }
 
 /// What an operator is told of an alert, once each.

@@ -1,3 +1,5 @@
+import Foundation
+import Logging
 import Postgres
 
 /// The statements on `amity_workers` and `amity_worker_samples`. All times are the database's.
@@ -42,6 +44,16 @@ enum RegistrySQL {
         RETURNING host, pid, extract(epoch FROM now() - heartbeat_at), busy_threads, in_flight
         """
     )
+
+    /// What is to be said of one that was found lost.
+    static func lost(_ row: inout RowReader) throws(PostgresError) -> Logger.Metadata {
+        [
+            "worker": "\(try row.text() ?? ""):\(try row.text() ?? "")",
+            "silent_seconds": .stringConvertible(try row.double() ?? 0),
+            "threads_busy": .stringConvertible(try row.integer() ?? 0),
+            "in_flight": .stringConvertible(try row.integer() ?? 0),
+        ]
+    }
 
     /// $1 boot id, $2 queue; what has happened since the last one.
     static let sample = Statement(
@@ -94,4 +106,46 @@ enum RegistrySQL {
         LIMIT $2
         """
     )
+
+    static func worker(_ row: inout RowReader) throws -> WorkerStats {
+        func instant(_ seconds: Double?) -> Date? { seconds.map(Date.init(timeIntervalSince1970:)) }
+        func decoded<T: Decodable>(_ json: Data?) throws -> T {
+            try JSONDecoder().decode(T.self, from: json ?? Data())
+        }
+        var worker = WorkerStats(
+            bootID: try row.text() ?? "",
+            host: try row.text() ?? "",
+            processID: try row.integer() ?? 0,
+            version: try row.text() ?? "",
+            queue: try row.text() ?? "",
+            settings: try decoded(try row.data()),
+            startedAt: instant(try row.double()) ?? .distantPast,
+            heartbeatAt: instant(try row.double()) ?? .distantPast,
+            heartbeatAgeSeconds: try row.double() ?? 0,
+            // A state that a later version knows is none in which it is surely ready.
+            state: .init(rawValue: try row.text() ?? "") ?? .notReady,
+            reasons: try decoded(try row.data()),
+            done: try row.integer() ?? 0,
+            duplicates: try row.integer() ?? 0,
+            retried: try row.integer() ?? 0,
+            dead: try row.integer() ?? 0,
+            interrupted: try row.integer() ?? 0,
+            reconnects: try row.integer() ?? 0,
+            busyThreads: try row.integer() ?? 0,
+            inFlight: try row.integer() ?? 0,
+            residentBytes: try row.integer() ?? 0,
+            lastDeliveryAt: instant(try row.double()),
+            failures: [],
+            problems: [],
+            paused: nil
+        )
+        let failures: [StoredFailure] = try decoded(try row.data())
+        let problems: [StoredProblem] = try decoded(try row.data())
+        let pause: StoredPause? = try row.data().map { try decoded($0) }
+        let toldAt = worker.heartbeatAt
+        worker.failures = failures.map { .init($0, toldAt: toldAt) }
+        worker.problems = problems.map { .init($0, toldAt: toldAt) }
+        worker.paused = pause.map { .init(by: $0.by, since: toldAt - $0.secondsAgo) }
+        return worker
+    }
 }

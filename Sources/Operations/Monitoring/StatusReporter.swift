@@ -2,9 +2,7 @@ import AMQP
 import Concurrency
 import DeadLetters
 import Foundation
-import Logging
 import Postgres
-import Settings
 
 /// Reads the status from the broker and from the database side by side, as often as its caller
 /// asks. It names what one of them cannot tell, and reports the rest. Stays with its thread.
@@ -31,27 +29,27 @@ package struct StatusReporter: ~Copyable {
     /// What is found by then is told.
     private static let patience: Duration = .seconds(5)
 
-    private let settings: WorkerSettings
+    private let options: QueueOptions
     private let sessions: SessionPool
     private var observer: QueueObserver
 
-    package init(settings: WorkerSettings, logger: Logger) {
-        self.settings = settings
+    package init(options: QueueOptions, database: ConnectionTarget) {
+        self.options = options
         sessions = SessionPool(
-            target: settings.database,
+            target: database,
             limit: 1,
             applicationName: "amity status",
             statementTimeout: Self.patience
         )
-        observer = QueueObserver(settings, connectionName: "amity status")
+        observer = QueueObserver(options, connectionName: "amity status")
     }
 
     /// Blocks for some seconds at most.
     package mutating func report() -> StatusReport {
         let found = Locked<DatabasePart?>(nil)
         let done = MonotonicSemaphore(value: 0)
-        startThread(name: "amity-status", stackBytes: 512 << 10) { [settings, sessions] in
-            let part = DatabasePart(of: settings.topology.names.main, in: sessions)
+        startThread(name: "amity-status", stackBytes: 512 << 10) { [options, sessions] in
+            let part = DatabasePart(of: options.topology.names.main, in: sessions)
             found.withLock { $0 = part }
             done.signal()
         }
@@ -62,7 +60,7 @@ package struct StatusReporter: ~Copyable {
     }
 
     private mutating func askBroker() -> BrokerPart {
-        var part = BrokerPart(queue: settings.topology.names.main)
+        var part = BrokerPart(queue: options.topology.names.main)
         var look = QueueLook(at: Date().timeIntervalSince1970)
         do throws(AMQPError) {
             try observer.look(into: &look)
@@ -79,8 +77,8 @@ package struct StatusReporter: ~Copyable {
         }
         part.look = look
         do throws(AMQPError) {
-            let endpoint = settings.endpoint.named("amity status")
-            part.deadLetterQueue = try QueuePresence(of: settings.topology.names.dead, at: endpoint)
+            let endpoint = options.endpoint.named("amity status")
+            part.deadLetterQueue = try QueuePresence(of: options.topology.names.dead, at: endpoint)
         } catch {
             part.problems.append("dead letters: \(error)")
         }

@@ -1,6 +1,7 @@
+import Consuming
 import Foundation
 import SafeText
-import WorkerRuntime
+import WorkerHealth
 
 // Parts of a worker's row in `amity_workers`, as JSON. Ages are counted from the heartbeat: the
 // database's clock says when that was.
@@ -50,15 +51,15 @@ struct StoredPause: Codable {
     var by: String
     var secondsAgo: Double
 
-    init?(_ closure: (reason: Intake.Reason, since: ContinuousClock.Instant)?) {
-        guard let closure else { return nil }
+    init?(_ pause: (reason: Consumption.Reason, since: ContinuousClock.Instant)?) {
+        guard let pause else { return nil }
         by =
-            switch closure.reason {
+            switch pause.reason {
             case .operatorsWish: WorkerStats.Pause.operatorsSignal
             case .operatorsRequest: WorkerStats.Pause.operatorsRequest
             case .databaseAway: "database"
             }
-        secondsAgo = closure.since.duration(to: .now) / .seconds(1)
+        secondsAgo = pause.since.duration(to: .now) / .seconds(1)
     }
 }
 

@@ -1,10 +1,12 @@
 import Concurrency
+import Consuming
 import Foundation
 import JSON
 import Logging
 import Postgres
 import Settings
-import WorkerRuntime
+import Storage
+import WorkerHealth
 
 /// Tells all others of this worker, in one row that it renews every few seconds and whenever its
 /// readiness changes, and notices those that have fallen silent. On a thread of its own: what else
@@ -47,8 +49,9 @@ package final class WorkerRegistry: Sendable {
     private let counts: WorkerCounts
     private let readiness: Readiness
     private let health: LinkHealth
-    private let intake: Intake
+    private let consumption: Consumption
     private let wakeup: Wakeup
+    private let table: OptionalTable
     private let onLoss: @Sendable () -> Void
     private let logger: Logger
     private let startedAt = ContinuousClock.now
@@ -62,18 +65,19 @@ package final class WorkerRegistry: Sendable {
         counts: WorkerCounts,
         readiness: Readiness,
         health: LinkHealth,
-        intake: Intake,
+        consumption: Consumption,
         wakeup: Wakeup,
         logger: Logger,
         onLoss: @escaping @Sendable () -> Void
     ) throws {
+        table = OptionalTable(missing: "registry.off", found: "registry.on", logger: logger)
         self.identity = identity
         settingsText = try JSONEncoder.stored.text(identity.settings)
         self.sessions = sessions
         self.counts = counts
         self.readiness = readiness
         self.health = health
-        self.intake = intake
+        self.consumption = consumption
         self.wakeup = wakeup
         self.logger = logger
         self.onLoss = onLoss
@@ -96,19 +100,17 @@ package final class WorkerRegistry: Sendable {
 
     private func run() {
         var sampler = WorkerSampler(at: startedAt)
-        var isOff = false
-        var nextForgetting = ContinuousClock.now + .seconds(Double.random(in: 0...60))
+        var forgetting = Chore(every: .seconds(60), first: .zero ... .seconds(60))
         while true {
             let begin = ContinuousClock.now
             do {
-                try tell(&sampler, isForgetting: nextForgetting <= .now)
-                if nextForgetting <= .now { nextForgetting = .now + .seconds(60) }
-                if isOff { logger.notice("registry.on") }
-                isOff = false
+                let isForgetting = forgetting.isDue(at: begin)
+                try tell(&sampler, isForgetting: isForgetting)
+                if isForgetting { forgetting.done(at: .now) }
+                table.isThere()
             } catch let error as PostgresError where error.kind == .misconfigured {
                 sampler.skip(counts.snapshot.totals, at: .now)
-                if isOff { logNotTold(error) } else { logOff(error) }
-                isOff = true
+                if !table.isMissing(error) { logNotTold(error) }
             } catch {
                 logNotTold(error)
             }
@@ -144,28 +146,13 @@ package final class WorkerRegistry: Sendable {
         try sessions.withSession { session throws(PostgresError) in
             let answers = try session.flight(flight)
             guard answers.count > 1 else { return [] }
-            let lost = answers[1]
-            return (0..<lost.count).map { row in
-                [
-                    "worker": "\(lost.string(row, 0) ?? ""):\(lost.string(row, 1) ?? "")",
-                    "silent_seconds": .stringConvertible(lost.double(row, 2) ?? 0),
-                    "threads_busy": .stringConvertible(lost.integer(row, 3) ?? 0),
-                    "in_flight": .stringConvertible(lost.integer(row, 4) ?? 0),
-                ]
-            }
+            return try answers[1].map(RegistrySQL.lost)
         }
     }
 
     /// At debug level: an outage is logged by the components whose work it stops.
     private func logNotTold(_ error: any Error) {
         logger.debug("registry.not-told", metadata: ["error": "\(error)"])
-    }
-
-    private func logOff(_ error: PostgresError) {
-        logger.warning(
-            "registry.off",
-            metadata: ["error": "\(error)", "remedy": "amity migrate, deploy/grants.sql"]
-        )
     }
 }
 
@@ -199,7 +186,8 @@ extension WorkerRegistry {
                 try JSONEncoder.stored.text(snapshot.failures.reversed().map(StoredFailure.init))
             ),
             .text(try JSONEncoder.stored.text(health.reports.map(StoredProblem.init))),
-            try StoredPause(intake.closure).map { .text(try JSONEncoder.stored.text($0)) } ?? .null,
+            try StoredPause(consumption.currentPause).map { .text(try JSONEncoder.stored.text($0)) }
+                ?? .null,
         ]
     }
 

@@ -1,4 +1,4 @@
-import WorkerRuntime
+import WorkerHealth
 
 /// Turns counts that only grow into what has happened in each step. Pure.
 ///

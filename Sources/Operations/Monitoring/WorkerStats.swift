@@ -1,5 +1,4 @@
 import Foundation
-import Settings
 
 /// One worker, as it last told of itself.
 package struct WorkerStats: Encodable, Sendable, Equatable {
@@ -32,6 +31,24 @@ package struct WorkerStats: Encodable, Sendable, Equatable {
         package var sessionsMax: Int
         package var maxAttempts: Int
         package var taskTimeoutSeconds: Double
+
+        package init(
+            threads: Int,
+            isConcurrencyAutomatic: Bool,
+            batchMax: Int,
+            prefetch: Int,
+            sessionsMax: Int,
+            maxAttempts: Int,
+            taskTimeoutSeconds: Double
+        ) {
+            self.threads = threads
+            self.isConcurrencyAutomatic = isConcurrencyAutomatic
+            self.batchMax = batchMax
+            self.prefetch = prefetch
+            self.sessionsMax = sessionsMax
+            self.maxAttempts = maxAttempts
+            self.taskTimeoutSeconds = taskTimeoutSeconds
+        }
     }
 
     /// A message that failed: ids and codes, no text.
@@ -116,20 +133,8 @@ package struct WorkerStats: Encodable, Sendable, Equatable {
 }
 
 extension WorkerStats.Pause {
-    /// The signal by which an operator switches intake off.
+    /// The signal by which an operator switches consumption off.
     static let operatorsSignal = "SIGUSR1"
-    /// What stands for an operator who switches intake off over HTTP.
+    /// What stands for an operator who switches consumption off over HTTP.
     static let operatorsRequest = "HTTP"
-}
-
-extension WorkerStats.Settings {
-    package init(_ settings: WorkerSettings, batchLimit: Int) {
-        threads = settings.concurrency
-        isConcurrencyAutomatic = settings.isConcurrencyAutomatic
-        batchMax = batchLimit
-        prefetch = Int(settings.prefetch(batchLimit: batchLimit))
-        sessionsMax = settings.databaseSessionsMax
-        maxAttempts = settings.maxAttempts
-        taskTimeoutSeconds = settings.taskTimeout / .seconds(1)
-    }
 }

@@ -13,7 +13,7 @@ package protocol OperatorService: Sendable {
     func explanation(of conversationID: String) throws(OperatorServiceError) -> Explanation
     func servingWorker() throws(OperatorServiceError) -> ServingWorker
     /// Pauses the worker that answers, or resumes it; no other.
-    func setIntake(isOn: Bool) throws(OperatorServiceError) -> ServingWorker
+    func setConsumption(isOn: Bool) throws(OperatorServiceError) -> ServingWorker
     /// Puts dead letters back to work.
     func retry(_ order: DeadLetterSelection) throws(OperatorServiceError) -> DeadLetterActionResult
     /// Throws dead letters away.
@@ -24,7 +24,7 @@ package protocol OperatorService: Sendable {
 package struct ServingWorker: Sendable, Equatable, Encodable {
     package var host: String
     package var processID: Int
-    /// Whether an operator has switched its intake off.
+    /// Whether an operator has switched its consumption off.
     package var isPaused: Bool
 
     package init(host: String, processID: Int, isPaused: Bool) {

@@ -5,8 +5,6 @@ import DeadLetters
 import Foundation
 import Logging
 import Postgres
-import Settings
-import WorkerRuntime
 
 /// The service of a worker that runs: it asks the database on the worker's own sessions, so that it
 /// never holds more of them than it may, and the broker on connections that last as long as the
@@ -19,22 +17,28 @@ package final class WorkerOperatorService: OperatorService {
     /// Chosen: more than one user has, and what a page can show.
     private static let mostLetters = 100
 
-    private let settings: WorkerSettings
+    private let explainerOptions: ExplainerOptions
+    private let deadLetterOptions: DeadLetterOptions
     private let logger: Logger
     /// Written once, by the worker that begins.
     private let sessions = Locked<SessionPool?>(nil)
     /// Written once, by the worker that begins.
-    private let intakeSwitch = Locked<IntakeSwitch?>(nil)
+    private let consumptionSwitch = Locked<ConsumptionSwitch?>(nil)
     /// Held during an action on dead letters: a second one at once would see an empty queue.
     private let turn = Locked(())
 
-    package init(settings: WorkerSettings, logger: Logger) {
-        self.settings = settings
+    package init(
+        explainer: ExplainerOptions,
+        deadLetters: DeadLetterOptions,
+        logger: Logger
+    ) {
+        explainerOptions = explainer
+        deadLetterOptions = deadLetters
         self.logger = logger
     }
 
-    package func open(_ pool: SessionPool, _ intakeSwitch: IntakeSwitch) {
-        self.intakeSwitch.withLock { $0 = intakeSwitch }
+    package func open(_ pool: SessionPool, _ consumptionSwitch: ConsumptionSwitch) {
+        self.consumptionSwitch.withLock { $0 = consumptionSwitch }
         sessions.withLock { $0 = pool }
     }
 
@@ -55,14 +59,14 @@ package final class WorkerOperatorService: OperatorService {
     package func explanation(
         of conversationID: String
     ) throws(OperatorServiceError) -> Explanation {
-        try read { try Explainer(settings: settings, sessions: $0).explain(conversationID) }
+        try read { try Explainer(options: explainerOptions, sessions: $0).explain(conversationID) }
     }
 
     private func ask<Answer>(
         _ question: (Statistics) throws -> Answer
     ) throws(OperatorServiceError) -> Answer {
         try read { pool in
-            try question(Statistics(sessions: pool, queue: settings.topology.names.main))
+            try question(Statistics(sessions: pool, queue: deadLetterOptions.topology.names.main))
         }
     }
 
@@ -86,18 +90,18 @@ package final class WorkerOperatorService: OperatorService {
     // MARK: This worker
 
     package func servingWorker() throws(OperatorServiceError) -> ServingWorker {
-        guard let intakeSwitch = intakeSwitch.withLock({ $0 }) else { throw .early }
+        guard let consumptionSwitch = consumptionSwitch.withLock({ $0 }) else { throw .early }
         let process = ProcessInfo.processInfo
         return ServingWorker(
             host: process.hostName,
             processID: Int(process.processIdentifier),
-            isPaused: intakeSwitch.isOff
+            isPaused: consumptionSwitch.isOff
         )
     }
 
-    package func setIntake(isOn: Bool) throws(OperatorServiceError) -> ServingWorker {
-        guard let intakeSwitch = intakeSwitch.withLock({ $0 }) else { throw .early }
-        intakeSwitch.set(isOn: isOn, by: .http)
+    package func setConsumption(isOn: Bool) throws(OperatorServiceError) -> ServingWorker {
+        guard let consumptionSwitch = consumptionSwitch.withLock({ $0 }) else { throw .early }
+        consumptionSwitch.set(isOn: isOn, by: .http)
         return try servingWorker()
     }
 
@@ -109,14 +113,14 @@ package final class WorkerOperatorService: OperatorService {
         var filter = DeadLetterFilter()
         filter.user = ExactText(userID)
         return try read { pool in
-            try DeadLetterTable(sessions: pool, queue: settings.topology.names.main)
+            try DeadLetterTable(sessions: pool, queue: deadLetterOptions.topology.names.main)
                 .list(filter, limit: Self.mostLetters)
         }
     }
 
     package func deadLetters() throws(OperatorServiceError) -> DeadLetterOverview {
         guard let pool = sessions.withLock({ $0 }) else { throw .early }
-        let names = settings.topology.names
+        let names = deadLetterOptions.topology.names
         var overview = DeadLetterOverview(queue: names.dead, lookedAt: Date())
         let recorded: Int?
         do {
@@ -125,7 +129,7 @@ package final class WorkerOperatorService: OperatorService {
             throw .database("\(error)")
         }
         do throws(AMQPError) {
-            let endpoint = settings.endpoint.named("amity dead-letters")
+            let endpoint = deadLetterOptions.endpoint.named("amity dead-letters")
             let presence = try QueuePresence(of: names.dead, at: endpoint)
             overview.add(DeadLetterCounts(recorded: recorded, presence: presence))
         } catch {
@@ -164,7 +168,11 @@ package final class WorkerOperatorService: OperatorService {
         _ actionResponse: (DeadLetterQueue, ContinuousClock.Instant) throws -> Int
     ) throws(OperatorServiceError) -> DeadLetterActionResult {
         guard let pool = sessions.withLock({ $0 }) else { throw .early }
-        let deadLetterQueue = DeadLetterQueue(settings: settings, sessions: pool, logger: logger)
+        let deadLetterQueue = DeadLetterQueue(
+            options: deadLetterOptions,
+            sessions: pool,
+            logger: logger
+        )
         let deadline = ContinuousClock.now + Self.patience
         do {
             let count = try turn.withLock { _ in try actionResponse(deadLetterQueue, deadline) }

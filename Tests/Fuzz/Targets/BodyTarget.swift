@@ -1,5 +1,5 @@
 import Foundation
-import WorkerRuntime
+import Messaging
 
 @testable import Conversations
 @testable import DeadLetters

@@ -1,5 +1,5 @@
 import CRabbitMQ
-import WorkerRuntime
+import Messaging
 
 @testable import AMQP
 

@@ -1,6 +1,7 @@
 import CRabbitMQ
 import DeadLetters
 import Foundation
+import Messaging
 import WorkerRuntime
 
 @testable import AMQP
@@ -79,7 +80,7 @@ private func publish(_ message: Message) {
     expect(received.headers[attempts] != nil || sent.headers[attempts] == nil, "no attempts")
 }
 
-private let attempts = RetryPolicy.Header.attempts
+private let attempts = HeaderName.attempts
 
 /// nil when the library cannot decode them, which costs a consumer its connection.
 private func decoded(_ bytes: UnsafeRawBufferPointer) -> MessageProperties? {

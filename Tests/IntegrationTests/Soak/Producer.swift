@@ -1,10 +1,10 @@
 import AMQP
 import Concurrency
 import Foundation
+import Messaging
 import Postgres
 import TestSupport
 import Testing
-import WorkerRuntime
 
 /// Adds conversations and publishes them without end, some twice. It goes on whatever happens to
 /// the servers, as a patient producer would. Some of its bodies no worker can read.

@@ -6,7 +6,7 @@ import Testing
 
 /// The faults, each with the proof that it happened. Each fault repairs what it has broken.
 enum SoakFault: String, CaseIterable {
-    case workerKilled, workerStopped, workerPaused, intakeSwitched
+    case workerKilled, workerStopped, workerPaused, consumptionSwitched
     case connectionsClosed, brokerStopped, brokerKilled, brokerFrozen, queueDeleted, memoryAlarm
     case copyRefused
     case brokerLinkCut, brokerLinkStalled
@@ -26,7 +26,7 @@ enum SoakFault: String, CaseIterable {
             // The killer may have come first.
             #expect(end == 0 || end == SIGKILL)
         case .workerPaused: try pause(worker, soak)
-        case .intakeSwitched:
+        case .consumptionSwitched:
             let switches = worker.events("intake.switched").count
             worker.signal(SIGUSR1)
             try soak.eventually("intake is off") {

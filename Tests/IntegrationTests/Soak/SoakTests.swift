@@ -1,8 +1,8 @@
 import Foundation
 import Glibc
+import Messaging
 import TestSupport
 import Testing
-import WorkerRuntime
 
 extension Integration {
     struct Soaking {
@@ -218,7 +218,7 @@ final class Soak {
         let killer = Array(#"{"conversation_id":"\#(Self.killer)"}"#.utf8)
         #expect(!letters.isEmpty)
         for letter in letters {
-            let code = letter.header(RetryPolicy.Header.code)
+            let code = letter.header(HeaderName.code)
             switch code {
             case "INVALID_MESSAGE":
                 #expect(produced.bad.contains(letter.body) || bad.contains(letter.body))

@@ -2,7 +2,6 @@ import Foundation
 import Postgres
 import TestSupport
 import Testing
-import WorkerRuntime
 
 extension Scene {
     /// A conversation in which the child says something three times: two turns.

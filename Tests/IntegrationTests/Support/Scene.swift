@@ -1,9 +1,9 @@
 import AMQP
 import Foundation
+import Messaging
 import Postgres
 import TestSupport
 import Testing
-import WorkerRuntime
 
 @testable import Settings
 @testable import Storage

@@ -1,8 +1,8 @@
 import CRabbitMQ
 import Concurrency
+import Messaging
 import TestSupport
 import Testing
-import WorkerRuntime
 
 @testable import AMQP
 

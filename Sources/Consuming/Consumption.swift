@@ -1,8 +1,8 @@
 import Concurrency
 
-/// Whether the worker takes messages off its queue. Each component may close it for its own reason;
-/// it is open while no reason is set. The channel thread acts on it.
-package final class Intake: Sendable {
+/// Whether the worker takes messages off its queue. Each component may pause it for its own reason;
+/// it is on while no reason is set. The channel thread acts on it.
+package final class Consumption: Sendable {
     package enum Reason: Sendable, CaseIterable {
         /// An operator switched it off by a signal.
         case operatorsWish
@@ -12,7 +12,7 @@ package final class Intake: Sendable {
         case databaseAway
     }
 
-    /// Since when each reason has kept it closed.
+    /// Since when each reason has paused it.
     private let reasons = Locked<[Reason: ContinuousClock.Instant]>([:])
     private let bell: any Bell
 
@@ -21,16 +21,16 @@ package final class Intake: Sendable {
         self.bell = bell
     }
 
-    package var isOpen: Bool { reasons.withLock(\.isEmpty) }
+    package var isOn: Bool { reasons.withLock(\.isEmpty) }
 
-    /// The reason that keeps it closed, an operator's first, and since when; nil while it is open.
-    package var closure: (reason: Reason, since: ContinuousClock.Instant)? {
+    /// The reason that has paused it, an operator's first, and since when; nil while it is on.
+    package var currentPause: (reason: Reason, since: ContinuousClock.Instant)? {
         let reasons = reasons.withLock { $0 }
         return Reason.allCases.lazy.compactMap { reason in reasons[reason].map { (reason, $0) } }
             .first
     }
 
-    package func close(_ reason: Reason) {
+    package func pause(for reason: Reason) {
         let isNew = reasons.withLock { reasons in
             if reasons[reason] != nil { return false }
             reasons[reason] = .now
@@ -39,7 +39,8 @@ package final class Intake: Sendable {
         if isNew { bell.ring() }
     }
 
-    package func open(_ reason: Reason) {
+    /// Ends this reason's pause; it stays off while there is another.
+    package func resume(after reason: Reason) {
         if reasons.withLock({ $0.removeValue(forKey: reason) != nil }) { bell.ring() }
     }
 }

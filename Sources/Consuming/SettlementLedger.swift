@@ -1,4 +1,5 @@
 import DequeModule
+import Messaging
 
 /// What the channel must still settle, and the fewest frames that settle what is ready.
 ///

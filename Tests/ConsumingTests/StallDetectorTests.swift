@@ -1,6 +1,6 @@
 import Testing
 
-@testable import WorkerRuntime
+@testable import Consuming
 
 struct StallDetectorTests {
     private let start = ContinuousClock.now

@@ -1,7 +1,7 @@
+import Messaging
 import Testing
-import WorkerRuntime
 
-@testable import AMQP
+@testable import Consuming
 
 struct SettlementTimesTests {
     private let begin = ContinuousClock.now

@@ -1,8 +1,8 @@
 import Logging
 import Testing
+import WorkerHealth
 
 @testable import Concurrency
-@testable import WorkerRuntime
 
 struct ReadinessTests {
     /// What is logged, event by event.

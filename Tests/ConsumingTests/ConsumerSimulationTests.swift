@@ -1,8 +1,9 @@
 import Foundation
+import Messaging
 import TestSupport
 import Testing
 
-@testable import WorkerRuntime
+@testable import Consuming
 
 struct ConsumerSimulationTests {
     /// Fault: the channel thread sleeps until half a heartbeat is over, and what is held back with

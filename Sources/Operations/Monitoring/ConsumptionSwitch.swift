@@ -1,29 +1,30 @@
 import Concurrency
+import Consuming
 import Logging
-import WorkerRuntime
+import WorkerHealth
 
 /// Lets an operator take a worker off its queue and put it on again without a restart: over HTTP,
 /// or by signals, SIGUSR1 for off and SIGUSR2 for on. What it has begun it finishes.
-package struct IntakeSwitch: Sendable {
+package struct ConsumptionSwitch: Sendable {
     package enum Origin: String, Sendable {
         case signal, http
     }
 
-    let intake: Intake
+    let consumption: Consumption
     let readiness: Readiness
     let logger: Logger
-    /// One switching at a time, so that readiness and intake agree.
+    /// One switching at a time, so that readiness and consumption agree.
     private let turn = Locked(())
 
-    package init(intake: Intake, readiness: Readiness, logger: Logger) {
-        self.intake = intake
+    package init(consumption: Consumption, readiness: Readiness, logger: Logger) {
+        self.consumption = consumption
         self.readiness = readiness
         self.logger = logger
     }
 
     /// Whether an operator has switched it off, in whichever way.
     package var isOff: Bool {
-        switch intake.closure?.reason {
+        switch consumption.currentPause?.reason {
         case .operatorsWish, .operatorsRequest: true
         case .databaseAway, nil: false
         }
@@ -36,12 +37,12 @@ package struct IntakeSwitch: Sendable {
                 "intake.switched",
                 metadata: ["on": .stringConvertible(isOn), "by": "\(origin.rawValue)"]
             )
-            readiness.set(.intakeOff, !isOn)
+            readiness.set(.consumptionOff, !isOn)
             if isOn {
-                intake.open(.operatorsWish)
-                intake.open(.operatorsRequest)
+                consumption.resume(after: .operatorsWish)
+                consumption.resume(after: .operatorsRequest)
             } else {
-                intake.close(origin == .signal ? .operatorsWish : .operatorsRequest)
+                consumption.pause(for: origin == .signal ? .operatorsWish : .operatorsRequest)
             }
         }
     }

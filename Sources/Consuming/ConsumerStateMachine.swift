@@ -1,4 +1,5 @@
 import Concurrency
+import Messaging
 
 /// The life of a consumer: which state may follow which, and what to do on each event.
 ///
@@ -6,7 +7,7 @@ import Concurrency
 ///         ▲ ╰─drain─▶ stopped    │
 ///         ╰────────lost──────────╯
 ///
-/// While it consumes, intake may be off: the session stays, and the broker is asked for nothing.
+/// While it consumes, it may be paused: the session stays, and the broker is asked for nothing.
 ///
 /// Pure: no socket, no lock; time and randomness are handed in. Each event answers with an action,
 /// which the channel thread performs.
@@ -34,7 +35,7 @@ package struct ConsumerStateMachine: Sendable {
 
     private enum State: Sendable {
         case connecting
-        case consuming(SettlementLedger, isIntakeOpen: Bool)
+        case consuming(SettlementLedger, isOn: Bool)
         case draining(SettlementLedger, deadline: ContinuousClock.Instant)
         case stopped
     }
@@ -82,26 +83,25 @@ package struct ConsumerStateMachine: Sendable {
 
     /// A session is open.
     ///
-    /// - Parameter isIntakeOpen: whether its consumer is registered.
-    package mutating func opened(isIntakeOpen: Bool = true) {
+    /// - Parameter isConsuming: whether its consumer is registered.
+    package mutating func opened(isConsuming: Bool = true) {
         guard case .connecting = state else {
             preconditionFailure("a session opens only while connecting")
         }
         session += 1
-        state = .consuming(SettlementLedger(session: session), isIntakeOpen: isIntakeOpen)
+        state = .consuming(SettlementLedger(session: session), isOn: isConsuming)
     }
 
-    /// Intake was switched on or off, or is as it was.
-    package mutating func intake(isOpen: Bool) -> Action? {
-        guard case .consuming(let ledger, let wasOpen) = state, isOpen != wasOpen
-        else { return nil }
-        state = .consuming(ledger, isIntakeOpen: isOpen)
-        return isOpen ? .resumeConsumer : .cancelConsumer
+    /// Consumption was switched on or off, or is as it was.
+    package mutating func consumption(isOn: Bool) -> Action? {
+        guard case .consuming(let ledger, let wasOn) = state, isOn != wasOn else { return nil }
+        state = .consuming(ledger, isOn: isOn)
+        return isOn ? .resumeConsumer : .cancelConsumer
     }
 
     /// Whether the broker is asked for deliveries.
     package var isConsuming: Bool {
-        if case .consuming(_, let isIntakeOpen) = state { isIntakeOpen } else { false }
+        if case .consuming(_, let isOn) = state { isOn } else { false }
     }
 
     /// The session is gone, or could not be opened. What was unsettled in it is the broker's again.
@@ -123,7 +123,7 @@ package struct ConsumerStateMachine: Sendable {
         let id = DeliveryID(session: session, tag: tag)
         backoff.reset()
         switch state {
-        case .consuming(_, isIntakeOpen: true):
+        case .consuming(_, isOn: true):
             withLedger { $0.delivered(tag: tag) }
             return .dispatch(id)
         case .consuming, .draining:
@@ -192,9 +192,9 @@ package struct ConsumerStateMachine: Sendable {
 
     private mutating func withLedger<R>(_ body: (inout SettlementLedger) -> R) -> R? {
         switch state {
-        case .consuming(var ledger, let isIntakeOpen):
+        case .consuming(var ledger, let isOn):
             state = .stopped  // So that the ledger is held once and changes in place.
-            defer { state = .consuming(ledger, isIntakeOpen: isIntakeOpen) }
+            defer { state = .consuming(ledger, isOn: isOn) }
             return body(&ledger)
         case .draining(var ledger, let deadline):
             state = .stopped

@@ -1,6 +1,8 @@
 import DequeModule
+import Messaging
 import TestSupport
 
+@testable import Consuming
 @testable import WorkerRuntime
 
 /// A broker, a database and handlers around one consumer, all of them values.
@@ -137,8 +139,8 @@ struct ConsumerSimulation {
         case .deliver where hasSession && !isCancelled && !isPaused: return deliver(as: event)
         case .deliverAfterPause where hasSession && !isCancelled && isPaused && pick(8) == 0:
             return deliver(as: event)
-        case .pause where isUp && !isPaused && pick(4) == 0: return setIntake(open: false)
-        case .resume where isUp && isPaused: return setIntake(open: true)
+        case .pause where isUp && !isPaused && pick(4) == 0: return setConsumption(isOn: false)
+        case .resume where isUp && isPaused: return setConsumption(isOn: true)
         case .deliverAfterCancel where hasSession && isCancelled: return deliver(as: event)
         case .begin where isUp && operations > 0:
             seen.insert(event)
@@ -159,7 +161,7 @@ struct ConsumerSimulation {
         case .loseWhileDraining where hasSession && isCancelled && pick(4) == 0:
             return loseSession()
         case .reconnect where isUp && !hasSession:
-            machine.opened(isIntakeOpen: !isPaused)
+            machine.opened(isConsuming: !isPaused)
             hasSession = true
             isCancelled = false
             nextTag = 1
@@ -320,14 +322,14 @@ struct ConsumerSimulation {
         return nil
     }
 
-    private mutating func setIntake(open: Bool) -> String? {
-        isPaused = !open
-        let action = machine.intake(isOpen: open)
-        if machine.intake(isOpen: open) != nil { return "a second switch acts" }
+    private mutating func setConsumption(isOn: Bool) -> String? {
+        isPaused = !isOn
+        let action = machine.consumption(isOn: isOn)
+        if machine.consumption(isOn: isOn) != nil { return "a second switch acts" }
         guard hasSession, !isCancelled else { return action == nil ? nil : "acts without need" }
-        seen.insert(open ? .resume : .pause)
-        if machine.isConsuming != open { return "consuming: \(machine.isConsuming)" }
-        if open { return action == .resumeConsumer ? nil : "no resume" }
+        seen.insert(isOn ? .resume : .pause)
+        if machine.isConsuming != isOn { return "consuming: \(machine.isConsuming)" }
+        if isOn { return action == .resumeConsumer ? nil : "no resume" }
         return action == .cancelConsumer ? giveBack() : "no cancel"
     }
 

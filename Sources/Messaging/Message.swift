@@ -1,7 +1,3 @@
-// The runtime of a worker, for any kind of message: deliveries in, outcomes out, settlements back.
-// It knows neither AMQP's wire nor SQL nor what a conversation is; those plug into its ports
-// (`Handler`, `Republisher`, the mailbox's bell).
-
 import Foundation
 
 /// Names one delivery: tags restart at 1 on every new channel, so a tag alone names nothing.

@@ -1,13 +1,11 @@
-import CoreMetrics
+import Concurrency
 import Histogram
 import Logging
-import Metering
-import WorkerRuntime
+import Messaging
 
 /// How long deliveries took, from when they had arrived whole until their ack was sent: the
 /// worker's own share of a message's way. Belongs to the channel thread, which sees both ends.
-final class SettlementTimes {
-    private let timer: CoreMetrics.Timer
+package final class SettlementTimes {
     /// Of the current session, by tag: of what is unsettled, or whose ack is to be sent.
     private var arrivals: [UInt64: ContinuousClock.Instant] = [:]
     /// No tag of `arrivals` is lower.
@@ -18,22 +16,20 @@ final class SettlementTimes {
         numberOfSignificantValueDigits: .two
     )
 
-    init(metrics: WorkerMetrics = WorkerMetrics()) {
-        timer = metrics.settlement
-    }
+    package init() {}
 
     /// Tags begin again at 1.
-    func sessionOpened() {
+    package func sessionOpened() {
         arrivals.removeAll()
         firstTag = 1
     }
 
-    func arrived(_ delivery: Delivery) {
+    package func arrived(_ delivery: Delivery) {
         arrivals[delivery.id.tag] = delivery.receivedAt
     }
 
     /// A decision that counts.
-    func settled(_ completion: Completion) {
+    package func settled(_ completion: Completion) {
         if completion.settlement == .requeue { arrivals[completion.id.tag] = nil }
     }
 
@@ -41,7 +37,7 @@ final class SettlementTimes {
     ///
     /// - Returns: how long each of those took that are acked by them.
     @discardableResult
-    func sent(
+    package func sent(
         _ frames: [SettlementLedger.Frame],
         at now: ContinuousClock.Instant
     ) -> [Duration] {
@@ -53,10 +49,7 @@ final class SettlementTimes {
             }
             if multiple { firstTag = tag + 1 }
         }
-        for time in times {
-            histogram.record(time.wholeMicroseconds)
-            timer.record(time)
-        }
+        for time in times { histogram.record(time.wholeMicroseconds) }
         return times
     }
 
@@ -69,7 +62,7 @@ final class SettlementTimes {
     }
 
     /// Over the life of the process.
-    var summary: Logger.Metadata {
+    package var summary: Logger.Metadata {
         if histogram.totalCount == 0 { return ["acked": .stringConvertible(0)] }
         return [
             "acked": .stringConvertible(histogram.totalCount),

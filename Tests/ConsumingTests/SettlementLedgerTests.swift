@@ -1,7 +1,8 @@
+import Messaging
 import TestSupport
 import Testing
 
-@testable import WorkerRuntime
+@testable import Consuming
 
 private func completion(_ tag: UInt64, _ settlement: Settlement, session: UInt64 = 1) -> Completion
 {

@@ -11,14 +11,14 @@ package final class Readiness: Sendable {
         case databaseAway = "the database is away"
         case databaseRefused = "the database refuses the worker"
         case schemaUnfit = "the schema is not as Amity needs it"
-        case intakeOff = "intake is switched off"
+        case consumptionOff = "intake is switched off"
         case draining = "draining"
 
         /// With one of these a worker has no consumer on the queue.
-        package static let withoutConsumer: [Blocker] = [.notConsuming, .intakeOff, .draining]
+        package static let withoutConsumer: [Blocker] = [.notConsuming, .consumptionOff, .draining]
 
         /// As a metric's label has it.
-        var label: String {
+        package var label: String {
             switch self {
             case .notConsuming: "not-consuming"
             case .databaseUnknown: "database-unknown"
@@ -26,7 +26,7 @@ package final class Readiness: Sendable {
             case .databaseAway: "database-away"
             case .databaseRefused: "database-refused"
             case .schemaUnfit: "schema-unfit"
-            case .intakeOff: "intake-off"
+            case .consumptionOff: "intake-off"
             case .draining: "draining"
             }
         }

@@ -1,5 +1,6 @@
 import Concurrency
 import Histogram
+import Messaging
 
 /// What this process does and has done, counted where it happens, for the registry.
 ///
@@ -92,18 +93,18 @@ package final class WorkerCounts: Sendable {
 
     // MARK: By the threads of the pool
 
-    func threadBegan() { state.withLock { $0.snapshot.busyThreads += 1 } }
+    package func threadBegan() { state.withLock { $0.snapshot.busyThreads += 1 } }
 
-    func threadEnded() { state.withLock { $0.snapshot.busyThreads -= 1 } }
+    package func threadEnded() { state.withLock { $0.snapshot.busyThreads -= 1 } }
 
-    func settled(done: Int, interrupted: Int) {
+    package func settled(done: Int, interrupted: Int) {
         state.withLock { state in
             state.snapshot.totals.done += done
             state.snapshot.totals.interrupted += interrupted
         }
     }
 
-    func failed(_ failure: Failure, attempts: Int, isDead: Bool) {
+    package func failed(_ failure: Failure, attempts: Int, isDead: Bool) {
         let entry = RecentFailure(
             at: .now,
             code: failure.code,

@@ -1,18 +1,20 @@
-import WorkerRuntime
+import Messaging
 
 /// When a consumer is to be registered anew because deliveries that cannot be settled yet have used
 /// up its prefetch. Pure.
-struct PrefetchRenewal {
+package struct PrefetchRenewal {
     /// Chosen: as many as an operator would want to look through; each costs a tag and a copy.
-    static let mostHeld = 10_000
+    package static let mostHeld = 10_000
 
     /// The last delivery tag before the consumer was registered anew; 0 for the first of a session.
-    private(set) var renewedAfter: UInt64 = 0
+    package private(set) var renewedAfter: UInt64 = 0
     /// Of those that are held, how many an earlier consumer was given.
     private var heldBefore = 0
     private var hasTold = false
 
-    mutating func renewed(after tag: UInt64, withheld: Int) {
+    package init() {}
+
+    package mutating func renewed(after tag: UInt64, withheld: Int) {
         renewedAfter = tag
         heldBefore = withheld
     }
@@ -21,11 +23,11 @@ struct PrefetchRenewal {
     ///   - held: deliveries that wait for their copies.
     ///   - unsettled: what the present consumer was given and is not settled.
     ///   - load: of the threads.
-    mutating func isDue(
+    package mutating func isDue(
         held: Int,
         unsettled: @autoclosure () -> Int,
         of prefetch: Int,
-        load: @autoclosure () -> Inbox.Load
+        load: @autoclosure () -> Workload
     ) -> Bool {
         heldBefore = min(heldBefore, held)
         guard held > 0, unsettled() >= prefetch else { return false }
@@ -35,7 +37,7 @@ struct PrefetchRenewal {
     }
 
     /// - Returns: true the first time it is asked.
-    mutating func tellsExhaustion() -> Bool {
+    package mutating func tellsExhaustion() -> Bool {
         defer { hasTold = true }
         return !hasTold
     }

@@ -1,0 +1,43 @@
+/// Takes what a transport delivers. The runtime fills it; the thread that owns the channel calls
+/// it, and no call blocks.
+package protocol DeliveryReceiver: Sendable {
+    func submit(_ deliveries: [Delivery])
+
+    /// Gives back whatever has not begun: at a drain, or when its session is lost.
+    func withdraw() -> [Delivery]
+
+    /// Dead-letters a delivery that is not to be looked at.
+    func refuse(_ delivery: Delivery, because failure: Failure)
+
+    var load: Workload { get }
+}
+
+/// What a receiver has in hand at the moment.
+package struct Workload: Sendable {
+    /// Threads that have work in hand.
+    package var busy: Int
+    /// Threads that may have.
+    package var limit: Int
+    /// Deliveries that wait for one.
+    package var waiting: Int
+
+    package init(busy: Int, limit: Int, waiting: Int) {
+        self.busy = busy
+        self.limit = limit
+        self.waiting = waiting
+    }
+}
+
+/// Publishes a message again and settles its original once the broker has confirmed the copy.
+package protocol Republisher: Sendable {
+    /// Returns at once. The original's ack is posted when the copy is safe, never before.
+    ///
+    /// - Parameter subject: the id of what the message is about, for logs; nil when it names
+    ///   nothing.
+    func republish(
+        _ message: Message,
+        about subject: String?,
+        to queue: String,
+        replacing original: DeliveryID
+    )
+}
