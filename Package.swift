@@ -71,9 +71,7 @@ let package = Package(
                 "CLinux"
             ]
         ),
-        .target(
-            name: "Messaging"
-        ),
+        .target(name: "Messaging"),
         .target(
             name: "Consuming",
             dependencies: [
@@ -232,24 +230,10 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ]
         ),
-        .testTarget(
-            name: "SampleConversationsTests",
-            dependencies: [
-                "SampleConversations",
-            ]
-        ),
-        .testTarget(
-            name: "JSONTests",
-            dependencies: ["JSON"]
-        ),
-        .testTarget(
-            name: "SafeTextTests",
-            dependencies: ["SafeText"]
-        ),
-        .testTarget(
-            name: "DigestsTests",
-            dependencies: ["Digests"]
-        ),
+        .testTarget(name: "SampleConversationsTests", dependencies: ["SampleConversations"]),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "SafeTextTests", dependencies: ["SafeText"]),
+        .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
         .testTarget(
             name: "FriendshipScoringTests",
             dependencies: ["FriendshipScoring"],
@@ -264,26 +248,19 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "Concurrency",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/TestSupport"
         ),
-        .testTarget(
-            name: "ConcurrencyTests",
-            dependencies: [
-                "Concurrency"
-            ]
-        ),
-        .testTarget(
-            name: "PostgresTests",
-            dependencies: ["CPostgres", "Postgres"]
-        ),
+        .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency", "TestSupport"]),
+        .testTarget(name: "PostgresTests", dependencies: ["CPostgres", "Postgres"]),
         .testTarget(
             name: "StorageTests",
             dependencies: [
-                "Concurrency", "Postgres", "Storage",
+                "Concurrency", "Postgres", "Storage", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -306,14 +283,10 @@ let package = Package(
             dependencies: [
                 "Concurrency", "Messaging", "PrometheusMetrics", "TestSupport", "WorkerHealth",
                 "WorkerRuntime",
-                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
-        .testTarget(
-            name: "HTTPCallingTests",
-            dependencies: ["HTTPCalling", "TestSupport"]
-        ),
+        .testTarget(name: "HTTPCallingTests", dependencies: ["HTTPCalling", "TestSupport"]),
         .testTarget(
             name: "AnalysisServicesTests",
             dependencies: [
@@ -342,45 +315,71 @@ let package = Package(
         ),
         .testTarget(
             name: "AMQPTests",
+            dependencies: ["AMQP", "CRabbitMQ", "Concurrency", "Consuming", "Messaging"]
+        ),
+        .testTarget(name: "MeteringTests", dependencies: ["Metering", "TestSupport"]),
+        .testTarget(
+            name: "SettingsTests",
             dependencies: [
-                "AMQP", "CRabbitMQ", "Concurrency", "Consuming", "Messaging",
+                "AMQP", "AnalysisServices", "Postgres", "SafeText", "Settings", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
-            name: "AmityTests",
+            name: "ConversationsTests",
+            dependencies: ["Conversations", "FriendshipScoring", "Messaging", "Postgres"]
+        ),
+        .testTarget(
+            name: "DeadLettersTests",
+            dependencies: ["Conversations", "DeadLetters", "Messaging"]
+        ),
+        .testTarget(
+            name: "OperationsTests",
             dependencies: [
-                "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations", "Daemon",
-                "DeadLetters", "Doctor", "FriendshipScoring", "Messaging", "Metering", "Operations",
-                "Postgres", "SafeText", "Settings", "Storage", "TestSupport", "WorkerHealth",
+                "Consuming", "Operations", "TestSupport", "WorkerHealth",
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]
         ),
         .testTarget(
-            name: "DocumentsTests",
-            dependencies: ["TestSupport"]
+            name: "DoctorTests",
+            dependencies: [
+                "AMQP", "AnalysisServices", "Daemon", "Doctor", "Messaging", "Settings", "Storage",
+            ]
         ),
+        .testTarget(
+            name: "DaemonTests",
+            dependencies: [
+                "Conversations", "Daemon", "FriendshipScoring", "Settings", "TestSupport",
+            ]
+        ),
+        .testTarget(
+            name: "AmityCLITests",
+            dependencies: [
+                "AmityCLI", "Settings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+        .testTarget(name: "DocumentsTests", dependencies: ["TestSupport"]),
         .testTarget(
             name: "TidyTests",
             dependencies: ["TestSupport"],
             exclude: ["exceptions.txt"]
         ),
-        .testTarget(
-            name: "BenchmarkTests",
-            dependencies: ["Benchmark"]
-        ),
+        .testTarget(name: "BenchmarkTests", dependencies: ["Benchmark"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Conversations", "Failpoints",
-                "FriendshipScoring", "Messaging", "Metering", "Operations", "Postgres", "Settings",
-                "Storage", "TestSupport", "WorkerHealth", "WorkerRuntime",
+                "FriendshipScoring", "Messaging", "Metering", "Operations", "Postgres",
+                "SampleConversations", "Settings", "Storage", "TestSupport", "WorkerHealth",
+                "WorkerRuntime",
             ],
             resources: [.copy("schemas")]
         ),
     ]
 )
 
-// The fuzzers need libFuzzer, so they exist only when `deploy/fuzz` says where it is.
+// The fuzzers need libFuzzer, so they exist only when `deploy/dev/fuzz` says where it is.
 if let fuzzer = Context.environment["AMITY_FUZZER"] {
     package.targets += [
         .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),

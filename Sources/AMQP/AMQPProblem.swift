@@ -83,16 +83,22 @@ extension AMQPError {
         case ReplyCode.accessRefused where text.contains("Login was refused"):
             "check the user and the password in RABBITMQ_URL, or RABBITMQ_USERNAME and _PASSWORD"
         case ReplyCode.accessRefused:
-            "give the user the permissions that GettingStarted.md lists: rabbitmqctl set_permissions"
+            """
+            give the user the permissions that GettingStarted.md lists: rabbitmqctl set_permissions
+            """
         case ReplyCode.notAllowed:
             "create the virtual host and give the user permissions in it: rabbitmqctl add_vhost, "
                 + "set_permissions"
         case ReplyCode.notFound where isAway(text):
-            "start the node that has the queue, or move the queue to quorum, which survives the loss "
-                + "of one node (RABBITMQ_QUEUE_TYPE)"
+            """
+            start the node that has the queue, or move the queue to quorum, which survives the \
+            loss of one node (RABBITMQ_QUEUE_TYPE)
+            """
         case ReplyCode.notFound: "amity migrate declares it, where the user may"
         case ReplyCode.resourceLocked:
-            "another connection has declared the queue for itself (exclusive): end that, or delete it"
+            """
+            another connection has declared the queue for itself (exclusive): end that, or delete it
+            """
         case _: nil
         }
     }

@@ -89,13 +89,13 @@ package enum TLSFailure: Error, Sendable, Equatable, CustomStringConvertible {
         case .unusable(.key, let reason): "the key of our certificate cannot be used: \(reason)"
         case .untrusted(let issuer, let authority, let reason):
             """
-            the broker's certificate, issued by \(issuer), is not trusted by \(authority) (\(reason)): \
-            set RABBITMQ_TLS_CA to the certificate of its authority
+            the broker's certificate, issued by \(issuer), is not trusted by \(authority) \
+            (\(reason)): set RABBITMQ_TLS_CA to the certificate of its authority
             """
         case .wrongName(let expected, let certified):
             """
-            the broker's certificate is for \(certified), not for \(expected): use a name that it has, \
-            or give the broker a certificate for \(expected)
+            the broker's certificate is for \(certified), not for \(expected): use a name that it \
+            has, or give the broker a certificate for \(expected)
             """
         case .outOfDate(let reason):
             "the broker's certificate is not valid now (\(reason)): renew it, or set the clocks"
@@ -109,8 +109,8 @@ package enum TLSFailure: Error, Sendable, Equatable, CustomStringConvertible {
             """
         case .ended:
             """
-            the broker ended the TLS connection without a word; right after the handshake: it may demand \
-            a client certificate, RABBITMQ_TLS_CERTIFICATE
+            the broker ended the TLS connection without a word; right after the handshake: it may \
+            demand a client certificate, RABBITMQ_TLS_CERTIFICATE
             """
         case .other(let reason): "TLS: \(reason)"
         }

@@ -47,15 +47,15 @@ package struct Bench {
         let subjects =
             Reference.allCases.map(Subject.reference) + [.start]
             + configurations.map(Subject.workers)
-        return try Laboratory.run(
+        return try BenchmarkRun.with(
             conversations: conversations,
             users: users,
             movesTopics: movesTopics
-        ) { laboratory in
+        ) { run in
             var series: [Subject: Series] = [:]
             for round in 1...repeats {
                 for subject in subjects {
-                    let sample = try measure(subject, in: laboratory)
+                    let sample = try measure(subject, in: run)
                     series[subject, default: Series()].add(sample)
                     let rate = sample[.conversationsPerSecond].map { ", \($0.shown) per second" }
                     say("round \(round) of \(repeats): \(subject.name)\(rate ?? "")")
@@ -84,19 +84,19 @@ package struct Bench {
     /// The worker's default.
     private static let startThreads = 10
 
-    private func measure(_ subject: Subject, in laboratory: Laboratory) throws -> Sample {
+    private func measure(_ subject: Subject, in run: BenchmarkRun) throws -> Sample {
         switch subject {
         case .reference(let reference):
             return try reference.run(
-                on: laboratory.stage,
+                on: run.fixture,
                 conversations: conversations,
-                in: laboratory.folder
+                in: run.folder
             )
         case .start:
             let configuration = Configuration(replicas: 1, threads: Self.startThreads, batch: 32)
-            return try laboratory.trial(configuration).start()
+            return try run.trial(configuration).start()
         case .workers(let configuration):
-            let trial = laboratory.trial(configuration, analyserSeconds: analyserSeconds)
+            let trial = run.trial(configuration, analyserSeconds: analyserSeconds)
             let full = try trial.saturated(conversations)
             let rate = full[.conversationsPerSecond] ?? 1
             // A tenth of the work at a tenth of the rate takes as long again.

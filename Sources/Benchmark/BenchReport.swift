@@ -9,9 +9,9 @@ package struct BenchReport: Encodable {
     var repeats: Int
     var analyserSeconds: Double?
     var cores = ProcessInfo.processInfo.activeProcessorCount
-    var references: [Entry]
-    var start: Entry
-    var configurations: [Entry]
+    var references: [ReportRow]
+    var start: ReportRow
+    var configurations: [ReportRow]
 
     package var json: String {
         get throws { try jsonText(self) }
@@ -43,17 +43,17 @@ package struct BenchReport: Encodable {
         "calm: ack ms", "calm: commit ms",
     ]
 
-    private func row(_ entry: Entry) -> [String] {
+    private func row(_ row: ReportRow) -> [String] {
         [
-            entry.name, entry.range(.conversationsPerSecond), ratio(entry),
-            entry.cell(.workerCPUSecondsPerThousand, digits: 4),
-            entry.cell(.peakResidentMegabytes, digits: 1), entry.cell(.ackP50, .ackP99),
-            entry.cell(.calmAckP50, .calmAckP99), entry.cell(.calmCommitP50, .calmCommitP99),
+            row.name, row.range(.conversationsPerSecond), ratio(row),
+            row.cell(.workerCPUSecondsPerThousand, digits: 4),
+            row.cell(.peakResidentMegabytes, digits: 1), row.cell(.ackP50, .ackP99),
+            row.cell(.calmAckP50, .calmAckP99), row.cell(.calmCommitP50, .calmCommitP99),
         ]
     }
 
-    private func ratio(_ entry: Entry) -> String {
-        guard let rate = entry.series[.conversationsPerSecond]?.median,
+    private func ratio(_ row: ReportRow) -> String {
+        guard let rate = row.series[.conversationsPerSecond]?.median,
             let reference = references.first?.series[.conversationsPerSecond]?.median
         else { return "-" }
         return (rate / reference).shown(2)

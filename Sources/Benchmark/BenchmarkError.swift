@@ -20,8 +20,8 @@ package enum BenchmarkError: Error, Equatable, CustomStringConvertible {
             "DATABASE_URL: a URL is needed here, postgresql://user:password@host:port/database"
         case .serversScriptMissing:
             """
-            deploy/servers is neither here nor above the program: run it from the package's folder, \
-            or set RABBITMQ_URL and DATABASE_URL
+            deploy/dev/servers is neither here nor above the program: run it from the package's \
+            folder, or set RABBITMQ_URL and DATABASE_URL
             """
         case .failed(let program, let status, let said):
             "\(program) ended with \(status): \(said)"

@@ -21,32 +21,36 @@ enum Reference: CaseIterable, Sendable {
     }
 
     /// - Returns: nothing measured where pgbench is missing.
-    func run(on stage: Stage, conversations count: Int, in folder: URL) throws -> Sample {
-        try stage.reset(to: count)
+    func run(
+        on fixture: BenchmarkFixture,
+        conversations count: Int,
+        in folder: URL
+    ) throws -> Sample {
+        try fixture.reset(to: count)
         let rate: Double?
         switch self {
         case .single:
             rate = try Pgbench(clients: 10, batch: 1).run(
-                on: stage,
+                on: fixture,
                 conversations: count,
                 in: folder
             )
         case .batched:
             // Whole batches for each of the two, where there are few conversations.
             let batch = min(200, max(1, count / 2))
-            try stage.layOutBatches(of: batch)
+            try fixture.layOutBatches(of: batch)
             rate = try Pgbench(clients: 2, batch: batch)
-                .run(on: stage, conversations: count, in: folder)
+                .run(on: fixture, conversations: count, in: folder)
         case .consume:
-            try stage.publish(count)
-            rate = try consume(from: stage, count)
+            try fixture.publish(count)
+            rate = try consume(from: fixture, count)
         }
         return rate.map { [.conversationsPerSecond: $0] } ?? [:]
     }
 
     /// Acks as the worker does under backlog: many with one frame.
-    private func consume(from stage: Stage, _ count: Int) throws -> Double {
-        let settings = stage.settings
+    private func consume(from fixture: BenchmarkFixture, _ count: Int) throws -> Double {
+        let settings = fixture.settings
         let begin = ContinuousClock.now
         var browser = try QueueBrowser(
             queue: settings.topology.names.main,
@@ -79,23 +83,27 @@ struct Pgbench {
     }()
 
     /// - Returns: conversations per second; nil without pgbench.
-    func run(on stage: Stage, conversations count: Int, in folder: URL) throws -> Double? {
+    func run(
+        on fixture: BenchmarkFixture,
+        conversations count: Int,
+        in folder: URL
+    ) throws -> Double? {
         guard let program = Self.program else { return nil }
         let script = folder.appending(path: "pgbench-\(batch).sql")
         try Data((batch == 1 ? Self.single : Self.batched).utf8).write(to: script)
         let transactions = max(1, count / (clients * batch))
-        let output = try Child.run(
+        let output = try ChildProcess.run(
             program,
             [
                 "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=1",
                 "--transactions=\(transactions)", "--file=\(script.path)",
                 "--define=clients=\(clients)", "--define=turn=0", "--define=wants_logs=true",
             ],
-            environment: Self.environment(stage.settings.database),
+            environment: Self.environment(fixture.settings.database),
             in: folder
         )
         // A transaction that finds nothing to do is quick.
-        let (done, expected) = (try stage.processed(), transactions * clients * batch)
+        let (done, expected) = (try fixture.processed(), transactions * clients * batch)
         guard done == expected else {
             throw BenchmarkError.notFinished(processed: done, of: expected, log: output)
         }

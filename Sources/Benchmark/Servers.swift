@@ -25,7 +25,7 @@ struct Servers {
         case (nil, nil):
             let script = try Self.script()
             let owner = ProcessInfo.processInfo.processIdentifier
-            let started = try Child.run(
+            let started = try ChildProcess.run(
                 script,
                 ["start", folder.path, "--owner", "\(owner)"],
                 environment: environment,
@@ -60,7 +60,7 @@ struct Servers {
             above.deleteLastPathComponent()
             folders.append(above)
         }
-        let scripts = folders.map { $0.appending(path: "deploy/servers") }
+        let scripts = folders.map { $0.appending(path: "deploy/dev/servers") }
         guard
             let script = scripts.first(where: {
                 FileManager.default.isExecutableFile(atPath: $0.path)

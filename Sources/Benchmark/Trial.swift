@@ -2,7 +2,7 @@ import Foundation
 
 /// One run of workers in one configuration.
 struct Trial {
-    let stage: Stage
+    let fixture: BenchmarkFixture
     let servers: Servers
     let folder: URL
     let configuration: Configuration
@@ -17,19 +17,19 @@ struct Trial {
     /// - Parameters:
     ///   - limit: after which the run is cut off, and what is done counts; nil to insist on all.
     func saturated(_ count: Int, limit: Duration? = nil) throws -> Sample {
-        try stage.reset(to: count)
-        try stage.publish(count)
+        try fixture.reset(to: count)
+        try fixture.publish(count)
         let before = try serverSeconds()
         let workers = try startWorkers()
         let isDone = try waitUntilDone(workers, limit: limit ?? patience(for: count))
         let end = Date()
         if limit == nil, !isDone { throw try notFinished(count, workers) }
-        let processed = isDone ? count : try stage.processed()
+        let processed = isDone ? count : try fixture.processed()
         let begins = try workers.map { try $0.wait(for: "consumer.started").time }
         let seconds = end.timeIntervalSince(begins.min() ?? end)
         var sample = try used(by: workers, for: processed, in: seconds, since: before)
         sample[.conversationsPerSecond] = Double(processed) / seconds
-        if let between = try stage.secondsBetweenCommits(), between > 0 {
+        if let between = try fixture.secondsBetweenCommits(), between > 0 {
             sample[.conversationsPerSecondBetweenCommits] = Double(processed) / between
         }
         (sample[.ackP50], sample[.ackP99]) = try stop(workers)
@@ -38,16 +38,16 @@ struct Trial {
 
     /// Publishes at an even pace far below what the workers can do.
     func calm(_ count: Int, perSecond rate: Double) throws -> Sample {
-        try stage.reset(to: count)
+        try fixture.reset(to: count)
         let workers = try startWorkers()
         for worker in workers { _ = try worker.wait(for: "consumer.started") }
-        let published = try stage.publish(count, perSecond: rate)
+        let published = try fixture.publish(count, perSecond: rate)
         guard try waitUntilDone(workers, limit: patience(for: count)) else {
             throw try notFinished(count, workers)
         }
         var sample: Sample = [:]
         (sample[.calmAckP50], sample[.calmAckP99]) = try stop(workers)
-        if let commits = try stage.commits() {
+        if let commits = try fixture.commits() {
             let milliseconds = published.compactMap { id, time in
                 commits[id].map { $0.timeIntervalSince(time) * 1000 }
             }
@@ -60,8 +60,8 @@ struct Trial {
     /// From just before the process is started until its first batch is on its way to the channel
     /// thread, which acks it at once; and what it uses afterwards, when there is nothing to do.
     func start() throws -> Sample {
-        try stage.reset(to: 1)
-        try stage.publish(1)
+        try fixture.reset(to: 1)
+        try fixture.publish(1)
         let worker = try newWorker(["LOG_LEVEL": "debug"])
         let handled = try worker.wait(for: "batch.handled")
         try Interruption.sleep(for: .seconds(1))
@@ -84,7 +84,7 @@ struct Trial {
     }
 
     private func newWorker(_ extra: [String: String] = [:]) throws -> WorkerProcess {
-        var environment = stage.variables
+        var environment = fixture.variables
         environment["MESSAGE_CONCURRENCY_PER_WORKER"] =
             configuration.isAutomatic ? "auto" : "\(configuration.threads)"
         environment["MESSAGE_CONCURRENCY_MAX"] = "\(configuration.threads)"
@@ -98,7 +98,7 @@ struct Trial {
 
     private func waitUntilDone(_ workers: [WorkerProcess], limit: Duration) throws -> Bool {
         let deadline = ContinuousClock.now + limit
-        while try !stage.isDone() {
+        while try !fixture.isDone() {
             for worker in workers { try worker.checkIsRunning() }
             if deadline <= .now { return false }
             try Interruption.sleep(for: .milliseconds(10))
@@ -107,7 +107,7 @@ struct Trial {
     }
 
     private func notFinished(_ count: Int, _ workers: [WorkerProcess]) throws -> BenchmarkError {
-        .notFinished(processed: try stage.processed(), of: count, log: workers[0].logTail)
+        .notFinished(processed: try fixture.processed(), of: count, log: workers[0].logTail)
     }
 
     /// Chosen: a minute for what may go wrong, and the pace of the slowest peer; or twice what the

@@ -45,12 +45,12 @@ package struct Tune {
             \(minutes.shown(1)) minutes
             """
         )
-        return try Laboratory.run(conversations: conversations, users: users) { laboratory in
+        return try BenchmarkRun.with(conversations: conversations, users: users) { run in
             var series: [Configuration: Series] = [:]
             for round in 1...repeats {
                 for configuration in configurations {
                     let sample =
-                        try laboratory
+                        try run
                         .trial(configuration, analyserSeconds: analyserSeconds)
                         .saturated(work(for: configuration), limit: .seconds(secondsPerRun))
                     series[configuration, default: Series()].add(sample)

@@ -8,10 +8,10 @@ package struct TuneReport: Encodable {
     private let cores = ProcessInfo.processInfo.activeProcessorCount
     private let rule = "the smallest configuration within 5 % of the best rate"
     private let recommended: [String: Int]
-    private let points: [Entry]
+    private let points: [ReportRow]
     private let choice: Configuration?
 
-    init(analyserSeconds: Double?, repeats: Int, points: [Entry]) {
+    init(analyserSeconds: Double?, repeats: Int, points: [ReportRow]) {
         self.analyserSeconds = analyserSeconds
         self.repeats = repeats
         self.points = points
@@ -33,7 +33,7 @@ package struct TuneReport: Encodable {
         ]
     }
 
-    private static func rates(of points: [Entry]) -> [Configuration: Double] {
+    private static func rates(of points: [ReportRow]) -> [Configuration: Double] {
         var rates: [Configuration: Double] = [:]
         for point in points {
             guard let configuration = point.configuration else { continue }
@@ -67,7 +67,7 @@ package struct TuneReport: Encodable {
         "", "conversations/s", "of best", "worker cores", "PostgreSQL", "RabbitMQ", "peak MB",
     ]
 
-    private func row(_ point: Entry) -> [String] {
+    private func row(_ point: ReportRow) -> [String] {
         let best = Self.rates(of: points).values.max() ?? 1
         let rate = point.series[.conversationsPerSecond]?.median ?? 0
         let mark = point.configuration == choice ? "  ◀" : ""

@@ -18,7 +18,7 @@ final class WorkerProcess {
         process.arguments = arguments
         process.environment = environment
         process.currentDirectoryURL = folder
-        let log = try Child.emptyFile(at: logFile)
+        let log = try ChildProcess.emptyFile(at: logFile)
         process.standardError = log
         process.standardOutput = log
         startedAt = Date()

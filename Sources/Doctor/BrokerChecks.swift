@@ -63,15 +63,17 @@ struct BrokerPermissionsCheck: Check {
         let user = seen.options.endpoint.username
         let reading = judge(
             seen.broker.reading,
-            lack:
-                "user \(user) may not read \(queue), so a worker gets nothing: give it read on ^\(queue)$"
+            lack: """
+                user \(user) may not read \(queue), so a worker gets nothing: give it read on \
+                ^\(queue)$
+                """
         )
         // A broker with an alarm answers nothing, which the check of that says.
         let publishing = judge(
             seen.broker.alarm == nil ? seen.broker.publishing : nil,
             lack: """
-                user \(user) may not publish to queues, so nothing can be retried or dead-lettered: \
-                give it write on ^amq\\.default$
+                user \(user) may not publish to queues, so nothing can be retried or \
+                dead-lettered: give it write on ^amq\\.default$
                 """
         )
         let found = reading + publishing
@@ -100,7 +102,9 @@ struct ManagementEncryptionCheck: Check {
         }
         return [
             .warning(
-                "RABBITMQ_MANAGEMENT_URL: its password crosses the network in the clear: use https://",
+                """
+                RABBITMQ_MANAGEMENT_URL: its password crosses the network in the clear: use https://
+                """,
                 by: .settings
             )
         ]
@@ -116,8 +120,8 @@ struct ManagementCheck: Check {
             [
                 .note(
                     """
-                    AMQP tells neither who else consumes, nor policies, nor a quorum queue's delivery \
-                    limit, and of a queue's arguments only the first that differs: \
+                    AMQP tells neither who else consumes, nor policies, nor a quorum queue's \
+                    delivery limit, and of a queue's arguments only the first that differs: \
                     RABBITMQ_MANAGEMENT_URL lets the doctor see them
                     """,
                     by: .settings

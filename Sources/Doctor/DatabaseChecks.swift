@@ -14,8 +14,10 @@ struct DatabaseReachableCheck: Check {
             let text = "\(server.address): \(server.failure ?? "")"
             if text.contains("unsupported startup parameter") {
                 return .error(
-                    "\(text): that is a pooler that drops what sessions ask for; connect workers to "
-                        + "PostgreSQL itself",
+                    """
+                    \(text): that is a pooler that drops what sessions ask for; connect workers to \
+                    PostgreSQL itself
+                    """,
                     by: .database
                 )
             }
@@ -66,8 +68,10 @@ struct DatabaseEncryptionCheck: Check {
         if let mode = keywords["sslmode"], mode != "verify-full" {
             return [
                 .note(
-                    "the link to \(distant) is encrypted, but with sslmode=\(mode) another server may pose as "
-                        + "the database: use verify-full",
+                    """
+                    the link to \(distant) is encrypted, but with sslmode=\(mode) another server \
+                    may pose as the database: use verify-full
+                    """,
                     by: .settings
                 )
             ]
@@ -100,9 +104,9 @@ struct DatabaseWritableCheck: Check {
             return [
                 .error(
                     """
-                    it is read-only for \(session.role) (default_transaction_read_only): workers wait; \
-                    ALTER ROLE … RESET default_transaction_read_only, or the same of the database or \
-                    the server
+                    it is read-only for \(session.role) (default_transaction_read_only): workers \
+                    wait; ALTER ROLE … RESET default_transaction_read_only, or the same of the \
+                    database or the server
                     """,
                     by: .database
                 )

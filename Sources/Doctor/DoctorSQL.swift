@@ -151,8 +151,8 @@ enum DoctorSQL {
     /// $1: the queue. What the monitor has stored of it, and how old that is; instants are counted
     /// from 2001.
     static let alerts = """
-        SELECT json_agg(json_build_object('name', alert ->> 'name', 'value', alert -> 'value', 'age',
-            extract(epoch FROM now()) - 978307200 - (alert ->> 'since')::float8))
+        SELECT json_agg(json_build_object('name', alert ->> 'name', 'value', alert -> 'value',
+            'age', extract(epoch FROM now()) - 978307200 - (alert ->> 'since')::float8))
         FROM amity_queues, jsonb_array_elements(stats -> 'alerts') AS alert
         WHERE queue = $1
           AND (stats ->> 'observedAt')::float8

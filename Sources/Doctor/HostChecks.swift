@@ -78,8 +78,8 @@ struct SecretFilesCheck: Check {
             .warning(
                 """
                 others than its owner may use the file of \(file.name) \
-                (mode \(String(file.mode, radix: 8))): \(file.isOwn ? "" : "chown it to this user, then ")\
-                chmod 600
+                (mode \(String(file.mode, radix: 8))): \
+                \(file.isOwn ? "" : "chown it to this user, then ")chmod 600
                 """,
                 by: .host
             )
@@ -136,8 +136,8 @@ struct ClockCheck: Check {
         return [
             .warning(
                 """
-                the \(whom)'s clock is \(seconds) s \(skew > 0 ? "ahead of" : "behind") ours: let NTP set \
-                both, or ages and times in logs and dead letters are wrong by that much
+                the \(whom)'s clock is \(seconds) s \(skew > 0 ? "ahead of" : "behind") ours: let \
+                NTP set both, or ages and times in logs and dead letters are wrong by that much
                 """,
                 by: source
             )

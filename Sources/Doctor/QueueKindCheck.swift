@@ -28,8 +28,10 @@ struct QueueKindCheck: Check {
             let names = others.filter { $0.type == type }.map(\.name).joined(separator: ", ")
             findings.append(
                 .note(
-                    "of type \(type), though RABBITMQ_QUEUE_TYPE is \(topology.queueType.rawValue): "
-                        + "\(names); they are used as they are, and what is missing is made of the other",
+                    """
+                    of type \(type), though RABBITMQ_QUEUE_TYPE is \(topology.queueType.rawValue): \
+                    \(names); they are used as they are, and what is missing is made of the other
+                    """,
                     by: source
                 )
             )
@@ -90,9 +92,10 @@ struct QueueKindCheck: Check {
         return [
             .warning(
                 """
-                \(classic.joined(separator: ", ")) are classic queues and the main queue is a quorum queue: \
-                retries and dead letters stop while one node is down; make them anew as quorum queues \
-                when they are empty (RABBITMQ_QUEUE_TYPE=quorum, amity migrate --topology)
+                \(classic.joined(separator: ", ")) are classic queues and the main queue is a \
+                quorum queue: retries and dead letters stop while one node is down; make them anew \
+                as quorum queues when they are empty (RABBITMQ_QUEUE_TYPE=quorum, amity migrate \
+                --topology)
                 """,
                 by: .management
             )

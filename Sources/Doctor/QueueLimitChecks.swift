@@ -121,8 +121,8 @@ struct DeliveryLimitCheck: Check {
             : "each drain of a worker may count"
         return .warning(
             """
-            \(name) throws a message away when it has come back \(limit) times, and \(cause): give it \
-            a dead-letter-exchange, or a higher delivery-limit (RabbitMQ 4: -1 for none)
+            \(name) throws a message away when it has come back \(limit) times, and \(cause): give \
+            it a dead-letter-exchange, or a higher delivery-limit (RabbitMQ 4: -1 for none)
             """,
             by: .management
         )

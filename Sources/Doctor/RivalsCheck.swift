@@ -9,8 +9,9 @@ struct RivalsCheck: Check {
             findings += report.consumers.filter { !$0.isAmity }.map { consumer in
                 .error(
                     """
-                    \(consumer.connection), no Amity, consumes \(seen.options.topology.names.main), too: \
-                    stop it (the Python worker and its six-hour job corrupt scores next to others)
+                    \(consumer.connection), no Amity, consumes \
+                    \(seen.options.topology.names.main), too: stop it (the Python worker and its \
+                    six-hour job corrupt scores next to others)
                     """,
                     by: .management
                 )
@@ -19,7 +20,10 @@ struct RivalsCheck: Check {
         guard let session = seen.database.session else { return findings }
         findings += session.rivals.map { rival in
             .error(
-                "\(rival), no Amity, changes friendships, too: stop the Python worker and its six-hour job",
+                """
+                \(rival), no Amity, changes friendships, too: stop the Python worker and its \
+                six-hour job
+                """,
                 by: .database
             )
         }
@@ -28,9 +32,9 @@ struct RivalsCheck: Check {
             findings.append(
                 .warning(
                     """
-                    \(session.doubled.users) of \(session.doubled.of) users who came since yesterday have \
-                    twice what their conversations brought, as the Python worker counts: see that it is \
-                    stopped
+                    \(session.doubled.users) of \(session.doubled.of) users who came since \
+                    yesterday have twice what their conversations brought, as the Python worker \
+                    counts: see that it is stopped
                     """,
                     by: .database
                 )

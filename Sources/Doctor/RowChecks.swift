@@ -15,9 +15,9 @@ struct RowsCheck: Check {
             findings.append(
                 .warning(
                     """
-                    \(future.rows) of the latest conversations have times from the future, by up to \
-                    \(time(future.seconds)): columns without a zone hold UTC, so those who write them \
-                    have to set TimeZone=UTC
+                    \(future.rows) of the latest conversations have times from the future, by up \
+                    to \(time(future.seconds)): columns without a zone hold UTC, so those who \
+                    write them have to set TimeZone=UTC
                     """,
                     by: .database
                 )
@@ -52,8 +52,10 @@ struct IndexesCheck: Check {
         if !logs.isEmpty {
             findings.append(
                 .note(
-                    "GIN indexes on conversation logs, \(list(logs)), take up to half of the throughput: "
-                        + "drop them unless logs are searched",
+                    """
+                    GIN indexes on conversation logs, \(list(logs)), take up to half of the \
+                    throughput: drop them unless logs are searched
+                    """,
                     by: .database
                 )
             )
@@ -61,8 +63,10 @@ struct IndexesCheck: Check {
         if !friendships.isEmpty {
             findings.append(
                 .note(
-                    "indexes on what every score changes, \(list(friendships)), make each update move "
-                        + "its row: drop those that no query uses",
+                    """
+                    indexes on what every score changes, \(list(friendships)), make each update \
+                    move its row: drop those that no query uses
+                    """,
                     by: .database
                 )
             )

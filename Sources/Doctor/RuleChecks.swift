@@ -47,9 +47,9 @@ struct WritesCheck: Check {
             findings.append(
                 .error(
                     """
-                    \(Self.friendships).\(column) is NOT NULL without a default, and Amity does not write \
-                    it: no new user can be scored; ALTER TABLE \(Self.friendships) ALTER COLUMN \
-                    \(column) SET DEFAULT …
+                    \(Self.friendships).\(column) is NOT NULL without a default, and Amity does \
+                    not write it: no new user can be scored; ALTER TABLE \(Self.friendships) ALTER \
+                    COLUMN \(column) SET DEFAULT …
                     """,
                     by: .database
                 )
@@ -60,8 +60,8 @@ struct WritesCheck: Check {
             findings.append(
                 .error(
                     """
-                    \(Self.events).\(column) is NOT NULL, and NULL stands for no error: nothing can be \
-                    scored; ALTER TABLE \(Self.events) ALTER COLUMN \(column) DROP NOT NULL
+                    \(Self.events).\(column) is NOT NULL, and NULL stands for no error: nothing \
+                    can be scored; ALTER TABLE \(Self.events) ALTER COLUMN \(column) DROP NOT NULL
                     """,
                     by: .database
                 )
@@ -76,8 +76,8 @@ struct WritesCheck: Check {
             + extra.keys.sorted().map { column in
                 .note(
                     """
-                    \(Self.events).\(column) is NOT NULL without a default: workers do not mind, but \
-                    Amity cannot add conversations of its own (amity publish --generate)
+                    \(Self.events).\(column) is NOT NULL without a default: workers do not mind, \
+                    but Amity cannot add conversations of its own (amity publish --generate)
                     """,
                     by: .database
                 )
@@ -91,8 +91,9 @@ struct WritesCheck: Check {
             }
             return .error(
                 """
-                \(table).\(column) has \(length) characters and \(needed) are needed: what is longer \
-                cannot be written; ALTER TABLE \(table) ALTER COLUMN \(column) TYPE \(needed > 50 ? "text" : "varchar(50)")
+                \(table).\(column) has \(length) characters and \(needed) are needed: what is \
+                longer cannot be written; ALTER TABLE \(table) ALTER COLUMN \(column) TYPE \
+                \(needed > 50 ? "text" : "varchar(50)")
                 """,
                 by: .database
             )
@@ -122,14 +123,19 @@ struct WritesCheck: Check {
         table.columns.filter(\.value.isGenerated).keys.sorted().compactMap { column in
             if written.contains(column) {
                 return .error(
-                    "\(name).\(column) is a generated column, and Amity writes it: nothing can be scored; "
-                        + "make it an ordinary one",
+                    """
+                    \(name).\(column) is a generated column, and Amity writes it: nothing can be \
+                    scored; make it an ordinary one
+                    """,
                     by: .database
                 )
             }
             if column == "duration_seconds" { return nil }
             return .note(
-                "\(name).\(column) is computed with each write: where that fails, the conversation does",
+                """
+                \(name).\(column) is computed with each write: where that fails, the conversation \
+                does
+                """,
                 by: .database
             )
         }
@@ -140,8 +146,10 @@ struct WritesCheck: Check {
         let narrow = extra.filter(\.lacksStatuses)
         var findings: [Finding] = narrow.map { rule in
             .error(
-                "\(name): constraint \(rule.name) does not allow a status that Amity writes (PROCESSED, "
-                    + "FAILED): \(rule.definition)",
+                """
+                \(name): constraint \(rule.name) does not allow a status that Amity writes \
+                (PROCESSED, FAILED): \(rule.definition)
+                """,
                 by: .database
             )
         }
@@ -155,8 +163,10 @@ struct WritesCheck: Check {
         if !others.isEmpty {
             findings.append(
                 .note(
-                    "on \(name) there are \(others.joined(separator: "; ")): a row that they refuse is not "
-                        + "scored",
+                    """
+                    on \(name) there are \(others.joined(separator: "; ")): a row that they refuse \
+                    is not scored
+                    """,
                     by: .database
                 )
             )
@@ -216,16 +226,18 @@ struct RowSecurityCheck: Check {
         }
         if lacking.isEmpty {
             return .note(
-                "row level security of \(table) is in force for \(role): rows that its policies hide are "
-                    + "not there for workers",
+                """
+                row level security of \(table) is in force for \(role): rows that its policies \
+                hide are not there for workers
+                """,
                 by: .database
             )
         }
         return .error(
             """
             row level security of \(table) is in force for \(role), and no policy allows \
-            \(lacking.joined(separator: ", ")): rows are hidden or refused; CREATE POLICY … ON \(table) \
-            TO \(role) USING (true) WITH CHECK (true), or ALTER ROLE \(role) BYPASSRLS
+            \(lacking.joined(separator: ", ")): rows are hidden or refused; CREATE POLICY … ON \
+            \(table) TO \(role) USING (true) WITH CHECK (true), or ALTER ROLE \(role) BYPASSRLS
             """,
             by: .database
         )
@@ -266,13 +278,17 @@ struct KeysCheck: Check {
             findings.append(
                 table == "friendship_status"
                     ? .error(
-                        "friendship_status has no unique index on user_id: a user gets several rows\(slow); "
-                            + "remove doubles, then ADD PRIMARY KEY (user_id)",
+                        """
+                        friendship_status has no unique index on user_id: a user gets several \
+                        rows\(slow); remove doubles, then ADD PRIMARY KEY (user_id)
+                        """,
                         by: .database
                     )
                     : .warning(
-                        "conversation_events has no unique index on conversation_id: a conversation that "
-                            + "is there twice is not scored\(slow)",
+                        """
+                        conversation_events has no unique index on conversation_id: a conversation \
+                        that is there twice is not scored\(slow)
+                        """,
                         by: .database
                     )
             )

@@ -16,7 +16,9 @@ struct AnalysisServicesCheck: Check {
             if snapshot.service == .chatModel, let models = snapshot.models, !models.contains(model)
             {
                 return .warning(
-                    "the chat model's list of \(models.count) models has no \(model): check LLM_MODEL",
+                    """
+                    the chat model's list of \(models.count) models has no \(model): check LLM_MODEL
+                    """,
                     by: .service
                 )
             }

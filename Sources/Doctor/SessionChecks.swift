@@ -17,9 +17,9 @@ struct PoolerCheck: Check {
             return [
                 .warning(
                     """
-                    the pooler keeps prepared statements, and drops the limits that a session asks for: \
-                    set lock_timeout, statement_timeout and idle_in_transaction_session_timeout by \
-                    ALTER ROLE
+                    the pooler keeps prepared statements, and drops the limits that a session asks \
+                    for: set lock_timeout, statement_timeout and \
+                    idle_in_transaction_session_timeout by ALTER ROLE
                     """,
                     by: .database
                 )
@@ -32,9 +32,9 @@ struct PoolerCheck: Check {
                 : [
                     .error(
                         """
-                        the pooler has given \(places) sessions a server, and one worker alone wants \
-                        \(wanted): the others wait, and fail; raise default_pool_size, or lower \
-                        DATABASE_SESSIONS_MAX
+                        the pooler has given \(places) sessions a server, and one worker alone \
+                        wants \(wanted): the others wait, and fail; raise default_pool_size, or \
+                        lower DATABASE_SESSIONS_MAX
                         """,
                         by: .database
                     )
@@ -79,8 +79,8 @@ struct SessionSettingsCheck: Check {
             findings.append(
                 .error(
                     """
-                    transactions are \(session.isolation): of two that score one user, one fails; ALTER \
-                    ROLE \(session.role) SET \(isolation) = 'read committed'
+                    transactions are \(session.isolation): of two that score one user, one fails; \
+                    ALTER ROLE \(session.role) SET \(isolation) = 'read committed'
                     """,
                     by: .database
                 )
@@ -94,8 +94,9 @@ struct SessionSettingsCheck: Check {
             findings.append(
                 .error(
                     """
-                    sessions have TimeZone \(session.timeZone): columns without a zone get its times, \
-                    and ages are off by hours; take it out of DATABASE_URL, PGTZ and PGOPTIONS
+                    sessions have TimeZone \(session.timeZone): columns without a zone get its \
+                    times, and ages are off by hours; take it out of DATABASE_URL, PGTZ and \
+                    PGOPTIONS
                     """,
                     by: .database
                 )
@@ -148,8 +149,10 @@ struct ConnectionsCheck: Check {
         if needed > all - room.others {
             return [
                 .warning(
-                    "\(count) and \(room.others) connections of others are more than max_connections "
-                        + "has room for, \(all): \(remedy)",
+                    """
+                    \(count) and \(room.others) connections of others are more than \
+                    max_connections has room for, \(all): \(remedy)
+                    """,
                     by: .database
                 )
             ]

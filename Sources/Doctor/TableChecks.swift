@@ -37,9 +37,9 @@ struct TablesCheck: Check {
                 schemas.prefix(3).joined(separator: ", ") + (schemas.count > 3 ? ", …" : "")
             texts.append(
                 """
-                the search_path of \(session.role) does not lead to \(hidden.joined(separator: ", ")), \
-                which schema \(shown) has. \(MigrationError.way(to: schemas)), and see that the role has \
-                USAGE on it
+                the search_path of \(session.role) does not lead to \
+                \(hidden.joined(separator: ", ")), which schema \(shown) has. \
+                \(MigrationError.way(to: schemas)), and see that the role has USAGE on it
                 """
             )
         }
@@ -52,8 +52,10 @@ struct TablesCheck: Check {
         if !missing.isEmpty {
             findings.append(
                 .error(
-                    "table \(table.name) lacks \(missing.joined(separator: ", ")): add them as the service "
-                        + "that owns it does",
+                    """
+                    table \(table.name) lacks \(missing.joined(separator: ", ")): add them as the \
+                    service that owns it does
+                    """,
                     by: .database
                 )
             )
@@ -104,16 +106,20 @@ struct TablesCheck: Check {
         if !lost.isEmpty {
             findings.append(
                 .warning(
-                    "of Amity's own tables there is missing: \(lost.joined(separator: ", ")), so what it is "
-                        + "for is off: run amity migrate",
+                    """
+                    of Amity's own tables there is missing: \(lost.joined(separator: ", ")), so \
+                    what it is for is off: run amity migrate
+                    """,
                     by: .database
                 )
             )
         } else if tables[Schema.ledgerName] == nil {
             findings.append(
                 .note(
-                    "the record of what amity migrate has done, \(Schema.ledgerName), is missing: run it "
-                        + "again, it finds what is there",
+                    """
+                    the record of what amity migrate has done, \(Schema.ledgerName), is missing: \
+                    run it again, it finds what is there
+                    """,
                     by: .database
                 )
             )
@@ -151,8 +157,8 @@ struct GrantsCheck: Check {
             table in
             if table.lacking.isEmpty { return nil }
             let text = """
-                role \(session.role) lacks \(table.lacking.joined(separator: ", ")) on \(name): run \
-                deploy/grants.sql as its owner
+                role \(session.role) lacks \(table.lacking.joined(separator: ", ")) on \(name): \
+                run deploy/grants.sql as its owner
                 """
             return own.contains(name) ? .warning(text, by: .database) : .error(text, by: .database)
         }

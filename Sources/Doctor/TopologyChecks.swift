@@ -12,8 +12,9 @@ struct TopologyCheck: Check {
             findings.append(
                 .error(
                     """
-                    missing: \(missing.joined(separator: ", ")): run amity migrate --topology as a user \
-                    who may declare them (whether this user may cannot be asked without doing it)
+                    missing: \(missing.joined(separator: ", ")): run amity migrate --topology as a \
+                    user who may declare them (whether this user may cannot be asked without doing \
+                    it)
                     """,
                     by: .amqp
                 )
@@ -55,8 +56,8 @@ struct TopologyCheck: Check {
                 ? "nothing is scored" : "retries and dead letters that belong there wait"
             return .error(
                 """
-                away with \(node), which is down: \(queues.joined(separator: ", ")): \(cost); start that \
-                node (a quorum queue has copies on others)
+                away with \(node), which is down: \(queues.joined(separator: ", ")): \(cost); \
+                start that node (a quorum queue has copies on others)
                 """,
                 by: .amqp
             )
@@ -136,9 +137,9 @@ struct DelayQueuesCheck: Check {
             findings.append(
                 .note(
                     """
-                    whether \(unseen.joined(separator: ", ")) give back what waits there cannot be seen \
-                    over AMQP (this user may not declare them, or they are of another type), only by \
-                    RABBITMQ_MANAGEMENT_URL
+                    whether \(unseen.joined(separator: ", ")) give back what waits there cannot be \
+                    seen over AMQP (this user may not declare them, or they are of another type), \
+                    only by RABBITMQ_MANAGEMENT_URL
                     """,
                     by: .amqp
                 )
@@ -165,8 +166,8 @@ struct DelayQueuesCheck: Check {
     private func miswired(_ queue: String, _ what: String, _ source: Finding.Source) -> Finding {
         .error(
             """
-            what is retried through \(queue) does not come back in time, or at all (\(what)): delete it \
-            when it is empty, and run amity migrate --topology
+            what is retried through \(queue) does not come back in time, or at all (\(what)): \
+            delete it when it is empty, and run amity migrate --topology
             """,
             by: source
         )

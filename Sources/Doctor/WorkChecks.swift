@@ -22,7 +22,10 @@ struct ConsumersCheck: Check {
                 ? "start a worker" : "see what keeps the workers that run (amity status)"
             return [
                 .error(
-                    "\(depth.ready) messages wait in \(queue.name) and no worker consumes it: \(remedy)",
+                    """
+                    \(depth.ready) messages wait in \(queue.name) and no worker consumes it: \
+                    \(remedy)
+                    """,
                     by: .amqp
                 )
             ]
@@ -64,8 +67,8 @@ struct ConsumersCheck: Check {
         return [
             .warning(
                 """
-                \(counts): \(names.joined(separator: ", ")); one of them works on another database, or \
-                may not write its row there
+                \(counts): \(names.joined(separator: ", ")); one of them works on another \
+                database, or may not write its row there
                 """,
                 by: .management
             )
@@ -167,7 +170,10 @@ struct AlertsCheck: Check {
                 )
             case AlertName.queueDepth.rawValue:
                 return .warning(
-                    "queue_depth \(time)\(value): more comes in than is scored; add workers or threads",
+                    """
+                    queue_depth \(time)\(value): more comes in than is scored; add workers or \
+                    threads
+                    """,
                     by: .database
                 )
             case AlertName.oldestAge.rawValue:

@@ -54,22 +54,14 @@ package struct Analysis: Sendable, Equatable {
     )
 }
 
-/// What one conversation moves, and why: the content of `score_calculation_details`.
-package struct ConversationScore: Sendable, Equatable, Codable {
+/// What one conversation moves, and why.
+package struct ConversationScore: Sendable, Equatable {
     package var totalTurns: Int
     package var sessionEmotion: String
     package var userInitiatedQuestions: Int
     package var newMemoriesCount: Int
     /// The change, in points, 0 or more.
     package var change: Double
-
-    enum CodingKeys: String, CodingKey {
-        case totalTurns = "total_turns"
-        case sessionEmotion = "session_emotion"
-        case userInitiatedQuestions = "user_initiated_questions"
-        case newMemoriesCount = "new_memories_count"
-        case change = "total_exchange_score"
-    }
 
     /// `max(0, turns + questions + emotion + memories)`, each times its weight.
     package init(of log: ConversationLog, analysis: Analysis, weights: ScoreWeights = .init()) {

@@ -9,26 +9,18 @@ import Metering
 /// one that another thread has left open: so there are never more than have been needed at once. A
 /// session is replaced after any doubt.
 package final class SessionPool: Sendable {
-    private struct Place {
-        var isFree = true
-        var isOpen = false
-        /// When its session was last given back.
-        var usedAt = ContinuousClock.now
-    }
-
     private let slots: [Slot]
-    private let places: Locked<[Place]>
+    private let places: Locked<SessionPlaces>
     private let available: DispatchSemaphore
     private let target: ConnectionTarget
     private let applicationName: String
     private let statementTimeout: Duration
-    /// A session that was in use a moment ago is lent without a look at it, which costs a system
-    /// call.
-    private let rest: Duration
     private let opening = Metric.databaseFlight.timer("connect")
     /// Those that have not happened included: growth from nothing is growth.
     private let losses: [PostgresError.Cause: Counter]
 
+    /// - Parameter rest: a session that was in use less long ago is lent without a check, which
+    ///   costs a system call.
     package init(
         target: ConnectionTarget,
         limit: Int,
@@ -36,8 +28,6 @@ package final class SessionPool: Sendable {
         statementTimeout: Duration,
         rest: Duration = .milliseconds(500)
     ) {
-        precondition(limit >= 1)
-        self.rest = rest
         self.target = target
         self.applicationName = applicationName
         self.statementTimeout = statementTimeout
@@ -47,7 +37,7 @@ package final class SessionPool: Sendable {
             }
         )
         slots = (0..<limit).map { _ in Slot() }
-        places = Locked(Array(repeating: Place(), count: limit))
+        places = Locked(SessionPlaces(count: limit, rest: rest))
         available = DispatchSemaphore(value: limit)
     }
 
@@ -59,12 +49,15 @@ package final class SessionPool: Sendable {
         _ body: @Sendable (inout Session) throws(PostgresError) -> R
     ) throws(PostgresError) -> R {
         available.wait()
-        let (index, hasRested) = take(preferring: preferred % slots.count)
+        guard let loan = places.withLock({ $0.borrow(preferring: preferred, at: .now) }) else {
+            preconditionFailure("the semaphore counts more places than are free")
+        }
+        let index = loan.index
         var isOpen = false
         defer { giveBack(index, isOpen: isOpen) }
         do throws(PostgresError) {
             // One that was ended while it rested is replaced before anything is sent.
-            if hasRested { slots[index].closeIfEnded() }
+            if loan.hasRested { slots[index].closeIfEnded() }
             return try slots[index].lend(open: open, isOpenAfter: &isOpen, body)
         } catch {
             if !isOpen { losses[error.cause]?.increment() }
@@ -75,13 +68,7 @@ package final class SessionPool: Sendable {
     /// Closes sessions that no caller has used for longer than `limit`.
     package func close(idleFor limit: Duration) {
         while available.wait(timeout: .now()) == .success {
-            let index = places.withLock { places in
-                let index = places.firstIndex {
-                    $0.isFree && $0.isOpen && $0.usedAt + limit < .now
-                }
-                if let index { places[index].isFree = false }
-                return index
-            }
+            let index = places.withLock { $0.borrowIdle(for: limit, at: .now) }
             guard let index else {
                 available.signal()
                 return
@@ -91,21 +78,8 @@ package final class SessionPool: Sendable {
         }
     }
 
-    private func take(preferring preferred: Int) -> (index: Int, hasRested: Bool) {
-        places.withLock { places in
-            let index =
-                places[preferred].isFree && places[preferred].isOpen
-                ? preferred
-                : places.firstIndex { $0.isFree && $0.isOpen }
-                    ?? (places[preferred].isFree
-                    ? preferred : places.firstIndex { $0.isFree })!
-            places[index].isFree = false
-            return (index, places[index].usedAt + rest <= .now)
-        }
-    }
-
     private func giveBack(_ index: Int, isOpen: Bool) {
-        places.withLock { $0[index] = Place(isFree: true, isOpen: isOpen, usedAt: .now) }
+        places.withLock { $0.giveBack(index, isOpen: isOpen, at: .now) }
         available.signal()
     }
 

@@ -60,7 +60,10 @@ enum SchemaObject {
 
     private static func index(_ sql: String) -> SchemaObject? {
         let form =
-            /CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?(?:(?<name>\w+)\s+)?ON (?<table>\w+)\s*\((?<columns>[^()]*)\)/
+            #/
+            CREATE\ (?:UNIQUE\ )?INDEX\ (?:IF\ NOT\ EXISTS\ )?(?:(?<name>\w+)\s+)?
+            ON\ (?<table>\w+)\s*\((?<columns>[^()]*)\)
+            /#
         return sql.prefixMatch(of: form).map { found in
             // The name that PostgreSQL gives one without.
             let columns = found.columns.split(separator: ",").map { $0.filter { $0 != " " } }

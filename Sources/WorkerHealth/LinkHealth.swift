@@ -8,7 +8,7 @@ import Foundation
 /// nothing once that part works again.
 package final class LinkHealth: Sendable {
     /// What a worker depends on.
-    package enum Link: String, Sendable, CaseIterable, Codable {
+    package enum Link: String, Sendable, CaseIterable, Encodable {
         /// The broker's connection that takes messages and settles them.
         case consumer = "broker-consumer"
         /// The broker's connection that publishes retries and dead letters.
@@ -19,7 +19,7 @@ package final class LinkHealth: Sendable {
     }
 
     /// What has to happen before the link works.
-    package enum Kind: String, Sendable, CaseIterable, Codable {
+    package enum Kind: String, Sendable, CaseIterable, Encodable {
         /// It does not answer: refused, unreachable, timed out, cut, shutting down. It comes back.
         case away
         /// It answers, and does not let us in or do this: a password, a permission, a limit.
@@ -37,7 +37,7 @@ package final class LinkHealth: Sendable {
     }
 
     /// What a part of a link suffers from now.
-    package struct Problem: Sendable, Equatable, Codable {
+    package struct Problem: Sendable, Equatable {
         package var link: Link
         /// The queue, table or service that it is about; nil for the link as a whole.
         package var subject: String?
@@ -68,7 +68,7 @@ package final class LinkHealth: Sendable {
     }
 
     /// A problem and its times.
-    package struct Report: Sendable, Equatable, Codable {
+    package struct Report: Sendable, Equatable {
         package var problem: Problem
         /// Since when this part of the link has not worked, whatever the cause was at first.
         package var since: Date

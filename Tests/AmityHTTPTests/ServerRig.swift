@@ -1,6 +1,5 @@
 import Concurrency
 import Foundation
-import Logging
 import ServiceLifecycle
 import Settings
 import TestSupport
@@ -8,8 +7,6 @@ import Testing
 import WorkerHealth
 
 @testable import AmityHTTP
-
-let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
 /// A server without a worker.
 struct ServerRig: Sendable {

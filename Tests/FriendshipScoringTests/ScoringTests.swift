@@ -177,20 +177,6 @@ struct ScoreTests {
         )
         #expect(score.change == 432.5)
     }
-
-    @Test func detailsHaveTheNamesOfTheContract() throws {
-        let score = ConversationScore(of: spoken(by: [.user, .pika]), analysis: .none)
-        let object = try #require(
-            JSONSerialization.jsonObject(with: JSONEncoder().encode(score)) as? [String: Any]
-        )
-        #expect(
-            Set(object.keys) == [
-                "total_turns", "session_emotion", "user_initiated_questions",
-                "new_memories_count", "total_exchange_score",
-            ]
-        )
-        #expect(object["total_exchange_score"] as? Double == 1)
-    }
 }
 
 struct FriendshipTests {

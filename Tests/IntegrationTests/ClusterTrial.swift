@@ -8,8 +8,8 @@ import Testing
 
 extension Integration {
     /// The broker is a cluster of three, and a node of it dies under load. Run by
-    /// `deploy/cluster-trial`, which starts the nodes; elsewhere these tests are left out.
-    @Suite(.serialized, .enabled(if: Cluster.shared != nil, "deploy/cluster-trial runs them"))
+    /// `deploy/dev/cluster-trial`, which starts the nodes; elsewhere these tests are left out.
+    @Suite(.serialized, .enabled(if: Cluster.shared != nil, "deploy/dev/cluster-trial runs them"))
     struct ClusterTrial {
         /// Fault: the node to which the workers are connected, and which leads their queue, is
         /// killed. With quorum queues all goes on within two seconds: conversations, retries and
@@ -117,7 +117,7 @@ extension Integration {
     }
 }
 
-/// The nodes that `deploy/cluster-trial` has started.
+/// The nodes that `deploy/dev/cluster-trial` has started.
 private struct Cluster: Sendable {
     let folder: String
     let password: String
@@ -152,7 +152,7 @@ private struct Cluster: Sendable {
 
     @discardableResult
     func control(_ command: String, _ arguments: String...) throws -> String {
-        let script = Servers.root.appending(path: "deploy/cluster-trial")
+        let script = Servers.root.appending(path: "deploy/dev/cluster-trial")
         let done = try Command.run(script, [command, folder] + arguments)
         try #require(done.status == 0, "\(command): \(done.error)")
         return done.output

@@ -2,6 +2,7 @@ import AMQP
 import Foundation
 import Messaging
 import Postgres
+import TestSupport
 import Testing
 
 extension Integration {

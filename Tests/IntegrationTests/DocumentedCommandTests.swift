@@ -46,7 +46,7 @@ extension Integration {
 
         @Test func everyScriptIsThere() {
             let scripts = Self.documents.flatMap { $0.commands() }.flatMap {
-                $0.matches(of: /(?:^|\s)(deploy\/[a-z-]+)(?=\s|$)/).map { String($0.1) }
+                $0.matches(of: /(?:^|\s)(deploy\/[a-z\/-]+)(?=\s|$)/).map { String($0.1) }
             }
             #expect(Set(scripts).isSuperset(of: ["deploy/demo", "deploy/test", "deploy/prepare"]))
             for script in Set(scripts) {
@@ -71,7 +71,7 @@ extension Integration {
             let folder = try #require(Servers.environment["AMITY_SERVERS_DIR"])
             try """
             #!/bin/sh
-            exec '\(Document.root.path)/deploy/servers' ctl '\(folder)' "$@"
+            exec '\(Document.root.path)/deploy/dev/servers' ctl '\(folder)' "$@"
             """.write(toFile: "\(shims)/rabbitmqctl", atomically: true, encoding: .utf8)
             chmod("\(shims)/rabbitmqctl", 0o755)
             defer {

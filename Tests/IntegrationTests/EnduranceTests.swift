@@ -35,7 +35,7 @@ extension Integration {
             try checkEveryRow(in: scene, conversations)
         }
 
-        /// Whether the tests below are to take the time they are really about: `deploy/endurance`.
+        /// Whether the tests below take their full time: `deploy/dev/endurance`.
         private static let isFull = ProcessInfo.processInfo.environment["AMITY_ENDURANCE"] == "full"
 
         /// Fault: the database is away for long, in the middle of work. Messages spend their

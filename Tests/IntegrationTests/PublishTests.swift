@@ -2,6 +2,7 @@ import AMQP
 import Concurrency
 import Foundation
 import Messaging
+import TestSupport
 import Testing
 
 @testable import Conversations

@@ -1,6 +1,7 @@
 import Concurrency
 import Foundation
 import Settings
+import TestSupport
 import Testing
 
 extension Integration {

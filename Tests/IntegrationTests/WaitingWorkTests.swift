@@ -3,6 +3,7 @@ import Foundation
 import FriendshipScoring
 import Messaging
 import Postgres
+import TestSupport
 import Testing
 import WorkerHealth
 

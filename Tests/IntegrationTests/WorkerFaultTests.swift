@@ -1,8 +1,7 @@
 import Foundation
-import SampleConversations
 import Testing
 
-@testable import Conversations
+@testable import SampleConversations
 
 extension Integration {
     /// The workers themselves at their worst.

@@ -30,10 +30,8 @@ package final class RawConnection: Sendable {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        if status != 0 {
-            close(descriptor)
-            throw Refused()
-        }
+        // Every field is set, so this runs `deinit`, which closes the descriptor.
+        if status != 0 { throw Refused() }
     }
 
     deinit { close(descriptor) }

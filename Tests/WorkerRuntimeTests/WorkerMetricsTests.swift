@@ -1,6 +1,7 @@
 import Foundation
 import Messaging
 import PrometheusMetrics
+import TestSupport
 import Testing
 import WorkerHealth
 

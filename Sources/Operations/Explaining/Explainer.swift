@@ -129,7 +129,9 @@ package struct Explainer {
             let isMissing = error.replyCode == ReplyCode.notFound
             explanation.because.append(
                 isMissing
-                    ? "A queue of \(options.topology.names.main) is missing: amity migrate --topology."
+                    ? """
+                    A queue of \(options.topology.names.main) is missing: amity migrate --topology.
+                    """
                     : "The broker could not be asked: \(error)."
             )
         }
@@ -253,7 +255,9 @@ extension Explanation {
             let left = row.dueIn - 60
             because.append(
                 left > 0
-                    ? "Its message waits in a delay queue and runs again in about \(Self.span(left))."
+                    ? """
+                    Its message waits in a delay queue and runs again in about \(Self.span(left)).
+                    """
                     : "It is due."
             )
             if row.dueIn <= 0 { because.append(sweep(options, .zero, 0)) }
@@ -273,8 +277,10 @@ extension Explanation {
         deadLetters = letters
         if state == .unknown {
             because.insert(
-                "conversation_events has no row with this id: the id is wrong, or its producer has not "
-                    + "committed, or another database is set.",
+                """
+                conversation_events has no row with this id: the id is wrong, or its producer has \
+                not committed, or another database is set.
+                """,
                 at: 0
             )
         }
@@ -283,9 +289,11 @@ extension Explanation {
         let others = counts?.withoutRow ?? 0
         if !letters.isEmpty, let counts, counts.gone > 0 {
             because.append(
-                "Its \(letters.count) dead letters are gone: \(queue) is empty or missing, so another "
-                    + "consumer or a policy of the broker took them. "
-                    + "amity publish \(isOption ? "-- " : "")\(word) queues it again."
+                """
+                Its \(letters.count) dead letters are gone: \(queue) is empty or missing, so \
+                another consumer or a policy of the broker took them. amity publish \
+                \(isOption ? "-- " : "")\(word) queues it again.
+                """
             )
         } else if !letters.isEmpty {
             because.append(
@@ -294,14 +302,18 @@ extension Explanation {
             )
         } else if others > 0 {
             because.append(
-                "\(queue) has \(others) \(others == 1 ? "message" : "messages") without a row, which may "
-                    + "be its: amity dead-letters list --look-into-queue "
-                    + "--conversation\(isOption ? "=" : " ")\(word)"
+                """
+                \(queue) has \(others) \(others == 1 ? "message" : "messages") without a row, \
+                which may be its: amity dead-letters list --look-into-queue \
+                --conversation\(isOption ? "=" : " ")\(word)
+                """
             )
         } else if state == .dead, counts != nil {
             because.append(
-                "\(queue) does not hold its message any more: it was purged, or was retried and runs. "
-                    + "amity publish \(isOption ? "-- " : "")\(word) queues it again."
+                """
+                \(queue) does not hold its message any more: it was purged, or was retried and \
+                runs. amity publish \(isOption ? "-- " : "")\(word) queues it again.
+                """
             )
         }
     }

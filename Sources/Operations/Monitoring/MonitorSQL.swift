@@ -45,7 +45,9 @@ enum MonitorSQL {
     /// is empty, and must not sort all that waits later.
     static let inOrder = Statement(
         "plan_in_order",
-        "SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+        """
+        SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)
+        """
     )
 
     /// The oldest of the hundred PENDING conversations that are due first, by the index on what is

@@ -65,8 +65,8 @@ package enum AlertName: String, Codable, CodingKeyRepresentable, Sendable, CaseI
 }
 
 /// What happened over the last hour, of all workers of a queue, in even steps.
-package struct History: Codable, Sendable, Equatable {
-    package struct Point: Codable, Sendable, Equatable {
+package struct History: Encodable, Sendable, Equatable {
+    package struct Point: Encodable, Sendable, Equatable {
         /// When its step began.
         package var at: Date
         /// Messages in this step; nil where no worker reported.

@@ -1,7 +1,7 @@
 import Foundation
 
 /// One worker, as it last told of itself.
-package struct WorkerStats: Codable, Sendable, Equatable {
+package struct WorkerStats: Encodable, Sendable, Equatable {
     package enum State: String, Codable, Sendable {
         case ready
         /// `reasons` says why.

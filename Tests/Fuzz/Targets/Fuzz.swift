@@ -1,4 +1,4 @@
-// What reads bytes of strangers, fed with bytes that libFuzzer makes up. `deploy/fuzz` runs it.
+// What reads bytes of strangers, fed with bytes that libFuzzer makes up. `deploy/dev/fuzz` runs it.
 
 import CFuzzer
 import Foundation

@@ -7,7 +7,8 @@ import Testing
 extension Integration {
     struct Soaking {
         /// Three workers, a producer that never rests, a message that kills, and every fault there
-        /// is, in random order, for as long as it is told: a minute here, longer by `deploy/soak`.
+        /// is, in random order, for as long as it is told: a minute here, longer by
+        /// `deploy/dev/soak`.
         @Test(.timeLimit(.minutes(60)))
         func whateverHappensNothingIsLostAndNothingCountsTwice() throws {
             let environment = ProcessInfo.processInfo.environment

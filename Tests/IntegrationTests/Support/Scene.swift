@@ -1,8 +1,8 @@
 import AMQP
 import Foundation
-import Logging
 import Messaging
 import Postgres
+import TestSupport
 import Testing
 
 @testable import Settings
@@ -355,8 +355,6 @@ final class Scene {
     var queue: TestQueue { TestQueue(name: name, endpoint: settings.endpoint) }
     var deadLetters: TestQueue { TestQueue(name: "\(name).dead", endpoint: settings.endpoint) }
 }
-
-let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
 extension ConnectionTarget {
     fileprivate func searching(_ schema: String) -> ConnectionTarget {

@@ -7,19 +7,19 @@ enum Servers {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// `KEY=value` as `deploy/servers` prints them.
+    /// `KEY=value` as `deploy/dev/servers` prints them.
     static let environment: [String: String] = {
         do {
             return try start()
         } catch {
-            preconditionFailure("deploy/servers did not start: \(error)")
+            preconditionFailure("deploy/dev/servers did not start: \(error)")
         }
     }()
 
     private static func start() throws -> [String: String] {
         let folder = NSTemporaryDirectory() + "amity-tests-\(getpid())"
         let started = try Command.run(
-            root.appending(path: "deploy/servers"),
+            root.appending(path: "deploy/dev/servers"),
             ["start", folder, "--owner", "\(getpid())"]
         )
         try #require(started.status == 0, "\(started.error)")
@@ -45,7 +45,7 @@ enum Servers {
 
     private static func control(_ command: String) throws {
         let done = try Command.run(
-            root.appending(path: "deploy/servers"),
+            root.appending(path: "deploy/dev/servers"),
             [command, environment["AMITY_SERVERS_DIR"]!]
         )
         try #require(done.status == 0, "\(command): \(done.error)")
@@ -90,7 +90,7 @@ enum Servers {
     @discardableResult
     static func rabbitmqctl(_ arguments: [String]) throws -> String {
         let done = try Command.run(
-            root.appending(path: "deploy/servers"),
+            root.appending(path: "deploy/dev/servers"),
             ["ctl", environment["AMITY_SERVERS_DIR"]!] + arguments
         )
         try #require(done.status == 0, "rabbitmqctl: \(done.error)")

@@ -1,6 +1,7 @@
 import CRabbitMQ
 import Concurrency
 import Messaging
+import TestSupport
 import Testing
 
 @testable import AMQP

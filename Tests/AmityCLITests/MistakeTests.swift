@@ -1,0 +1,43 @@
+import ArgumentParser
+import Testing
+
+@testable import AmityCLI
+@testable import Settings
+
+/// Command lines, settings and servers that do not do.
+struct MistakeTests {
+    /// Fault: the message says that something is wrong, and not which option takes what; or a
+    /// script cannot tell it from a broker that is away, which has status 69.
+    @Test(arguments: [
+        (["publish"], "name conversation ids, --file, - or --generate"),
+        (["publish", "--generate", "0"], "--generate takes 1 or more"),
+        (["publish", "c", "--users", "0"], "--users takes 1 or more"),
+        (["publish", "c", "--copies", "0"], "--copies takes 1 or more"),
+        (["publish", "c", "--timeout", "0"], "--timeout takes 1 second or more"),
+        (["health", "--timeout", "61"], "--timeout takes 1 to 60"),
+        (["status", "--watch", "0"], "--watch takes 1 to 3600 seconds"),
+        (["dead-letters", "retry", "--rate", "0"], "--rate takes more than 0"),
+        (["bench", "--repeat", "0"], "--repeat takes 1 or more"),
+        (["bench", "--analyser-seconds", "21"], "--analyser-seconds takes 0.001 to 20"),
+        (["tune", "--seconds", "0"], "--seconds takes 1 to 3600"),
+        (["publish", "c", "--copy", "2"], "Unknown option '--copy'"),
+    ])
+    func aMessageNamesTheOptionAndWhatItTakes(arguments: [String], expected: String) {
+        let (text, status) = message(arguments)
+        #expect(text.contains(expected), "\(text)")
+        #expect(status == 64)
+    }
+
+    /// Fault: a service manager starts a worker again and again whose settings will never do.
+    @Test func settingsThatAreNotUsableHaveAStatusOfTheirOwn() {
+        #expect(throws: ExitCode(78)) {
+            try usable { () throws(SettingsError) in throw SettingsError(mistakes: ["a mistake"]) }
+        }
+    }
+
+    @Test func whatNeedsAServerThatIsAwayEndsWithUnavailable() async {
+        struct Away: Error {}
+        await #expect(throws: ExitCode(69)) { try await reportingFailure { throw Away() } }
+        await #expect(throws: ExitCode(1)) { try await reportingFailure { throw ExitCode(1) } }
+    }
+}
