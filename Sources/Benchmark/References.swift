@@ -97,7 +97,7 @@ struct Pgbench {
             [
                 "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=1",
                 "--transactions=\(transactions)", "--file=\(script.path)",
-                "--define=clients=\(clients)", "--define=turn=0", "--define=wants_logs=true",
+                "--define=clients=\(clients)", "--define=turn=0", "--define=logs=all",
             ],
             environment: Self.environment(fixture.settings.database),
             in: folder
@@ -159,7 +159,7 @@ struct Pgbench {
         SELECT * FROM batches WHERE number = :number \\gset
         BEGIN;
         \(text(of: SQL.lockUsers, ["ids"]))
-        \(text(of: SQL.readEvents, ["ids", "wants_logs"]))
+        \(text(of: SQL.readEvents, ["ids", "logs"]))
         \(text(of: SQL.updateUsers, ["users", "scores", "user_levels"]))
         \(text(of: SQL.updateEvents, [
             "events", "changes", "levels", "owners", "details",

@@ -39,6 +39,13 @@ package struct ConversationLog: Sendable, Equatable {
     package init(json: Data, readsTexts: Bool = true) throws(ConversationLogError) {
         items = try LogReader.items(in: json, readsTexts: readsTexts)
     }
+
+    /// Reads the speakers of a log in the standard shape, for counting turns.
+    ///
+    /// - Parameter speakers: a JSON list of what its items have as `speaker`.
+    package init(speakers: Data) throws(ConversationLogError) {
+        items = try LogReader.items(ofSpeakers: speakers)
+    }
 }
 
 /// Why a stored log cannot be scored. Its words name places, never text.

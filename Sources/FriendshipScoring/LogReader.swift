@@ -37,6 +37,26 @@ struct LogReader {
         return log.items
     }
 
+    static func items(
+        ofSpeakers text: Data
+    ) throws(ConversationLogError) -> [ConversationLog.Item] {
+        var items: [ConversationLog.Item] = []
+        items.reserveCapacity(32)
+        do throws(JSONReader.Malformed) {
+            try JSONReader.read(text) { json throws(JSONReader.Malformed) in
+                try json.enter()
+                while try json.nextElement() {
+                    var speaker = StoredItem.Member.absent
+                    try speaker.read(&json)
+                    items.append(.init(speaker: speaker.standardSpeaker, text: ""))
+                }
+            }
+        } catch {
+            throw .unreadable
+        }
+        return items
+    }
+
     private mutating func readList(_ json: inout JSONReader) throws(JSONReader.Malformed) {
         var index = 0
         try json.enter()
@@ -56,7 +76,7 @@ struct LogReader {
         isAPIShape = isAPI
         if !isAPI {
             let text = readsTexts ? item.text.string ?? "" : ""
-            items.append(.init(speaker: item.standardSpeaker, text: text))
+            items.append(.init(speaker: item.speaker.standardSpeaker, text: text))
         } else if !readsTexts, item.content.beginsWithMark {
             items.append(.init(speaker: item.apiSpeaker, text: ""))
         } else if let content = item.content.string {
@@ -94,6 +114,18 @@ private struct StoredItem {
         /// Whether it is a text without an escape that spells exactly this.
         func isPlainly(_ word: StaticString) -> Bool {
             if case .text(let text) = self { text.isPlainly(word) } else { false }
+        }
+
+        var standardSpeaker: Speaker {
+            // As nearly all of them are spelled; to make a String of each takes longer than to read
+            // it.
+            if isPlainly("user") { return .user }
+            if isPlainly("pika") { return .pika }
+            return switch string?.lowercased() {
+            case "pika": .pika
+            case "user": .user
+            case _: .other
+            }
         }
 
         /// Whether it surely is a text of more than white space.
@@ -138,17 +170,6 @@ private struct StoredItem {
     var isAPIShape: Bool {
         let isStandard = !speaker.isAbsent && hasTurnID && !text.isAbsent
         return !character.isAbsent && !content.isAbsent && !isStandard
-    }
-
-    var standardSpeaker: Speaker {
-        // As nearly all of them are spelled; to make a String of each takes longer than to read it.
-        if speaker.isPlainly("user") { return .user }
-        if speaker.isPlainly("pika") { return .pika }
-        return switch speaker.string?.lowercased() {
-        case "pika": .pika
-        case "user": .user
-        case _: .other
-        }
     }
 
     var apiSpeaker: Speaker {

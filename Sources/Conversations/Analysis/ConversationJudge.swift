@@ -68,16 +68,22 @@ struct ConversationJudge: Sendable {
                     conversationID: event.conversationID.text,
                     userID: event.userID.text,
                     botType: event.botType,
-                    log: try ConversationLog(
-                        json: event.logJSON ?? Data(),
-                        readsTexts: analyser.readsTexts
-                    ),
+                    log: try log(of: event),
                     paid: paid
                 )
             )
         } catch {
             return .failure(Failure(code: "INVALID_LOG", reason: error.description))
         }
+    }
+
+    private func log(of event: ConversationEvent) throws(ConversationLogError) -> ConversationLog {
+        let text = event.logJSON ?? Data()
+        // See `SQL.LogPart`.
+        if text.first == UInt8(ascii: "s") {
+            return try ConversationLog(speakers: Data(text.dropFirst()))
+        }
+        return try ConversationLog(json: text, readsTexts: analyser.readsTexts)
     }
 
     private func verdict(

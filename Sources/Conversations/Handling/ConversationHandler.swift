@@ -183,7 +183,7 @@ package struct ConversationHandler: Handler {
         if ids.isEmpty { return Settling() }
         let settling = try store.settle(
             ids,
-            readsLogs: isImmediate,
+            logs: !isImmediate ? .nothing : judge.analyser.readsTexts ? .all : .speakers,
             waits: run.waitsForLocks,
             apart: !run.apart.isDisjoint(with: ids),
             on: slot

@@ -25,9 +25,9 @@ extension ConversationStore {
         let none = Parameter.textArray([])
         let fold = FriendshipFold(users: [:], at: Date())
         var flight: [(Statement, [Parameter])] = [
-            (.begin, []), (SQL.readConversation, [.text(""), .text("f")]),
+            (.begin, []), (SQL.readConversation, [.text(""), .text("nothing")]),
             (SQL.updateConversation, .init(repeating: .null, count: 8)),
-            (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("f")]),
+            (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("nothing")]),
             fold.userUpdate, fold.eventUpdate,
         ]
         if step.contains(.newUser) { flight.append((SQL.insertUsers, [none])) }
@@ -37,7 +37,7 @@ extension ConversationStore {
             flight.append((SQL.readTopicsOfEvents, [none, none]))
             flight.append((SQL.updateUsersAndTopic, .init(repeating: none, count: 6)))
             flight.append((SQL.updateUsersAndTopics, .init(repeating: none, count: 7)))
-            flight.append((SQL.readConversationAndTopic, [.text(""), .text("f")]))
+            flight.append((SQL.readConversationAndTopic, [.text(""), .text("nothing")]))
             flight.append((SQL.updateConversationAndTopic, .init(repeating: .null, count: 13)))
         }
         _ = try session.flight(flight + [(.rollback, [])])

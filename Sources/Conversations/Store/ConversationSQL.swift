@@ -12,13 +12,40 @@ import WorkerRuntime
 /// `now()` is the transaction's start; sessions have TimeZone UTC, so columns without a zone get
 /// UTC.
 package enum SQL {
-    /// What `event` reads, up to the condition under which the log comes along; $2: whether it is
-    /// wanted.
+    /// What `event` reads; $2: what of the log, a `LogPart`.
     private static let eventColumns = """
         id, conversation_id, user_id, bot_type, bot_id, agent_tag,
-            status IN ('PROCESSED', 'SKIPPED'),
-            CASE WHEN $2::boolean AND \(isOpen("status"))
+            status IN ('PROCESSED', 'SKIPPED')
         """
+
+    /// What of a log comes along with its event.
+    package enum LogPart: String, Sendable {
+        case nothing, all
+        /// Who spoke, where that is all that a score needs: a tenth of the log. See `log`.
+        case speakers
+    }
+
+    /// The log, or its speakers behind an `s`, which no JSON begins with: where the column is
+    /// jsonb, the first item has the standard shape, which decides for all, and each item is an
+    /// object that names its speaker.
+    private static func log(where isWanted: String) -> String {
+        let log = "conversation_log::jsonb"
+        return """
+            CASE
+                WHEN NOT (\(isWanted)) OR $2::text = 'nothing' OR NOT (\(isOpen("status")))
+                THEN NULL
+                WHEN $2::text = 'speakers' AND pg_typeof(conversation_log) = 'jsonb'::regtype
+                    AND CASE WHEN jsonb_typeof(\(log)) <> 'array' THEN false
+                        WHEN jsonb_typeof(\(log) -> 0) <> 'object' THEN false
+                        ELSE \(log) -> 0 ?& ARRAY['speaker', 'turn_id', 'text'] END
+                THEN (
+                    SELECT CASE jsonb_array_length(speakers) WHEN jsonb_array_length(\(log))
+                        THEN 's' || speakers::text ELSE conversation_log::text END
+                    FROM jsonb_path_query_array(\(log), 'strict $[*].speaker', '{}', true)
+                        AS speakers)
+                ELSE conversation_log::text END
+            """
+    }
 
     static func event(_ row: inout RowReader) throws(PostgresError) -> ConversationEvent {
         let id = try row.integer() ?? 0
@@ -42,12 +69,12 @@ package enum SQL {
         "(\(status) IN ('PROCESSED', 'SKIPPED')) IS NOT TRUE"
     }
 
-    /// $1: ids of conversations; $2: whether their logs are wanted. The settled ones come along to
+    /// $1: ids of conversations; $2: what of their logs. The settled ones come along to
     /// be told from the gone.
     package static let readEvents = Statement(
         "read_events",
         """
-        SELECT \(eventColumns) THEN conversation_log END
+        SELECT \(eventColumns), \(log(where: "true"))
         FROM conversation_events
         WHERE conversation_id = ANY ($1::text[])
         """
@@ -72,7 +99,7 @@ package enum SQL {
     static let readConversation = Statement(
         "read_conversation",
         """
-        SELECT \(eventColumns) AND agent_tag IS NULL THEN conversation_log END,
+        SELECT \(eventColumns), \(log(where: "agent_tag IS NULL")),
             has_row, friendship_score, friendship_level
         FROM conversation_events AS event
         LEFT JOIN LATERAL (
@@ -87,7 +114,7 @@ package enum SQL {
     static let readConversationAndTopic = Statement(
         "read_conversation_and_topic",
         """
-        SELECT \(eventColumns) THEN conversation_log END,
+        SELECT \(eventColumns), \(log(where: "true")),
             has_row, friendship_score, friendship.friendship_level,
             topic, topic_metrics -> topic ->> 'score', topic_metrics -> topic ->> 'turns',
             topic_metrics -> topic ->> 'friendship_level'

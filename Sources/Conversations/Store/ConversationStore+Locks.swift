@@ -7,21 +7,21 @@ import Postgres
 extension ConversationStore {
     func settleUnderLocks(
         _ ids: [ExactText],
-        readsLogs: Bool,
+        logs: SQL.LogPart,
         isKept: Bool,
         waits: Bool,
         apart: Bool,
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
-        var locked = try lock(ids, readsLogs, isKept, waits, in: &session)
+        var locked = try lock(ids, logs, isKept, waits, in: &session)
         var passed: FaultEvidence.Steps = []
         if try locked.makeUsers(in: &session) { passed.insert(.newUser) }
         if waits && !locked.strangers.isEmpty {
             // Others made them a moment ago, or have them in another spelling: to wait for them
             // with locks in hand could end in a deadlock.
             _ = try session.flight([(.rollback, [])])
-            locked = try lock(ids, readsLogs, isKept, waits, in: &session)
+            locked = try lock(ids, logs, isKept, waits, in: &session)
             _ = try locked.makeUsers(in: &session)
             try locked.findOtherSpellings(in: &session)
         }
@@ -86,7 +86,7 @@ extension ConversationStore {
     /// Locks users and reads their events; where agents are expected, their topics with them.
     private func lock(
         _ ids: [ExactText],
-        _ readsLogs: Bool,
+        _ logs: SQL.LogPart,
         _ isKept: Bool,
         _ waits: Bool,
         in session: inout Session
@@ -95,7 +95,7 @@ extension ConversationStore {
         do throws(PostgresError) {
             let locked = try LockedEvents(
                 ids,
-                readsLogs: readsLogs,
+                logs: logs,
                 isKept: isKept,
                 waits: waits,
                 expecting: agents,
@@ -109,7 +109,7 @@ extension ConversationStore {
             }
             return try LockedEvents(
                 ids,
-                readsLogs: readsLogs,
+                logs: logs,
                 isKept: isKept,
                 waits: waits,
                 expecting: [],

@@ -91,7 +91,7 @@ package struct ConversationStore: Sendable {
         return try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
                 let read = try session.flight(
-                    [(SQL.readEvents, [texts, .text("t")])]
+                    [(SQL.readEvents, [texts, .text(SQL.LogPart.all.rawValue)])]
                         + (isKept ? [(KeptAnalyses.load, [texts])] : [])
                 )
                 let paid = isKept ? try KeptAnalyses.all(in: read[1]) : [:]
@@ -134,7 +134,7 @@ package struct ConversationStore: Sendable {
     ///
     /// - Parameters:
     ///   - ids: in order of arrival, each once.
-    ///   - readsLogs: whether `score` needs them.
+    ///   - logs: what of them `judge` needs.
     ///   - judge: called for each event that is not settled, with what of its analysis was paid
     ///     for. It must not wait, because locks may be held. Called again for a single event
     ///     where another worker changed its user first. Answers nil for an event that changed.
@@ -144,7 +144,7 @@ package struct ConversationStore: Sendable {
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
-        readsLogs: Bool,
+        logs: SQL.LogPart,
         waits: Bool = true,
         apart: Bool = false,
         on slot: ThreadPool.Slot,
@@ -155,7 +155,7 @@ package struct ConversationStore: Sendable {
                 if let only = ids.first, ids.count == 1, waits, !isKept,
                     let settling = try settleAlone(
                         only,
-                        readsLogs: readsLogs,
+                        logs: logs,
                         in: &session,
                         by: judge
                     )
@@ -164,7 +164,7 @@ package struct ConversationStore: Sendable {
                 }
                 return try settleUnderLocks(
                     ids,
-                    readsLogs: readsLogs,
+                    logs: logs,
                     isKept: isKept,
                     waits: waits,
                     apart: apart,
@@ -179,11 +179,11 @@ package struct ConversationStore: Sendable {
     ///   its user, what is stored of the user is odd, or it has an agent and none was expected.
     private func settleAlone(
         _ id: ExactText,
-        readsLogs: Bool,
+        logs: SQL.LogPart,
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling? {
-        let parameters: [Parameter] = [.text(id.text), .text(readsLogs ? "t" : "f")]
+        let parameters: [Parameter] = [.text(id.text), .text(logs.rawValue)]
         let readsTopic = !expected.agents.isEmpty
         let read: Rows
         do throws(PostgresError) {

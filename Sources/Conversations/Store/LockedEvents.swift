@@ -21,7 +21,7 @@ struct LockedEvents {
     /// than they.
     init(
         _ ids: [ExactText],
-        readsLogs: Bool,
+        logs: SQL.LogPart,
         isKept: Bool,
         waits: Bool,
         expecting agents: [ExactText],
@@ -30,7 +30,7 @@ struct LockedEvents {
         let texts = Parameter.textArray(ids.map(\.text))
         var flight: [(Statement, [Parameter])] = [
             (.begin, []), (waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]),
-            (SQL.readEvents, [texts, .text(readsLogs ? "t" : "f")]),
+            (SQL.readEvents, [texts, .text(logs.rawValue)]),
         ]
         if isKept { flight.append((KeptAnalyses.load, [texts])) }
         if !agents.isEmpty {
