@@ -198,6 +198,12 @@ extension Integration {
                     "INSERT INTO friendship_status (user_id) SELECT DISTINCT user_id FROM conversation_events"
                 )
             }
+            if ["read_events", "commit"].contains(statement) {
+                // An agent that was not seen before: so it is not scored alone.
+                try scene.sql(
+                    "UPDATE conversation_events SET agent_tag = 'a' WHERE conversation_id = 'c0'"
+                )
+            }
             try eventually("it is ready") { !worker.events("worker.ready").isEmpty }
             // A Bind message: an unnamed portal, and the prepared statement's name.
             proxy.lose(lost, onceAClientSends: Array("\0\(statement)\0".utf8))

@@ -151,16 +151,24 @@ extension Integration {
 
         /// Fault: a column that no new row can do without. Twenty dead letters, none of which names
         /// it.
-        @Test func aSchemaThatTakesNoNewUserIsNamedAndBuriesNothing() throws {
+        @Test(arguments: [false, true])
+        func aSchemaThatTakesNoNewUserIsNamedAndBuriesNothing(othersWereNew: Bool) throws {
             let scene = try Scene()
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('old')")
+            let worker = try scene.startWorker()
+            let before = othersWereNew ? 20 : 0
+            // From then on users are made as they are locked.
+            for number in 0..<before {
+                try scene.addConversation("b\(number)", user: "was-new-\(number % 8)")
+            }
+            try scene.publish(ids: (0..<before).map { "b\($0)" })
+            try eventually("they are made") { try scene.count("status = 'PROCESSED'") == before }
             try scene.sql(
                 "ALTER TABLE friendship_status ADD COLUMN tenant_id int NOT NULL DEFAULT 0"
             )
             try scene.sql("ALTER TABLE friendship_status ALTER tenant_id DROP DEFAULT")
             for number in 0..<20 { try scene.addConversation("c\(number)", user: "new-\(number)") }
             try scene.addConversation("old", user: "old")
-            let worker = try scene.startWorker()
             try scene.publish(ids: (0..<20).map { "c\($0)" })
             try eventually("the worker says what is wrong") {
                 worker.events("database.rows-refused").contains {
@@ -169,9 +177,11 @@ extension Integration {
                 }
             }
             try scene.publish(ids: "old")
-            try eventually("who has a row goes on") { try scene.count("status = 'PROCESSED'") == 1 }
+            try eventually("who has a row goes on") {
+                try scene.count("status = 'PROCESSED'") == before + 1
+            }
             try scene.sql("ALTER TABLE friendship_status ALTER tenant_id SET DEFAULT 7")
-            try scene.expectEachToCountOnce(21, by: worker)
+            try scene.expectEachToCountOnce(before + 21, by: worker)
             #expect(worker.events("database.rows-accepted").count == 1)
         }
 

@@ -178,6 +178,24 @@ package enum SQL {
     /// what it reads after the lock, with a snapshot of its own, holds until the transaction ends.
     package static let lockUsers = Statement("lock_users", "\(users) FOR NO KEY UPDATE")
 
+    /// Makes the users that have no row and locks the others, in one order, so that batches do not
+    /// deadlock. A row whose condition is false is locked and not written. Only where users are
+    /// likely to be new: it needs the right to make them, and fires triggers, for those that are
+    /// known as well.
+    static let makeAndLockUsers = Statement(
+        "make_and_lock_users",
+        """
+        INSERT INTO friendship_status AS stored (user_id, friendship_score, friendship_level)
+        SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER' FROM conversation_events
+        WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status")) AND user_id IS NOT NULL
+        ORDER BY user_id
+        ON CONFLICT (user_id) DO UPDATE SET friendship_score = stored.friendship_score WHERE false
+        """
+    )
+
+    /// The users that `makeAndLockUsers` has locked.
+    static let readUsers = Statement("read_users", users)
+
     /// The same for users that no other transaction has locked. Waits for no lock.
     static let lockFreeUsers = Statement(
         "lock_free_users",

@@ -17,14 +17,15 @@ extension ConversationStore {
         var locked = try lock(ids, logs, isKept, waits, in: &session)
         var passed: FaultEvidence.Steps = []
         if try locked.makeUsers(in: &session) { passed.insert(.newUser) }
-        if waits && !locked.strangers.isEmpty {
+        let others = locked.strangers
+        if waits && !others.isEmpty {
             // Others made them a moment ago, or have them in another spelling: to wait for them
             // with locks in hand could end in a deadlock.
-            _ = try session.flight([(.rollback, [])])
-            locked = try lock(ids, logs, isKept, waits, in: &session)
-            _ = try locked.makeUsers(in: &session)
+            _ = try session.flight([(.rollback, []), (SQL.insertUsers, [.textArray(others)])])
+            locked = try LockedEvents(ids, logs: logs, isKept: isKept, waits: true, in: &session)
             try locked.findOtherSpellings(in: &session)
         }
+        if !others.isEmpty || passed.contains(.newUser) { expected.sawNewUsers() }
         let events = locked.events
         var fold = try Self.fold(locked, in: &session)
         var fates: [ExactText: EventFate] = [:]
@@ -83,7 +84,7 @@ extension ConversationStore {
         return refused
     }
 
-    /// Locks users and reads their events; where agents are expected, their topics with them.
+    /// Locks users and reads their events; does ahead what is expected to be needed.
     private func lock(
         _ ids: [ExactText],
         _ logs: SQL.LogPart,
@@ -92,29 +93,23 @@ extension ConversationStore {
         in session: inout Session
     ) throws(PostgresError) -> LockedEvents {
         let agents = expected.agents
+        let makesUsers = waits && expected.expectsNewUsers()
         do throws(PostgresError) {
             let locked = try LockedEvents(
                 ids,
                 logs: logs,
                 isKept: isKept,
                 waits: waits,
+                makesUsers: makesUsers,
                 expecting: agents,
                 in: &session
             )
             expected.saw(locked.events.values)
             return locked
         } catch {
-            if agents.isEmpty || session.isBroken || !expected.areToBlame(for: error) {
-                throw error
-            }
-            return try LockedEvents(
-                ids,
-                logs: logs,
-                isKept: isKept,
-                waits: waits,
-                expecting: [],
-                in: &session
-            )
+            let isAhead = makesUsers || !agents.isEmpty
+            if !isAhead || session.isBroken || !expected.areToBlame(for: error) { throw error }
+            return try LockedEvents(ids, logs: logs, isKept: isKept, waits: waits, in: &session)
         }
     }
 

@@ -65,7 +65,7 @@ package struct ConversationStore: Sendable {
     let sessions: SessionPool
     /// nil where no analysis costs anything.
     private let analyses: KeptAnalyses?
-    let expected = ExpectedAgents()
+    let expected = Expectations()
 
     package init(sessions: SessionPool, keeping analyses: KeptAnalyses? = nil) {
         self.sessions = sessions

@@ -19,19 +19,30 @@ struct LockedEvents {
 
     /// Begins a transaction. What is read after the locks, in the same flight, has a later snapshot
     /// than they.
+    ///
+    /// - Parameters:
+    ///   - waits: whether to wait for locks.
+    ///   - makesUsers: whether to make users that have no row; needs `waits`.
+    ///   - agents: whose topics to read.
     init(
         _ ids: [ExactText],
         logs: SQL.LogPart,
         isKept: Bool,
         waits: Bool,
-        expecting agents: [ExactText],
+        makesUsers: Bool = false,
+        expecting agents: [ExactText] = [],
         in session: inout Session
     ) throws(PostgresError) {
         let texts = Parameter.textArray(ids.map(\.text))
-        var flight: [(Statement, [Parameter])] = [
-            (.begin, []), (waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]),
-            (SQL.readEvents, [texts, .text(logs.rawValue)]),
-        ]
+        var flight: [(Statement, [Parameter])] = [(.begin, [])]
+        if makesUsers {
+            flight.append((SQL.makeAndLockUsers, [texts]))
+            flight.append((SQL.readUsers, [texts]))
+        } else {
+            flight.append((waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]))
+        }
+        let usersAt = flight.count - 1
+        flight.append((SQL.readEvents, [texts, .text(logs.rawValue)]))
         if isKept { flight.append((KeptAnalyses.load, [texts])) }
         if !agents.isEmpty {
             let names = Parameter.textArray(agents.map(\.text))
@@ -39,9 +50,9 @@ struct LockedEvents {
             flight.append((SQL.readTopicsOfEvents, [texts, names]))
         }
         let answers = try session.flight(flight)
-        users = try LockedUsers(answers[1])
-        events = try SQL.events(in: answers[2])
-        paid = isKept ? try KeptAnalyses.all(in: answers[3]) : [:]
+        users = try LockedUsers(answers[usersAt])
+        events = try SQL.events(in: answers[usersAt + 1])
+        paid = isKept ? try KeptAnalyses.all(in: answers[usersAt + 2]) : [:]
         let count = answers.count
         topics =
             agents.isEmpty
