@@ -9,5 +9,6 @@ GRANT SELECT ON agenda_agent_prompting TO :"role";
 -- What is Amity's own, where `amity migrate` has been.
 SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', own, :'role')
 FROM unnest(ARRAY['amity_in_hand', 'amity_crashes', 'amity_workers', 'amity_worker_samples',
-                  'amity_queues', 'amity_queue_samples', 'amity_analyses', 'amity_dead_letters']) AS own
+                  'amity_queues', 'amity_queue_samples', 'amity_analyses', 'amity_dead_letters'])
+    AS own
 WHERE to_regclass(own) IS NOT NULL \gexec

@@ -7,10 +7,11 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench",
         abstract: "Measure workers next to what the database and the broker allow.",
         discussion: """
-            Fills a queue, lets workers empty it, and says how fast, at what cost and with what delay, \
-            next to pgbench doing the same work. Starts private servers with deploy/dev/servers; or \
-            uses those that RABBITMQ_URL and DATABASE_URL name in the environment, in a schema and a queue \
-            of its own that are gone afterwards. Asks first where those are not this machine's.
+            Fills a queue, lets workers empty it, and says how fast, at what cost and with what \
+            delay, next to pgbench doing the same work. Starts private servers with \
+            deploy/dev/servers; or uses those that RABBITMQ_URL and DATABASE_URL name in the \
+            environment, in a schema and a queue of its own that are gone afterwards. Asks first \
+            where those are not this machine's.
             """
     )
 

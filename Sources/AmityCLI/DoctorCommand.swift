@@ -12,9 +12,10 @@ struct DoctorCommand: AsyncParsableCommand {
         abstract:
             "Check everything a worker depends on: one line for each finding, and what to do.",
         discussion: """
-            Takes a worker's settings, and changes nothing. An error means that messages are not scored \
-            or get lost; a warning, that it works and will hurt; a note explains, or says what cannot be \
-            known. Exits with 1 when there is an error, with 78 when the settings are not usable.
+            Takes a worker's settings, and changes nothing. An error means that messages are not \
+            scored or get lost; a warning, that it works and will hurt; a note explains, or says \
+            what cannot be known. Exits with 1 when there is an error, with 78 when the settings \
+            are not usable.
             """
     )
 

@@ -6,8 +6,8 @@ struct Health: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ask the worker on this host whether it is ready; exits 0 or 1.",
         discussion: """
-            For container checks. Asks at HTTP_HOST and HTTP_PORT, as the worker's own settings have \
-            them, and prints what it says.
+            For container checks. Asks at HTTP_HOST and HTTP_PORT, as the worker's own settings \
+            have them, and prints what it says.
             """
     )
 

@@ -10,8 +10,8 @@ struct Migrate: AsyncParsableCommand {
         abstract: "Create what is missing in the database; never alter what others made.",
         discussion: """
             Makes the contract's tables where they are missing and adds what is Amity's own, also \
-            what has been lost of it. Safe to run twice and by several at once. Tables of others are \
-            left as they are.
+            what has been lost of it. Safe to run twice and by several at once. Tables of others \
+            are left as they are.
             """
     )
 

@@ -10,8 +10,8 @@ struct Publish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Put conversations on the queue, by id.",
         discussion: """
-            Counts only what the broker has confirmed; exits with 69 when anything was not. Publishing \
-            a conversation again is harmless: it counts once.
+            Counts only what the broker has confirmed; exits with 69 when anything was not. \
+            Publishing a conversation again is harmless: it counts once.
             """
     )
 

@@ -9,8 +9,8 @@ struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show what is queued, running and failing, by worker.",
         discussion: """
-            Asks the broker and the database. Where one of them is away it shows what the other knows, \
-            names what is missing, and exits with 69.
+            Asks the broker and the database. Where one of them is away it shows what the other \
+            knows, names what is missing, and exits with 69.
             """
     )
 

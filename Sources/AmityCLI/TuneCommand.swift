@@ -27,8 +27,10 @@ struct TuneCommand: ParsableCommand {
     var replicas = CountList([1, 2])
 
     @Option(
-        help:
-            "MESSAGE_CONCURRENCY_PER_WORKER to try. (default: \(Self.shown(false)); with an analyser \(Self.shown(true)))"
+        help: """
+            MESSAGE_CONCURRENCY_PER_WORKER to try. (default: \(Self.shown(false)); \
+            with an analyser \(Self.shown(true)))
+            """
     )
     var threads: CountList?
 

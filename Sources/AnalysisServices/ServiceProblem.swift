@@ -71,7 +71,10 @@ extension ServiceError {
             let seconds = (limit / .seconds(1)).formatted(.number.precision(.fractionLength(0...1)))
             return (
                 .away, code, "gave no complete answer within \(seconds) s",
-                "raise \(service.prefix)_TIMEOUT_SECONDS, or lower \(service.prefix)_CONCURRENCY_MAX"
+                """
+                raise \(service.prefix)_TIMEOUT_SECONDS, or lower \
+                \(service.prefix)_CONCURRENCY_MAX
+                """
             )
         case .unreachable(let failure):
             return (

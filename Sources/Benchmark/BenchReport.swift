@@ -24,14 +24,15 @@ package struct BenchReport: Encodable {
 
     package var text: String {
         """
-        \(conversations) conversations of \(users) users\(movesTopics ? ", each with a topic" : ""), \
+        \(conversations) conversations of \(users) users\
+        \(movesTopics ? ", each with a topic" : ""), \
         \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); \
         medians of \(repeats), with the least and the most
 
         \(table)
 
-        \(start.name): \(start.cell(.startMilliseconds)) ms from exec to the first ack, then idling at \
-        \(start.cell(.idleCPUPercent, digits: 2)) % of a core, \
+        \(start.name): \(start.cell(.startMilliseconds)) ms from exec to the first ack, then \
+        idling at \(start.cell(.idleCPUPercent, digits: 2)) % of a core, \
         \(start.cell(.peakResidentMegabytes, digits: 1)) MB
 
         \(Self.legend)\(missing)
@@ -64,7 +65,8 @@ package struct BenchReport: Encodable {
         ratio            to the first line
         CPU              of all workers, from exec to the last commit
         peak MB          of the largest worker
-        ack              from when a delivery had arrived until its ack was sent, by the slowest worker
+        ack              from when a delivery had arrived until its ack was sent, \
+        by the slowest worker
         calm             at a tenth of the rate above; commit: from publish to commit
         """
 

@@ -41,8 +41,8 @@ package struct Tune {
     package func run() throws -> TuneReport {
         say(
             """
-            \(configurations.count * repeats) runs of at most \(secondsPerRun.shown) seconds: at most \
-            \(minutes.shown(1)) minutes
+            \(configurations.count * repeats) runs of at most \(secondsPerRun.shown) seconds: at \
+            most \(minutes.shown(1)) minutes
             """
         )
         return try BenchmarkRun.with(conversations: conversations, users: users) { run in
@@ -56,7 +56,10 @@ package struct Tune {
                     series[configuration, default: Series()].add(sample)
                     let rate = sample[.conversationsPerSecond] ?? 0
                     say(
-                        "round \(round) of \(repeats): \(configuration.name), \(rate.shown) per second"
+                        """
+                        round \(round) of \(repeats): \(configuration.name), \
+                        \(rate.shown) per second
+                        """
                     )
                 }
             }

@@ -55,8 +55,8 @@ package struct TuneReport: Encodable {
         return """
             \(TextTable.lines([Self.heads] + points.map(row), .right).joined(separator: "\n"))
 
-            \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); medians of \
-            \(repeats), with the least and the most; cores: CPU used, on average
+            \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); \
+            medians of \(repeats), with the least and the most; cores: CPU used, on average
             recommended, \(rule):
 
             \(settings.joined(separator: "\n"))

@@ -3,7 +3,7 @@ import Messaging
 
 /// The life of a consumer: which state may follow which, and what to do on each event.
 ///
-///     connecting ──opened──▶ consuming ──drain──▶ draining ──all settled, time over, lost──▶ stopped
+///     connecting ──opened──▶ consuming ──drain──▶ draining ──settled, time over, lost──▶ stopped
 ///         ▲ ╰─drain─▶ stopped    │
 ///         ╰────────lost──────────╯
 ///

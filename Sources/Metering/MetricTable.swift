@@ -16,8 +16,9 @@ extension Metric {
         .counter,
         "outcome",
         help: """
-            Runs of messages by outcome: ok, retry, dead (lettered), duplicate (the conversation was \
-            settled already), interrupted (given back, no attempt spent), cancelled (no longer wanted).
+            Runs of messages by outcome: ok, retry, dead (lettered), duplicate (the conversation \
+            was settled already), interrupted (given back, no attempt spent), cancelled (no longer \
+            wanted).
             """
     )
     package static let lastDelivery = Metric(
@@ -126,8 +127,8 @@ extension Metric {
         "link",
         "cause",
         help: """
-            Connections of the consumer, the publisher or to the database that were lost, or could not \
-            be opened, by cause.
+            Connections of the consumer, the publisher or to the database that were lost, or could \
+            not be opened, by cause.
             """
     )
     package static let stalls = Metric(
@@ -152,9 +153,9 @@ extension Metric {
         "service",
         "outcome",
         help: """
-            Requests to the services behind the analysis by outcome: ok, timeout, unreachable, refused \
-            (401, 403), limited (429), rejected (any other status below 500), failed (500 and above), \
-            bad-answer, cancelled.
+            Requests to the services behind the analysis by outcome: ok, timeout, unreachable, \
+            refused (401, 403), limited (429), rejected (any other status below 500), failed (500 \
+            and above), bad-answer, cancelled.
             """
     )
     package static let serviceDuration = Metric(
@@ -254,6 +255,18 @@ extension Metric {
 // MARK: - Texts
 
 extension Metric {
+    private static let preface = """
+        # Metrics
+
+        Every metric that a worker serves at `/metrics`, in Prometheus' text format. Printed by
+        `amity settings --metrics` from the table in `MetricTable.swift`; a test compares this page
+        with it. How to scrape, and which alerts exist: [Monitoring](Monitoring.md).
+
+        Counters begin at 0 with the process and exist before their first use. A batch counts as one
+        process and one wait in the inbox, each of its messages as one settlement. Durations that
+        span two hosts trust both clocks.
+        """
+
     /// The article Metrics.md, whole.
     package static var article: String {
         let rows = all.map { metric in
@@ -268,15 +281,7 @@ extension Metric {
                 "| `\(metric.name)` | \(kind) | \(labels.isEmpty ? "–" : labels) | \(metric.help) |"
         }
         return """
-            # Metrics
-
-            Every metric that a worker serves at `/metrics`, in Prometheus' text format. Printed by
-            `amity settings --metrics` from the table in `MetricTable.swift`; a test compares this page
-            with it. How to scrape, and which alerts exist: [Monitoring](Monitoring.md).
-
-            Counters begin at 0 with the process and exist before their first use. A batch counts as one
-            process and one wait in the inbox, each of its messages as one settlement. Durations that
-            span two hosts trust both clocks.
+            \(preface)
 
             | metric | kind | labels | meaning |
             |---|---|---|---|

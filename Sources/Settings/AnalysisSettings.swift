@@ -120,8 +120,10 @@ extension AnalysisSettings.Services {
         } catch {
             // Not the value: a key may have been put into it.
             mistakes.append(
-                "\(name): its value is not accepted; use http://host:port/path or https://…, without "
-                    + "user, password or ?parameters"
+                """
+                \(name): its value is not accepted; use http://host:port/path or https://…, \
+                without user, password or ?parameters
+                """
             )
             return nil
         }

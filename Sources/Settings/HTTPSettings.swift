@@ -35,16 +35,16 @@ package struct HTTPSettings: Sendable, Equatable {
             if !isWord || token.utf8.count < Self.shortestToken {
                 mistakes.append(
                     """
-                    HTTP_TOKEN: its value is not accepted; use \(Self.shortestToken) or more visible \
-                    ASCII characters
+                    HTTP_TOKEN: its value is not accepted; use \(Self.shortestToken) or more \
+                    visible ASCII characters
                     """
                 )
             }
         } else if port != 0, !isLoopback {
             mistakes.append(
                 """
-                HTTP_TOKEN: it must be set where HTTP_HOST, '\(host)', is not a loopback address; or \
-                set HTTP_PORT to 0 for no server
+                HTTP_TOKEN: it must be set where HTTP_HOST, '\(host)', is not a loopback address; \
+                or set HTTP_PORT to 0 for no server
                 """
             )
         }

@@ -40,8 +40,10 @@ package enum SettingsText {
         # Settings
 
         Every setting, with its range, its default and its meaning. Printed by
-        `amity settings --markdown` from the table in `Setting.swift`; a test compares this page with
-        it. Where settings come from, how URLs are written, how secrets change without a restart, and
+        `amity settings --markdown` from the table in `Setting.swift`; \
+        a test compares this page with
+        it. Where settings come from, how URLs are written, \
+        how secrets change without a restart, and
         how many threads to take: [Configuration](Configuration.md).
 
         \(Setting.groups.map(section).joined(separator: "\n\n"))

@@ -71,8 +71,10 @@ extension Failure {
     static func crash(times: Int) -> Failure {
         Failure(
             code: "WORKER_CRASHED",
-            reason:
-                "the worker died \(times) times with this message alone in hand; it is not run again"
+            reason: """
+                the worker died \(times) times with this message alone in hand; \
+                it is not run again
+                """
         )
     }
 }

@@ -18,7 +18,8 @@ private final class SecureServer {
             """
             mkdir -p '\(folder)' && exec 3>&1 >'\(folder)/log' 2>&1 </dev/null
             openssl req -x509 -newkey rsa:2048 -nodes -keyout '\(folder)/key.pem' -days 2 \
-                -subj /CN=Amity -addext subjectAltName=DNS:localhost -out '\(folder)/certificate.pem'
+                -subj /CN=Amity -addext subjectAltName=DNS:localhost \
+                -out '\(folder)/certificate.pem'
             openssl s_server -www -accept 127.0.0.1:\(port) -cert \(files) 3>&- &
             echo $! >&3
             """

@@ -22,7 +22,7 @@ extension Integration {
                 contentsOf: Servers.root.appending(path: "deploy/Dockerfile"),
                 encoding: .utf8
             )
-            let check = try #require(file.firstMatch(of: /HEALTHCHECK .*CMD (\[.*\])/)).1
+            let check = try #require(file.firstMatch(of: /HEALTHCHECK [^\[]*CMD (\[.*\])/)).1
             let words = try JSONDecoder().decode([String].self, from: Data(check.utf8))
             #expect(words.first == "/amity")
             let arguments = Array(words.dropFirst())

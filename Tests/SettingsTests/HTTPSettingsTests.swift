@@ -33,8 +33,8 @@ struct HTTPSettingsTests {
         #expect(
             mistakes(["HTTP_HOST": host]) == [
                 """
-                HTTP_TOKEN: it must be set where HTTP_HOST, '\(host)', is not a loopback address; or \
-                set HTTP_PORT to 0 for no server
+                HTTP_TOKEN: it must be set where HTTP_HOST, '\(host)', is not a loopback address; \
+                or set HTTP_PORT to 0 for no server
                 """
             ]
         )

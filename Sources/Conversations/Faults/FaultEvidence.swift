@@ -3,13 +3,16 @@ import Postgres
 /// Whose fault is an error of the database? Decided by what was tried. A SQLSTATE alone does not
 /// say it: a trigger may raise any of them for one user, and a missing grant stops all users alike.
 ///
-/// | whose | known by | what follows |
-/// |---|---|---|
-/// | the message's | it cannot be read, or names nothing | `ConversationReference`: dead letter |
-/// | the row's | it fails, others pass, and it fails again | its batch is written user by user, and it alone fails, with attempts |
-/// | the schema's or a grant's | the statements fail for no rows at all, or for each of several rows | nothing is dead-lettered: rows wait until it is mended |
-/// | the server's | a probe that needs nothing of Amity's fails, too | messages are held until it is back |
-/// | no one's: a race, a lock | the SQLSTATE says so | done again; after a wait for a lock put back, with no attempt spent |
+/// - The message's: it cannot be read, or names nothing. `ConversationReference` throws, and it is
+///   dead-lettered.
+/// - The row's: it fails, others pass, and it fails again. Its batch is written user by user, and
+///   it alone fails, with attempts.
+/// - The schema's or a grant's: the statements fail for no rows at all, or for each of several
+///   rows. Nothing is dead-lettered: rows wait until it is mended.
+/// - The server's: a probe that needs nothing of Amity's fails, too. Messages are held until it is
+///   back.
+/// - No one's, a race or a lock: the SQLSTATE says so. It is done again; after a wait for a lock
+///   put back, with no attempt spent.
 ///
 /// The steps, in order, of `ConversationHandler`. A batch is tried once more before any of them,
 /// each user under a savepoint: who is refused there beside others that are taken has had all of

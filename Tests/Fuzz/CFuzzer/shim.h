@@ -4,4 +4,5 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*run_one)(const uint8_t *bytes, size_t count));
+int LLVMFuzzerRunDriver(int *argc, char ***argv,
+                        int (*run_one)(const uint8_t *bytes, size_t count));

@@ -15,7 +15,8 @@ final class ManagementPlugin {
         try Servers.rabbitmqctl(
             "eval",
             """
-            ok = application:set_env(rabbitmq_management, tcp_config, \(listener), [{persistent, true}]).
+            ok = application:set_env(rabbitmq_management, tcp_config, \(listener), \
+            [{persistent, true}]).
             """
         )
         try Self.enable("rabbitmq_management")

@@ -29,7 +29,8 @@ final class Pooler {
             auth_type = any
             pool_mode = \(mode)
             default_pool_size = \(places)
-            ignore_startup_parameters = extra_float_digits\(parameters.isEmpty ? "" : ",")\(parameters)
+            ignore_startup_parameters = extra_float_digits\
+            \(parameters.isEmpty ? "" : ",")\(parameters)
             """.utf8
         ).write(to: ini)
         process.executableURL = URL(fileURLWithPath: "/usr/sbin/pgbouncer")

@@ -157,8 +157,8 @@ extension TestQueue {
         try Servers.rabbitmqctl(
             "eval",
             """
-            rabbit_amqqueue:declare(rabbit_misc:r(<<"/">>, queue, <<"\(name)">>), true, true, [], none,
-                <<"test">>).
+            rabbit_amqqueue:declare(rabbit_misc:r(<<"/">>, queue, <<"\(name)">>), true, true,
+                [], none, <<"test">>).
             """
         )
     }
