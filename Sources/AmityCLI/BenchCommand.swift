@@ -18,11 +18,18 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Conversations in a run, of twenty items each.")
     var conversations = 20_000
 
-    @Option(help: "Spread them over this many users.")
-    var users = 20_000
+    @Option(
+        help: """
+            plain: known users, no agents; service: few users, new at first, an agent on every \
+            conversation, a service's indexes; legacy: all indexes of the Python service.
+            """
+    )
+    var workload = Workload.plain
 
-    @Flag(help: "Let every conversation move a topic, which pgbench's do not.")
-    var topics = false
+    @Option(
+        help: "Spread them over this many users. (default: 20000; for service and legacy 2000)"
+    )
+    var users: Int?
 
     @Option(help: "MESSAGE_CONCURRENCY_PER_WORKER to try, with commas between.")
     var threads = CountList([10])
@@ -51,7 +58,7 @@ struct BenchCommand: ParsableCommand {
     var yes = false
 
     func validate() throws {
-        try validateAmounts(conversations: conversations, users: users, repeats: `repeat`)
+        try validateAmounts(conversations: conversations, users: users ?? 1, repeats: `repeat`)
         try validateAnalyser(analyserSeconds, batch)
     }
 
@@ -60,8 +67,8 @@ struct BenchCommand: ParsableCommand {
         let batches = batch ?? CountList(analyserSeconds == nil ? [1, 32, 128] : [1])
         let bench = Bench(
             conversations: conversations,
-            users: users,
-            movesTopics: topics,
+            users: users ?? workload.users,
+            workload: workload,
             repeats: `repeat`,
             analyserSeconds: analyserSeconds,
             configurations: Configuration.all(
@@ -75,6 +82,8 @@ struct BenchCommand: ParsableCommand {
         print(json ? try report.json : report.text)
     }
 }
+
+extension Workload: ExpressibleByArgument {}
 
 extension CountList: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }

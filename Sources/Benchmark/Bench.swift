@@ -4,8 +4,7 @@ import Foundation
 package struct Bench {
     package var conversations: Int
     package var users: Int
-    /// Whether the workers' conversations move topics, too.
-    package var movesTopics: Bool
+    package var workload: Workload
     package var repeats: Int
     /// What an analyser takes for each conversation; nil for none.
     package var analyserSeconds: Double?
@@ -14,14 +13,14 @@ package struct Bench {
     package init(
         conversations: Int,
         users: Int,
-        movesTopics: Bool,
+        workload: Workload,
         repeats: Int,
         analyserSeconds: Double? = nil,
         configurations: [Configuration]
     ) {
         self.conversations = conversations
         self.users = users
-        self.movesTopics = movesTopics
+        self.workload = workload
         self.repeats = repeats
         self.analyserSeconds = analyserSeconds
         self.configurations = configurations
@@ -50,7 +49,7 @@ package struct Bench {
         return try BenchmarkRun.with(
             conversations: conversations,
             users: users,
-            movesTopics: movesTopics
+            workload: workload
         ) { run in
             var series: [Subject: Series] = [:]
             for round in 1...repeats {
@@ -64,7 +63,7 @@ package struct Bench {
             return BenchReport(
                 conversations: conversations,
                 users: users,
-                movesTopics: movesTopics,
+                workload: workload.rawValue,
                 repeats: repeats,
                 analyserSeconds: analyserSeconds,
                 references: Reference.allCases.map {

@@ -5,7 +5,7 @@ import SafeText
 package struct BenchReport: Encodable {
     var conversations: Int
     var users: Int
-    var movesTopics: Bool
+    var workload: String
     var repeats: Int
     var analyserSeconds: Double?
     var cores = ProcessInfo.processInfo.activeProcessorCount
@@ -24,8 +24,7 @@ package struct BenchReport: Encodable {
 
     package var text: String {
         """
-        \(conversations) conversations of \(users) users\
-        \(movesTopics ? ", each with a topic" : ""), \
+        \(conversations) conversations of \(users) users, workload \(workload), \
         \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); \
         medians of \(repeats), with the least and the most
 

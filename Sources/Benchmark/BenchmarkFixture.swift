@@ -11,6 +11,7 @@ import Storage
 /// conversations, so that every run finds the same work.
 final class BenchmarkFixture {
     let settings: WorkerSettings
+    let workload: Workload
     private var ids: [String] = []
     private let name: String
     private let servers: Servers
@@ -18,19 +19,19 @@ final class BenchmarkFixture {
 
     /// - Parameters:
     ///   - count: how many conversations there are at most in a run.
-    ///   - users: over how many they are spread; all known before.
-    ///   - movesTopics: whether each of them has an agent.
+    ///   - users: over how many they are spread.
     init(
         on servers: Servers,
         conversations count: Int,
         users: Int,
-        movesTopics: Bool
+        workload: Workload
     ) throws {
         let name = "amity_bench_" + UUID().uuidString.prefix(8).lowercased()
         let variables = Self.variables(servers, name)
         settings = try WorkerSettings(SettingValues { variables[$0] })
         session = try Self.connect(to: settings.database)
         self.name = name
+        self.workload = workload
         self.servers = servers
         do {
             _ = try session.flight([(Statement("create", "CREATE SCHEMA \(name)"), [])])
@@ -38,10 +39,11 @@ final class BenchmarkFixture {
             ids = try Self.makeUp(
                 count,
                 users: users,
-                movesTopics: movesTopics,
+                workload: workload,
                 in: settings.database
             )
             _ = try session.flight([(Self.keep, []), (Self.indexKept, [])])
+            for index in workload.indexes { _ = try session.flight([(index, [])]) }
         } catch {
             cleaningUp { try tearDown() }
             throw error
@@ -63,7 +65,7 @@ final class BenchmarkFixture {
     private static func makeUp(
         _ count: Int,
         users: Int,
-        movesTopics: Bool,
+        workload: Workload,
         in database: ConnectionTarget
     ) throws -> [String] {
         var ids: [String] = []
@@ -71,7 +73,7 @@ final class BenchmarkFixture {
             seed: 1,
             userCount: users,
             exchanges: 10,
-            hasAgents: movesTopics
+            hasAgents: workload.hasAgents
         )
         try generator.insert(count, into: database) {
             try Interruption.check()
@@ -112,8 +114,9 @@ final class BenchmarkFixture {
         try settings.topology.delete(at: settings.endpoint)
         try settings.topology.ensure(at: settings.endpoint, logger: quietLogger)
         _ = try session.flight([
-            (Self.empty, []), (Self.refill, [.integer(count)]), (Self.makeUsersKnown, []),
+            (Self.empty, []), (Self.refill, [.integer(count)]),
         ])
+        if workload.usersAreKnown { _ = try session.flight([(Self.makeUsersKnown, [])]) }
         // Not left to chance: it would begin on its own in the middle of a run.
         _ = try session.flight([(Self.vacuum, [])])
     }
@@ -241,7 +244,7 @@ extension BenchmarkFixture {
         "lay_out",
         """
         CREATE TABLE batches AS
-        SELECT (id - 1) / $1::int AS number, array_agg(conversation_id)::text AS ids,
+        SELECT number, array_agg(conversation_id)::text AS ids,
             array_agg(id)::text AS events, array_fill(10.0, ARRAY[count(*)::int])::text AS changes,
             array_fill('PHASE1_STRANGER'::text, ARRAY[count(*)::int])::text AS levels,
             array_fill('{"total_turns": 10, "session_emotion": "neutral",
@@ -251,8 +254,19 @@ extension BenchmarkFixture {
             array_agg(user_id)::text AS owners, array_agg(DISTINCT user_id)::text AS users,
             array_fill(10.0, ARRAY[count(DISTINCT user_id)::int])::text AS scores,
             array_fill('PHASE1_STRANGER'::text, ARRAY[count(DISTINCT user_id)::int])::text
-                AS user_levels
-        FROM conversation_events GROUP BY 1
+                AS user_levels,
+            coalesce(array_agg(DISTINCT agent_tag) FILTER (WHERE agent_tag IS NOT NULL), '{}')::text
+                AS agents,
+            array_fill('{"score": 10, "turns": 10, "friendship_level": "PHASE1_STRANGER"}'::text,
+                ARRAY[count(DISTINCT user_id)::int])::text AS members,
+            array_fill('robot'::text, ARRAY[count(DISTINCT user_id)::int])::text AS robots,
+            (SELECT array_agg(topic ORDER BY user_id) FROM (
+                SELECT user_id, min('topic-' || substr(agent_tag, 7)) AS topic
+                FROM conversation_events AS member
+                WHERE (member.id - 1) / $1::int = number
+                GROUP BY user_id) AS moved)::text AS topics
+        FROM (SELECT *, (id - 1) / $1::int AS number FROM conversation_events) AS event
+        GROUP BY number
         """
     )
     private static let indexBatches = Statement(

@@ -11,7 +11,7 @@ struct BenchmarkRun {
     static func with<R>(
         conversations: Int,
         users: Int,
-        movesTopics: Bool = false,
+        workload: Workload = .plain,
         _ body: (BenchmarkRun) throws -> R
     ) throws -> R {
         let folder = FileManager.default.temporaryDirectory
@@ -26,7 +26,7 @@ struct BenchmarkRun {
             on: servers,
             conversations: conversations,
             users: users,
-            movesTopics: movesTopics
+            workload: workload
         )
         defer { cleaningUp { try fixture.tearDown() } }
         return try body(BenchmarkRun(folder: folder, servers: servers, fixture: fixture))

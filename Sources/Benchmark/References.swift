@@ -90,14 +90,15 @@ struct Pgbench {
     ) throws -> Double? {
         guard let program = Self.program else { return nil }
         let script = folder.appending(path: "pgbench-\(batch).sql")
-        try Data((batch == 1 ? Self.single : Self.batched).utf8).write(to: script)
+        let movesTopics = fixture.workload.hasAgents
+        try Data(Self.script(batch, movesTopics: movesTopics).utf8).write(to: script)
         let transactions = max(1, count / (clients * batch))
         let output = try ChildProcess.run(
             program,
             [
                 "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=1",
                 "--transactions=\(transactions)", "--file=\(script.path)",
-                "--define=clients=\(clients)", "--define=turn=0", "--define=logs=all",
+                "--define=clients=\(clients)", "--define=turn=0", "--define=logs=speakers",
             ],
             environment: Self.environment(fixture.settings.database),
             in: folder
@@ -129,17 +130,49 @@ struct Pgbench {
         return environment
     }
 
-    private static let single = """
+    private static func script(_ batch: Int, movesTopics: Bool) -> String {
+        switch (batch, movesTopics) {
+        case (1, false): single(setting: "")
+        case (1, true): single(reading: Self.topic, setting: movedTopic)
+        case (_, false): batched([lockUsers, readEvents, updateUsers, updateEvents])
+        case (_, true):
+            batched([
+                text(of: SQL.makeAndLockUsers, ["ids"]), text(of: SQL.readUsers, ["ids"]),
+                readEvents, text(of: SQL.readAgenda, ["agents"]),
+                text(of: SQL.readTopicsOfEvents, ["ids", "agents"]),
+                text(
+                    of: SQL.updateUsersAndTopic,
+                    ["users", "scores", "user_levels", "topics", "members", "robots"]
+                ), updateEvents,
+            ])
+        }
+    }
+
+    private static let topic = """
+        SELECT coalesce(min(topic_id), '') AS topic FROM agenda_agent_prompting
+            WHERE agent_id = :agent_tag AND friendship_level = 'PHASE1_STRANGER' \\gset
+
+        """
+    private static let movedTopic = """
+        topic_metrics = topic_metrics || jsonb_build_object(:topic::text,
+            coalesce(topic_metrics -> :topic, '{}') || jsonb_build_object(
+                'score', coalesce((topic_metrics -> :topic ->> 'score')::float8, 0) + 10,
+                'turns', coalesce((topic_metrics -> :topic ->> 'turns')::int, 0) + 10,
+                'friendship_level', 'PHASE1_STRANGER')),
+        """
+
+    private static func single(reading topic: String = "", setting moved: String) -> String {
+        """
         \\set turn :turn + 1
         \\set id (:turn - 1) * :clients + :client_id + 1
         BEGIN;
-        SELECT user_id, conversation_log FROM conversation_events
+        SELECT user_id, agent_tag, conversation_log FROM conversation_events
             WHERE id = :id AND status NOT IN ('PROCESSED', 'SKIPPED') FOR NO KEY UPDATE \\gset
         INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
             VALUES (:user_id, 0, 'PHASE1_STRANGER') ON CONFLICT DO NOTHING;
         SELECT friendship_score, friendship_level FROM friendship_status
             WHERE user_id = :user_id FOR NO KEY UPDATE;
-        UPDATE friendship_status SET friendship_score = friendship_score + 10,
+        \(topic)UPDATE friendship_status SET friendship_score = friendship_score + 10, \(moved)
             friendship_level = 'PHASE1_STRANGER', last_interaction_date = now(), updated_at = now()
             WHERE user_id = :user_id;
         UPDATE conversation_events SET status = 'PROCESSED', attempt_count = attempt_count + 1,
@@ -150,24 +183,31 @@ struct Pgbench {
         COMMIT;
 
         """
+    }
 
     /// The worker's own statements, given what it would give them.
-    private static var batched: String {
+    private static func batched(_ statements: [String]) -> String {
         """
         \\set number :turn * :clients + :client_id
         \\set turn :turn + 1
         SELECT * FROM batches WHERE number = :number \\gset
         BEGIN;
-        \(text(of: SQL.lockUsers, ["ids"]))
-        \(text(of: SQL.readEvents, ["ids", "logs"]))
-        \(text(of: SQL.updateUsers, ["users", "scores", "user_levels"]))
-        \(text(of: SQL.updateEvents, [
-            "events", "changes", "levels", "owners", "details",
-        ]))
+        \(statements.joined(separator: "\n"))
         COMMIT;
 
         """
     }
+
+    private static let lockUsers = text(of: SQL.lockUsers, ["ids"])
+    private static let readEvents = text(of: SQL.readEvents, ["ids", "logs"])
+    private static let updateUsers = text(
+        of: SQL.updateUsers,
+        ["users", "scores", "user_levels"]
+    )
+    private static let updateEvents = text(
+        of: SQL.updateEvents,
+        ["events", "changes", "levels", "owners", "details"]
+    )
 
     /// On one line, with pgbench's variables for parameters.
     private static func text(of statement: Statement, _ variables: [String]) -> String {

@@ -186,7 +186,7 @@ package enum SQL {
     /// deadlock. A row whose condition is false is locked and not written. Only where users are
     /// likely to be new: it needs the right to make them, and fires triggers, for those that are
     /// known as well.
-    static let makeAndLockUsers = Statement(
+    package static let makeAndLockUsers = Statement(
         "make_and_lock_users",
         """
         INSERT INTO friendship_status AS stored (user_id, friendship_score, friendship_level)
@@ -198,7 +198,7 @@ package enum SQL {
     )
 
     /// The users that `makeAndLockUsers` has locked.
-    static let readUsers = Statement("read_users", users)
+    package static let readUsers = Statement("read_users", users)
 
     /// The same for users that no other transaction has locked. Waits for no lock.
     static let lockFreeUsers = Statement(

@@ -4,7 +4,7 @@ import Postgres
 /// The statements for conversations that have an agent, and so may move a topic.
 extension SQL {
     /// $1: agents. The lowest id decides where an agent has several topics at a level.
-    static let readAgenda = Statement(
+    package static let readAgenda = Statement(
         "read_agenda",
         """
         SELECT DISTINCT ON (agent_id, friendship_level) agent_id, friendship_level, topic_id
@@ -27,7 +27,7 @@ extension SQL {
     static let readTopics = Statement("read_topics", topics(of: "$1::text[]"))
 
     /// The same for the users of conversations, $1: in the flight that locks them.
-    static let readTopicsOfEvents = Statement(
+    package static let readTopicsOfEvents = Statement(
         "read_topics_of_events",
         topics(of: usersOfEvents)
     )
@@ -94,7 +94,7 @@ extension SQL {
     /// $1 to $3: one element for each user. $4 to $6: the topic that the user moves, its members
     /// that change, and the robot to add to `agents_used` where it is not in it yet; NULL where no
     /// topic moves. For batches in which each user moves one topic, with one robot, at most.
-    static let updateUsersAndTopic = Statement(
+    package static let updateUsersAndTopic = Statement(
         "update_users_and_topic",
         """
         WITH done AS (
