@@ -75,7 +75,7 @@ struct HelpTests {
         "dead-letters retry": selection + ["--all", "--limit", "--rate", "--dry-run"],
         "dead-letters purge": selection + ["--all", "--dry-run", "--yes"],
         "bench": [
-            "--conversations", "--users", "--workload", "--threads", "--auto", "--batch",
+            "--conversations", "--workload", "--users", "--threads", "--auto", "--batch",
             "--analyser-seconds", "--replicas", "--repeat", "--json", "--yes",
         ],
         "tune": [
