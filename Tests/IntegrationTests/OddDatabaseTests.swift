@@ -172,8 +172,7 @@ extension Integration {
             try scene.sql(
                 """
                 UPDATE conversation_events SET conversation_log = (
-                    '[{"speaker":"user","turn_id":1,"text":"' || repeat('a', 2 << 20)
-                    || '"}]')::json
+                    '[{"character":"USER","content":"' || repeat('a', 2 << 20) || '"}]')::json
                 """
             )
             // Queued first, so that the one thread finds them all.

@@ -1,4 +1,4 @@
-/// The settings of what a conversation is worth.
+/// The rows about analysis and score.
 extension Setting {
     static let analysis: [Setting] = [
         .init(
