@@ -131,6 +131,28 @@ package enum AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
+// MARK: - Checks
+
+extension AMQPError {
+    /// - Parameter status: what a call of the library returned.
+    static func check(_ status: Int32, _ operation: String) throws(AMQPError) {
+        if status != AMQP_STATUS_OK.rawValue { throw .failure(status, errno, during: operation) }
+    }
+
+    /// - Parameter reply: the last call's.
+    static func check(_ reply: amqp_rpc_reply_t, _ operation: String) throws(AMQPError) {
+        switch reply.reply_type {
+        case AMQP_RESPONSE_NORMAL:
+            return
+        case AMQP_RESPONSE_SERVER_EXCEPTION:
+            throw Frame.closed(by: reply.reply, during: operation)
+                ?? .protocolViolation("method \(reply.reply.id) instead of a reply")
+        case _:
+            throw .failure(reply.library_error, errno, during: operation)
+        }
+    }
+}
+
 /// The reply codes of AMQP 0-9-1 that are acted on.
 package enum ReplyCode {
     /// Of a connection: an administrator closed it, or the node stops.

@@ -28,8 +28,6 @@ struct Connection: ~Copyable {
     static let stackBytes = 16 << 20
 
     private static let channel: amqp_channel_t = 1
-    /// The library's default; larger values only cost memory per connection.
-    private static let frameMax: Int32 = 131_072
     /// Chosen: a broker that does not answer a declaration in this time is not well.
     static let rpcTimeout: Duration = .seconds(10)
 
@@ -60,78 +58,6 @@ struct Connection: ~Copyable {
         Watchdog.shared.forget(watch)
         amqp_destroy_connection(handle)
     }
-
-    /// Tries every host once.
-    static func toAny(
-        of endpoint: Endpoint,
-        timeout: Duration = .seconds(10)
-    ) throws(AMQPError) -> Connection {
-        var attempt = 0
-        while true {
-            do throws(AMQPError) {
-                return try Connection(to: endpoint, attempt: attempt, timeout: timeout)
-            } catch {
-                attempt += 1
-                if attempt == endpoint.addresses.count { throw error }
-            }
-        }
-    }
-
-    /// On the thread that opens the connection.
-    ///
-    /// - Returns: seconds between heartbeats, as negotiated.
-    static func logIn(
-        _ handle: amqp_connection_state_t,
-        to endpoint: Endpoint,
-        at address: Endpoint.Address,
-        _ timeout: Duration
-    ) throws(AMQPError) -> Int {
-        var limit = timeval(timeout)
-        amqp_set_handshake_timeout(handle, &limit)
-        var rpcLimit = timeval(rpcTimeout)
-        amqp_set_rpc_timeout(handle, &rpcLimit)
-        var arena = Arena()
-        var properties = arena.table(clientProperties(of: endpoint))
-        try check(
-            amity_login_plain(
-                handle,
-                endpoint.virtualHost,
-                frameMax,
-                Int32(endpoint.heartbeatSeconds),
-                &properties,
-                endpoint.username,
-                endpoint.password
-            ),
-            "log in as \(endpoint.username) to vhost \(endpoint.virtualHost) of \(address)"
-        )
-        bound(unacknowledged: amqp_get_sockfd(handle), by: 2 * endpoint.heartbeatSeconds)
-        return Int(amqp_get_heartbeat(handle))
-    }
-
-    /// Without these the broker drops the consumer of a deleted queue without a word.
-    private static func clientProperties(of endpoint: Endpoint) -> [(String, FieldValue)] {
-        [
-            ("product", .scalar(.string("amity"))),
-            ("version", .scalar(.string(endpoint.productVersion))),
-            ("connection_name", .scalar(.string(endpoint.connectionName))),
-            (
-                "capabilities",
-                .table([
-                    ("consumer_cancel_notify", .scalar(.bool(true))),
-                    ("connection.blocked", .scalar(.bool(true))),
-                    ("publisher_confirms", .scalar(.bool(true))),
-                    ("authentication_failure_close", .scalar(.bool(true))),
-                ])
-            ),
-        ]
-    }
-
-    /// The kernel gives up a link whose peer acknowledges nothing, so that a send cannot hang on
-    /// it for the quarter of an hour that TCP would grant.
-    private static func bound(unacknowledged descriptor: Int32, by seconds: Int) {
-        var milliseconds = UInt32(seconds * 1000)
-        _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &milliseconds, 4)
-    }
 }
 
 /// Stated explicitly, so that no later change makes it Sendable by accident.
@@ -142,18 +68,12 @@ extension Connection: Sendable {}
 
 extension Connection {
     func openChannel() throws(AMQPError) {
-        begin()
-        defer { end() }
-        amqp_channel_open(handle, Self.channel)
-        try checkReply("open a channel")
+        try call("open a channel") { amqp_channel_open($0, Self.channel) }
     }
 
     /// Opens the channel again that the broker has closed, as a frame has told.
     func reopenChannel() throws(AMQPError) {
-        begin()
-        defer { end() }
-        reopen()
-        try checkReply("open a channel again")
+        try call("open a channel again") { _ in reopen() }
     }
 
     /// Puts a new channel in the place of one that works.
@@ -161,16 +81,13 @@ extension Connection {
         begin()
         defer { end() }
         let reply = amqp_channel_close(handle, Self.channel, AMQP_REPLY_SUCCESS)
-        try Self.check(reply, "close a channel")
+        try AMQPError.check(reply, "close a channel")
         amqp_channel_open(handle, Self.channel)
         try checkReply("open a channel again")
     }
 
     func limitPrefetch(to count: UInt16) throws(AMQPError) {
-        begin()
-        defer { end() }
-        amqp_basic_qos(handle, Self.channel, 0, count, 0)
-        try checkReply("set the prefetch count")
+        try call("set the prefetch count") { amqp_basic_qos($0, Self.channel, 0, count, 0) }
     }
 
     func consume(
@@ -178,20 +95,19 @@ extension Connection {
         tag: String,
         arguments: [(String, HeaderValue)] = []
     ) throws(AMQPError) {
-        begin()
-        defer { end() }
-        var arena = Arena()
-        amqp_basic_consume(
-            handle,
-            Self.channel,
-            arena.bytes(queue),
-            arena.bytes(tag),
-            0,
-            0,
-            0,
-            arena.table(arguments.map { ($0, .scalar($1)) })
-        )
-        try checkReply("consume from queue \(queue)")
+        try call("consume from queue \(queue)") { handle in
+            var arena = Arena()
+            return amqp_basic_consume(
+                handle,
+                Self.channel,
+                arena.bytes(queue),
+                arena.bytes(tag),
+                0,
+                0,
+                0,
+                arena.table(arguments.map { ($0, .scalar($1)) })
+            )
+        }
     }
 
     /// Stops deliveries, without waiting for an answer: a broker that gives none holds up no stop.
@@ -212,14 +128,11 @@ extension Connection {
         defer { end() }
         var arena = Arena()
         let reply = amqp_basic_get(handle, Self.channel, arena.bytes(queue), 0)
-        try Self.check(reply, "get from queue \(queue)")
+        try AMQPError.check(reply, "get from queue \(queue)")
     }
 
     func selectConfirms() throws(AMQPError) {
-        begin()
-        defer { end() }
-        amqp_confirm_select(handle, Self.channel)
-        try checkReply("switch on publisher confirms")
+        try call("switch on publisher confirms") { amqp_confirm_select($0, Self.channel) }
     }
 
     /// - Parameters:
@@ -260,77 +173,72 @@ extension Connection {
         durable: Bool,
         arguments: [(String, HeaderValue)]
     ) throws(AMQPError) -> QueueDepth {
-        begin()
-        defer { end() }
-        var arena = Arena()
-        let ok = amqp_queue_declare(
-            handle,
-            Self.channel,
-            arena.bytes(name),
-            passive ? 1 : 0,
-            durable ? 1 : 0,
-            0,
-            0,
-            arena.table(arguments.map { ($0, .scalar($1)) })
-        )
-        let depth = ok.map {
-            QueueDepth(
-                ready: Int($0.pointee.message_count),
-                consumers: Int($0.pointee.consumer_count)
+        let depth = try call("declare queue \(name)") { handle in
+            var arena = Arena()
+            let ok = amqp_queue_declare(
+                handle,
+                Self.channel,
+                arena.bytes(name),
+                passive ? 1 : 0,
+                durable ? 1 : 0,
+                0,
+                0,
+                arena.table(arguments.map { ($0, .scalar($1)) })
             )
+            return ok.map {
+                QueueDepth(
+                    ready: Int($0.pointee.message_count),
+                    consumers: Int($0.pointee.consumer_count)
+                )
+            }
         }
-        try checkReply("declare queue \(name)")
         return depth ?? QueueDepth(ready: 0, consumers: 0)
     }
 
     func declareDirectExchange(_ name: String, passive: Bool) throws(AMQPError) {
-        begin()
-        defer { end() }
-        var arena = Arena()
-        amqp_exchange_declare(
-            handle,
-            Self.channel,
-            arena.bytes(name),
-            arena.bytes("direct"),
-            passive ? 1 : 0,
-            1,
-            0,
-            0,
-            amqp_table_t()
-        )
-        try checkReply("declare exchange \(name)")
+        try call("declare exchange \(name)") { handle in
+            var arena = Arena()
+            return amqp_exchange_declare(
+                handle,
+                Self.channel,
+                arena.bytes(name),
+                arena.bytes("direct"),
+                passive ? 1 : 0,
+                1,
+                0,
+                0,
+                amqp_table_t()
+            )
+        }
     }
 
     func bind(queue: String, to exchange: String, routingKey: String) throws(AMQPError) {
-        begin()
-        defer { end() }
-        var arena = Arena()
-        amqp_queue_bind(
-            handle,
-            Self.channel,
-            arena.bytes(queue),
-            arena.bytes(exchange),
-            arena.bytes(routingKey),
-            amqp_table_t()
-        )
-        try checkReply("bind queue \(queue) to exchange \(exchange)")
+        try call("bind queue \(queue) to exchange \(exchange)") { handle in
+            var arena = Arena()
+            return amqp_queue_bind(
+                handle,
+                Self.channel,
+                arena.bytes(queue),
+                arena.bytes(exchange),
+                arena.bytes(routingKey),
+                amqp_table_t()
+            )
+        }
     }
 
     /// Deletes a queue with all that is in it; one that does not exist is as good as deleted.
     func deleteQueue(_ name: String) throws(AMQPError) {
-        begin()
-        defer { end() }
-        var arena = Arena()
-        amqp_queue_delete(handle, Self.channel, arena.bytes(name), 0, 0)
-        try checkReply("delete queue \(name)")
+        try call("delete queue \(name)") { handle in
+            var arena = Arena()
+            return amqp_queue_delete(handle, Self.channel, arena.bytes(name), 0, 0)
+        }
     }
 
     func deleteExchange(_ name: String) throws(AMQPError) {
-        begin()
-        defer { end() }
-        var arena = Arena()
-        amqp_exchange_delete(handle, Self.channel, arena.bytes(name), 0)
-        try checkReply("delete exchange \(name)")
+        try call("delete exchange \(name)") { handle in
+            var arena = Arena()
+            return amqp_exchange_delete(handle, Self.channel, arena.bytes(name), 0)
+        }
     }
 
     /// Closes the connection. Whatever is unsettled goes back to its queue.
@@ -343,7 +251,7 @@ extension Connection {
         amqp_set_rpc_timeout(handle, &rpcLimit)
         let reply = amqp_connection_close(handle, AMQP_REPLY_SUCCESS)
         do throws(AMQPError) {
-            try Self.check(reply, "close the connection")
+            try AMQPError.check(reply, "close the connection")
         } catch { throw named(error, during: "close the connection") }
     }
 }
@@ -442,8 +350,19 @@ extension Connection {
         watch.begin()
     }
 
-    private func end() {
-        watch.end()
+    private func end() { watch.end() }
+
+    /// Makes one call that waits for the broker's reply, and checks the reply.
+    @discardableResult
+    private func call<Value>(
+        _ operation: String,
+        _ body: (amqp_connection_state_t) -> Value
+    ) throws(AMQPError) -> Value {
+        begin()
+        defer { end() }
+        let value = body(handle)
+        try checkReply(operation)
+        return value
     }
 
     /// The library knows only that its socket has failed, not that the watchdog had it fail.
@@ -453,7 +372,7 @@ extension Connection {
 
     private func verify(_ status: Int32, _ operation: String) throws(AMQPError) {
         do throws(AMQPError) {
-            try Self.check(status, operation)
+            try AMQPError.check(status, operation)
         } catch { throw named(error, during: operation) }
     }
 
@@ -462,7 +381,7 @@ extension Connection {
     private func checkReply(_ operation: String) throws(AMQPError) {
         let reply = amqp_get_rpc_reply(handle)
         do throws(AMQPError) {
-            try Self.check(reply, operation)
+            try AMQPError.check(reply, operation)
         } catch {
             if reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION,
                 reply.reply.id == amity_channel_close
@@ -477,28 +396,5 @@ extension Connection {
     private func reopen() {
         amity_send_channel_close_ok(handle, Self.channel)
         amqp_channel_open(handle, Self.channel)
-    }
-
-    private static func check(_ status: Int32, _ operation: String) throws(AMQPError) {
-        if status != AMQP_STATUS_OK.rawValue { throw .failure(status, errno, during: operation) }
-    }
-
-    private static func check(_ reply: amqp_rpc_reply_t, _ operation: String) throws(AMQPError) {
-        switch reply.reply_type {
-        case AMQP_RESPONSE_NORMAL:
-            return
-        case AMQP_RESPONSE_SERVER_EXCEPTION:
-            throw Frame.closed(by: reply.reply, during: operation)
-                ?? .protocolViolation("method \(reply.reply.id) instead of a reply")
-        case _:
-            throw .failure(reply.library_error, errno, during: operation)
-        }
-    }
-}
-
-extension timeval {
-    init(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        self.init(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
     }
 }

@@ -14,9 +14,9 @@ struct DeadLetters: ParsableCommand {
             Workers write a row for each dead letter, and list and show read those: they touch no \
             message. Retry and purge go through the queue from its head. What they do not take \
             stays, also when the command dies halfway; meanwhile other readers see less of the \
-            queue. A letter that a quorum queue has delivered before does not go back to its place \
-            but, as a confirmed copy, to the end of the queue: so none comes near the queue's \
-            delivery limit.
+            queue. A dead letter that a quorum queue has delivered before does not go back to its \
+            place but, as a confirmed copy, to the end of the queue: so none comes near the \
+            queue's delivery limit.
             """,
         subcommands: [List.self, Show.self, Retry.self, Purge.self]
     )
@@ -24,22 +24,24 @@ struct DeadLetters: ParsableCommand {
 
 /// Which dead letters; all conditions given must hold.
 struct Selection: ParsableArguments {
-    @Option(help: "Only letters with this error code, e.g. INVALID_LOG.")
+    @Option(help: "Only dead letters with this error code, e.g. INVALID_LOG.")
     var code: String?
 
-    @Option(help: "Only the letter of this id; may be given several times.")
+    @Option(help: "Only the dead letter of this id; may be given several times.")
     var id: [String] = []
 
-    @Option(help: "Only letters of this conversation; may be given several times.")
+    @Option(help: "Only dead letters of this conversation; may be given several times.")
     var conversation: [String] = []
 
-    @Option(help: "Only letters of this user, by the message or by the database.")
+    @Option(help: "Only dead letters of this user, by the message or by the database.")
     var user: String?
 
-    @Option(help: "Only letters that last failed longer ago than this, e.g. 90s, 15m, 12h, 30d.")
+    @Option(
+        help: "Only dead letters that last failed longer ago than this, e.g. 90s, 15m, 12h, 30d."
+    )
     var olderThan: Age?
 
-    @Option(help: "Only letters that last failed within this time.")
+    @Option(help: "Only dead letters that last failed within this time.")
     var newerThan: Age?
 
     func filter(asking lookup: DeadLetterLookup) throws -> DeadLetterFilter {
@@ -79,12 +81,12 @@ private func deadLetterLookup() throws -> DeadLetterLookup {
 extension DeadLetters {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List letters, without their bodies."
+            abstract: "List dead letters, without their bodies."
         )
 
         @OptionGroup var selection: Selection
 
-        @Option(help: "Most letters to list.")
+        @Option(help: "Most dead letters to list.")
         var limit = 1000
 
         @Flag(help: "One JSON object a line instead of a table.")
@@ -95,9 +97,9 @@ extension DeadLetters {
 
         @Flag(
             help: """
-                List what is in the queue instead of the rows: for letters without a row. On a \
-                quorum queue a look costs each letter one delivery of its limit, and those that \
-                were delivered before move to the end of the queue.
+                List what is in the queue instead of the rows: for dead letters without a row. On \
+                a quorum queue a look costs each dead letter one delivery of its limit, and those \
+                that were delivered before move to the end of the queue.
                 """
         )
         var lookIntoQueue = false
@@ -107,7 +109,7 @@ extension DeadLetters {
             try await reportingFailure {
                 let filter = try selection.filter(asking: lookup)
                 let counts = lookIntoQueue ? nil : try lookup.deadLetterQueue.counts()
-                let letters =
+                let deadLetters =
                     try counts.map { counts in
                         try lookup.list(
                             filter,
@@ -123,12 +125,15 @@ extension DeadLetters {
                     ]
                     print(TextTable.line(head, widths: widths))
                 }
-                for letter in letters {
-                    print(json ? try letter.json : TextTable.line(letter.cells, widths: widths))
+                for deadLetter in deadLetters {
+                    print(
+                        json
+                            ? try deadLetter.json : TextTable.line(deadLetter.cells, widths: widths)
+                    )
                 }
-                let count = letters.reduce(0) { $0 + $1.copies }
-                if !json { print("\(count) \(count == 1 ? "letter" : "letters")") }
-                if letters.count == limit { complain("there may be more: --limit \(limit)") }
+                let count = deadLetters.reduce(0) { $0 + $1.copies }
+                if !json { print("\(count) \(count == 1 ? "dead letter" : "dead letters")") }
+                if deadLetters.count == limit { complain("there may be more: --limit \(limit)") }
                 for remark in counts?.remarks(on: lookup.queue) ?? [] { complain(remark) }
             }
         }
@@ -136,26 +141,26 @@ extension DeadLetters {
         private func look(_ lookup: DeadLetterLookup, _ filter: DeadLetterFilter) throws
             -> [DeadLetter]
         {
-            var letters: [DeadLetter] = []
-            try lookup.deadLetterQueue.look(filter) { letter, _ in
-                letters.append(letter)
-                return letters.count < limit
+            var deadLetters: [DeadLetter] = []
+            try lookup.deadLetterQueue.look(filter) { deadLetter, _ in
+                deadLetters.append(deadLetter)
+                return deadLetters.count < limit
             }
-            return letters
+            return deadLetters
         }
     }
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show one letter, or those of one conversation, with their headers.",
+            abstract: "Show one dead letter, or those of one conversation, with their headers.",
             discussion: """
                 By their rows. The body is only in the queue: --body-because looks for it there, \
-                which on a quorum queue costs each letter one delivery of its limit; those that \
-                were delivered before move to the end of the queue.
+                which on a quorum queue costs each dead letter one delivery of its limit; those \
+                that were delivered before move to the end of the queue.
                 """
         )
 
-        @Argument(help: "The id of a letter, as list has it, or of a conversation.")
+        @Argument(help: "The id of a dead letter, as list has it, or of a conversation.")
         var id: String
 
         @Option(
@@ -166,7 +171,7 @@ extension DeadLetters {
         )
         var bodyBecause: String?
 
-        @Flag(help: "Look for it in the queue, for a letter without a row.")
+        @Flag(help: "Look for it in the queue, for a dead letter without a row.")
         var lookIntoQueue = false
 
         func validate() throws {
@@ -182,7 +187,7 @@ extension DeadLetters {
                     ? try showRows(lookup) : try look(lookup)
             }
             if shown == 0 {
-                complain("no letter \(id), and none of such a conversation")
+                complain("no dead letter \(id), and none of such a conversation")
                 try await reportingFailure {
                     for remark in try lookup.deadLetterQueue.counts().remarks(
                         on: lookup.queue
@@ -196,20 +201,20 @@ extension DeadLetters {
 
         private func showRows(_ lookup: DeadLetterLookup) throws -> Int {
             let entries = try lookup.find(id)
-            for entry in entries { try print(entry.letter, entry.headers) }
+            for entry in entries { try print(entry.deadLetter, entry.headers) }
             return entries.count
         }
 
         private func look(_ lookup: DeadLetterLookup) throws -> Int {
             var shown = 0
             let conversation = ExactText(id)
-            try lookup.deadLetterQueue.look(DeadLetterFilter()) { letter, message in
-                let isIt = letter.id == id
-                guard isIt || letter.conversationID.map(ExactText.init) == conversation else {
+            try lookup.deadLetterQueue.look(DeadLetterFilter()) { deadLetter, message in
+                let isIt = deadLetter.id == id
+                guard isIt || deadLetter.conversationID.map(ExactText.init) == conversation else {
                     return true
                 }
                 shown += 1
-                try print(letter, message.properties.headers.mapValues(\.shown))
+                try print(deadLetter, message.properties.headers.mapValues(\.shown))
                 if let bodyBecause {
                     Logger(label: "amity").notice(
                         "dead-letter.body-shown",
@@ -223,8 +228,8 @@ extension DeadLetters {
             return shown
         }
 
-        private func print(_ letter: DeadLetter, _ headers: [String: String]) throws {
-            Swift.print(try letter.json)
+        private func print(_ deadLetter: DeadLetter, _ headers: [String: String]) throws {
+            Swift.print(try deadLetter.json)
             for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
                 Swift.print("  \(name.printable): \(value.printable)")
             }
@@ -233,22 +238,22 @@ extension DeadLetters {
 
     struct Retry: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Put letters back on their queue, with a fresh budget of attempts.",
+            abstract: "Put dead letters back on their queue, with a fresh budget of attempts.",
             discussion: """
-                A letter is removed when the broker has confirmed its copy, so one may come twice \
-                and none is lost. Retrying is harmless for scores: a conversation counts once.
+                A dead letter is removed when the broker has confirmed its copy, so one may come \
+                twice and none is lost. Retrying is harmless for scores: a conversation counts once.
                 """
         )
 
         @OptionGroup var selection: Selection
 
-        @Flag(help: "Retry every letter there is. Needed when nothing else selects.")
+        @Flag(help: "Retry every dead letter there is. Needed when nothing else selects.")
         var all = false
 
-        @Option(help: "Most letters to retry.")
+        @Option(help: "Most dead letters to retry.")
         var limit = Int.max
 
-        @Option(help: "Most letters a second.")
+        @Option(help: "Most dead letters a second.")
         var rate: Double?
 
         @Flag(help: "Only say how many there are, by their rows.")
@@ -267,24 +272,24 @@ extension DeadLetters {
                     let count = try lookup.count(filter)
                     return print("would retry \(min(limit, count.recorded))\(others(count.others))")
                 }
-                print(
-                    "retried \(try lookup.deadLetterQueue.retry(filter, limit: limit, perSecond: rate))"
-                )
+                let queue = lookup.deadLetterQueue
+                print("retried \(try queue.retry(filter, limit: limit, perSecond: rate))")
             }
         }
     }
 
     struct Purge: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove letters for good; asks first.",
+            abstract: "Remove dead letters for good; asks first.",
             discussion: """
-                --user erases one user's letters, by the message or by the database, and their rows.
+                --user erases one user's dead letters, by the message or by the database, and \
+                their rows.
                 """
         )
 
         @OptionGroup var selection: Selection
 
-        @Flag(help: "Purge every letter there is. Needed when nothing else selects.")
+        @Flag(help: "Purge every dead letter there is. Needed when nothing else selects.")
         var all = false
 
         @Flag(help: "Only say how many there are, by their rows.")
@@ -312,7 +317,7 @@ extension DeadLetters {
         }
 
         private func confirmed(_ what: String) -> Bool {
-            print("Remove \(what) letters for good? Type yes: ", terminator: "")
+            print("Remove \(what) dead letters for good? Type yes: ", terminator: "")
             fflush(nil)
             return readLine() == "yes"
         }
@@ -334,7 +339,7 @@ private func others(_ count: Int) -> String {
 
 private func requireChoice(_ filter: DeadLetterFilter, all: Bool) throws {
     if filter.isEmpty && !all {
-        complain("say which letters (see --help), or --all")
+        complain("say which dead letters (see --help), or --all")
         throw ExitCode(64)
     }
 }

@@ -8,8 +8,8 @@ struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say how a conversation's score came about, or why it has none yet.",
         discussion: """
-            Part by part, with who gave each number; or where the conversation stands: queued, delayed, \
-            dead-lettered, unknown. Shows nothing of what was said.
+            Part by part, with the source of each number; or where the conversation stands: \
+            queued, delayed, dead-lettered, unknown. Shows nothing of what was said.
             """
     )
 
@@ -39,10 +39,12 @@ extension Explanation {
         }
         if let score { lines += [""] + score.lines }
         if !because.isEmpty { lines += [""] + because.map { "  \($0)" } }
-        for letter in deadLetters {
+        for deadLetter in deadLetters {
             lines.append(
-                "  letter \(letter.id): \(letter.code) after \(letter.attempts) attempts at \(letter.lastFailureAt): "
-                    + letter.reason
+                """
+                  dead letter \(deadLetter.id): \(deadLetter.code) after \(deadLetter.attempts) \
+                attempts at \(deadLetter.lastFailureAt): \(deadLetter.reason)
+                """
             )
         }
         return lines.map(\.printable).joined(separator: "\n")
@@ -91,7 +93,10 @@ extension Explanation.Score {
         lines.append(row("change", "", number(change), change == 0 ? "never less than 0" : ""))
         if changeByWeights != change {
             lines.append(
-                "  By the weights that are set now it would be \(number(changeByWeights)): they have changed."
+                """
+                  By the weights that are set now it would be \(number(changeByWeights)): they \
+                have changed.
+                """
             )
         }
         if let scoreBefore, let scoreAfter {

@@ -10,16 +10,16 @@ struct OperatorRoutes {
     /// Chosen: how old figures may be that are a few seconds old when they are written down.
     private static let statsLifetime: Duration = .seconds(2)
     /// A look holds the dead letters for a moment, so that others see none.
-    private static let lettersLifetime: Duration = .seconds(5)
+    private static let deadLettersLifetime: Duration = .seconds(5)
     /// Bytes. Chosen: a thousand ids, and room.
     private static let largestOrder = 128 << 10
 
     private let operatorService: any OperatorService
-    private let letters: CachedResponse
+    private let deadLetters: CachedResponse
 
     init(_ operatorService: any OperatorService) {
         self.operatorService = operatorService
-        letters = Self.cached(Self.lettersLifetime, operatorService.deadLetters)
+        deadLetters = Self.cached(Self.deadLettersLifetime, operatorService.deadLetters)
     }
 
     func add(to router: Router<BasicRequestContext>) {
@@ -36,7 +36,7 @@ struct OperatorRoutes {
             of: api
         )
         show(Self.cached(lifetime, operatorService.history), at: "stats/history", of: api)
-        show(letters, at: "dead-letters", of: api)
+        show(deadLetters, at: "dead-letters", of: api)
         LookupRoutes(operatorService: operatorService).add(to: api)
         api.post("dead-letters/retry") { request, _ in
             try await deal(request, operatorService.retry) {
@@ -127,7 +127,7 @@ struct OperatorRoutes {
         let result = await onOperatorThread {
             Result { () throws(OperatorServiceError) in try order(wanted) }
         }
-        await letters.forget()
+        await deadLetters.forget()
         switch result {
         case .success(let result):
             return Self.answer(.ok, actionResponse(result.count, result.isComplete, nil))
@@ -175,7 +175,9 @@ extension DeadLetterSelection {
             throw Self.refusal("a JSON object with code, conversation, ids or all is needed")
         }
         if let unknown = members.subtracting(Form.members).min() {
-            throw Self.refusal("nobody knows '\(unknown)'; use code, conversation, ids, all, limit")
+            throw Self.refusal(
+                "unknown member '\(unknown)'; use code, conversation, ids, all, limit"
+            )
         }
         let limit = form.limit ?? Self.most
         guard (1...Self.most).contains(limit),

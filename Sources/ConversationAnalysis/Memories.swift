@@ -110,14 +110,14 @@ private struct Clause {
         }
         if isPassing { return }
         if isOwn(first) {
-            kind = ofSomebody(from: subjectEnd)
+            kind = ofOwn(from: subjectEnd)
         } else if first.tags.contains(.firstPerson) {
             kind = ofTheChild()
         } else if first.tags.contains(.anaphor), followsOwn {
             kind = units.count > 2 ? .fact : .none
         }
-        let isOfSomebody = units.contains { !$0.tags.isDisjoint(with: [.family, .pet]) }
-        isAboutOwn = kind == .fact || kind == .event && isOfSomebody
+        let isOfFamilyOrPet = units.contains { !$0.tags.isDisjoint(with: [.family, .pet]) }
+        isAboutOwn = kind == .fact || kind == .event && isOfFamilyOrPet
         for unit in units where unit.tags.isDisjoint(with: [.adverb, .hollow, .conjunction]) {
             key &+= unit.hash
         }
@@ -147,7 +147,7 @@ private struct Clause {
 
     private var subjectEnd: Int { units.startIndex + (secondIsFirstPerson ? 2 : 1) }
 
-    private func ofSomebody(from start: Int) -> Kind {
+    private func ofOwn(from start: Int) -> Kind {
         guard units.endIndex - start >= 1, units.count > 2 || secondIsFirstPerson else {
             return .none
         }

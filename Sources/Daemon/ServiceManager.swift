@@ -16,7 +16,7 @@ final class ServiceManager: Sendable {
     private let interval: Duration
     private let logger: Logger
     private let state: Locked<State>
-    private let news = MonotonicSemaphore(value: 0)
+    private let wake = MonotonicSemaphore(value: 0)
 
     /// - Returns: nil where no service manager has set `NOTIFY_SOCKET`.
     init?(_ environment: [String: String], logger: Logger) {
@@ -68,7 +68,7 @@ final class ServiceManager: Sendable {
 
     private func update(_ change: (inout State) -> Void) {
         state.withLock(change)
-        news.signal()
+        wake.signal()
     }
 
     private func run(_ socket: borrowing NotifySocket, _ pulses: [Pulse]) {
@@ -89,7 +89,7 @@ final class ServiceManager: Sendable {
             }
             // What is not well is looked at again soon.
             let pause = isUnreachable || isSilent ? min(interval, .seconds(1)) : interval
-            news.wait(atMost: pause)
+            wake.wait(atMost: pause)
         }
     }
 

@@ -44,10 +44,10 @@ package final class DatabaseJournal: DeadLetterJournal {
     }
 
     package func record(
-        _ letters: [DeadLetterRecord],
+        _ records: [DeadLetterRecord],
         then proceed: @escaping @Sendable () -> Void
     ) {
-        let rows = letters.map(DeadLetterRow.init)
+        let rows = records.map(DeadLetterRow.init)
         let gate = Gate(proceed)
         let (waits, isFirst) = state.withLock { state in
             let room = Self.mostRows - state.rows.count
@@ -246,7 +246,7 @@ private struct DeadLetterRow: Encodable, Sendable {
     init(_ record: DeadLetterRecord) {
         let properties = record.message.properties
         isRedelivered = record.isRedelivered
-        id = record.message.letterID ?? ""
+        id = record.message.deadLetterID ?? ""
         code = record.failure.code
         reason = Self.storable(record.failure.reason)
         attempts = record.attempts
@@ -272,7 +272,7 @@ private struct DeadLetterRow: Encodable, Sendable {
         bodySHA256 = text(HeaderName.bodyDigest)
         messageID = properties.messageID.map(Self.storable)
         if record.isReadable {
-            let members = LetterMembers(body: record.message.body)
+            let members = DeadLetterMembers(body: record.message.body)
             conversationID = members.conversationID.flatMap(Self.identifier)
             userID = members.userID.flatMap(Self.identifier)
         }

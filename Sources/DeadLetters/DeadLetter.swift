@@ -89,7 +89,7 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
         func count(_ name: String) -> Int {
             if case .integer(let count) = headers[name] { Int(clamping: count) } else { 0 }
         }
-        let members = LetterMembers(body: message.body)
+        let members = DeadLetterMembers(body: message.body)
         conversationID = members.conversationID
         userID = members.userID
         messageID = message.properties.messageID
@@ -107,7 +107,7 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
         ]
         let head = told.joined(separator: "\u{0}") + "\u{0}"
         id =
-            message.letterID
+            message.deadLetterID
             ?? Digest.sha256(Array(head.utf8) + message.body).prefix(16).hexadecimal
     }
 
@@ -125,14 +125,14 @@ package struct DeadLetter: Sendable, Equatable, Encodable {
 
 /// The two members of a body that say whose dead letter it is; nil where it does not say. Anything
 /// else in the body stays unread.
-struct LetterMembers {
+struct DeadLetterMembers {
     private(set) var conversationID: String?
     private(set) var userID: String?
 
     init(body: [UInt8]) {
         do throws(JSONReader.Malformed) {
             self = try JSONReader.read(body) { json throws(JSONReader.Malformed) in
-                try LetterMembers(reading: &json)
+                try DeadLetterMembers(reading: &json)
             }
         } catch {
             // A bad body is why many dead letters are here.

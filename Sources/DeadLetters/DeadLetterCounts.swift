@@ -55,10 +55,12 @@ package struct DeadLetterCounts: Sendable {
         }
         if let withoutRow, withoutRow > 0 {
             remarks.append(
-                "\(messages(withoutRow)) in \(queue) without a row here (of other publishers, older, "
-                    + "or exact copies): amity dead-letters list --look-into-queue lists what is in "
-                    + "the queue; on a quorum queue a look costs each letter one delivery of its "
-                    + "limit, and those that were delivered before move to the end of the queue"
+                """
+                \(messages(withoutRow)) in \(queue) without a row here (of other publishers, \
+                older, or exact copies): amity dead-letters list --look-into-queue lists what is \
+                in the queue; on a quorum queue a look costs each dead letter one delivery of its \
+                limit, and those that were delivered before move to the end of the queue
+                """
             )
         }
         return remarks

@@ -10,7 +10,7 @@ package struct DeadLetterFilter: Sendable {
     /// Conversations of `user` by the database, for dead letters that do not name their user.
     package var conversationsOfUser: Set<ExactText> = []
     /// Dead letters of `user` by their rows: the conversation's own row may be gone by now.
-    package var lettersOfUser: Set<String> = []
+    package var deadLettersOfUser: Set<String> = []
     /// Last failed before this instant.
     package var before: Date?
     /// Last failed at or after this instant.
@@ -24,15 +24,16 @@ package struct DeadLetterFilter: Sendable {
             && since == nil
     }
 
-    package func matches(_ letter: DeadLetter) -> Bool {
-        if let code, letter.code != code { return false }
-        if !ids.isEmpty, !ids.contains(letter.id) { return false }
+    package func matches(_ deadLetter: DeadLetter) -> Bool {
+        if let code, deadLetter.code != code { return false }
+        if !ids.isEmpty, !ids.contains(deadLetter.id) { return false }
         // Byte for byte: a dead letter of another child must not be taken for this one's.
-        let conversation = letter.conversationID.map(ExactText.init)
+        let conversation = deadLetter.conversationID.map(ExactText.init)
         if !conversationIDs.isEmpty, conversation.map(conversationIDs.contains) != true {
             return false
         }
-        if let user, letter.userID.map(ExactText.init) != user, !lettersOfUser.contains(letter.id),
+        if let user, deadLetter.userID.map(ExactText.init) != user,
+            !deadLettersOfUser.contains(deadLetter.id),
             conversation.map(conversationsOfUser.contains) != true
         {
             return false
@@ -40,7 +41,7 @@ package struct DeadLetterFilter: Sendable {
         if before == nil && since == nil { return true }
         // ISO 8601 as the retry policy writes it; a dead letter of unknown age is of no age asked
         // for.
-        guard let failed = Self.date(letter.lastFailureAt) else { return false }
+        guard let failed = Self.date(deadLetter.lastFailureAt) else { return false }
         return failed < (before ?? .distantFuture) && failed >= (since ?? .distantPast)
     }
 

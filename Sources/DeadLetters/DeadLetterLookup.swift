@@ -27,19 +27,19 @@ package struct DeadLetterLookup: Sendable {
     ) throws -> [DeadLetter] {
         // A remark says so.
         if counts.recorded == nil { return [] }
-        let letters = try table.list(filter, includesSettled: includesSettled, limit: limit)
-        return letters.map { $0.asOf(counts) }
+        let deadLetters = try table.list(filter, includesSettled: includesSettled, limit: limit)
+        return deadLetters.map { $0.asOf(counts) }
     }
 
     /// The dead letters of that id, or of the conversation of that id; none where there is no
     /// table.
     package func find(_ id: String) throws -> [DeadLetterTable.Entry] {
         let entries = try OptionalTable.using { try table.find(id) } ?? []
-        if !entries.contains(where: { $0.letter.state == .waiting }) { return entries }
+        if !entries.contains(where: { $0.deadLetter.state == .waiting }) { return entries }
         let counts = try deadLetterQueue.counts()
         return entries.map { entry in
             var entry = entry
-            entry.letter = entry.letter.asOf(counts)
+            entry.deadLetter = entry.deadLetter.asOf(counts)
             return entry
         }
     }
@@ -56,7 +56,7 @@ package struct DeadLetterLookup: Sendable {
         filter.user = ExactText(user)
         filter.conversationsOfUser = try table.conversations(of: user)
         let rows = try OptionalTable.using { try table.list(filter, limit: Self.mostOfAUser) }
-        if let rows { filter.lettersOfUser = Set(rows.map(\.id)) }
+        if let rows { filter.deadLettersOfUser = Set(rows.map(\.id)) }
     }
 
     private static let mostOfAUser = 100_000
@@ -65,8 +65,8 @@ package struct DeadLetterLookup: Sendable {
 extension DeadLetter {
     fileprivate func asOf(_ counts: DeadLetterCounts) -> DeadLetter {
         guard state == .waiting, counts.presence.holdsNothing else { return self }
-        var letter = self
-        letter.state = .gone
-        return letter
+        var deadLetter = self
+        deadLetter.state = .gone
+        return deadLetter
     }
 }

@@ -14,7 +14,11 @@ package struct DeadLetterOverview: Encodable, Sendable, Equatable {
         package var firstFailureAt: String
         package var lastFailureAt: String
         /// The oldest of them.
-        package var letters: [DeadLetter] = []
+        package var deadLetters: [DeadLetter] = []
+
+        private enum CodingKeys: String, CodingKey {
+            case code, reason, count, firstFailureAt, lastFailureAt, deadLetters = "letters"
+        }
     }
 
     package var queue: String
@@ -50,7 +54,7 @@ package struct DeadLetterOverview: Encodable, Sendable, Equatable {
             let codes = try table.codes()
             let shown = codes.prefix(Self.mostGroups).map(\.code)
             let reasons = try table.reasons(of: shown)
-            let letters = Dictionary(
+            let deadLetters = Dictionary(
                 grouping: try table.oldest(of: shown, limit: Self.mostListed),
                 by: \.code
             )
@@ -61,7 +65,9 @@ package struct DeadLetterOverview: Encodable, Sendable, Equatable {
                     count: code.count,
                     firstFailureAt: code.firstFailureAt,
                     lastFailureAt: code.lastFailureAt,
-                    letters: (letters[code.code] ?? []).map { $0.clipped(to: Self.longestText) }
+                    deadLetters: (deadLetters[code.code] ?? []).map {
+                        $0.clipped(to: Self.longestText)
+                    }
                 )
             }
             seen = codes.reduce(0) { $0 + $1.count }
@@ -84,10 +90,10 @@ extension DeadLetter {
             text.unicodeScalars.count <= length
                 ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(length))) + "…"
         }
-        var letter = self
-        letter.conversationID = conversationID.map(clip)
-        letter.userID = userID.map(clip)
-        letter.reason = clip(reason)
-        return letter
+        var deadLetter = self
+        deadLetter.conversationID = conversationID.map(clip)
+        deadLetter.userID = userID.map(clip)
+        deadLetter.reason = clip(reason)
+        return deadLetter
     }
 }

@@ -45,9 +45,9 @@ package struct DeadLetterQueue: Sendable {
         _ filter: DeadLetterFilter,
         _ visit: (DeadLetter, Message) throws -> Bool
     ) throws {
-        try pass { letter, entry, _ in
-            guard filter.matches(letter) else { return .stays }
-            return try visit(letter, entry.message) ? .stays : .ends
+        try pass { deadLetter, entry, _ in
+            guard filter.matches(deadLetter) else { return .stays }
+            return try visit(deadLetter, entry.message) ? .stays : .ends
         }
     }
 
@@ -62,14 +62,14 @@ package struct DeadLetterQueue: Sendable {
         limit: Int = .max,
         until deadline: ContinuousClock.Instant? = nil
     ) throws -> Int {
-        let settled = SettledLetters(.purged, in: table, logger)
+        let settled = SettledDeadLetters(.purged, in: table, logger)
         defer { settled.flush() }
         if limit > 0 {
-            try pass(done: { settled.count }) { letter, entry, pass in
+            try pass(done: { settled.count }) { deadLetter, entry, pass in
                 if Self.isPast(deadline) { return .ends }
-                guard filter.matches(letter) else { return .stays }
+                guard filter.matches(deadLetter) else { return .stays }
                 try pass.remove(entry)
-                settled.add(letter.id)
+                settled.add(deadLetter.id)
                 return settled.count < limit ? .left : .leftAndEnds
             }
         }
@@ -106,12 +106,12 @@ package struct DeadLetterQueue: Sendable {
         let publisher = publisher()
         publisher.start()
         defer { publisher.stop() }
-        let settled = SettledLetters(.replayed, in: table, logger)
+        let settled = SettledDeadLetters(.replayed, in: table, logger)
         defer { settled.flush() }
         let began = ContinuousClock.now
-        try pass(done: { settled.count }) { letter, entry, pass in
+        try pass(done: { settled.count }) { deadLetter, entry, pass in
             if Self.isPast(deadline) { return .ends }
-            guard filter.matches(letter) else { return .stays }
+            guard filter.matches(deadLetter) else { return .stays }
             if let perSecond {
                 try Self.pause(
                     for: began + .seconds(Double(settled.count) / perSecond),
@@ -123,7 +123,7 @@ package struct DeadLetterQueue: Sendable {
                 throw DeadLetterError.notRetried(afterRetrying: settled.count, result)
             }
             try pass.remove(entry)
-            settled.add(letter.id)
+            settled.add(deadLetter.id)
             return settled.count < limit ? .left : .leftAndEnds
         }
         return settled.count
@@ -186,11 +186,11 @@ package struct DeadLetterQueue: Sendable {
         var failure: (any Error)?
         var isComplete = true
         while let entry = try pass.next() {
-            let letter = DeadLetter(entry.message)
+            let deadLetter = DeadLetter(entry.message)
             do {
-                switch try step(letter, entry, &pass) {
+                switch try step(deadLetter, entry, &pass) {
                 case .stays:
-                    seen.append(letter.id)
+                    seen.append(deadLetter.id)
                     try returns.give(back: entry, &pass)
                     continue
                 case .left: continue
@@ -247,18 +247,18 @@ package enum DeadLetterError: Error, CustomStringConvertible {
         switch self {
         case .unseen(let unseen, let done):
             """
-            \(unseen) letters could not be looked at, because another consumer of the dead-letter \
-            queue holds them (a second command, a worker that throws away old ones); \(done) were \
-            dealt with. Try again
+            \(unseen) dead letters could not be looked at, because another consumer of the \
+            dead-letter queue holds them (a second command, a worker that throws away old ones); \
+            \(done) were dealt with. Try again
             """
         case .notRetried(let count, let result):
             """
-            the broker did not confirm a letter (\(result)); it stays in the dead-letter queue, as \
-            do those after it. \(count) were retried before
+            the broker did not confirm a dead letter (\(result)); it stays in the dead-letter \
+            queue, as do those after it. \(count) were retried before
             """
         case .stranded(let count, let done):
             """
-            \(count) letters that were delivered before went back to their place in the \
+            \(count) dead letters that were delivered before went back to their place in the \
             dead-letter queue, because the broker confirmed no copy of them at its end: on a \
             quorum queue each has one delivery less of its limit. \(done) were dealt with. Look \
             for the cause before you try again

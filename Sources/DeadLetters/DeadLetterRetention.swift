@@ -4,8 +4,8 @@ import Logging
 import Postgres
 import Storage
 
-/// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of dead
-/// letters that left their queue a month ago.
+/// Throws away dead letters that are older than DEAD_LETTER_RETENTION_DAYS, and rows of
+/// dead letters that left their queue a month ago.
 package struct DeadLetterRetention {
     private let days: Int
     private let table: DeadLetterTable

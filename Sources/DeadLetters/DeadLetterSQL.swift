@@ -11,13 +11,13 @@ enum DeadLetterSQL {
         INSERT INTO amity_dead_letters AS stored (id, queue, code, reason, attempts, replays,
             first_failure_at, last_failure_at, worker, body_bytes, body_sha256, headers,
             conversation_id, user_id, message_id, copies)
-        SELECT letter.id, $2, letter.code, letter.reason, letter.attempts, letter.replays,
-            letter.first_failure_at, letter.last_failure_at, letter.worker, letter.body_bytes,
-            letter.body_sha256, letter.headers, letter.conversation_id,
-            coalesce(letter.user_id, (SELECT event.user_id FROM conversation_events AS event
-                WHERE event.conversation_id = letter.conversation_id LIMIT 1)),
-            letter.message_id, letter.copies
-        FROM jsonb_to_recordset($1::jsonb) AS letter(id text, code text, reason text,
+        SELECT entry.id, $2, entry.code, entry.reason, entry.attempts, entry.replays,
+            entry.first_failure_at, entry.last_failure_at, entry.worker, entry.body_bytes,
+            entry.body_sha256, entry.headers, entry.conversation_id,
+            coalesce(entry.user_id, (SELECT event.user_id FROM conversation_events AS event
+                WHERE event.conversation_id = entry.conversation_id LIMIT 1)),
+            entry.message_id, entry.copies
+        FROM jsonb_to_recordset($1::jsonb) AS entry(id text, code text, reason text,
             attempts integer, replays integer, first_failure_at timestamptz,
             last_failure_at timestamptz, worker text, body_bytes bigint, body_sha256 text,
             headers jsonb, conversation_id text, user_id text, message_id text, copies integer)
@@ -55,7 +55,7 @@ enum DeadLetterSQL {
 
     static func entry(_ row: inout RowReader) throws(PostgresError) -> DeadLetterTable.Entry {
         .init(
-            letter: DeadLetter(
+            deadLetter: DeadLetter(
                 id: try row.text() ?? "",
                 conversationID: try row.text(),
                 userID: try row.text(),
@@ -162,8 +162,8 @@ enum DeadLetterSQL {
         SET copies = CASE WHEN copies > removed THEN copies - removed ELSE copies END,
             settled_at = CASE WHEN copies > removed THEN NULL ELSE now() END,
             settled_how = CASE WHEN copies > removed THEN NULL ELSE $3 END
-        FROM unnest($1::text[], $2::integer[]) AS letter(id, removed)
-        WHERE stored.id = letter.id AND (settled_at IS NULL OR settled_how = 'gone')
+        FROM unnest($1::text[], $2::integer[]) AS entry(id, removed)
+        WHERE stored.id = entry.id AND (settled_at IS NULL OR settled_how = 'gone')
         """
     )
     /// $1 queue, $2 seconds, $3 ids that were seen in the queue: the others, if they are older than

@@ -18,7 +18,7 @@ package struct DeadLetterTable: Sendable {
 
     /// A row, with those headers that Amity wrote, as people read them.
     package struct Entry: Sendable {
-        package var letter: DeadLetter
+        package var deadLetter: DeadLetter
         package var headers: [String: String]
     }
 
@@ -42,7 +42,7 @@ package struct DeadLetterTable: Sendable {
             filter.parameters(queue) + [
                 .text(includesSettled ? "t" : "f"), .integer(limit),
             ]
-        return try rows(DeadLetterSQL.list, parameters).map(\.letter)
+        return try rows(DeadLetterSQL.list, parameters).map(\.deadLetter)
     }
 
     /// The dead letters of that id, or of the conversation of that id, with what was settled in the
@@ -71,7 +71,7 @@ package struct DeadLetterTable: Sendable {
     /// Of each code the oldest.
     func oldest(of codes: [String], limit: Int) throws(PostgresError) -> [DeadLetter] {
         let parameters: [Parameter] = [.text(queue), .textArray(codes), .integer(limit)]
-        return try rows(DeadLetterSQL.oldest, parameters).map(\.letter)
+        return try rows(DeadLetterSQL.oldest, parameters).map(\.deadLetter)
     }
 
     /// By code, the reason of the latest.

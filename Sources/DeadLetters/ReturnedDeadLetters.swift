@@ -75,7 +75,7 @@ final class ReturnedDeadLetters {
 }
 
 /// Dead letters that have left the queue, whose rows are settled in batches. Stays with its thread.
-final class SettledLetters {
+final class SettledDeadLetters {
     private let how: DeadLetter.State
     private let table: DeadLetterTable
     private let logger: Logger

@@ -205,7 +205,7 @@ extension TableSnapshot.Rule {
 struct RowSecurityCheck: Check {
     let name = "row-security"
 
-    /// By the letters of `pg_policy.polcmd`.
+    /// By the codes of `pg_policy.polcmd`.
     private static let commands = [
         "SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d",
     ]

@@ -30,7 +30,7 @@ package enum HeaderName {
     /// How often it was cleared of a crash by other means than the database.
     package static let acquittals = "amity-acquittals"
     /// Names a dead letter: the same for every copy of the same message in the same life.
-    package static let letterID = "amity-letter-id"
+    package static let deadLetterID = "amity-letter-id"
     /// The first 8 bytes of the body's SHA-256, in hexadecimal.
     package static let bodyDigest = "amity-body-sha256"
     /// Seconds since 1970 before which the message does not run.
@@ -45,8 +45,8 @@ package enum HeaderName {
 
 extension Message {
     /// The id that a dead letter of this version carries; nil for others.
-    package var letterID: String? {
-        if case .string(let id) = properties.headers[HeaderName.letterID] {
+    package var deadLetterID: String? {
+        if case .string(let id) = properties.headers[HeaderName.deadLetterID] {
             id
         } else {
             nil

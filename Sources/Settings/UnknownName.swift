@@ -37,9 +37,9 @@ package struct UnknownName: Sendable, Equatable {
         if plain.hasSuffix("_FILE"), known.contains(String(plain.dropLast(5))) {
             return String(plain.dropLast(5))
         }
-        let letters = Array(plain.utf8)
-        let limit = letters.count < shortName ? 1 : 2
-        let near = known.map { (name: $0, distance: distance(letters, Array($0.utf8))) }
+        let bytes = Array(plain.utf8)
+        let limit = bytes.count < shortName ? 1 : 2
+        let near = known.map { (name: $0, distance: distance(bytes, Array($0.utf8))) }
         return near.filter { $0.distance <= limit }.min { $0.distance < $1.distance }?.name
     }
 

@@ -78,8 +78,8 @@ package final class Readiness: Sendable {
             let answer = Blocker.allCases.filter(state.blockers.contains)
             onChange(answer)
             let reasons = answer.map(\.rawValue)
-            let isNews = !state.blockers.isSubset(of: before)
-            guard reasons.isEmpty || isNews || state.hasSpoken else { return }
+            let hasNewBlocker = !state.blockers.isSubset(of: before)
+            guard reasons.isEmpty || hasNewBlocker || state.hasSpoken else { return }
             state.hasSpoken = true
             if reasons.isEmpty {
                 logger.notice("worker.ready")

@@ -9,7 +9,7 @@ package protocol DeadLetterJournal: Sendable {
     /// that is away.
     ///
     /// - Parameter proceed: publishes the dead letters. May run on any thread; must not block.
-    func record(_ letters: [DeadLetterRecord], then proceed: @escaping @Sendable () -> Void)
+    func record(_ records: [DeadLetterRecord], then proceed: @escaping @Sendable () -> Void)
 }
 
 /// A message on its way to the dead-letter queue.
@@ -45,7 +45,7 @@ package struct NoJournal: DeadLetterJournal {
     package init() {}
 
     package func record(
-        _ letters: [DeadLetterRecord],
+        _ records: [DeadLetterRecord],
         then proceed: @escaping @Sendable () -> Void
     ) {
         proceed()

@@ -168,13 +168,13 @@ extension Dispatcher {
         ]
         metadata["subject"] = failure.subject.map { "\($0)" }
         metadata["message"] = delivery.message.properties.messageID.map { "\($0)" }
-        let letter = disposition.isDead ? disposition.message.letterID : nil
-        metadata["letter"] = letter.map { "\($0)" }
+        let deadLetter = disposition.isDead ? disposition.message.deadLetterID : nil
+        metadata["letter"] = deadLetter.map { "\($0)" }
         repeated.log(
             level: disposition.isDead ? .error : .warning,
             disposition.isDead ? "message.dead-lettered" : "message.retry-scheduled",
             code: failure.code,
-            id: letter ?? failure.subject,
+            id: deadLetter ?? failure.subject,
             metadata: metadata
         )
         republisher.republish(

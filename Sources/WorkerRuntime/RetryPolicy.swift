@@ -106,7 +106,7 @@ package struct RetryPolicy: Sendable {
         let replays = replays(of: message) + 1
         // Its publisher gave it none: see `name`.
         if let id = message.properties.messageID,
-            message.properties.headers[HeaderName.letterID] == .string(id)
+            message.properties.headers[HeaderName.deadLetterID] == .string(id)
         {
             message.properties.messageID = nil
         }
@@ -161,7 +161,7 @@ package struct RetryPolicy: Sendable {
         ]
         let head = parts.joined(separator: "\u{0}") + "\u{0}"
         let id = Digest.sha256(Array(head.utf8) + original.body).prefix(16).hexadecimal
-        copy.properties.headers[HeaderName.letterID] = .string(id)
+        copy.properties.headers[HeaderName.deadLetterID] = .string(id)
         copy.properties.headers[HeaderName.bodyDigest] = .string(
             Digest.sha256(original.body).prefix(8).hexadecimal
         )

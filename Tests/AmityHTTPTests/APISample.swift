@@ -118,7 +118,7 @@ enum APISample {
         ]
     )
 
-    private static let letter = DeadLetter(
+    private static let deadLetter = DeadLetter(
         id: "i",
         conversationID: "c",
         userID: "u",
@@ -147,7 +147,7 @@ enum APISample {
                 count: 1,
                 firstFailureAt: "",
                 lastFailureAt: "",
-                letters: [letter]
+                deadLetters: [deadLetter]
             )
         ]
         return overview
@@ -163,7 +163,7 @@ enum APISample {
         explanation.errorCode = ""
         explanation.errorDetails = ""
         explanation.paid = .init(questions: 1, emotion: "happy", model: "m", memories: 1)
-        explanation.deadLetters = [letter]
+        explanation.deadLetters = [deadLetter]
         var sources = AnalysisSources(all: .llm)
         sources.model = "m"
         sources.llmFailure = "f"

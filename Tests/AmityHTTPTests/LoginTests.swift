@@ -56,7 +56,7 @@ struct LoginTests {
         try await ServerRig().run(token: token) { (rig: ServerRig) throws in
             let value = try cookie(rig).dropFirst("Cookie: amity_session=".count)
             let parts = value.split(separator: ".")
-            let other = BrowserSessions(token: "another-token-of-somebody")
+            let other = BrowserSessions(token: "another-token-of-another")
                 .begin(for: request()).value
             let wrong = [
                 "", ".", "..", token, String(value.dropLast()), "\(value)0",

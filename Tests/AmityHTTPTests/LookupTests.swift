@@ -18,8 +18,8 @@ struct LookupTests {
             #expect(told.status == 200)
             let answer = try JSONSerialization.jsonObject(with: Data(told.body.utf8))
             #expect((answer as? [String: Any])?["conversation_id"] as? String == id)
-            let letters = try rig.get("/api/v1/users/\(encoded)/dead-letters")
-            #expect(letters.body == #"{"letters":[]}"#)
+            let deadLetters = try rig.get("/api/v1/users/\(encoded)/dead-letters")
+            #expect(deadLetters.body == #"{"letters":[]}"#)
             #expect(
                 rig.operatorService.lookups.withLock { $0 } == ["conversation \(id)", "user \(id)"]
             )

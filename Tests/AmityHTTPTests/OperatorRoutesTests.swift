@@ -15,7 +15,8 @@ struct OperatorRoutesTests {
                 "stats/workers": #"{"workers":[]}"#, "stats/queues": #"{"queues":[]}"#,
                 "stats/history": #"{"points":[],"queue":"q","step_seconds":30}"#,
                 "dead-letters": #"{"gone":0,"groups":[],"is_complete":true,"#
-                    + #""looked_at":"1970-01-01T00:00:00Z","queue":"q.dead","remarks":[],"seen":0}"#,
+                    + #""looked_at":"1970-01-01T00:00:00Z","queue":"q.dead","#
+                    + #""remarks":[],"seen":0}"#,
             ]
             for (path, body) in bodies {
                 let answer = try rig.get("/api/v1/\(path)")
@@ -44,7 +45,8 @@ struct OperatorRoutesTests {
             let connections = try (0..<10).map { _ in try rig.connect() }
             for connection in connections {
                 connection.send(
-                    "GET /api/v1/stats/queues HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                    "GET /api/v1/stats/queues HTTP/1.1\r\nHost: localhost\r\n"
+                        + "Connection: close\r\n\r\n"
                 )
             }
             // A server that waited for the answer itself would not say this.
@@ -58,7 +60,7 @@ struct OperatorRoutesTests {
         }
     }
 
-    @Test func letterOrdersAreUnderstood() async throws {
+    @Test func deadLetterOrdersAreUnderstood() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             let ids = #"{"ids":["a","b"],"limit":7}"#
             let retried = try rig.post("/api/v1/dead-letters/retry", ids, own)
@@ -140,7 +142,10 @@ struct OperatorRoutesTests {
                 #expect(!module.contains("innerHTML"), "\(name)")
                 let addresses = module.matches(of: /https?:\/\/[\w.]+/).map { $0.output }
                 #expect(addresses.allSatisfy { $0 == "http://www.w3.org" }, "\(name)")
-                #expect(module.matches(of: /(?:from|import) "(?!\.\/\w+\.js")/).isEmpty, "\(name)")
+                #expect(
+                    module.matches(of: /(?:from|import) "(?!\.\/[\w-]+\.js")/).isEmpty,
+                    "\(name)"
+                )
             }
         }
     }

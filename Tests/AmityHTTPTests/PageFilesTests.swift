@@ -66,7 +66,7 @@ struct PageFilesTests {
         #expect(known.isSuperset(of: ["ready", "done_per_second", "error_details", "is_paused"]))
         let snake = /\b[a-z]+(?:_[a-z0-9]+)+\b/
         // What an answer's part is called in the modules, and the member that is asked for.
-        let member = /\b(?:worker|queue|letter|explanation|score|point|failure|alert)\??\.(\w+)/
+        let member = /\b(?:worker|queue|deadLetter|explanation|score|point|failure|alert)\??\.(\w+)/
         var asked: Set<String> = []
         for (name, text) in try Self.files(".js") {
             let code = text.replacing(/\/\/.*|\/\*[\s\S]*?\*\/|from ".*"/, with: "")

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Uses the dashboard of a running worker as a person would, and checks what that person sees.
 
-The worker asks for a token; it has a letter that can be retried, one to be purged, and has failed
-at a conversation whose id is markup. Exits with 1 and says why when something is not as it must be.
+The worker asks for a token; it has a dead letter that can be retried, one to be purged, and has
+failed at a conversation whose id is markup. Exits with 1 and says why when something is not as it
+must be.
 """
 
 import json
@@ -12,6 +13,8 @@ import time
 import states
 from chromium import Failure
 from visit import BEFORE, expect, looks, options, page, picture, text, until_level, until_text
+
+SAID = "document.querySelector('#dead-letters-said').textContent"
 
 
 def only_the_token_opens():
@@ -38,9 +41,9 @@ def only_the_token_opens():
 def the_page_says_how_things_are():
     until_text("#workers", options.worker, "the worker is shown")
     until_text("#workers", "● ready", "it is ready")
-    until_level("warn", "the letters are an alert")
+    until_level("warn", "the dead letters are an alert")
     expect("2 dead letters" in text("#verdict-title"), "the banner does not say why")
-    until_text("#letters", options.purge, "the letters are shown")
+    until_text("#dead-letters", options.purge, "the dead letters are shown")
     page.until("document.querySelectorAll('svg path.line').length > 1", "the charts are drawn", 90)
     expect(page.run("document.title").startswith("("), "the tab says that all is well")
     large = page.run("document.querySelectorAll('#figures dd').length")
@@ -88,19 +91,18 @@ def button(verb, code):
     return f"button[aria-label^='{verb} all'][aria-label$=' {code}']"
 
 
-def a_letter_is_retried_by_a_click():
+def a_dead_letter_is_retried_by_a_click():
     page.click(button("Retry", options.retry))
     page.until("document.querySelector('#ask').open", "it is asked whether that is meant")
     expect(page.run("document.querySelector('#ask').contains(document.activeElement)"),
            "the keyboard is outside of the question")
     page.click("#ask-no")
     page.until("!document.querySelector('#ask').open", "the question is taken back")
-    expect(text("#letters-said") == "", "what was taken back was done")
+    expect(text("#dead-letters-said") == "", "what was taken back was done")
     page.click(button("Retry", options.retry))
     page.click("#ask-yes")
-    page.until("document.querySelector('#letters-said').textContent === '1 letter retried.'",
-               "the letter is retried")
-    page.until("!document.querySelector('#letters').innerText"
+    page.until(f"{SAID} === '1 dead letter retried.'", "the dead letter is retried")
+    page.until("!document.querySelector('#dead-letters').innerText"
                f".includes({json.dumps(options.retry)})", "it is no longer shown")
 
 
@@ -112,10 +114,9 @@ def a_purge_wants_a_word():
     expect(page.run("document.querySelector('#ask').open"), "Enter alone throws away")
     page.type("purge")
     page.press("Enter")
-    page.until("document.querySelector('#letters-said').textContent === '1 letter purged.'",
-               "the letter is purged")
+    page.until(f"{SAID} === '1 dead letter purged.'", "the dead letter is purged")
     expect(not page.run("document.querySelector('#ask').open"), "the same key asked once more")
-    until_text("#letters", "None.", "none is left")
+    until_text("#dead-letters", "None.", "none is left")
     until_level("ok", "all is well again", 60)
 
 
@@ -150,7 +151,7 @@ def main():
         states.a_conversation_is_found_and_explained,
         states.the_serving_worker_is_paused_and_resumed,
         charts_are_read_with_the_keyboard, light_and_dark_from_a_phone_to_a_desk,
-        a_letter_is_retried_by_a_click, a_purge_wants_a_word, who_is_cut_off_knows,
+        a_dead_letter_is_retried_by_a_click, a_purge_wants_a_word, who_is_cut_off_knows,
     ]
     page.resize(1360, 900)
     for step in steps:

@@ -38,7 +38,8 @@ def causes_are_named():
     expect("broker-publisher blocked (alarm)" in amber, "an alarm is not amber")
     row = text("#workers")
     expect("database friendship_status refused (42501)" in row, "the worker's row does not say why")
-    expect("paused by SIGUSR1 for 3 min, until kill -USR2 " in row, "the row does not say how a pause ends")
+    expect("paused by SIGUSR1 for 3 min, until kill -USR2 " in row,
+           "the row does not say how a pause ends")
     for scheme in ("light", "dark"):
         looks(360, scheme)
     page.resize(1360, 900)
@@ -120,9 +121,9 @@ def a_phone_page_stays_short():
 
 def what_a_reader_holds_outlives_refreshes():
     page.run("""(() => {
-      document.querySelectorAll("#letters details").forEach((one) => one.open = true);
+      document.querySelectorAll("#dead-letters details").forEach((one) => one.open = true);
       const row = document.querySelector("#workers tbody tr"), link =
-        document.querySelector("#letters td a");
+        document.querySelector("#dead-letters td a");
       link.focus();
       getSelection().selectAllChildren(row.querySelector(".id"));
       window.held = { row, link, selected: String(getSelection()), text: row.innerText };
@@ -131,12 +132,13 @@ def what_a_reader_holds_outlives_refreshes():
     page.until("held.row.innerText !== held.text && held.row.isConnected",
                "a row is brought up to date")
     page.run("document.querySelector('#look').click()")
-    page.until("!document.querySelector('#look').disabled", "the letters are read again")
+    page.until("!document.querySelector('#look').disabled", "the dead letters are read again")
     expect(page.run("document.activeElement === held.link"), "a refresh takes the focus")
     expect(page.run("String(getSelection()) === held.selected"), "a refresh takes the selection")
-    expect(page.run("[...document.querySelectorAll('#letters details')].every((one) => one.open)"),
+    details = "document.querySelectorAll('#dead-letters details')"
+    expect(page.run(f"[...{details}].every((one) => one.open)"),
            "a refresh closes what was opened")
-    page.run("document.querySelectorAll('#letters details').forEach((one) => one.open = false)")
+    page.run(f"{details}.forEach((one) => one.open = false)")
 
 
 def a_conversation_is_found_and_explained():
@@ -153,7 +155,7 @@ def a_conversation_is_found_and_explained():
     page.click("#failures a")
     page.until("document.querySelector('#found-title').innerText === "
                f"{json.dumps('About ' + options.markup)}", "a link leads to its conversation")
-    until_text("#found-parts", "CONVERSATION_NOT_FOUND", "its letter is found")
+    until_text("#found-parts", "CONVERSATION_NOT_FOUND", "its dead letter is found")
     expect(page.run("document.images.length") == 0, "an id became an element")
     page.run("location.hash = '#find=no%2Fsuch%20id'")
     until_text("#found-parts", "No conversation has this id", "what is not there is said not to be")

@@ -37,7 +37,7 @@ struct EmotionTests {
     @Test(arguments: ["not fun", "không vui", "it's not fair"])
     func aNotMayBePartOfTheWord(text: String) { #expect(emotion(text) != "neutral") }
 
-    @Test func aQuotedOrAskedMoodIsSomebodyElses() {
+    @Test func aQuotedOrAskedMoodIsNotTheChilds() {
         #expect(emotion(#"The wolf said "I am angry""#) == "neutral")
         #expect(emotion("Why is the princess sad?") == "neutral")
     }

@@ -50,7 +50,7 @@ struct QuestionTests {
     ])
     func phrasesThatAskNothing(text: String) { #expect(questions(text) == 0) }
 
-    @Test func aQuotedQuestionIsSomebodyElses() {
+    @Test func aQuotedQuestionIsNotTheChilds() {
         #expect(questions(#"My teacher said "where is your book?""#) == 0)
         #expect(questions("Cô giáo bảo “con làm bài chưa?”") == 0)
         #expect(questions(#"She said "hi". Why did she say that?"#) == 1)

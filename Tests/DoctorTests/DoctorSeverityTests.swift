@@ -23,9 +23,11 @@ extension DoctorTests {
     @Test(arguments: [
         (nil, 1, "warning"), ("10", 9, "note"), ("10", 10, "warning"), ("0", 3000, "note"),
     ])
-    func deadLettersCountFromWhereTheAlertDoes(limit: String?, letters: Int, level: String) {
+    func deadLettersCountFromWhereTheAlertDoes(limit: String?, deadLetters: Int, level: String) {
         let seen = complaints(limit.map { ["ALERT_DEAD_LETTERS": $0] } ?? [:]) { snapshot in
-            snapshot.broker.queues[1].presence = .exists(QueueDepth(ready: letters, consumers: 0))
+            snapshot.broker.queues[1].presence = .exists(
+                QueueDepth(ready: deadLetters, consumers: 0)
+            )
         }
         #expect(seen == ["\(level) dead-letters"])
     }
@@ -118,7 +120,8 @@ extension DoctorTests {
     @Test func aQueueWhoseNodeIsDownIsNotMissing() {
         #expect(
             BrokerSnapshot.absence(
-                "NOT_FOUND - home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or inaccessible"
+                "NOT_FOUND - home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or "
+                    + "inaccessible"
             ) == .away(node: "rabbit@b")
         )
         #expect(BrokerSnapshot.absence("NOT_FOUND - no queue 'q' in vhost '/'") == .missing)
@@ -178,7 +181,10 @@ extension DoctorTests {
     /// Fault: delay queues of the other type are told as such that give nothing back.
     @Test(arguments: [
         (
-            "inequivalent arg 'x-queue-type' for queue 'q': received none but current is the value 'quorum'",
+            """
+            inequivalent arg 'x-queue-type' for queue 'q': received none but current is the value \
+            'quorum'
+            """,
             ["note dead-letter-wiring", "note queue-kind"]
         ),
         (
@@ -247,10 +253,17 @@ extension DoctorTests {
             ),
             case .index("named", "t")? = SchemaObject("CREATE UNIQUE INDEX named ON t (a)"),
             case .columns(let columns, "t")? = SchemaObject(
-                "ALTER TABLE t\n    ADD COLUMN IF NOT EXISTS a jsonb NOT NULL DEFAULT '[]',\n    ADD COLUMN b numeric(3, 1)"
+                """
+                ALTER TABLE t
+                    ADD COLUMN IF NOT EXISTS a jsonb NOT NULL DEFAULT '[]',
+                    ADD COLUMN b numeric(3, 1)
+                """
             ),
             case .table("t", let all, ["a", "b"], true)? = SchemaObject(
-                "CREATE UNLOGGED TABLE t (a text, b int CHECK (b IN (1, 2)), PRIMARY KEY (a, b)) WITH (fillfactor = 50)"
+                """
+                CREATE UNLOGGED TABLE t (a text, b int CHECK (b IN (1, 2)), PRIMARY KEY (a, b)) \
+                WITH (fillfactor = 50)
+                """
             )
         else {
             Issue.record("a statement is not understood")

@@ -218,11 +218,11 @@ struct DoctorTests {
         #expect(with("3.13.7", [:], ["delivery-limit": .integer(9)]) == ["warning delivery-limit"])
         #expect(with("4.0.1", ["x-dead-letter-exchange": .string("")]) == [])
         // The same of the dead letters, which each look counts against.
-        let letters = complaints(ofReport: { report in
+        let deadLetters = complaints(ofReport: { report in
             report.version = "4.0.5"
             report.queues["conversation_events_processing.dead"]?.type = "quorum"
         })
-        #expect(letters == ["warning delivery-limit", "note queue-kind"])
+        #expect(deadLetters == ["warning delivery-limit", "note queue-kind"])
     }
 
     @Test func aConsumerTimeoutThatIsShorterIsNamed() {

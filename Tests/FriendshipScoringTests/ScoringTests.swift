@@ -44,7 +44,8 @@ struct ConversationLogTests {
 
     @Test func aSpeakerThatIsMissingOrStrangeBelongsToNeitherSide() throws {
         let read = try parsed(
-            #"[{"speaker":"PIKA"},{"text":"?"},{"speaker":7},{"speaker":" user"},{"speaker":"User"}]"#
+            #"[{"speaker":"PIKA"},{"text":"?"},{"speaker":7},{"speaker":" user"},"#
+                + #"{"speaker":"User"}]"#
         )
         #expect(read.items.map(\.speaker) == [.pika, .other, .other, .other, .user])
         #expect(read.turnCount == 0)
@@ -52,7 +53,8 @@ struct ConversationLogTests {
 
     @Test func namesAndTextsAreReadWithTheirEscapesUndone() throws {
         let read = try parsed(
-            #"[{"speak\u0065r":"p\u0069ka","text":"\ud83d\ude00\n"},{"speaker":"user","text":"\ud83d"}]"#
+            #"[{"speak\u0065r":"p\u0069ka","text":"\ud83d\ude00\n"},"#
+                + #"{"speaker":"user","text":"\ud83d"}]"#
         )
         #expect(
             read.items == [.init(speaker: .pika, text: "😀\n"), .init(speaker: .user, text: "")]
@@ -106,10 +108,10 @@ struct ConversationLogTests {
             #"""
             [{"character":"user_a","content":" hi\n"},{"character":"PIKA","content":" \t "},
              {"character":"robot","content":"ok"},{"character":"USER","content":null},
-             {"content":"nobody's"}]
+             {"content":"no speaker's"}]
             """#
         )
-        #expect(read.items.map(\.text) == ["hi", "ok", "nobody's"])
+        #expect(read.items.map(\.text) == ["hi", "ok", "no speaker's"])
         #expect(read.items.map(\.speaker) == [.user, .pika, .pika])
     }
 

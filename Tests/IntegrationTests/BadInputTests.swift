@@ -27,7 +27,7 @@ extension Integration {
             }
             try eventually("the worker goes on") { try scene.count("status = 'PROCESSED'") == 1 }
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
-            #expect(try scene.deadLetters.isDrained(), "a letter came twice")
+            #expect(try scene.deadLetters.isDrained(), "a dead letter came twice")
             withExtendedLifetime(worker) {}
         }
 
@@ -141,7 +141,7 @@ extension Integration {
                 #expect(message.properties.headers["large"] == nil)
             }
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
-            #expect(try scene.deadLetters.isDrained(), "a letter came twice")
+            #expect(try scene.deadLetters.isDrained(), "a dead letter came twice")
             #expect(worker.events("publisher.connection-lost").isEmpty)
         }
 
@@ -153,7 +153,7 @@ extension Integration {
             ])
             let worker = try scene.startWorker()
             try scene.publish([Array("no JSON".utf8)])
-            try eventually("the letter waits") {
+            try eventually("the dead letter waits") {
                 !worker.events("publisher.message-not-taken").isEmpty
             }
             try scene.publish(ids: "late")

@@ -27,7 +27,7 @@ extension Integration {
                     proxy.refuse()
                     proxy.dropAll()
                     try body()
-                    proxy.heal()
+                    proxy.endFaults()
                 }
             }
         }
@@ -119,7 +119,7 @@ extension Integration {
             try eventually("what was held is committed") {
                 try scene.count("status = 'PROCESSED'") > 0
             }
-            proxy.heal()
+            proxy.endFaults()
             try worker.resumes(session: 2)
             try scene.publish(ids: (20..<30).map { "c\($0)" })
             try scene.expectEachToCountOnce(30, by: worker)
@@ -233,7 +233,7 @@ extension Integration {
             var second: RunningWorker?
             try alarm.whileRaised {
                 try scene.release()
-                try eventually("the letter waits") {
+                try eventually("the dead letter waits") {
                     !first.events("publisher.blocked").isEmpty
                 }
                 try eventually("good is acked, bad is not") { try scene.queue.unsettled() == 1 }
@@ -245,12 +245,12 @@ extension Integration {
                 #expect(try scene.queue.ready() == 1)
                 #expect(try scene.deadLetters.ready() == 0)
                 second = try scene.startWorker()
-                try eventually("a letter waits again") {
+                try eventually("a dead letter waits again") {
                     second?.events("publisher.blocked").isEmpty == false
                 }
             }
-            let letter = try scene.deadLetters.take(1)[0]
-            #expect(letter.header(HeaderName.code) == "INVALID_LOG")
+            let deadLetter = try scene.deadLetters.take(1)[0]
+            #expect(deadLetter.header(HeaderName.code) == "INVALID_LOG")
             try eventually("every delivery is settled") { try scene.queue.isDrained() }
             #expect(second?.events("publisher.connection-lost").isEmpty == true)
         }

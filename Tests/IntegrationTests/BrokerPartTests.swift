@@ -37,7 +37,7 @@ extension Integration {
             if refusal == .full {
                 #expect(try scene.deadLetters.take(7).count == 7)
             } else {
-                try eventually("all letters are there", within: .seconds(45)) {
+                try eventually("all dead letters are there", within: .seconds(45)) {
                     try scene.deadLetters.ready() == 6 + large
                 }
             }
@@ -62,7 +62,7 @@ extension Integration {
                 !worker.events("publisher.message-not-taken").isEmpty
             }
             if refusal == .tooLarge {
-                try eventually("small letters get out") { try scene.deadLetters.ready() == 6 }
+                try eventually("small dead letters get out") { try scene.deadLetters.ready() == 6 }
                 let line = try #require(worker.events("publisher.message-not-taken").first)
                 #expect((line["reason"] as? String)?.contains("406") == true)
                 #expect(line["message"] as? String == "large")
@@ -102,7 +102,7 @@ extension Integration {
             switch refusal {
             case .tooLarge: try Servers.setLargestMessage(134_217_728)
             case .forbidden: try user.permit()
-            case .full: break  // The test takes letters out.
+            case .full: break  // The test takes dead letters out.
             case .gone: try scene.deadLetters.declare([])
             }
         }
@@ -242,10 +242,10 @@ extension Integration {
             defer { withExtendedLifetime(worker) {} }
             let dead = Result { try scene.deadLetters.take(1)[0] }
             try setFrameMax(131_072)
-            let letter = try dead.get()
-            #expect(letter.properties.headers[HeaderName.attempts] == .integer(3))
-            #expect(letter.header(HeaderName.code) == "CONVERSATION_NOT_FOUND")
-            #expect(!letter.header(HeaderName.reason).isEmpty)
+            let deadLetter = try dead.get()
+            #expect(deadLetter.properties.headers[HeaderName.attempts] == .integer(3))
+            #expect(deadLetter.header(HeaderName.code) == "CONVERSATION_NOT_FOUND")
+            #expect(!deadLetter.header(HeaderName.reason).isEmpty)
         }
 
         /// Fault: "a socket error occurred", whatever the system said.

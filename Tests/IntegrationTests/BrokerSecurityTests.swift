@@ -98,7 +98,7 @@ extension Integration {
             try eventually("the worker has noticed") {
                 !worker.events("consumer.connection-lost").isEmpty
             }
-            proxy.heal()
+            proxy.endFaults()
             try worker.resumes(session: 2)
             try scene.addConversations(5)
             try scene.publish(ids: (0..<5).map { "c\($0)" })
@@ -109,7 +109,7 @@ extension Integration {
 
         @Test func aBrokerOfAnotherAuthorityIsRefused() throws {
             let listener = try SecureListener(identity)
-            let other = try PrivateAuthority("Somebody else")
+            let other = try PrivateAuthority("Another authority")
             try expectRefusal(
                 try scene(try listener.url("localhost"), trusting: other),
                 saying:
@@ -224,7 +224,7 @@ extension Integration {
             }
             let url = try listener.url("localhost")
             try expectRefusal(try scene(url), saying: "RABBITMQ_TLS_CERTIFICATE")
-            let other = try PrivateAuthority("Somebody else")
+            let other = try PrivateAuthority("Another authority")
             let stranger = try other.issue("DNS:worker")
             try expectRefusal(try scene(url, with(stranger)), saying: "RABBITMQ_TLS_CERTIFICATE")
             try expectAcceptance(try scene(url, with(try authority.issue("DNS:worker"))))

@@ -80,8 +80,8 @@ extension Integration {
                 throw error
             }
             print(
-                "cluster: \(load.good) conversations scored, \(Self.seconds(since: killed)) s after "
-                    + "the loss, while retries and dead letters wait"
+                "cluster: \(load.good) conversations scored, \(Self.seconds(since: killed)) s "
+                    + "after the loss, while retries and dead letters wait"
             )
             try eventually("what is away is named") {
                 worker.events("topology.queue-unavailable").contains {
@@ -240,10 +240,11 @@ private final class Load {
                 try scene.count("status = 'PROCESSED'") == scored
             }
         } catch {
+            let queues = try cluster.counts(from: node).filter { $0.key.hasPrefix(scene.name) }
             print(
                 "cluster: published \(published), confirmed \(confirmed.withLock(\.self)), "
                     + "scored \(try scene.count("status = 'PROCESSED'")) of \(scored), "
-                    + "queues \(try cluster.counts(from: node).filter { $0.key.hasPrefix(scene.name) })"
+                    + "queues \(queues)"
             )
             throw error
         }
@@ -253,22 +254,22 @@ private final class Load {
             try TestQueue(name: scene.name + suffix, endpoint: endpoint).ready()
         }
         do {
-            try eventually("all letters are there, and nothing else", within: .seconds(40)) {
+            try eventually("all dead letters are there, and nothing else", within: .seconds(40)) {
                 try ready("") == 0 && ready(".retry.1") == 0 && ready(".dead") >= bad.count
             }
         } catch {
             let found = (try ready(""), try ready(".retry.1"), try ready(".dead"))
-            print("cluster: queue, retries, letters: \(found), bad messages: \(bad.count)")
+            print("cluster: queue, retries, dead letters: \(found), bad messages: \(bad.count)")
             throw error
         }
         let sum = try scene.sql("SELECT sum(friendship_score)::bigint FROM friendship_status")
         #expect(sum.integer(0, 0) == scored, "a conversation counted twice, or not at all")
         let queue = TestQueue(name: "\(scene.name).dead", endpoint: endpoint)
-        let letters = try queue.take(try queue.ready())
-        #expect(Set(letters.map(\.body)) == bad)
+        let deadLetters = try queue.take(try queue.ready())
+        #expect(Set(deadLetters.map(\.body)) == bad)
         print(
-            "cluster: \(scored) scored, \(late.count) of them retried, \(letters.count) dead letters "
-                + "of \(bad.count) bad messages"
+            "cluster: \(scored) scored, \(late.count) of them retried, \(deadLetters.count) "
+                + "dead letters of \(bad.count) bad messages"
         )
     }
 }

@@ -30,7 +30,7 @@ extension Integration {
 
         /// Fault: the page shows another state than there is, or a button does nothing, or too
         /// much.
-        @Test func figuresAreTrueAndLettersAreDealtWith() throws {
+        @Test func figuresAreTrueAndDeadLettersAreDealtWith() throws {
             let scene = try Scene(settings: [
                 "MAX_ATTEMPTS": "1", "MONITOR_INTERVAL_SECONDS": "1",
             ])
@@ -38,7 +38,7 @@ extension Integration {
             let worker = try scene.startWorker(environment)
             try scene.publish(ids: "bad-log", "unknown 1", "unknown 2")
             try scene.publish([Array("canary-body".utf8)])
-            try eventually("four letters") { try scene.deadLetters.ready() == 4 }
+            try eventually("four dead letters") { try scene.deadLetters.ready() == 4 }
             try eventually("the alert") {
                 let queues = try object(get("stats/queues"))["queues"] as? [[String: Any]]
                 return (queues?.first?["alerts"] as? [Any])?.count == 1
@@ -55,9 +55,9 @@ extension Integration {
             let groups = try groups()
             #expect(groups.first?["code"] as? String == "CONVERSATION_NOT_FOUND")
             #expect(groups.map { $0["count"] as? Int } == [2, 1, 1])
-            let letters = try #require(groups.first?["letters"] as? [[String: Any]])
-            let letter = letters.first { $0["conversation_id"] as? String == "unknown 2" }
-            let id = try #require(letter?["id"] as? String)
+            let deadLetters = try #require(groups.first?["letters"] as? [[String: Any]])
+            let deadLetter = deadLetters.first { $0["conversation_id"] as? String == "unknown 2" }
+            let id = try #require(deadLetter?["id"] as? String)
             #expect(try !get("dead-letters").body.contains("canary-body"))
 
             try scene.addConversation("unknown 2")
@@ -115,7 +115,7 @@ extension Integration {
             try scene.publish(ids: "scored/1", "bad")
             try eventually("one is scored") { try scene.count("status = 'PROCESSED'") == 1 }
             try eventually("one is dead") { try scene.deadLetters.ready() == 1 }
-            for id in ["scored/1", "bad", "nobody"] {
+            for id in ["scored/1", "bad", "absent"] {
                 let path = id.replacing("/", with: "%2F")
                 // Until the worker has reported, what they say of it changes.
                 try eventually("both say the same of \(id)") {
@@ -124,8 +124,8 @@ extension Integration {
                     return try answer.body + "\n" == scene.amity(["explain", "--json", id]).output
                 }
             }
-            let letters = try object(get("users/user%2042/dead-letters"))["letters"]
-            let codes = (letters as? [[String: Any]])?.map { $0["code"] as? String }
+            let deadLetters = try object(get("users/user%2042/dead-letters"))["letters"]
+            let codes = (deadLetters as? [[String: Any]])?.map { $0["code"] as? String }
             #expect(codes == ["INVALID_LOG"])
 
             let own = try object(get("worker"))
@@ -162,7 +162,7 @@ extension Integration {
             let worker = try scene.startWorker(environment.merging(["HTTP_TOKEN": token]) { $1 })
             try scene.publish(ids: "told", markup)
             try scene.publish([Array(canary.utf8)])
-            try eventually("two letters") { try scene.deadLetters.ready() == 2 }
+            try eventually("two dead letters") { try scene.deadLetters.ready() == 2 }
             try scene.addConversation(markup)
             try plantHistory(in: scene)
             try eventually("the registry knows both") {

@@ -119,7 +119,7 @@ extension Integration {
             let worker = try scene.startWorker()
             try scene.publish(ids: "c1")
             try eventually("the commit waits, with the user locked") {
-                try scene.isSomebodyWaiting()
+                try scene.isWorkerWaiting()
             }
             let deadlocks = try Servers.postgresLogCount("deadlock detected")
             try scene.sql("SET deadlock_timeout = '1min'")
@@ -195,7 +195,10 @@ extension Integration {
             try scene.addConversations(5)
             if statement.hasSuffix("_conversation") {
                 try scene.sql(
-                    "INSERT INTO friendship_status (user_id) SELECT DISTINCT user_id FROM conversation_events"
+                    """
+                    INSERT INTO friendship_status (user_id)
+                    SELECT DISTINCT user_id FROM conversation_events
+                    """
                 )
             }
             if ["read_events", "commit"].contains(statement) {
@@ -238,7 +241,7 @@ extension Integration.DatabaseFaults {
         let begin = ContinuousClock.now
         #expect(try worker.waitForExit() == 0)
         #expect(begin.duration(to: .now) < .seconds(15))
-        proxy.heal()
+        proxy.endFaults()
         try eventually("they are back in the queue") { try scene.queue.ready() == 3 }
     }
 }

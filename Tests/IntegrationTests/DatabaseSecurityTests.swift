@@ -80,7 +80,7 @@ extension Integration {
         @Test func libpqsOwnVariablesCount() throws {
             let database = try SecureDatabase(try authority.issue("DNS:localhost"))
             let scene = try Scene()
-            let other = try PrivateAuthority("Somebody else")
+            let other = try PrivateAuthority("Another authority")
             let parts = [
                 "DATABASE_URL": "", "POSTGRES_HOST": "localhost", "POSTGRES_USERNAME": "amity",
                 "POSTGRES_DATABASE": "amity", "PGOPTIONS": "-csearch_path=\(scene.name)",
@@ -97,7 +97,7 @@ extension Integration {
         @Test func aDatabaseOfAnotherAuthorityIsRefused() throws {
             let database = try SecureDatabase(try authority.issue("DNS:localhost"))
             let scene = try Scene()
-            let other = try PrivateAuthority("Somebody else")
+            let other = try PrivateAuthority("Another authority")
             try expectRefusal(scene, trusting: other, saying: "certificate verify failed")
             try expectAcceptance(scene)
             withExtendedLifetime(database) {}

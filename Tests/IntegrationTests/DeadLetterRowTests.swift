@@ -66,11 +66,11 @@ extension Integration {
             }
             #expect(try rows(scene) == 5)
             let all = try scene.deadLetters.take(5)
-            #expect(Set(all.compactMap(\.letterID)).count == 5)
+            #expect(Set(all.compactMap(\.deadLetterID)).count == 5)
         }
 
         /// Fault: the page looks by itself, so a page that is open for an hour empties the queue.
-        @Test func thePageLosesNoLetter() throws {
+        @Test func thePageLosesNoDeadLetter() throws {
             let port = RawConnection.freePort()
             let scene = try quorumScene()
             let worker = try scene.startWorker(["HTTP_PORT": "\(port)"])
@@ -93,7 +93,7 @@ extension Integration {
         /// Faults: a quorum queue delivers 2,000 messages and no more to who settles none, and a
         /// window that is full hides the rest; a pass that stops in the middle gives back what it
         /// has not looked at.
-        @Test func aLetterFarBackIsFoundAndNoneIsLost() throws {
+        @Test func aDeadLetterFarBackIsFoundAndNoneIsLost() throws {
             let scene = try quorumScene(limit: 1)
             try bury((0..<450).map { "c\($0)" }, in: scene)
             for last in [449, 448, 300] {
@@ -104,9 +104,9 @@ extension Integration {
             #expect(try rows(scene) == 447)
             // Asked before they are taken: at the end of a connection a quorum queue may lose its
             // last acks.
-            #expect(try scene.deadLetters.ready() == 447, "a letter is there twice")
+            #expect(try scene.deadLetters.ready() == 447, "a dead letter is there twice")
             let left = try scene.deadLetters.take(447)
-            #expect(Set(left.compactMap(\.letterID)).count == 447)
+            #expect(Set(left.compactMap(\.deadLetterID)).count == 447)
         }
 
         /// Fault: at the end of its connection a quorum queue loses acks that it has not carried
@@ -123,14 +123,14 @@ extension Integration {
 
         /// Dead letters of others, and of older versions, have no row: they are counted, and listed
         /// on request.
-        @Test func lettersWithoutARowAreCountedAndListedOnRequest() throws {
+        @Test func deadLettersWithoutARowAreCountedAndListedOnRequest() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try bury(["c1"], in: scene)
             var properties = MessageProperties()
             properties.headers[HeaderName.code] = .string("OLD")
             for number in 0..<2 { try scene.bury(Array("old \(number)".utf8), properties) }
             let list = try scene.amity(["dead-letters", "list"])
-            #expect(list.output.hasSuffix("1 letter\n"))
+            #expect(list.output.hasSuffix("1 dead letter\n"))
             #expect(list.error.contains("2 messages in \(scene.name).dead without a row"))
             #expect(list.error.contains("one delivery of its limit"))
             let status = try object(try scene.amity(["status", "--json"]).output)
@@ -139,14 +139,14 @@ extension Integration {
                 status["dead_letters_by_code"] as? [String: Int] == ["UNKNOWN_TYPE": 1]
             )
             let look = try scene.amity(["dead-letters", "list", "--look-into-queue"])
-            #expect(look.output.hasSuffix("3 letters\n"))
+            #expect(look.output.hasSuffix("3 dead letters\n"))
             let purged = try scene.amity(["dead-letters", "purge", "--code", "OLD", "--yes"])
             #expect(purged.output == "purged 2\n")
             let away = try scene.amity(
                 ["dead-letters", "list"],
                 ["RABBITMQ_URL": "amqp://guest:guest@127.0.0.1:1/"]
             )
-            #expect(away.status == 0 && away.output.hasSuffix("1 letter\n"))
+            #expect(away.status == 0 && away.output.hasSuffix("1 dead letter\n"))
             #expect(away.error.contains("the broker could not be asked"))
         }
 
@@ -158,7 +158,7 @@ extension Integration {
             try eventually("both are dead") { try scene.deadLetters.ready() == 2 }
             try eventually("it is said") { worker.events("dead-letters.not-recorded").count == 1 }
             let list = try scene.amity(["dead-letters", "list"])
-            #expect(list.status == 0 && list.output.hasSuffix("0 letters\n"))
+            #expect(list.status == 0 && list.output.hasSuffix("0 dead letters\n"))
             #expect(list.error.contains("amity migrate"))
             #expect(list.error.contains("2 messages in \(scene.name).dead without a row"))
             #expect(try scene.amity(["dead-letters", "retry", "--all"]).output == "retried 2\n")
@@ -172,16 +172,16 @@ extension Integration {
         /// Fault: a body that is no JSON names no conversation, so its dead letter could not be
         /// shown.
         @Test(arguments: ["not JSON", "", "{\"conversation_id\":7}"])
-        func aLetterIsShownRetriedAndPurgedByItsID(body: String) throws {
+        func aDeadLetterIsShownRetriedAndPurgedByItsID(body: String) throws {
             let scene = try Scene()
             let worker = try scene.startWorker()
             try scene.publish([Array(body.utf8)])
             try eventually("it is dead") { try scene.deadLetters.ready() == 1 }
             let list = try scene.amity(["dead-letters", "list", "--json"]).output
-            let letter = try object(list)
-            let id = try #require(letter["id"] as? String)
-            #expect(letter["message_id"] as? String == id)
-            #expect((letter["body_sha256"] as? String)?.count == 16)
+            let deadLetter = try object(list)
+            let id = try #require(deadLetter["id"] as? String)
+            #expect(deadLetter["message_id"] as? String == id)
+            #expect((deadLetter["body_sha256"] as? String)?.count == 16)
             let shown = try scene.amity(["dead-letters", "show", id])
             #expect(shown.output.contains("amity-error-code: INVALID_MESSAGE"))
             #expect(shown.output.contains("amity-letter-id: \(id)"))
@@ -221,7 +221,7 @@ extension Integration {
 
         /// Fault: a worker dies between the copy's confirm and the ack, and one dead letter has two
         /// rows.
-        @Test func aLetterThatGoesOutTwiceHasOneRow() throws {
+        @Test func aDeadLetterThatGoesOutTwiceHasOneRow() throws {
             let scene = try Scene()
             let worker = try scene.startWorker(["AMITY_FAILPOINT": "retry-confirmed:1"])
             try scene.publish([Array("bad".utf8)])
@@ -231,7 +231,7 @@ extension Integration {
             #expect(try rows(scene) == 1)
             let list = try scene.amity(["dead-letters", "list"])
             #expect(list.error.contains("1 message in \(scene.name).dead without a row"))
-            let ids = try scene.deadLetters.take(2).compactMap(\.letterID)
+            let ids = try scene.deadLetters.take(2).compactMap(\.deadLetterID)
             #expect(ids.count == 2 && ids[0] == ids[1])
             withExtendedLifetime(next) {}
         }
@@ -239,7 +239,7 @@ extension Integration {
         // MARK: What becomes of rows
 
         /// Fault: a policy `expires` removes the queue, and there is no trace of what was in it.
-        @Test func lettersOfAQueueThatVanishedAreSaidToBeGone() throws {
+        @Test func deadLettersOfAQueueThatVanishedAreSaidToBeGone() throws {
             let scene = try Scene(settings: [
                 "MAX_ATTEMPTS": "1", "MONITOR_INTERVAL_SECONDS": "1",
             ])
@@ -265,7 +265,7 @@ extension Integration {
         }
 
         /// Erasure: nothing of a child stays, in the queue or in the rows, and others lose nothing.
-        @Test func aUsersLettersAreErasedWithTheirRows() throws {
+        @Test func aUsersDeadLettersAreErasedWithTheirRows() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try scene.addConversation("bad-1", user: "child", log: "{}")
             try scene.addConversation("bad-2", user: "other", log: "{}")
@@ -311,7 +311,7 @@ extension Integration {
         // MARK: The journal
 
         /// Fault: the rows wait for a database that hangs, and the dead letters wait with them.
-        @Test func aDatabaseThatHangsHoldsUpNoLetterAndGetsItsRowsLater() throws {
+        @Test func aDatabaseThatHangsHoldsUpNoDeadLetterAndGetsItsRowsLater() throws {
             let scene = try Scene()
             let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
             let worker = try scene.startWorker(through: proxy)
@@ -320,7 +320,7 @@ extension Integration {
             try scene.publish((0..<20).map { Array("bad \($0)".utf8) })
             try eventually("all are dead") { try scene.deadLetters.ready() == 20 }
             #expect(try rows(scene) == 0)
-            proxy.heal()
+            proxy.endFaults()
             proxy.dropAll()
             try eventually("all have rows", within: .seconds(60)) { try rows(scene) == 20 }
             #expect(try scene.deadLetters.ready() == 20)

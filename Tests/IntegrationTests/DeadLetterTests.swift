@@ -6,16 +6,16 @@ extension Integration {
     struct DeadLetterCommands {
         /// Three dead letters: an unknown conversation, a bad log of `user-b`, and a body that is
         /// no JSON.
-        private func sceneWithLetters() throws -> Scene {
+        private func sceneWithDeadLetters() throws -> Scene {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             try scene.addConversation("bad-log", user: "user-b", log: "{}")
             let worker = try scene.startWorker()
             try scene.publish([Array(#"{"conversation_id":"unknown","user_id":"user-a"}"#.utf8)])
-            try eventually("the first letter") { try scene.deadLetters.ready() == 1 }
+            try eventually("the first dead letter") { try scene.deadLetters.ready() == 1 }
             try scene.publish(ids: "bad-log")
-            try eventually("the second letter") { try scene.deadLetters.ready() == 2 }
+            try eventually("the second dead letter") { try scene.deadLetters.ready() == 2 }
             try scene.publish([Array("canary-body".utf8)])
-            try eventually("the third letter") { try scene.deadLetters.ready() == 3 }
+            try eventually("the third dead letter") { try scene.deadLetters.ready() == 3 }
             worker.signal(SIGTERM)
             #expect(try worker.waitForExit() == 0)
             return scene
@@ -32,7 +32,7 @@ extension Integration {
         }
 
         @Test func listsWhatTheFilterAsksForAndTakesNothing() throws {
-            let scene = try sceneWithLetters()
+            let scene = try sceneWithDeadLetters()
             let all = ["CONVERSATION_NOT_FOUND", "INVALID_LOG", "INVALID_MESSAGE"]
             #expect(try codes(scene) == all)
             #expect(try codes(scene, "--code", "INVALID_LOG") == ["INVALID_LOG"])
@@ -44,13 +44,13 @@ extension Integration {
             #expect(try codes(scene, "--newer-than", "1h") == all)
             #expect(try codes(scene, "--limit", "1") == ["CONVERSATION_NOT_FOUND"])
             let table = try scene.amity(["dead-letters", "list"]).output
-            #expect(table.contains("INVALID_LOG") && table.hasSuffix("3 letters\n"))
+            #expect(table.contains("INVALID_LOG") && table.hasSuffix("3 dead letters\n"))
             #expect(!table.contains("canary-body"))
             #expect(try scene.deadLetters.ready() == 3)
         }
 
         @Test func showsABodyOnlyToWhoSaysWhy() throws {
-            let scene = try sceneWithLetters()
+            let scene = try sceneWithDeadLetters()
             let headers = try scene.amity(["dead-letters", "show", "unknown"])
             #expect(headers.output.contains("amity-error-code: CONVERSATION_NOT_FOUND"))
             #expect(headers.output.contains("\"body_bytes\":"))
@@ -61,11 +61,11 @@ extension Integration {
             #expect(body.output.contains("{\"conversation_id\":\"unknown\""))
             #expect(body.error.contains("dead-letter.body-shown"))
             #expect(body.error.contains("ticket 7"))
-            #expect(try scene.amity(["dead-letters", "show", "nobody"]).status == 1)
+            #expect(try scene.amity(["dead-letters", "show", "absent"]).status == 1)
         }
 
-        @Test func aRetriedLetterHasAFreshBudgetAndCountsItsReplays() throws {
-            let scene = try sceneWithLetters()
+        @Test func aRetriedDeadLetterHasAFreshBudgetAndCountsItsReplays() throws {
+            let scene = try sceneWithDeadLetters()
             let arguments = ["dead-letters", "retry", "--conversation", "unknown"]
             #expect(try scene.amity(arguments + ["--dry-run"]).output == "would retry 1\n")
             #expect(try scene.deadLetters.ready() == 3)
@@ -80,7 +80,7 @@ extension Integration {
 
         /// The whole way round: died, mended, retried, scored.
         @Test func aMendedConversationIsScoredAfterItsRetry() throws {
-            let scene = try sceneWithLetters()
+            let scene = try sceneWithDeadLetters()
             try scene.sql(
                 "UPDATE conversation_events SET conversation_log = $1::jsonb",
                 .text(Scene.oneTurn)
@@ -99,7 +99,7 @@ extension Integration {
         }
 
         @Test func purgeAsksAndRemovesOnlyWhatWasChosen() throws {
-            let scene = try sceneWithLetters()
+            let scene = try sceneWithDeadLetters()
             let purge = ["dead-letters", "purge"]
             #expect(try scene.amity(purge).status == 64)
             #expect(try scene.amity(purge + ["--all"], input: "no\n").status == 1)

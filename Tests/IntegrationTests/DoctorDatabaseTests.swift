@@ -104,8 +104,10 @@ extension Integration {
             ),
             (
                 """
-                CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-                ALTER TABLE conversation_events ALTER COLUMN conversation_id TYPE varchar(255) COLLATE lax
+                CREATE COLLATION lax
+                    (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+                ALTER TABLE conversation_events
+                    ALTER COLUMN conversation_id TYPE varchar(255) COLLATE lax
                 """,
                 "error keys"
             ),
@@ -135,9 +137,9 @@ extension Integration {
             )
             for _ in 0..<2 { try scene.addConversation("twice") }
             try scene.sql("UPDATE conversation_events SET status = NULL")
-            try scene.addConversation("nobody's")
+            try scene.addConversation("no user's")
             try scene.sql(
-                "UPDATE conversation_events SET user_id = NULL WHERE conversation_id = 'nobody''s'"
+                "UPDATE conversation_events SET user_id = NULL WHERE conversation_id = 'no user''s'"
             )
             try scene.sql("INSERT INTO friendship_status VALUES ('user', 'NaN')")
             let odd = try scene.report([:]).findings.filter { $0.check == "rows" }.map(\.text)

@@ -65,7 +65,8 @@ extension Integration {
                 """
                 UPDATE conversation_events SET friendship_score_change = 40,
                     new_friendship_level = 'PHASE1_STRANGER', processed_at = now(),
-                    score_calculation_details = '{"total_turns": 10, "session_emotion": "interesting",
+                    score_calculation_details = '{"total_turns": 10,
+                        "session_emotion": "interesting",
                         "user_initiated_questions": 2, "new_memories_count": 0,
                         "total_exchange_score": 40}'
                 """
@@ -127,7 +128,7 @@ extension Integration {
 
             #expect(because(queued).contains("No worker consumes from \(scene.name)."))
 
-            let unknown = try explain(scene, "nobody").json
+            let unknown = try explain(scene, "absent").json
             #expect(unknown["state"] as? String == "unknown")
             #expect(because(unknown).contains("no row with this id"))
         }
@@ -148,8 +149,8 @@ extension Integration {
             #expect(because(bad).contains("amity dead-letters retry --conversation bad"))
             let gone = try explain(scene, "gone").json
             #expect(gone["state"] as? String == "unknown")
-            let letters = try #require(gone["dead_letters"] as? [[String: Any]])
-            #expect(letters.map { $0["code"] as? String } == ["CONVERSATION_NOT_FOUND"])
+            let deadLetters = try #require(gone["dead_letters"] as? [[String: Any]])
+            #expect(deadLetters.map { $0["code"] as? String } == ["CONVERSATION_NOT_FOUND"])
 
             #expect(try scene.amity(["dead-letters", "purge", "--all", "--yes"]).status == 0)
             #expect(because(try explain(scene, "bad").json).contains("does not hold its message"))

@@ -51,8 +51,11 @@ extension Integration {
                 #expect(try scene.score(of: "user-\(user)") == Double(events), seed)
             }
             // Publishing before acking may double a dead letter and never loses one.
-            let letters = try scene.deadLetters.take(try scene.deadLetters.ready())
-            #expect(Set(letters.map { String(decoding: $0.body, as: UTF8.self) }) == unknown, seed)
+            let deadLetters = try scene.deadLetters.take(try scene.deadLetters.ready())
+            #expect(
+                Set(deadLetters.map { String(decoding: $0.body, as: UTF8.self) }) == unknown,
+                seed
+            )
         }
 
         /// Every life passes each place at least as often as the upper bound: twenty new
@@ -64,8 +67,8 @@ extension Integration {
         ) -> ClosedRange<Int> {
             // What the life before left is taken once, and is a suspect if that was recorded.
             if place == .attemptRecorded { return 1...(life == 0 ? 1 : 2) }
-            // The broker may confirm all of a life's retries with one frame, and all of its dead
-            // letters with another.
+            // The broker may confirm all of a life's retries with one frame, and all of its
+            // dead letters with another.
             return 1...(isSingle && place != .retryConfirmed ? 4 : 2)
         }
 
@@ -88,7 +91,7 @@ extension Integration {
             try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
             try scene.publish(ids: "first")
             let worker = try scene.startWorker()
-            try eventually("it is in hand") { try scene.isSomebodyWaiting() }
+            try eventually("it is in hand") { try scene.isWorkerWaiting() }
             worker.signal(SIGKILL)
             #expect(try worker.waitForExit() == SIGKILL)
             try scene.sql("COMMIT")

@@ -77,7 +77,7 @@ extension Integration {
             try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('user')")
             try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
             try scene.publish(ids: "c1")
-            try eventually("c1 waits for the lock") { try scene.isSomebodyWaiting() }
+            try eventually("c1 waits for the lock") { try scene.isWorkerWaiting() }
             worker.signal(SIGTERM)
             try eventually("it says that it drains") {
                 try get("/health/ready").body.contains("draining")
@@ -109,7 +109,7 @@ extension Integration {
             try scene.publish(ids: "done before", "c0", "unknown")
             try scene.publish([Array("no JSON".utf8)])
             // The unknown one once more after its delay.
-            try eventually("two letters are dead") { try scene.deadLetters.ready() == 2 }
+            try eventually("two dead letters are there") { try scene.deadLetters.ready() == 2 }
             try eventually("all is done") { try scene.queue.isDrained() }
             for (outcome, count) in [
                 ("ok", 30.0), ("duplicate", 2), ("retry", 1), ("dead", 2), ("interrupted", 0),

@@ -58,7 +58,7 @@ extension Integration {
         }
 
         /// Who looks after the dead letters needs one more queue; rows are read without.
-        @Test func theLettersNeedOneMoreQueue() throws {
+        @Test func theDeadLettersNeedOneMoreQueue() throws {
             let scene = try Scene()
             try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)
             try scene.bury(Array("bad".utf8), .init())

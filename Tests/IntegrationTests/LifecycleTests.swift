@@ -16,7 +16,7 @@ extension Integration {
                 "MESSAGE_CONCURRENCY_PER_WORKER": "1", "BATCH_MAX": "8", "PREFETCH_COUNT": "40",
             ])
             try eventually("a batch waits for the lock") {
-                try scene.isSomebodyWaiting()
+                try scene.isWorkerWaiting()
             }
             worker.signal(signal)
             try eventually("the rest is back in the queue") { try scene.queue.ready() == 32 }
@@ -37,7 +37,7 @@ extension Integration {
             let worker = try scene.startWorker(["DRAIN_TIMEOUT_SECONDS": "1"])
             try scene.publish(ids: "c1")
             try eventually("the message waits for the lock") {
-                try scene.isSomebodyWaiting()
+                try scene.isWorkerWaiting()
             }
             worker.signal(SIGTERM)
             #expect(try worker.waitForExit() == 0)
@@ -54,7 +54,7 @@ extension Integration {
             try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
             let worker = try scene.startWorker(["DRAIN_TIMEOUT_SECONDS": "3600"])
             try scene.publish(ids: "c1")
-            try eventually("the message waits for the lock") { try scene.isSomebodyWaiting() }
+            try eventually("the message waits for the lock") { try scene.isWorkerWaiting() }
             worker.signal(SIGTERM)
             try eventually("the drain has begun") { !worker.events("consumer.draining").isEmpty }
             worker.signal(SIGTERM)
@@ -73,7 +73,7 @@ extension Integration {
 
         /// Fault: a full disk under the log, or a log reader that has gone, takes every worker
         /// down.
-        @Test func aLogThatTakesNothingStopsNobody() throws {
+        @Test func aLogThatTakesNothingStopsNoWorker() throws {
             let scene = try Scene()
             try scene.addConversation("c1")
             let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
@@ -188,7 +188,7 @@ extension Integration {
 
         /// Fault: alive, connected, and given nothing while messages wait. Here another consumer is
         /// the queue's single active one; whatever the cause, the worker says so and tries anew.
-        @Test func aWorkerThatIsGivenNothingSaysSoAndHealsWhenItCan() throws {
+        @Test func aWorkerThatIsGivenNothingSaysSoAndRecoversWhenItCan() throws {
             let scene = try Scene(settings: ["STALL_TIMEOUT_SECONDS": "1"])
             try scene.queue.declare([("x-single-active-consumer", .bool(true))])
             for number in 0..<3 { try scene.addConversation("c\(number)") }

@@ -90,7 +90,8 @@ extension Integration {
                 """
                 INSERT INTO friendship_status (user_id, friendship_score, topic_metrics) VALUES
                     ('nan', 'NaN', '{}'), ('infinite', 'Infinity', '{}'), ('double', 1, '{}'),
-                    ('double', 2, '{}'), ('good', 0, '{}'), ('topic', 1, '{"topic": {"score": "NaN"}}')
+                    ('double', 2, '{}'), ('good', 0, '{}'),
+                    ('topic', 1, '{"topic": {"score": "NaN"}}')
                 """
             )
             try scene.sql(
@@ -104,14 +105,14 @@ extension Integration {
                 try scene.addConversation(user, user: user)
             }
             try scene.addConversation("topic", user: "topic", agent: "agent")
-            for id in ["twice", "twice", "stateless", "nobody", "good"] {
+            for id in ["twice", "twice", "stateless", "no user", "good"] {
                 try scene.addConversation(id, user: "good")
             }
             try scene.sql(
                 "UPDATE conversation_events SET status = NULL WHERE conversation_id = 'stateless'"
             )
             try scene.sql(
-                "UPDATE conversation_events SET user_id = NULL WHERE conversation_id = 'nobody'"
+                "UPDATE conversation_events SET user_id = NULL WHERE conversation_id = 'no user'"
             )
             let worker = try scene.startWorker()
             try scene.publish(
@@ -121,11 +122,11 @@ extension Integration {
                 "topic",
                 "twice",
                 "stateless",
-                "nobody",
+                "no user",
                 "good"
             )
-            let letters = try scene.deadLetters.take(6)
-            let reasons = Set(letters.map { $0.header(HeaderName.reason) })
+            let deadLetters = try scene.deadLetters.take(6)
+            let reasons = Set(deadLetters.map { $0.header(HeaderName.reason) })
             #expect(
                 reasons == [
                     "friendship_status: friendship_score is not a finite number",
@@ -137,7 +138,7 @@ extension Integration {
                 ]
             )
             #expect(
-                Set(letters.map { $0.header(HeaderName.code) })
+                Set(deadLetters.map { $0.header(HeaderName.code) })
                     == ["INVALID_EVENT", "INVALID_FRIENDSHIP"]
             )
             try eventually("the others are scored") { try scene.count("status = 'PROCESSED'") == 2 }

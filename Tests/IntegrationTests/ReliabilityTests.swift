@@ -24,9 +24,9 @@ extension Integration {
                 }
                 return try scene.count("status = 'PROCESSED'") == 299 && scene.queue.isDrained()
             }
-            let letter = try #require(try scene.deadLetters.take(1).first)
-            #expect(letter.body == Array(#"{"conversation_id":"killer"}"#.utf8))
-            #expect(letter.header(HeaderName.code) == "WORKER_CRASHED")
+            let deadLetter = try #require(try scene.deadLetters.take(1).first)
+            #expect(deadLetter.body == Array(#"{"conversation_id":"killer"}"#.utf8))
+            #expect(deadLetter.header(HeaderName.code) == "WORKER_CRASHED")
             // One before the ledger knew the message, one in a batch, three alone.
             #expect(deaths == 5)
             let failed = "status = 'FAILED' AND error_code = 'WORKER_CRASHED'"
@@ -43,7 +43,7 @@ extension Integration {
             try scene.lock("SELECT 1 FROM friendship_status FOR UPDATE")
             try scene.publish(ids: "a", "b")
             let first = try scene.startWorker()
-            try eventually("it has them in hand") { try scene.isSomebodyWaiting() }
+            try eventually("it has them in hand") { try scene.isWorkerWaiting() }
             first.signal(SIGKILL)
             #expect(try first.waitForExit() == SIGKILL)
             try scene.sql("COMMIT")
@@ -62,7 +62,7 @@ extension Integration {
             try worker.waitUntilConsuming()
             try eventually("it is ready") { worker.events("worker.ready").count == 1 }
             try scene.publish((0..<20).map { Array(#"{"conversation_id":"c\#($0)"}"#.utf8) })
-            try eventually("a batch waits for the lock") { try scene.isSomebodyWaiting() }
+            try eventually("a batch waits for the lock") { try scene.isWorkerWaiting() }
 
             worker.signal(SIGUSR1)
             try eventually("intake is off") { !worker.events("consumer.paused").isEmpty }

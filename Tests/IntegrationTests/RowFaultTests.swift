@@ -16,7 +16,7 @@ extension Integration {
             "XX000",
             "40001", "57014",
         ])
-        func aTriggerThatFailsForOneUserStopsNobodyElse(sqlState: String) throws {
+        func aTriggerThatFailsForOneUserStopsNoOtherUser(sqlState: String) throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "2"])
             try scene.plant(sqlState)
             try scene.addConversation("bad", user: "bad")
@@ -46,7 +46,7 @@ extension Integration {
 
         /// Fault: rows that cannot be written hold the threads, as conflicts without end: 144 of
         /// 360 healthy conversations in 90 s.
-        @Test func fortyRowsThatCannotBeWrittenForFourReasonsStopNobody() throws {
+        @Test func fortyRowsThatCannotBeWrittenForFourReasonsStopNoOthers() throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "2"])
             let ids = try scene.addRowsThatCannotBeWritten(10, among: 360)
             try scene.publish(ids: ids.shuffled())
@@ -66,8 +66,8 @@ extension Integration {
             for (kind, code, attempts) in ends {
                 let count = try scene.count(
                     """
-                    conversation_id LIKE '\(kind)-%' AND status = 'FAILED' AND error_code = '\(code)'
-                    AND attempt_count = \(attempts)
+                    conversation_id LIKE '\(kind)-%' AND status = 'FAILED'
+                    AND error_code = '\(code)' AND attempt_count = \(attempts)
                     """
                 )
                 #expect(count == 10, "\(kind)")
@@ -124,8 +124,8 @@ extension Integration {
             try scene.publish(ids: bad + (0..<4).map { "c\($0)" })
             let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
             try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 4 }
-            let letters = try scene.deadLetters.take(number)
-            #expect(letters.allSatisfy { $0.header(HeaderName.code) == "NOT_WRITTEN" })
+            let deadLetters = try scene.deadLetters.take(number)
+            #expect(deadLetters.allSatisfy { $0.header(HeaderName.code) == "NOT_WRITTEN" })
             #expect(try scene.count("error_code = 'NOT_WRITTEN' AND status = 'FAILED'") == number)
             withExtendedLifetime(worker) {}
         }

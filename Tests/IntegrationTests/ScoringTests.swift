@@ -139,7 +139,7 @@ extension Integration {
             )
             try scene.publish(ids: "taken", "other")
             let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
-            try eventually("it waits for the decision") { try scene.isSomebodyWaiting() }
+            try eventually("it waits for the decision") { try scene.isWorkerWaiting() }
             try scene.sql("COMMIT")
             try eventually("both are acked") { try scene.queue.isDrained() }
             #expect(try scene.count("status = 'SKIPPED' AND attempt_count = 0") == 1)
@@ -175,7 +175,7 @@ extension Integration {
             try scene.lock("UPDATE friendship_status SET \(change)")
             try scene.publish(ids: "c1")
             let worker = try scene.startWorker()
-            try eventually("it waits for the user") { try scene.isSomebodyWaiting() }
+            try eventually("it waits for the user") { try scene.isWorkerWaiting() }
             try scene.sql("COMMIT")
             try eventually("it is acked") { try scene.queue.isDrained() }
             let before = change.hasSuffix("41") ? 41.0 : 0
@@ -215,7 +215,10 @@ extension Integration {
             let scene = try Scene()
             let (composed, decomposed) = ("m\u{1EB9}", "me\u{323}")
             try scene.sql(
-                "INSERT INTO friendship_status (user_id, friendship_score) VALUES ($1, 1000), ($2, 5)",
+                """
+                INSERT INTO friendship_status (user_id, friendship_score)
+                VALUES ($1, 1000), ($2, 5)
+                """,
                 .text(composed),
                 .text(decomposed)
             )
@@ -282,7 +285,7 @@ extension Integration {
             try worker.waitUntilConsuming()
             try scene.lock("UPDATE conversation_events SET user_id = 'new'")
             try scene.publish(ids: "c1")
-            try eventually("it waits for the row") { try scene.isSomebodyWaiting() }
+            try eventually("it waits for the row") { try scene.isWorkerWaiting() }
             try scene.sql("COMMIT")
             try eventually("c1 is processed") { try scene.count("status = 'PROCESSED'") == 1 }
             #expect(try scene.score(of: "new") == 1)
@@ -303,7 +306,7 @@ extension Integration {
             ])
             try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 5 }
             // Given back when its time is over, delivered again, and still not charged.
-            try eventually("it goes round") { try scene.isSomebodyWaiting() }
+            try eventually("it goes round") { try scene.isWorkerWaiting() }
             try scene.sql("COMMIT")
             try eventually("all are done") { try scene.count("status = 'PROCESSED'") == 6 }
             #expect(try scene.count("attempt_count = 1") == 6)

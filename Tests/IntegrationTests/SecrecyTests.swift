@@ -179,7 +179,7 @@ extension Integration {
             worker.signal(SIGTERM)
             _ = try worker.waitForExit()
             outputs["the log"] = worker.log
-            let rows = try scene.sql("SELECT letter::text FROM amity_dead_letters AS letter")
+            let rows = try scene.sql("SELECT entry::text FROM amity_dead_letters AS entry")
             #expect(rows.count == 9)
             outputs["the dead letters' rows"] = (0..<rows.count)
                 .map { rows.string($0, 0) ?? "" }.joined(separator: "\n")

@@ -28,9 +28,10 @@ extension Integration {
         @Test func anOutageOfTheBrokerIsNeitherAStartNorAHang() throws {
             let scene = try Scene()
             let manager = try NotifyListener()
-            let nobody = "amqp://guest:guest@127.0.0.1:1/%2F"
+            let closedPort = "amqp://guest:guest@127.0.0.1:1/%2F"
             let worker = try scene.startWorker([
-                "NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": "400000", "RABBITMQ_URL": nobody,
+                "NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": "400000",
+                "RABBITMQ_URL": closedPort,
             ])
             for _ in 0..<10 { try manager.waitForNext("WATCHDOG=1") }
             #expect(manager.hasHeard("STATUS=not ready: not consuming from the broker"))
@@ -86,7 +87,7 @@ extension Integration {
             try scene.addConversation("c1")
             try scene.publish(ids: "c1")
             // 15 seconds for a call of the library, 10 for a busy machine.
-            try eventually("somebody notices", within: .seconds(60)) {
+            try eventually("the hang is noticed", within: .seconds(60)) {
                 !worker.events("worker.hangs").isEmpty
             }
             #expect(worker.events("worker.hangs").first?["threads"] as? String == "channel")
@@ -98,7 +99,7 @@ extension Integration {
         }
 
         /// Fault: a manager that is gone, or reads nothing, stops the work.
-        @Test func aManagerThatDoesNotListenHoldsNobodyUp() throws {
+        @Test func aManagerThatDoesNotListenDelaysNoWorker() throws {
             let scene = try Scene()
             try scene.addConversation("c1")
             let worker = try scene.startWorker(["NOTIFY_SOCKET": "/nowhere/notify"])

@@ -28,7 +28,7 @@ extension Integration {
             worker.signal(SIGUSR1)
             try eventually("it is off its queue") { !worker.events("consumer.paused").isEmpty }
             try scene.publish(ids: "c1", "c2")
-            try eventually("somebody has seen it") {
+            try eventually("the alerts are raised") {
                 try scene.statistics.queues().first?.alerts.map(\.name)
                     == [.deadLetters, .noConsumers]
             }
@@ -95,7 +95,7 @@ extension Integration {
             #expect(problems.count == 1 && problems[0].hasPrefix("broker: connect"))
             let noDatabase = try scene.amity(
                 ["status", "--json"],
-                ["DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"]
+                ["DATABASE_URL": "postgresql://absent@127.0.0.1:1/none"]
             )
             #expect(noDatabase.status == 69)
             let fromBroker = try object(noDatabase.output)
@@ -221,8 +221,8 @@ extension Integration {
             #expect(
                 hanging.status == 1 && hanging.error.contains("no answer from http://127.0.0.1")
             )
-            let nobody = try health([], 1)
-            #expect(nobody.status == 1 && nobody.error.hasSuffix(": Connection refused\n"))
+            let refused = try health([], 1)
+            #expect(refused.status == 1 && refused.error.hasSuffix(": Connection refused\n"))
             let byName = try health([], 1, host: "localhost")
             #expect(byName.error.hasSuffix(": Connection refused\n"))
             let off = try health([], 0)

@@ -66,7 +66,7 @@ extension Integration {
             switch what {
             case .work:
                 try scene.publish(ids: "c1")
-                try eventually("it waits for the lock") { try scene.isSomebodyWaiting() }
+                try eventually("it waits for the lock") { try scene.isWorkerWaiting() }
                 broker.stall([.toServer, .toClient])
             case .copy:
                 broker.lose(.toServer, onceAClientSends: Array("\(scene.name).dead".utf8))

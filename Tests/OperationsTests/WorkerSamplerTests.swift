@@ -26,7 +26,7 @@ struct WorkerSamplerTests {
     }
 
     /// Fault: a table that is made after a day makes a peak of that day's work.
-    @Test func whatNobodyWantedToKnowIsNotToldLater() {
+    @Test func whatWasSkippedIsNotReportedLater() {
         var sampler = WorkerSampler(at: begin)
         sampler.skip(totals(1000), at: begin + .seconds(5))
         #expect(sampler.next(totals(1001), { nil }, at: begin + .seconds(14)) == nil)

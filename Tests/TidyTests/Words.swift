@@ -8,13 +8,28 @@ enum Words {
         "heal", "heals", "healed", "thrice", "shall", "befall", "befalls", "letter", "letters",
     ]
 
+    /// What a line may hold all the same: strings that others depend on.
+    private static let kept = [
+        // Metadata of log events, and a member of the HTTP API's answers.
+        "\"letter\"", "\"letters\"",
+        // That member, as the page's script reads it.
+        ".letters",
+        // A header of dead letters.
+        "amity-letter-id",
+        // Told to the chat model: with another word it may judge otherwise.
+        "\"somebody else\"",
+        // Of CSS and of libcurl.
+        "letter-spacing", "CURLOPT_NOBODY",
+    ]
+
     /// - Parameter lettersAreText: whether letters are those of an alphabet there.
     /// - Returns: those in a line of code or prose, names in camel case taken apart. Dead letters
     ///   are the field's own word, and `isLetter` is Swift's.
     static func banned(in line: Substring, lettersAreText: Bool) -> [Substring] {
         var found: [Substring] = []
         var last: Substring = ""
-        for word in parts(of: line) {
+        let rest = kept.reduce(String(line)) { $0.replacing($1, with: " ") }
+        for word in parts(of: rest[...]) {
             let lower = word.lowercased()[...]
             let isOurs =
                 lower.hasPrefix("letter") && (lettersAreText || last == "dead" || last == "is")

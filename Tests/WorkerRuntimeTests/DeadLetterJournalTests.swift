@@ -49,7 +49,7 @@ struct DeadLetterJournalTests {
         )
         let records = journal.records.withLock { $0 }
         #expect(records.map(\.isReadable) == [true, false])
-        #expect(Set(records.compactMap(\.message.letterID)).count == 2)
+        #expect(Set(records.compactMap(\.message.deadLetterID)).count == 2)
         bench.finish()
     }
 }

@@ -68,19 +68,22 @@ struct RetryPolicyTests {
     /// without a message id cannot be named.
     @Test func aDeadLetterIsNamedByItsOriginal() {
         let first = disposition(Message(body: [1]), permanent: true).message
-        let id = first.letterID
+        let id = first.deadLetterID
         #expect(id?.count == 32 && first.properties.messageID == id)
-        #expect(disposition(Message(body: [1]), permanent: true).message.letterID == id)
-        #expect(disposition(Message(body: [2]), permanent: true).message.letterID != id)
+        #expect(disposition(Message(body: [1]), permanent: true).message.deadLetterID == id)
+        #expect(disposition(Message(body: [2]), permanent: true).message.deadLetterID != id)
         let replayed = RetryPolicy.replayed(first)
         #expect(replayed.properties.messageID == nil)
-        #expect(disposition(replayed, permanent: true).message.letterID != id)
-        #expect(disposition(Message(body: [1])).message.letterID == nil, "a retry is no letter")
+        #expect(disposition(replayed, permanent: true).message.deadLetterID != id)
+        #expect(
+            disposition(Message(body: [1])).message.deadLetterID == nil,
+            "a retry is no dead letter"
+        )
         var named = Message(body: [1])
         named.properties.messageID = "theirs"
-        let letter = disposition(named, permanent: true).message
-        #expect(letter.properties.messageID == "theirs" && letter.letterID != id)
-        #expect(RetryPolicy.replayed(letter).properties.messageID == "theirs")
+        let deadLetter = disposition(named, permanent: true).message
+        #expect(deadLetter.properties.messageID == "theirs" && deadLetter.deadLetterID != id)
+        #expect(RetryPolicy.replayed(deadLetter).properties.messageID == "theirs")
     }
 
     @Test func climbsTheStepsThenGoesToTheDeadLetters() {
@@ -107,7 +110,7 @@ struct RetryPolicyTests {
                 HeaderName.queue: .string("q"),
                 HeaderName.firstFailure: .string("1970-01-01T00:00:00Z"),
                 HeaderName.lastFailure: .string("1970-01-01T00:00:00Z"),
-                HeaderName.letterID: .string("44b1685b3fd1009bd507972c44b42d78"),
+                HeaderName.deadLetterID: .string("44b1685b3fd1009bd507972c44b42d78"),
                 // Of nothing.
                 HeaderName.bodyDigest: .string("e3b0c44298fc1c14"),
             ]

@@ -14,7 +14,7 @@ struct Script {
         "figures.js": Script(PackageResources.figures_js),
         "format.js": Script(PackageResources.format_js),
         "history.js": Script(PackageResources.history_js),
-        "letters.js": Script(PackageResources.letters_js),
+        "dead-letters.js": Script(PackageResources.dead_letters_js),
         "main.js": Script(PackageResources.main_js),
         "problems.js": Script(PackageResources.problems_js),
         "search.js": Script(PackageResources.search_js),

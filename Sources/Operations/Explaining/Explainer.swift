@@ -37,7 +37,7 @@ package struct Explainer {
             explanation.paid = try paid(for: conversationID, in: sessions)
             try lookForWorkers(&explanation, in: sessions)
             askBroker(&explanation)
-            try findLetters(&explanation, in: sessions)
+            try findDeadLetters(&explanation, in: sessions)
         }
         return explanation
     }
@@ -138,7 +138,7 @@ package struct Explainer {
     }
 
     /// The conversation's dead letters by their rows, and what the rows cannot tell.
-    private func findLetters(
+    private func findDeadLetters(
         _ explanation: inout Explanation,
         in sessions: SessionPool
     ) throws(PostgresError) {
@@ -146,21 +146,21 @@ package struct Explainer {
         let table = DeadLetterTable(sessions: sessions, queue: names.main)
         var filter = DeadLetterFilter()
         filter.conversationIDs = [ExactText(explanation.conversationID)]
-        let letters =
+        let deadLetters =
             try OptionalTable.using { () throws(PostgresError) in
-                try table.list(filter, limit: Self.mostLetters)
+                try table.list(filter, limit: Self.mostDeadLetters)
             } ?? []
         let presence: QueuePresence
         do throws(AMQPError) {
             presence = try QueuePresence(of: names.dead, at: options.endpoint)
         } catch {
-            return explanation.takeLetters(letters, of: names.dead, nil)
+            return explanation.takeDeadLetters(deadLetters, of: names.dead, nil)
         }
         let counts = try DeadLetterCounts(presence, table)
-        explanation.takeLetters(letters, of: names.dead, counts)
+        explanation.takeDeadLetters(deadLetters, of: names.dead, counts)
     }
 
-    private static let mostLetters = 100
+    private static let mostDeadLetters = 100
 
     /// $1: id of a conversation. Columns without a zone hold UTC, as does the session.
     private static let find = Statement(
@@ -238,7 +238,7 @@ extension Explanation {
         case "PROCESSED": state = .scored
         case "SKIPPED":
             state = .skipped
-            because.append("Somebody has decided that it does not count; no worker touches it.")
+            because.append("It is marked as one that does not count; no worker touches it.")
         case "PROCESSING":
             state = .processing
             because.append(
@@ -269,12 +269,12 @@ extension Explanation {
     }
 
     /// - Parameter counts: nil where the broker does not answer.
-    fileprivate mutating func takeLetters(
-        _ letters: [DeadLetter],
+    fileprivate mutating func takeDeadLetters(
+        _ found: [DeadLetter],
         of queue: String,
         _ counts: DeadLetterCounts?
     ) {
-        deadLetters = letters
+        deadLetters = found
         if state == .unknown {
             because.insert(
                 """
@@ -287,17 +287,17 @@ extension Explanation {
         let word = conversationID.shellWord
         let isOption = conversationID.hasPrefix("-")
         let others = counts?.withoutRow ?? 0
-        if !letters.isEmpty, let counts, counts.gone > 0 {
+        if !deadLetters.isEmpty, let counts, counts.gone > 0 {
             because.append(
                 """
-                Its \(letters.count) dead letters are gone: \(queue) is empty or missing, so \
+                Its \(deadLetters.count) dead letters are gone: \(queue) is empty or missing, so \
                 another consumer or a policy of the broker took them. amity publish \
                 \(isOption ? "-- " : "")\(word) queues it again.
                 """
             )
-        } else if !letters.isEmpty {
+        } else if !deadLetters.isEmpty {
             because.append(
-                "\(queue) holds \(letters.count) of its messages: mend the cause, then "
+                "\(queue) holds \(deadLetters.count) of its messages: mend the cause, then "
                     + "amity dead-letters retry --conversation\(isOption ? "=" : " ")\(word)"
             )
         } else if others > 0 {

@@ -78,6 +78,9 @@ struct QueueWatch: Codable {
         var doubts = 0
     }
 
+    /// What an alert is about, and the limit that is set for it; nil where there is none.
+    private typealias Measure = (value: Double?, threshold: Double?)
+
     private enum Verdict {
         case on, off
         /// Neither: it stays as it is.
@@ -117,13 +120,20 @@ struct QueueWatch: Codable {
         var events: [AlertEvent] = []
         var active: [QueueStats.Alert] = []
         for name in AlertName.allCases {
-            let (value, threshold) = measure(name, look, limits)
-            let verdict = verdict(name, value, threshold, look, limits)
-            let event = move(name, verdict, value: value, threshold: threshold, at: look.at)
+            let measure = measure(name, look, limits)
+            let verdict = verdict(name, measure, look, stalledAfter: limits.stalledAfter)
+            let event = move(name, verdict, measure, at: look.at)
             if let event { events.append(event) }
             if let since = alerts[name]?.since {
                 let since = Date(timeIntervalSince1970: since)
-                active.append(.init(name: name, since: since, value: value, threshold: threshold))
+                active.append(
+                    .init(
+                        name: name,
+                        since: since,
+                        value: measure.value,
+                        threshold: measure.threshold
+                    )
+                )
             }
         }
         return (stats(look, of: queue, active), events)
@@ -209,7 +219,7 @@ struct QueueWatch: Codable {
         _ name: AlertName,
         _ look: QueueLook,
         _ limits: AlertLimits
-    ) -> (value: Double?, threshold: Double?) {
+    ) -> Measure {
         switch name {
         case .queueDepth: (look.ready.map(Double.init), Double(limits.queueDepth))
         case .oldestAge: (look.oldestAge, Double(limits.oldestAge))
@@ -223,15 +233,15 @@ struct QueueWatch: Codable {
 
     private func verdict(
         _ name: AlertName,
-        _ value: Double?,
-        _ threshold: Double?,
+        _ measure: Measure,
         _ look: QueueLook,
-        _ limits: AlertLimits
+        stalledAfter: Double
     ) -> Verdict {
-        guard let value else { return threshold == 0 ? .off : .hold }
+        guard let value = measure.value else { return measure.threshold == 0 ? .off : .hold }
         switch name {
         case .queueDepth, .oldestAge, .deadLetters:
-            guard let threshold, threshold > 0, value >= threshold * Self.endsBelow
+            guard let threshold = measure.threshold, threshold > 0,
+                value >= threshold * Self.endsBelow
             else { return .off }
             return value >= threshold ? .on : .hold
         case .noConsumers: return value == 0 ? .on : .off
@@ -239,15 +249,14 @@ struct QueueWatch: Codable {
         case .stalled:
             if look.ready == nil || look.settled == nil { return .hold }
             if idleSince == nil { return .off }
-            return value >= limits.stalledAfter ? .on : .hold
+            return value >= stalledAfter ? .on : .hold
         }
     }
 
     private mutating func move(
         _ name: AlertName,
         _ verdict: Verdict,
-        value: Double?,
-        threshold: Double?,
+        _ measure: Measure,
         at now: Double
     ) -> AlertEvent? {
         var memory = alerts[name] ?? AlertMemory()
@@ -266,6 +275,6 @@ struct QueueWatch: Codable {
             return .cleared(name, lastedSeconds: max(0, now - since))
         }
         memory.since = now
-        return .raised(name, value: value, threshold: threshold)
+        return .raised(name, value: measure.value, threshold: measure.threshold)
     }
 }

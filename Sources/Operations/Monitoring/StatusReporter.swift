@@ -102,10 +102,10 @@ extension StatusReporter.DatabasePart {
         } catch {
             problems.append("database: \(error)")
         }
-        if workers != nil { countLetters(of: queue, in: sessions) }
+        if workers != nil { countDeadLetters(of: queue, in: sessions) }
     }
 
-    private mutating func countLetters(of queue: String, in sessions: SessionPool) {
+    private mutating func countDeadLetters(of queue: String, in sessions: SessionPool) {
         let table = DeadLetterTable(sessions: sessions, queue: queue)
         do throws(PostgresError) {
             let codes = try table.codes()

@@ -15,7 +15,7 @@ package final class WorkerOperatorService: OperatorService {
     /// Chosen: shorter than the timeout of the clients. An answer at this limit is incomplete.
     private static let patience: Duration = .seconds(8)
     /// Chosen: more than one user has, and what a page can show.
-    private static let mostLetters = 100
+    private static let mostDeadLetters = 100
 
     private let explainerOptions: ExplainerOptions
     private let deadLetterOptions: DeadLetterOptions
@@ -114,7 +114,7 @@ package final class WorkerOperatorService: OperatorService {
         filter.user = ExactText(userID)
         return try read { pool in
             try DeadLetterTable(sessions: pool, queue: deadLetterOptions.topology.names.main)
-                .list(filter, limit: Self.mostLetters)
+                .list(filter, limit: Self.mostDeadLetters)
         }
     }
 

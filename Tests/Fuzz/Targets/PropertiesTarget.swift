@@ -38,12 +38,15 @@ func fuzz(_ message: Message) {
             expect(!name.hasPrefix("x-") && name != "cc" && name != "bcc", "\(name) travels on")
         }
         publish(disposition.message)
-        let letter = DeadLetter(disposition.message)
-        expect(letter.code == "CODE" && letter.attempts == disposition.attempts, "\(letter)")
+        let deadLetter = DeadLetter(disposition.message)
+        expect(
+            deadLetter.code == "CODE" && deadLetter.attempts == disposition.attempts,
+            "\(deadLetter)"
+        )
         do {
-            expect(!(try letter.json).isEmpty, "a letter that cannot be listed")
+            expect(!(try deadLetter.json).isEmpty, "a dead letter that cannot be listed")
         } catch {
-            expect(false, "a letter that cannot be listed: \(error)")
+            expect(false, "a dead letter that cannot be listed: \(error)")
         }
     }
     publish(RetryPolicy.replayed(message))

@@ -77,7 +77,7 @@ enum SoakFault: String, CaseIterable {
         case .rowLocked:
             // In the workers' order: a deadlock could choose this one.
             try scene.lock("SELECT 1 FROM friendship_status ORDER BY user_id FOR UPDATE")
-            try soak.eventually("somebody waits") { try scene.isSomebodyWaiting() }
+            try soak.eventually("a worker waits") { try scene.isWorkerWaiting() }
             soak.wait()
             try scene.sql("COMMIT")
         case .databaseLinkCut:
@@ -181,7 +181,7 @@ enum SoakFault: String, CaseIterable {
 
     private func stall(_ link: Proxy, _ soak: Soak) throws {
         link.stall(Bool.random(using: &soak.random) ? [.toServer] : [.toServer, .toClient])
-        defer { link.heal() }
+        defer { link.endFaults() }
         try soak.eventually("something is held back") { link.held > 0 }
         soak.wait()
     }

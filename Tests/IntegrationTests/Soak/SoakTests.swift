@@ -207,23 +207,23 @@ final class Soak {
         #expect(wrong.integer(0, 0) == 0, "users whose score is not the sum of its conversations")
         let sum = try scene.sql("SELECT sum(friendship_score)::bigint FROM friendship_status")
         #expect(sum.integer(0, 0) == known - 1)
-        try checkLetters(produced)
+        try checkDeadLetters(produced)
         summary = "\(known) conversations, \(deaths) dead workers"
     }
 
     /// Only what deserves it is dead. A dead letter may be doubled by a crash; one may be lost only
     /// with a queue that was deleted, for it stands in no table.
-    private func checkLetters(_ produced: Producer.Tally) throws {
-        let letters = try scene.deadLetters.take(try scene.deadLetters.ready())
+    private func checkDeadLetters(_ produced: Producer.Tally) throws {
+        let deadLetters = try scene.deadLetters.take(try scene.deadLetters.ready())
         let killer = Array(#"{"conversation_id":"\#(Self.killer)"}"#.utf8)
-        #expect(!letters.isEmpty)
-        for letter in letters {
-            let code = letter.header(HeaderName.code)
+        #expect(!deadLetters.isEmpty)
+        for deadLetter in deadLetters {
+            let code = deadLetter.header(HeaderName.code)
             switch code {
             case "INVALID_MESSAGE":
-                #expect(produced.bad.contains(letter.body) || bad.contains(letter.body))
-            case "WORKER_CRASHED": #expect(letter.body == killer || isSwept(letter.body))
-            default: Issue.record("a letter with \(code)")
+                #expect(produced.bad.contains(deadLetter.body) || bad.contains(deadLetter.body))
+            case "WORKER_CRASHED": #expect(deadLetter.body == killer || isSwept(deadLetter.body))
+            default: Issue.record("a dead letter with \(code)")
             }
         }
     }

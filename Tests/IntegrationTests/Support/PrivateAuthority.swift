@@ -49,7 +49,7 @@ final class PrivateAuthority {
         let path = folder.appending(path: UUID().uuidString).path
         try openssl(
             Self.newKey(path) + ["-out", "\(path).csr", "-addext", "subjectAltName=\(names)"],
-            for: "somebody"
+            for: "a server"
         )
         // Unlike `req`, it takes less than a day.
         try openssl([
@@ -88,14 +88,16 @@ struct SecureListener {
             "eval",
             """
             {ok, _} = application:ensure_all_started(ssl),
-            rabbit_networking:start_ssl_listener({"127.0.0.1", \(port)}, [\(all.joined(separator: ", "))], 2).
+            rabbit_networking:start_ssl_listener(
+                {"127.0.0.1", \(port)}, [\(all.joined(separator: ", "))], 2).
             """
         )
     }
 
     /// Demands a certificate of that authority's from its clients.
     static func demanding(_ authority: PrivateAuthority) -> String {
-        #"{cacertfile, "\#(authority.certificate)"}, {verify, verify_peer}, {fail_if_no_peer_cert, true}"#
+        #"{cacertfile, "\#(authority.certificate)"}, {verify, verify_peer}, "#
+            + "{fail_if_no_peer_cert, true}"
     }
 
     func url(_ host: String) throws -> String {

@@ -56,7 +56,7 @@ final class Proxy {
     // MARK: Faults
 
     /// Ends all faults. What was held back goes on.
-    func heal() { network.change { $0 = Faults() } }
+    func endFaults() { network.change { $0 = Faults() } }
 
     /// Closes every connection.
     func dropAll() { network.dropAll() }

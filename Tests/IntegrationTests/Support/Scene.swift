@@ -148,7 +148,7 @@ final class Scene {
     func release() throws { try sql("SELECT pg_advisory_unlock(hashtext(current_schema))") }
 
     /// Whether a worker of this test waits for a lock.
-    func isSomebodyWaiting() throws -> Bool { try waiting() > 0 }
+    func isWorkerWaiting() throws -> Bool { try waiting() > 0 }
 
     /// Whether a commit waits for `release`.
     func isCommitWaiting() throws -> Bool {

@@ -1,7 +1,7 @@
 // How a conversation's score came about, or why it has none yet: what `amity explain` says.
 
 import { linkTo, make, state } from "./elements.js";
-import { letterTable } from "./letters.js";
+import { deadLetterTable } from "./dead-letters.js";
 import { count, known, plain, when } from "./format.js";
 
 const states = {
@@ -11,14 +11,14 @@ const states = {
 };
 
 export function explained(explanation) {
-  const { because, score, dead_letters: letters } = explanation;
+  const { because, score, dead_letters: deadLetters } = explanation;
   const [level, text] = states[explanation.state] ?? ["warn", plain(explanation.state)];
   return make("article", { class: "explanation", "data-key": "explanation" },
     make("p", {}, state(level, text)),
     make("dl", { class: "facts" }, factsOf(explanation).map(fact)),
     score ? scoreTable(score) : null,
     because.length ? make("ul", {}, because.map((reason) => make("li", {}, plain(reason)))) : null,
-    letters.length ? letterTable(letters, "Its dead letters", true) : null);
+    deadLetters.length ? deadLetterTable(deadLetters, "Its dead letters", true) : null);
 }
 
 const fact = ([title, value]) => make("div", {}, make("dt", {}, title), make("dd", {}, value));

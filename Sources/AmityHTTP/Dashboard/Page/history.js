@@ -67,7 +67,7 @@ export function valuesOf(chart, slots) {
   }));
 }
 
-/** Runs of neighbours that are wanted, as [first, last]. */
+/** Runs of adjacent items that are wanted, as [first, last]. */
 export function runs(row, isWanted) {
   const found = [];
   row.forEach((value, index) => {

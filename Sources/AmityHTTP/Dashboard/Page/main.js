@@ -5,7 +5,7 @@ import { byID } from "./elements.js";
 import { drawFailures } from "./failures.js";
 import { ask, feeds, poll } from "./feeds.js";
 import { drawFigures } from "./figures.js";
-import * as letters from "./letters.js";
+import * as deadLetters from "./dead-letters.js";
 import * as search from "./search.js";
 import * as theme from "./theme.js";
 import { drawVerdict } from "./verdict.js";
@@ -17,7 +17,7 @@ function draw() {
   workers.drawWorkers();
   drawFailures();
   if (feeds.history.value) charts.drawHistory(feeds.history.value);
-  letters.lookIfChanged();
+  deadLetters.lookIfChanged();
 }
 
 async function logOut() {
@@ -32,7 +32,7 @@ async function logOut() {
 theme.start();
 charts.start();
 workers.start(draw);
-letters.start(() => {
+deadLetters.start(() => {
   draw();
   search.refresh();
 });

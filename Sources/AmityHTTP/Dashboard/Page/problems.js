@@ -27,7 +27,7 @@ export function problems() {
 
 /** A cause comes before what follows from it. */
 const ranks = ["cause", "broker", "queue", "alert", "workers", "worker", "this one", "figures",
-  "letters"];
+  "dead letters"];
 
 /** Whether a readiness that is lost is only an operator's pause. */
 export const isPause = (reasons) =>
@@ -116,8 +116,8 @@ const alertTexts = {
   oldest_age: ({ value, threshold }) => [
     "queue", `A conversation has waited for ${duration(value)}`,
     known(threshold) ? `alert from ${duration(threshold)}` : null],
-  dead_letters: ({ value, threshold }) => ["letters", plural(value, "dead letter"),
-    known(threshold) ? `alert from ${count(threshold)}` : null, "#letters-title"],
+  dead_letters: ({ value, threshold }) => ["dead letters", plural(value, "dead letter"),
+    known(threshold) ? `alert from ${count(threshold)}` : null, "#dead-letters-title"],
   no_consumers: () => ["queue", "No worker takes messages from the queue"],
   foreign_consumers: ({ value }, queue) => [
     "queue", `${plural(value, "consumer")} of the queue ${value === 1 ? "is" : "are"} not Amity's`,

@@ -6,7 +6,7 @@ import { allFailures, failureTable } from "./failures.js";
 import { get } from "./feeds.js";
 import { plain } from "./format.js";
 import { explained } from "./explanation.js";
-import { letterTable } from "./letters.js";
+import { deadLetterTable } from "./dead-letters.js";
 
 /** What is looked for; null where nothing is. */
 let wanted = null;
@@ -40,15 +40,15 @@ async function find() {
 
 function draw(id, explanation, ofUser) {
   const failures = allFailures().filter((failure) => failure.conversation === id);
-  const letters = ofUser.value?.letters ?? [];
+  const deadLetters = ofUser.value?.letters ?? [];
   const isConversation = explanation.value
     && (explanation.value.state !== "unknown" || explanation.value.dead_letters.length > 0);
   const reasons = [explanation, ofUser].filter((part) => part.status === "rejected")
     .map((part) => part.reason.message);
   const parts = [
     isConversation ? explained(explanation.value) : null,
-    letters.length ? part("Dead letters of this user", letterTable(letters, "Its letters", true))
-      : null,
+    deadLetters.length ? part("Dead letters of this user",
+      deadLetterTable(deadLetters, "Its dead letters", true)) : null,
     failures.length ? part("Recent failures", failureTable(failures, "Its recent failures")) : null,
     ...[...new Set(reasons)].map((reason) => none(`Not all can be read: ${plain(reason)}`)),
   ];

@@ -5,21 +5,21 @@ import { byID, foreign, linkTo, make, none, show, table } from "./elements.js";
 import { feeds, get, ownQueue, post, pull, reasonOf } from "./feeds.js";
 import { count, known, plain, plural, when } from "./format.js";
 
-const letters = { value: null, error: null, total: undefined, isBusy: false };
+const deadLetters = { value: null, error: null, total: undefined, isBusy: false };
 
 /** Reads them again. */
 export async function look() {
-  if (letters.isBusy) return;
-  letters.isBusy = true;
-  letters.total = ownQueue()?.dead_letters;
+  if (deadLetters.isBusy) return;
+  deadLetters.isBusy = true;
+  deadLetters.total = ownQueue()?.dead_letters;
   byID("look").disabled = true;
   try {
-    letters.value = await get("/api/v1/dead-letters");
-    letters.error = null;
+    deadLetters.value = await get("/api/v1/dead-letters");
+    deadLetters.error = null;
   } catch (error) {
-    letters.error = error;
+    deadLetters.error = error;
   }
-  letters.isBusy = false;
+  deadLetters.isBusy = false;
   byID("look").disabled = false;
   draw();
 }
@@ -27,21 +27,21 @@ export async function look() {
 /** Reads them again when there are more or fewer of them. */
 export function lookIfChanged() {
   const total = ownQueue()?.dead_letters;
-  if (known(total) && total !== letters.total) look();
+  if (known(total) && total !== deadLetters.total) look();
 }
 
 function draw() {
-  if (letters.error) {
-    show(byID("letters"), none(`They cannot be read: ${plain(letters.error.message)}`));
+  if (deadLetters.error) {
+    show(byID("dead-letters"), none(`They cannot be read: ${plain(deadLetters.error.message)}`));
     return;
   }
-  const { groups, is_complete: isComplete, remarks } = letters.value;
+  const { groups, is_complete: isComplete, remarks } = deadLetters.value;
   const notes = remarks.map((remark) => none(plain(remark)));
   if (!groups.length && isComplete) notes.unshift(none("None."));
   if (groups.length && !isComplete && !remarks.length) {
     notes.unshift(none("There are more codes than these."));
   }
-  show(byID("letters"), groups.map(groupOf), notes);
+  show(byID("dead-letters"), groups.map(groupOf), notes);
   place(groups.length > 0);
 }
 
@@ -49,54 +49,54 @@ function draw() {
 function place(hasAny) {
   const section = byID("dead"), charts = byID("hour"), main = byID("main");
   if (hasAny && section.nextElementSibling !== charts) main.insertBefore(section, charts);
-  if (!hasAny && section !== main.lastElementChild && !byID("letters-said").textContent) {
+  if (!hasAny && section !== main.lastElementChild && !byID("dead-letters-said").textContent) {
     main.append(section);
   }
 }
 
 function groupOf(group) {
   const title = group.code || "no code";
-  const all = plural(group.count, "letter");
+  const all = plural(group.count, "dead letter");
   const times = new Set([group.first_failure_at, group.last_failure_at].filter(Boolean).map(when));
   const shown = group.letters.length;
-  const summary = shown === group.count ? `Show ${plural(shown, "letter")}`
+  const summary = shown === group.count ? `Show ${plural(shown, "dead letter")}`
     : `Show the oldest ${count(shown)} of ${count(group.count)}`;
   return make("article", { class: "group", "data-key": group.code },
     make("header", {},
       make("h3", {}, `${count(group.count)} × `, make("code", {}, plain(title))),
       make("p", {}, plain(group.reason), times.size ? `, at ${[...times].join(" to ")}` : ""),
       acts({ code: group.code }, `all ${all} of ${title}`, `${all} of ${title}`)),
-    make("details", { "data-key": "letters" },
-      make("summary", {}, summary), letterTable(group.letters, `Letters of ${title}`)));
+    make("details", { "data-key": "dead-letters" },
+      make("summary", {}, summary), deadLetterTable(group.letters, `Dead letters of ${title}`)));
 }
 
 const head = [["Last failed"], ["Conversation"], ["User"], ["Attempts", "number"],
   ["Replays", "number"], ["Bytes", "number"], ["Worker", "minor"], [""]];
 
-/** Letters with what can be done to each; under their codes where `hasCodes`. */
-export function letterTable(some, label, hasCodes = false) {
+/** Dead letters with what can be done to each; under their codes where `hasCodes`. */
+export function deadLetterTable(some, label, hasCodes = false) {
   const titles = hasCodes ? [head[0], ["Code"], ...head.slice(1)] : head;
-  return table(titles, some.map((letter) => rowOf(letter, hasCodes)), label);
+  return table(titles, some.map((deadLetter) => rowOf(deadLetter, hasCodes)), label);
 }
 
-function rowOf(letter, hasCodes) {
-  const id = letter.conversation_id;
-  const what = `the letter of ${id ?? letter.id.slice(0, 12)}`;
+function rowOf(deadLetter, hasCodes) {
+  const id = deadLetter.conversation_id;
+  const what = `the dead letter of ${id ?? deadLetter.id.slice(0, 12)}`;
   return {
-    key: letter.id,
+    key: deadLetter.id,
     cells: [
-      letter.last_failure_at ? when(letter.last_failure_at) : "unknown",
-      ...(hasCodes ? [make("code", {}, plain(letter.code))] : []),
-      known(id) ? linkTo(id) : ["none (letter ", foreign(letter.id.slice(0, 12)), ")"],
-      known(letter.user_id) ? linkTo(letter.user_id) : "–",
-      count(letter.attempts), count(letter.replays), count(letter.body_bytes),
-      make("span", { class: "id" }, letter.worker || "–"),
-      acts({ id: letter.id }, what, what),
+      deadLetter.last_failure_at ? when(deadLetter.last_failure_at) : "unknown",
+      ...(hasCodes ? [make("code", {}, plain(deadLetter.code))] : []),
+      known(id) ? linkTo(id) : ["none (dead letter ", foreign(deadLetter.id.slice(0, 12)), ")"],
+      known(deadLetter.user_id) ? linkTo(deadLetter.user_id) : "–",
+      count(deadLetter.attempts), count(deadLetter.replays), count(deadLetter.body_bytes),
+      make("span", { class: "id" }, deadLetter.worker || "–"),
+      acts({ id: deadLetter.id }, what, what),
     ],
   };
 }
 
-/** - selection: of all letters with a code, or of one by its id. */
+/** - selection: of all dead letters with a code, or of one by its id. */
 function acts({ code, id }, label, what) {
   const button = (verb, title, style) => make("button", {
     type: "button", class: style, "aria-label": `${title} ${plain(label)}`,
@@ -121,7 +121,7 @@ function isOrderMeant(verb, what) {
 
 async function order({ verb, code, id, what }, changed) {
   if (!await isOrderMeant(verb, what)) return;
-  const said = byID("letters-said");
+  const said = byID("dead-letters-said");
   said.textContent = verb === "purge" ? "Purging …" : "Retrying …";
   try {
     const selection = known(id) ? { ids: [id] } : { code };
@@ -137,7 +137,7 @@ function resultOf(verb, answer) {
   const { isFine, value } = answer;
   const done = verb === "purge" ? value?.purged : value?.retried;
   const result = known(done)
-    ? `${plural(done, "letter")} ${verb === "purge" ? "purged" : "retried"}.` : "";
+    ? `${plural(done, "dead letter")} ${verb === "purge" ? "purged" : "retried"}.` : "";
   if (!isFine) return `${result} It failed: ${reasonOf(answer)}`.trim();
   return value.is_complete === false ? `${result} There are more: ask again.` : result;
 }
