@@ -362,8 +362,7 @@ let package = Package(
         .testTarget(name: "DocumentsTests", dependencies: ["TestSupport"]),
         .testTarget(
             name: "TidyTests",
-            dependencies: ["TestSupport"],
-            exclude: ["exceptions.txt"]
+            dependencies: ["TestSupport"]
         ),
         .testTarget(name: "BenchmarkTests", dependencies: ["Benchmark"]),
         .testTarget(

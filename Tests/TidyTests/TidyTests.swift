@@ -2,39 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Rules of form that a program can check. What breaks one today is counted in `exceptions.txt`, a
-/// line for each rule and file; the counts may only sink.
+/// Rules of form that a program can check.
 struct TidyTests {
-    @Test(arguments: Rule.allCases)
-    func noFileBreaksItMoreOftenThanIsListed(_ rule: Rule) throws {
-        let listed = try Self.exceptions(of: rule)
-        var found: [String: [String]] = [:]
+    @Test(arguments: Rule.allCases) func noFileBreaksIt(_ rule: Rule) {
         for file in SourceTree.all {
             let places = rule.breaches(in: file)
-            if !places.isEmpty { found[file.path] = places }
+            if !places.isEmpty { Issue.record("\(rule), \(file.path): \(places.prefix(5))") }
         }
-        for path in Set(found.keys).union(listed.keys).sorted() {
-            let (places, limit) = (found[path] ?? [], listed[path] ?? 0)
-            if places.count > limit {
-                Issue.record(
-                    "\(rule), \(path): \(places.count), \(limit) listed: \(places.prefix(5))"
-                )
-            } else if places.count < limit {
-                Issue.record("list it in exceptions.txt: \(rule) \(places.count) \(path)")
-            }
-        }
-    }
-
-    private static func exceptions(of rule: Rule) throws -> [String: Int] {
-        let list = SourceTree.file("Tests/TidyTests/exceptions.txt")
-        var counts: [String: Int] = [:]
-        for line in list.lines where !line.isEmpty {
-            let parts = line.split(separator: " ", maxSplits: 2)
-            let count = try #require(parts.count == 3 ? Int(parts[1]) : nil, "\(line)")
-            try #require(Rule(rawValue: String(parts[0])) != nil, "\(line)")
-            if parts[0] == rule.rawValue { counts[String(parts[2])] = count }
-        }
-        return counts
     }
 }
 
