@@ -137,7 +137,7 @@ struct Pgbench {
         case (_, false): batched([lockUsers, readEvents, updateUsers, updateEvents])
         case (_, true):
             batched([
-                text(of: SQL.makeAndLockUsers, ["ids"]), text(of: SQL.readUsers, ["ids"]),
+                text(of: SQL.makeAndLockUsers, ["ids"]), text(of: SQL.lockFreeUsers, ["ids"]),
                 readEvents, text(of: SQL.readAgenda, ["agents"]),
                 text(of: SQL.readTopicsOfEvents, ["ids", "agents"]),
                 text(

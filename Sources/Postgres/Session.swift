@@ -330,6 +330,16 @@ package struct Session: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// Ends a transaction that an error of the caller's own has left open.
+    mutating func abandonTransaction() {
+        if isBroken { return }
+        do throws(PostgresError) {
+            try recover()
+        } catch {
+            isBroken = true
+        }
+    }
+
     private mutating func broken(during operation: String) -> PostgresError {
         isBroken = true
         return .link(String(cString: PQerrorMessage(connection)), during: operation)

@@ -111,7 +111,12 @@ private final class Slot: Sendable {
                 if held?.isBroken ?? false { held = nil }
                 isOpen = held != nil
             }
-            return try body(&held!)
+            do throws(PostgresError) {
+                return try body(&held!)
+            } catch {
+                held?.abandonTransaction()
+                throw error
+            }
         }
     }
 

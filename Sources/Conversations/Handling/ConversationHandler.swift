@@ -163,7 +163,9 @@ package struct ConversationHandler: Handler {
             let parts = settling.refused.flatMap {
                 part($0, besideOthersThat: settling.passed, &run, context)
             }
-            return open.isEmpty ? parts : again(open, &run) + parts
+            if open.isEmpty { return parts }
+            if settling.passed.contains(.scoring) { outage.leftOut(open) }
+            return again(open, &run) + parts
         } catch {
             return part(group, after: error, &run, context)
         }
@@ -194,7 +196,8 @@ package struct ConversationHandler: Handler {
         let fates = settling.fates
         let missing = fates.filter { $0.value == .missing }.map(\.key)
         outage.passed(
-            missing.count < fates.count ? settling.passed.union(.finding) : settling.passed
+            missing.count < fates.count || !settling.refused.isEmpty
+                ? settling.passed.union(.finding) : settling.passed
         )
         counts.foundDuplicates(fates.values.count { $0 == .settled })
         for (id, fate) in fates {

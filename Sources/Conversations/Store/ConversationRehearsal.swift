@@ -38,7 +38,7 @@ extension ConversationStore {
             flight.append((SQL.updateUsersAndTopic, .init(repeating: none, count: 6)))
             flight.append((SQL.updateUsersAndTopics, .init(repeating: none, count: 7)))
             flight.append((SQL.readConversationAndTopic, [.text(""), .text("nothing")]))
-            flight.append((SQL.updateConversationAndTopic, .init(repeating: .null, count: 13)))
+            flight.append((SQL.updateConversationAndTopic, .init(repeating: .null, count: 14)))
         }
         _ = try session.flight(flight + [(.rollback, [])])
     }

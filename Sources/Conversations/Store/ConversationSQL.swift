@@ -128,12 +128,19 @@ package enum SQL {
             FROM friendship_status WHERE user_id = event.user_id LIMIT 2) AS friendship ON true
         LEFT JOIN LATERAL (
             SELECT (array_agg(topic_id ORDER BY id))[1] AS topic FROM agenda_agent_prompting
-            WHERE agent_id = event.agent_tag AND friendship_level
-                = coalesce(friendship.friendship_level, '\(FriendshipLevel.stranger.rawValue)')
-            ) AS agenda ON true
+            WHERE agent_id = event.agent_tag AND \(exactly("agent_id", "event.agent_tag"))
+                AND \(exactly(
+                    "friendship_level",
+                    "coalesce(friendship.friendship_level, '\(FriendshipLevel.stranger.rawValue)')"
+                ))) AS agenda ON true
         WHERE conversation_id = $1::text
         """
     )
+
+    /// Byte for byte, as `Agenda` compares, whatever the columns take for the same.
+    private static func exactly(_ one: String, _ other: String) -> String {
+        "\(one)::text COLLATE \"C\" = \(other)::text COLLATE \"C\""
+    }
 
     static func conversation(
         _ row: inout RowReader
@@ -165,7 +172,6 @@ package enum SQL {
         return alone
     }
 
-    /// Answers with those that it made: they are locked then, and as they were made.
     static let insertUsers = Statement(
         "insert_users",
         """
@@ -174,7 +180,6 @@ package enum SQL {
         FROM unnest($1::text[]) AS user_id
         ORDER BY user_id
         ON CONFLICT DO NOTHING
-        RETURNING user_id, friendship_score, friendship_level
         """
     )
 
@@ -197,11 +202,8 @@ package enum SQL {
         """
     )
 
-    /// The users that `makeAndLockUsers` has locked.
-    package static let readUsers = Statement("read_users", users)
-
-    /// The same for users that no other transaction has locked. Waits for no lock.
-    static let lockFreeUsers = Statement(
+    /// Locks users that no other transaction has locked. Waits for no lock.
+    package static let lockFreeUsers = Statement(
         "lock_free_users",
         "\(users) FOR NO KEY UPDATE SKIP LOCKED"
     )
@@ -308,8 +310,9 @@ package enum SQL {
         commits: true
     )
 
-    /// The same with the topic that moves, $9 to $11 as $4 to $6 of `updateUsersAndTopic`; $12 and
-    /// $13 its score and turns as they were found: a change of zero leaves the user as he was.
+    /// The same with the topic that moves, $9 to $11 as $4 to $6 of `updateUsersAndTopic`; $12 to
+    /// $14 its score, turns and level as they were found: a change of zero leaves the user as it
+    /// was, and others may move a topic alone.
     static let updateConversationAndTopic = Statement(
         "update_conversation_and_topic",
         conversation(
@@ -317,6 +320,8 @@ package enum SQL {
             where: """
                 AND topic_metrics -> $9::text ->> 'score' IS NOT DISTINCT FROM $12::text
                     AND topic_metrics -> $9::text ->> 'turns' IS NOT DISTINCT FROM $13::text
+                    AND topic_metrics -> $9::text ->> 'friendship_level'
+                        IS NOT DISTINCT FROM $14::text
                 """
         ),
         commits: true

@@ -14,18 +14,20 @@ extension ConversationStore {
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
-        var locked = try lock(ids, logs, isKept, waits, in: &session)
+        let request = LockedEvents.Request(ids: ids, logs: logs, isKept: isKept, waits: waits)
+        var locked = try lock(request, in: &session)
         var passed: FaultEvidence.Steps = []
-        if try locked.makeUsers(in: &session) { passed.insert(.newUser) }
-        let others = locked.strangers
-        if waits && !others.isEmpty {
-            // Others made them a moment ago, or have them in another spelling: to wait for them
-            // with locks in hand could end in a deadlock.
-            _ = try session.flight([(.rollback, []), (SQL.insertUsers, [.textArray(others)])])
-            locked = try LockedEvents(ids, logs: logs, isKept: isKept, waits: true, in: &session)
-            try locked.findOtherSpellings(in: &session)
+        let strangers = locked.strangers
+        if !strangers.isEmpty {
+            // To wait for another's insert with locks in hand could end in a deadlock.
+            _ = try session.flight([(.rollback, [])])
+            locked = try make(strangers, in: request, &session)
+            if waits, !Set(strangers).isSubset(of: locked.strangers) {
+                passed.insert(.newUser)
+                expected.sawNewUsers()
+            }
+            if waits { try locked.findOtherSpellings(in: &session) }
         }
-        if !others.isEmpty || passed.contains(.newUser) { expected.sawNewUsers() }
         let events = locked.events
         var fold = try Self.fold(locked, in: &session)
         var fates: [ExactText: EventFate] = [:]
@@ -84,22 +86,39 @@ extension ConversationStore {
         return refused
     }
 
+    /// Makes users that have no row, and locks all, with no lock in hand before.
+    private func make(
+        _ strangers: [String],
+        in request: LockedEvents.Request,
+        _ session: inout Session
+    ) throws(PostgresError) -> LockedEvents {
+        if request.waits {
+            do throws(PostgresError) {
+                return try LockedEvents(
+                    request,
+                    makesUsers: true,
+                    expecting: expected.agents,
+                    in: &session
+                )
+            } catch {
+                if session.isBroken || !expected.areToBlame(for: error) { throw error }
+            }
+        }
+        // In a transaction of its own: then an error is about nothing but them.
+        _ = try session.flight([(SQL.insertUsers, [.textArray(strangers)])])
+        return try LockedEvents(request, in: &session)
+    }
+
     /// Locks users and reads their events; does ahead what is expected to be needed.
     private func lock(
-        _ ids: [ExactText],
-        _ logs: SQL.LogPart,
-        _ isKept: Bool,
-        _ waits: Bool,
+        _ request: LockedEvents.Request,
         in session: inout Session
     ) throws(PostgresError) -> LockedEvents {
         let agents = expected.agents
-        let makesUsers = waits && expected.expectsNewUsers()
+        let makesUsers = request.waits && expected.expectsNewUsers()
         do throws(PostgresError) {
             let locked = try LockedEvents(
-                ids,
-                logs: logs,
-                isKept: isKept,
-                waits: waits,
+                request,
                 makesUsers: makesUsers,
                 expecting: agents,
                 in: &session
@@ -109,7 +128,7 @@ extension ConversationStore {
         } catch {
             let isAhead = makesUsers || !agents.isEmpty
             if !isAhead || session.isBroken || !expected.areToBlame(for: error) { throw error }
-            return try LockedEvents(ids, logs: logs, isKept: isKept, waits: waits, in: &session)
+            return try LockedEvents(request, in: &session)
         }
     }
 

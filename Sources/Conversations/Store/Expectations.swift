@@ -53,10 +53,15 @@ final class Expectations: Sendable {
         }
     }
 
-    /// Whether an error is of what was done ahead. It is not any more, until it is seen to be
-    /// needed: conversations without an agent need no topics, nor known users the right to be made.
+    /// Whether an error is of what was done ahead, and no lock, race or state of the server. It is
+    /// not done any more, until it is seen to be needed: conversations without an agent need no
+    /// topics, nor known users the right to be made.
     func areToBlame(for error: PostgresError) -> Bool {
         if error.endsSession { return false }
+        switch error.kind {
+        case .misconfigured, .permanent, .unknown: break
+        case .conflict, .timeout, .unavailable: return false
+        }
         switch SQL.step(of: error.operation) {
         case .topics: state.withLock { $0.agents = [] }
         case .newUser: state.withLock { $0.newUsers = 0 }

@@ -268,6 +268,7 @@ struct FriendshipFold {
         parameters += [
             .text(move.topic), .text(move.members), .text(move.robot),
             topic.score.map { .text($0) } ?? .null, topic.turns.map { .text($0) } ?? .null,
+            topic.level.map { .text($0) } ?? .null,
         ]
         return flight + [(SQL.updateConversationAndTopic, parameters)]
     }

@@ -17,33 +17,41 @@ struct LockedEvents {
         var stored: Rows
     }
 
+    /// What is to be locked and read.
+    struct Request {
+        var ids: [ExactText]
+        var logs: SQL.LogPart
+        /// Whether analyses are kept.
+        var isKept: Bool
+        /// Whether to wait for locks.
+        var waits: Bool
+    }
+
     /// Begins a transaction. What is read after the locks, in the same flight, has a later snapshot
     /// than they.
     ///
     /// - Parameters:
-    ///   - waits: whether to wait for locks.
-    ///   - makesUsers: whether to make users that have no row; needs `waits`.
+    ///   - makesUsers: whether to make users that have no row; waits for locks.
     ///   - agents: whose topics to read.
     init(
-        _ ids: [ExactText],
-        logs: SQL.LogPart,
-        isKept: Bool,
-        waits: Bool,
+        _ request: Request,
         makesUsers: Bool = false,
         expecting agents: [ExactText] = [],
         in session: inout Session
     ) throws(PostgresError) {
-        let texts = Parameter.textArray(ids.map(\.text))
+        let texts = Parameter.textArray(request.ids.map(\.text))
         var flight: [(Statement, [Parameter])] = [(.begin, [])]
         if makesUsers {
             flight.append((SQL.makeAndLockUsers, [texts]))
-            flight.append((SQL.readUsers, [texts]))
+            // Locked already, so it waits for none. An event that has come to light since then may
+            // have a user that is not: a stranger, if another holds it.
+            flight.append((SQL.lockFreeUsers, [texts]))
         } else {
-            flight.append((waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]))
+            flight.append((request.waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]))
         }
         let usersAt = flight.count - 1
-        flight.append((SQL.readEvents, [texts, .text(logs.rawValue)]))
-        if isKept { flight.append((KeptAnalyses.load, [texts])) }
+        flight.append((SQL.readEvents, [texts, .text(request.logs.rawValue)]))
+        if request.isKept { flight.append((KeptAnalyses.load, [texts])) }
         if !agents.isEmpty {
             let names = Parameter.textArray(agents.map(\.text))
             flight.append((SQL.readAgenda, [names]))
@@ -52,7 +60,7 @@ struct LockedEvents {
         let answers = try session.flight(flight)
         users = try LockedUsers(answers[usersAt])
         events = try SQL.events(in: answers[usersAt + 1])
-        paid = isKept ? try KeptAnalyses.all(in: answers[usersAt + 2]) : [:]
+        paid = request.isKept ? try KeptAnalyses.all(in: answers[usersAt + 2]) : [:]
         let count = answers.count
         topics =
             agents.isEmpty
@@ -70,18 +78,6 @@ struct LockedEvents {
             !$0.isSettled && $0.defect == nil && !users.has($0.userID)
         }
         return Set(missing.map(\.userID)).map(\.text)
-    }
-
-    /// Makes the rows of strangers that have none. Batches do not deadlock there: the one that
-    /// makes rows has all its locks already, and makes them in an order that the server sorts.
-    ///
-    /// - Returns: whether any was made.
-    mutating func makeUsers(in session: inout Session) throws(PostgresError) -> Bool {
-        let strangers = strangers
-        if strangers.isEmpty { return false }
-        let made = try session.flight([(SQL.insertUsers, [.textArray(strangers)])])[0]
-        try users.add(made)
-        return made.count > 0
     }
 
     /// Users whose row could neither be made nor found: the column may hold them in another

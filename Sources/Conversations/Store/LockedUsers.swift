@@ -40,11 +40,6 @@ struct LockedUsers {
         if friendships[stored] == nil { for (user, friendship) in found { add(user, friendship) } }
     }
 
-    /// Takes in the rows of `SQL.insertUsers`.
-    mutating func add(_ rows: Rows) throws(PostgresError) {
-        for (user, friendship) in try rows.map(SQL.user) { add(user, friendship) }
-    }
-
     /// A user as the table spells him.
     func stored(_ user: ExactText) -> ExactText {
         spellings.isEmpty ? user : spellings[user] ?? user
