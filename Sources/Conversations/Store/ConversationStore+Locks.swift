@@ -92,7 +92,7 @@ extension ConversationStore {
         in request: LockedEvents.Request,
         _ session: inout Session
     ) throws(PostgresError) -> LockedEvents {
-        if request.waits {
+        if request.makesUsers {
             do throws(PostgresError) {
                 return try LockedEvents(
                     request,
@@ -115,7 +115,7 @@ extension ConversationStore {
         in session: inout Session
     ) throws(PostgresError) -> LockedEvents {
         let agents = expected.agents
-        let makesUsers = request.waits && expected.expectsNewUsers()
+        let makesUsers = request.makesUsers && expected.expectsNewUsers()
         do throws(PostgresError) {
             let locked = try LockedEvents(
                 request,

@@ -54,13 +54,15 @@ struct Settling: Sendable {
 /// The events themselves are not locked: a worker scores an event only while it holds its user's
 /// lock, and if another process settles the event meanwhile, the write fails as a whole.
 ///
-/// A single conversation, without a lock that outlives a statement: read both rows; write both, if
-/// the user still is as read. If another worker changed the user first, it is done again under
-/// locks.
+/// A single conversation, without a lock that outlives a statement: read both rows, and the topic
+/// that an agent leads to; write both, if user and topic still are as read. If another worker
+/// changed them first, it is done again under locks.
 ///
 /// Between the two the batch is scored and folded in Swift, in order of arrival, which takes
 /// microseconds. Where agents are expected, the topics that they may move are read with the events;
-/// an agent that was not seen lately takes a round trip more. So do users that are new, in a batch.
+/// an agent that was not seen lately takes a round trip more. Where new users are expected, a batch
+/// makes them as it locks the others; else it begins anew. Alone a new user is made first, in a
+/// transaction of its own.
 package struct ConversationStore: Sendable {
     let sessions: SessionPool
     /// nil where no analysis costs anything.
@@ -208,20 +210,13 @@ package struct ConversationStore: Sendable {
         var fold = FriendshipFold(alone, at: Date())
         let fate = Self.fate(of: event, in: &fold, missing: .changed) { judge($0, PaidAnalysis()) }
         guard let update = fold.update(of: alone) else { return Settling(fates: [id: fate]) }
-        Failpoint.written.hit()
-        let isDone: Bool
-        do throws(PostgresError) {
-            isDone = try session.flight(update).last?.first(SQL.isUpdated) ?? false
-        } catch {
-            // What is checked at the commit names no statement: is it about making the user? Then
-            // this says so.
-            if alone.isNewUser, !session.isBroken,
-                error.kind == .permanent || error.kind == .unknown
-            {
-                _ = try session.flight([(SQL.insertUsers, [.textArray([event.userID.text])])])
-            }
-            throw error
+        if alone.isNewUser {
+            // In a transaction of its own: then an error is about nothing but the user, also one of
+            // what is checked at the commit.
+            _ = try session.flight([(SQL.insertUsers, [.textArray([event.userID.text])])])
         }
+        Failpoint.written.hit()
+        let isDone = try session.flight([update])[0].first(SQL.isUpdated) ?? false
         Failpoint.committed.hit()
         if !isDone { return nil }
         var passed: FaultEvidence.Steps = .scoring

@@ -252,7 +252,7 @@ struct FriendshipFold {
 
     /// What writes the only conversation there is, and its user and topic if they still are as
     /// found; nil when there is nothing to write.
-    func update(of alone: ConversationAlone) -> [(Statement, [Parameter])]? {
+    func update(of alone: ConversationAlone) -> (Statement, [Parameter])? {
         guard let only = applied.first, let user = users[only.user] else { return nil }
         let found = alone.user ?? Friendship()
         var parameters: [Parameter] = [
@@ -260,17 +260,15 @@ struct FriendshipFold {
             .text(only.user.text), .text(only.scored.details(scoreBefore: only.scoreBefore)),
             .double(user.score), .double(found.score), .text(found.level),
         ]
-        var flight: [(Statement, [Parameter])] = []
-        if alone.isNewUser { flight.append((SQL.insertUsers, [.textArray([only.user.text])])) }
         guard let move = singleMoves?[only.user], let topic = alone.topic else {
-            return flight + [(SQL.updateConversation, parameters)]
+            return (SQL.updateConversation, parameters)
         }
         parameters += [
             .text(move.topic), .text(move.members), .text(move.robot),
             topic.score.map { .text($0) } ?? .null, topic.turns.map { .text($0) } ?? .null,
             topic.level.map { .text($0) } ?? .null,
         ]
-        return flight + [(SQL.updateConversationAndTopic, parameters)]
+        return (SQL.updateConversationAndTopic, parameters)
     }
 }
 

@@ -25,6 +25,10 @@ struct LockedEvents {
         var isKept: Bool
         /// Whether to wait for locks.
         var waits: Bool
+
+        /// Whether users may be made in this transaction. Where there is one only, an error must be
+        /// about the user or about the conversation, not about either.
+        var makesUsers: Bool { waits && ids.count > 1 }
     }
 
     /// Begins a transaction. What is read after the locks, in the same flight, has a later snapshot
