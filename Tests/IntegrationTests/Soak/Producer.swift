@@ -68,7 +68,8 @@ final class Producer: Sendable {
         for _ in bodies { while confirmed.wait(timeout: .now() + 1) == .timedOut {} }
     }
 
-    /// Tries until the rows are there, however unsure the outcome of each try.
+    /// Tries until the rows are there, however unsure the outcome of each try. Some are of users
+    /// that are new, and half have an agent, and so move a topic.
     ///
     /// - Returns: false when it was stopped first, and none of them may be.
     private func insert(_ ids: [String]) -> Bool {
@@ -76,9 +77,11 @@ final class Producer: Sendable {
             "insert",
             """
             INSERT INTO conversation_events (conversation_id, user_id, bot_type, bot_id, bot_name,
-                start_time, end_time, conversation_log)
-            SELECT id, 'user-' || (row_number() OVER ()) % 7, 'TALK', 'bot-1', 'Pika', now(), now(),
-                $2::jsonb
+                agent_tag, start_time, end_time, conversation_log)
+            SELECT id, CASE WHEN abs(hashtext(id)) % 5 = 0 THEN 'new-' || abs(hashtext(id)) % 2000
+                    ELSE 'user-' || (row_number() OVER ()) % 7 END,
+                'TALK', 'bot-' || abs(hashtext(id)) % 3, 'Pika',
+                CASE WHEN abs(hashtext(id)) % 2 = 0 THEN 'agent' END, now(), now(), $2::jsonb
             FROM unnest($1::text[]) AS id ON CONFLICT DO NOTHING
             """
         )

@@ -66,6 +66,14 @@ final class Soak {
             "MESSAGE_CONCURRENCY_PER_WORKER": "4", "LOG_LEVEL": "info",
             "AMITY_KILLER": Self.killer, "MAX_ATTEMPTS": "100",
         ])
+        try scene.sql(
+            """
+            INSERT INTO agenda_agent_prompting
+                (topic_id, agent_id, talking_agenda, friendship_level, agent_type)
+            SELECT 'talk', 'agent', '', level, 'TALK'
+            FROM unnest(ARRAY['PHASE1_STRANGER', 'PHASE2_ACQUAINTANCE', 'PHASE3_FRIEND']) AS level
+            """
+        )
         brokerLink = try Proxy(to: try Servers.port("RABBITMQ_URL"))
         databaseLink = try Proxy(to: try Servers.port("DATABASE_URL"))
         passwords = try RotatingPasswords(.parts, for: scene, password: "soak")
@@ -205,6 +213,20 @@ final class Soak {
             """
         )
         #expect(wrong.integer(0, 0) == 0, "users whose score is not the sum of its conversations")
+        let wrongTopics = try scene.sql(
+            """
+            SELECT count(*) FROM (
+                SELECT user_id, topic_metrics -> 'talk' AS topic FROM friendship_status
+                WHERE topic_metrics ? 'talk') AS moved
+            FULL JOIN (
+                SELECT user_id, sum(friendship_score_change) AS change FROM conversation_events
+                WHERE status = 'PROCESSED' AND agent_tag = 'agent' GROUP BY user_id) AS events
+            USING (user_id)
+            WHERE (topic ->> 'score')::float8 IS DISTINCT FROM change
+                OR (topic ->> 'turns')::float8 IS DISTINCT FROM change
+            """
+        )
+        #expect(wrongTopics.integer(0, 0) == 0, "topics that are not the sum of conversations")
         let sum = try scene.sql("SELECT sum(friendship_score)::bigint FROM friendship_status")
         #expect(sum.integer(0, 0) == known - 1)
         try checkDeadLetters(produced)
