@@ -57,20 +57,9 @@ let package = Package(
         ),
         .target(name: "JSON", dependencies: ["SafeText"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
-        .target(
-            name: "FriendshipScoring",
-            dependencies: ["JSON"]
-        ),
-        .target(
-            name: "ConversationAnalysis",
-            dependencies: ["FriendshipScoring"]
-        ),
-        .target(
-            name: "Concurrency",
-            dependencies: [
-                "CLinux"
-            ]
-        ),
+        .target(name: "FriendshipScoring", dependencies: ["JSON"]),
+        .target(name: "ConversationAnalysis", dependencies: ["FriendshipScoring"]),
+        .target(name: "Concurrency", dependencies: ["CLinux"]),
         .target(name: "Messaging"),
         .target(
             name: "Consuming",
@@ -115,12 +104,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ]
         ),
-        .target(
-            name: "HTTPCalling",
-            dependencies: [
-                "CCurl", "CLinux", "Concurrency",
-            ]
-        ),
+        .target(name: "HTTPCalling", dependencies: ["CCurl", "CLinux", "Concurrency"]),
         .target(
             name: "AnalysisServices",
             dependencies: [
@@ -146,6 +130,12 @@ let package = Package(
             ]
         ),
         .target(
+            name: "QueueAccess",
+            dependencies: [
+                "AMQP", "Concurrency", "Consuming", "Messaging",
+            ]
+        ),
+        .target(
             name: "SampleConversations",
             dependencies: [
                 "FriendshipScoring", "JSON", "Postgres",
@@ -164,7 +154,7 @@ let package = Package(
             name: "DeadLetters",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Messaging", "Postgres",
-                "Storage", "WorkerRuntime",
+                "QueueAccess", "Storage", "WorkerRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -173,7 +163,7 @@ let package = Package(
             dependencies: [
                 "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters",
                 "FriendshipScoring", "HTTPCalling", "JSON", "Messaging", "Metering", "Postgres",
-                "SafeText", "Settings", "Storage", "WorkerHealth",
+                "QueueAccess", "SafeText", "Settings", "Storage", "WorkerHealth",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -213,8 +203,8 @@ let package = Package(
         .target(
             name: "Benchmark",
             dependencies: [
-                "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "SafeText",
-                "SampleConversations", "Settings", "Storage",
+                "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "QueueAccess",
+                "SafeText", "SampleConversations", "Settings", "Storage",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -360,10 +350,7 @@ let package = Package(
             ]
         ),
         .testTarget(name: "DocumentsTests", dependencies: ["TestSupport"]),
-        .testTarget(
-            name: "TidyTests",
-            dependencies: ["TestSupport"]
-        ),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport"]),
         .testTarget(name: "BenchmarkTests", dependencies: ["Benchmark"]),
         .testTarget(
             name: "IntegrationTests",

@@ -167,3 +167,10 @@ package enum ReplyCode {
     /// What a queue of this kind cannot do.
     package static let notImplemented: UInt16 = 540
 }
+
+extension AMQPError {
+    /// Whether there is no such queue: the reply code is the same for one whose node does not run.
+    package var isQueueMissing: Bool {
+        replyCode == ReplyCode.notFound && !isAboutAQueueAway
+    }
+}

@@ -8,7 +8,7 @@ import Messaging
 ///
 /// It cannot be copied and is not Sendable, so it lives on the stack of the thread that opened it;
 /// a precondition checks the thread in case other code gets round that rule.
-struct Connection: ~Copyable {
+package struct Connection: ~Copyable {
     private let handle: amqp_connection_state_t
     private let owner = pthread_self()
     let watch: Watchdog.Watch
@@ -67,7 +67,7 @@ extension Connection: Sendable {}
 // MARK: - Channel and topology
 
 extension Connection {
-    func openChannel() throws(AMQPError) {
+    package func openChannel() throws(AMQPError) {
         try call("open a channel") { amqp_channel_open($0, Self.channel) }
     }
 
@@ -86,11 +86,11 @@ extension Connection {
         try checkReply("open a channel again")
     }
 
-    func limitPrefetch(to count: UInt16) throws(AMQPError) {
+    package func limitPrefetch(to count: UInt16) throws(AMQPError) {
         try call("set the prefetch count") { amqp_basic_qos($0, Self.channel, 0, count, 0) }
     }
 
-    func consume(
+    package func consume(
         from queue: String,
         tag: String,
         arguments: [(String, HeaderValue)] = []
@@ -112,7 +112,7 @@ extension Connection {
 
     /// Stops deliveries, without waiting for an answer: a broker that gives none holds up no stop.
     /// Those under way still come.
-    func cancelConsumer(tag: String) throws(AMQPError) {
+    package func cancelConsumer(tag: String) throws(AMQPError) {
         begin()
         defer { end() }
         var arena = Arena()
@@ -140,7 +140,7 @@ extension Connection {
     ///   - durable: whether it is to outlive the broker's stop.
     /// - Returns: messages ready in it.
     @discardableResult
-    func declareQueue(
+    package func declareQueue(
         _ name: String,
         passive: Bool,
         durable: Bool = true,
@@ -163,7 +163,7 @@ extension Connection {
     }
 
     /// Looks at a queue without touching it; 404 when there is none.
-    func depth(of queue: String) throws(AMQPError) -> QueueDepth {
+    package func depth(of queue: String) throws(AMQPError) -> QueueDepth {
         try declare(queue, passive: true, durable: true, arguments: [])
     }
 
@@ -244,7 +244,7 @@ extension Connection {
     /// Closes the connection. Whatever is unsettled goes back to its queue.
     ///
     /// - Parameter limit: the longest wait for the broker's answer.
-    func close(within limit: Duration = rpcTimeout) throws(AMQPError) {
+    package func close(within limit: Duration = rpcTimeout) throws(AMQPError) {
         begin()
         defer { end() }
         var rpcLimit = timeval(limit)
@@ -259,7 +259,7 @@ extension Connection {
 // MARK: - Settling and publishing
 
 extension Connection {
-    func send(_ frame: SettlementLedger.Frame) throws(AMQPError) {
+    package func send(_ frame: SettlementLedger.Frame) throws(AMQPError) {
         begin()
         defer { end() }
         switch frame {
@@ -318,13 +318,13 @@ extension Connection {
 
     /// The socket to poll. Only meaningful once `nextFrame` has answered nil: then nothing is left
     /// in the library, nor in OpenSSL, which takes one record at a time off the socket.
-    var descriptor: Int32 { amqp_get_sockfd(handle) }
+    package var descriptor: Int32 { amqp_get_sockfd(handle) }
 
     /// Takes one frame if one is there; never waits. Also services heartbeats, so the owner calls
     /// it at least every half heartbeat.
     ///
     /// - Parameter operation: what the connection is for, for the texts of errors.
-    func nextFrame(during operation: String = "consume") throws(AMQPError) -> Frame? {
+    package func nextFrame(during operation: String = "consume") throws(AMQPError) -> Frame? {
         begin()
         defer { end() }
         var frame = amqp_frame_t()

@@ -2,7 +2,7 @@ import CRabbitMQ
 import Messaging
 
 /// One frame, copied out of the library's memory, reduced to what a consumer or publisher acts on.
-enum Frame {
+package enum Frame {
     case delivery(tag: UInt64, redelivered: Bool)
     case returned(routingKey: String)
     case header(bodySize: Int, MessageProperties)

@@ -4,7 +4,7 @@ import Glibc
 /// How connections are opened and logged in.
 extension Connection {
     /// Tries every host once.
-    static func toAny(
+    package static func toAny(
         of endpoint: Endpoint,
         timeout: Duration = .seconds(10)
     ) throws(AMQPError) -> Connection {

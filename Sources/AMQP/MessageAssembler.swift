@@ -4,8 +4,8 @@ import Messaging
 /// never interleaved, so one message is under way at a time.
 ///
 /// Doing this here and not in the library keeps a body that trickles in from blocking the thread.
-struct MessageAssembler: ~Copyable {
-    enum Event {
+package struct MessageAssembler: ~Copyable {
+    package enum Event {
         case delivered(tag: UInt64, redelivered: Bool, Message)
         case returned(routingKey: String, Message)
     }
@@ -20,11 +20,13 @@ struct MessageAssembler: ~Copyable {
     private var body: [UInt8] = []
     private var bodySize = 0
 
+    package init() {}
+
     /// Whether a message has begun and is not whole.
-    var isInMessage: Bool { method != nil }
+    package var isInMessage: Bool { method != nil }
 
     /// - Returns: a message, when this frame was its last.
-    mutating func take(_ frame: Frame) throws(AMQPError) -> Event? {
+    package mutating func take(_ frame: Frame) throws(AMQPError) -> Event? {
         switch frame {
         case .delivery(let tag, let redelivered):
             try begin(.delivery(tag: tag, redelivered: redelivered))

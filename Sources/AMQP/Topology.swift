@@ -191,7 +191,7 @@ extension Topology {
 
 extension AMQPError {
     /// Whether a queue exists, on a node that does not run.
-    var isAboutAQueueAway: Bool {
+    package var isAboutAQueueAway: Bool {
         if case .closedByBroker(ReplyCode.notFound, let text, _) = self {
             Self.isAway(text)
         } else {

@@ -2,6 +2,7 @@ import AMQP
 import Conversations
 import Foundation
 import Postgres
+import QueueAccess
 
 /// What the database and the broker can do without us: the measure of all the rest.
 enum Reference: CaseIterable, Sendable {

@@ -1,5 +1,6 @@
 import AMQP
 import Postgres
+import QueueAccess
 import Storage
 
 /// How many dead letters there are, by their rows and by their queue, without a look at any.

@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Messaging
 import Postgres
+import QueueAccess
 import WorkerRuntime
 
 /// Looks into the dead-letter queue, puts dead letters back to work, and throws them away.

@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Messaging
 import Postgres
+import QueueAccess
 
 /// Gives dead letters back to their queue without loss: what may return to its place does so when
 /// the pass closes, and of the others a copy is published to the queue's end and confirmed before

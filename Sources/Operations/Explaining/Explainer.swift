@@ -3,6 +3,7 @@ import Conversations
 import DeadLetters
 import Foundation
 import Postgres
+import QueueAccess
 import SafeText
 import Storage
 

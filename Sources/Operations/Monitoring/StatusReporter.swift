@@ -3,6 +3,7 @@ import Concurrency
 import DeadLetters
 import Foundation
 import Postgres
+import QueueAccess
 
 /// Reads the status from the broker and from the database side by side, as often as its caller
 /// asks. It names what one of them cannot tell, and reports the rest. Stays with its thread.

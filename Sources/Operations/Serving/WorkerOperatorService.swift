@@ -5,6 +5,7 @@ import DeadLetters
 import Foundation
 import Logging
 import Postgres
+import QueueAccess
 
 /// The service of a worker that runs: it asks the database on the worker's own sessions, so that it
 /// never holds more of them than it may, and the broker on connections that last as long as the

@@ -1,4 +1,6 @@
+import AMQP
 import Concurrency
+import Consuming
 import Foundation
 import Messaging
 
@@ -239,12 +241,5 @@ package enum QueuePresence: Sendable, Equatable {
         case .missing: true
         case .away: false
         }
-    }
-}
-
-extension AMQPError {
-    /// Whether there is no such queue: the reply code is the same for one whose node does not run.
-    package var isQueueMissing: Bool {
-        replyCode == ReplyCode.notFound && !isAboutAQueueAway
     }
 }

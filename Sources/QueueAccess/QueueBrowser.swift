@@ -1,4 +1,6 @@
+import AMQP
 import Concurrency
+import Consuming
 import Foundation
 import Messaging
 
