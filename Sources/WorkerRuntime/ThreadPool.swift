@@ -88,7 +88,7 @@ private final class Jobs: Sendable {
     }
 }
 
-/// An operation that is executing from `start` until someone else says it has finished.
+/// An operation that is executing from `start` until its owner says it has finished.
 // `@unchecked` because Operation is a class that predates the checker; the state is under a lock.
 private final class HandedOverOperation: Operation, @unchecked Sendable {
     private enum State { case ready, executing, finished }

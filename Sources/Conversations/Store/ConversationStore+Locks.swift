@@ -18,11 +18,12 @@ extension ConversationStore {
         var locked = try lock(request, in: &session)
         var passed: FaultEvidence.Steps = []
         let strangers = locked.strangers
+        let areNew = waits && !locked.hasMadeUsers
         if !strangers.isEmpty {
             // To wait for another's insert with locks in hand could end in a deadlock.
             _ = try session.flight([(.rollback, [])])
             locked = try make(strangers, in: request, &session)
-            if waits, !Set(strangers).isSubset(of: locked.strangers) {
+            if areNew, !Set(strangers).isSubset(of: locked.strangers) {
                 passed.insert(.newUser)
                 expected.sawNewUsers()
             }

@@ -10,6 +10,8 @@ struct LockedEvents {
     /// Read in the same flight, for the agents that were expected. nil where a user was locked
     /// later.
     private(set) var topics: Topics?
+    /// Whether users that had no row were made: a stranger then is one that another has locked.
+    let hasMadeUsers: Bool
 
     struct Topics {
         var agents: Set<ExactText>
@@ -53,6 +55,7 @@ struct LockedEvents {
         } else {
             flight.append((request.waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]))
         }
+        hasMadeUsers = makesUsers
         let usersAt = flight.count - 1
         flight.append((SQL.readEvents, [texts, .text(request.logs.rawValue)]))
         if request.isKept { flight.append((KeptAnalyses.load, [texts])) }
