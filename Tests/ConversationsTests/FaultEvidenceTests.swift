@@ -82,6 +82,22 @@ struct FaultEvidenceTests {
         #expect(evidence.verdict(on: fault(), by: first, since: time(8)) == .row)
     }
 
+    /// Fault: a full disk takes what still fits, and so the rest looks as if it were to blame.
+    @Test func whatPassedBeforeTheServerRanShortDoesNotSpeakAgainstTheRest() {
+        var evidence = FaultEvidence()
+        let full = fault("53100")
+        evidence.passed(.scoring, at: time(1))
+        meet(&evidence, full, by: 5, at: 2)
+        for row in 0..<5 {
+            let verdict = evidence.verdict(on: full, by: ExactText("r\(row)"), since: begin)
+            #expect(verdict == .again)
+        }
+        meet(&evidence, full, by: 5, at: 4)
+        #expect(evidence.verdict(on: full, by: first, since: time(3)) == .everyRow)
+        evidence.passed(.scoring, at: time(5))
+        #expect(evidence.verdict(on: full, by: first, since: time(5)) == .row)
+    }
+
     /// Fault: rows that were found to be bad make the next one look like an outage.
     @Test func whatIsARowsOwnDoesNotAddUp() {
         var evidence = FaultEvidence()

@@ -53,9 +53,13 @@ package struct FaultEvidence: Sendable {
         var step: Steps
         var sqlState: String
         var place: PostgresError.Place
+        /// Whether the server lacks something, by its own words: it may take some rows all the
+        /// same. A full disk takes what fits into a page that is there.
+        var isShortage: Bool
 
         package init(_ error: PostgresError, in step: Steps) {
             self.step = step
+            isShortage = error.kind == .unavailable
             sqlState = error.sqlState
             place = error.place
         }
@@ -64,6 +68,7 @@ package struct FaultEvidence: Sendable {
             self.step = step
             sqlState = ""
             place = .init()
+            isShortage = false
         }
 
         /// There is no such row.
@@ -151,8 +156,10 @@ package struct FaultEvidence: Sendable {
     ) -> Attribution {
         var known = failed[row] ?? Failed(firstAt: begin)
         let isProved = known.othersPassed
-        let passed = passedAt[fault.step]
-        guard isProved || passed.map({ $0 >= min(begin, known.firstAt) }) ?? false else {
+        // What passed before says nothing about a server that has run short since.
+        let isEnough = isProved && !fault.isShortage
+        let since = fault.isShortage ? begin : min(begin, known.firstAt)
+        guard isEnough || passedAt[fault.step].map({ $0 >= since }) ?? false else {
             return meeting[fault]?.count ?? 0 >= fault.several ? .everyRow : .open
         }
         // What is its own says nothing about the others.

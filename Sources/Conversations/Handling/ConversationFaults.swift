@@ -192,6 +192,8 @@ extension ConversationHandler {
         case _ where error.isAboutItsValues: run.outcomes[id] = .deadLetter(error, id)
         case _ where error.mayPassWithTime: run.outcomes[id] = .retry(.refused(error, id))
         case .row where error.kind == .permanent: run.outcomes[id] = .deadLetter(error, id)
+        case .row where refusal.fault.isShortage:
+            run.outcomes[id] = .postpone(.refused(error, id), isBounded: true)
         case .row: run.outcomes[id] = .retry(.refused(error, id))
         case .again: break
         case .open: run.outcomes[id] = .postpone(.refused(error, id), isBounded: true)

@@ -194,11 +194,19 @@ final class Scene {
         )
     }
 
-    /// Conversations c0, c1, … of one turn each, of four users in turn.
+    /// Conversations c0, c1, … of one turn each, of four users in turn, in one transaction.
     func addConversations(_ count: Int) throws {
-        for number in 0..<count {
-            try addConversation("c\(number)", user: "user-\(number % 4)")
-        }
+        try sql(
+            """
+            INSERT INTO conversation_events (conversation_id, user_id, bot_type, bot_id, bot_name,
+                start_time, end_time, conversation_log, status)
+            SELECT 'c' || number, 'user-' || number % 4, 'TALK', 'bot-1', 'Pika',
+                '2026-01-01T10:00:00Z', '2026-01-01T10:20:00Z', $2::jsonb, 'PENDING'
+            FROM generate_series(0, $1::int - 1) AS number
+            """,
+            .text(String(count)),
+            .text(Scene.oneTurn)
+        )
     }
 
     static let oneTurn = #"[{"speaker":"pika","turn_id":1,"text":"Hi"},{"speaker":"user"}]"#
