@@ -2,7 +2,26 @@
 import PackageDescription
 
 // Dependencies point one way, from the command line down to the C libraries. A target sees
-// only what its room may touch: what scores cannot open a socket, what talks AMQP cannot see SQL.
+// only what its module may touch: what scores cannot open a socket, what talks AMQP cannot see SQL.
+
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser",
+    package: "swift-argument-parser"
+)
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metricsTestKit = Target.Dependency.product(name: "MetricsTestKit", package: "swift-metrics")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let serviceLifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle",
+    package: "swift-service-lifecycle"
+)
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "amity",
@@ -45,16 +64,8 @@ let package = Package(
         ),
         .target(name: "Failpoints"),
         .target(name: "SafeText"),
-        .target(
-            name: "Metering",
-            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
-        ),
-        .target(
-            name: "PrometheusMetrics",
-            dependencies: [
-                "Concurrency", .product(name: "CoreMetrics", package: "swift-metrics"),
-            ]
-        ),
+        .target(name: "Metering", dependencies: [coreMetrics]),
+        .target(name: "PrometheusMetrics", dependencies: ["Concurrency", coreMetrics]),
         .target(name: "JSON", dependencies: ["SafeText"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
         .target(name: "FriendshipScoring", dependencies: ["JSON"]),
@@ -63,99 +74,67 @@ let package = Package(
         .target(name: "Messaging"),
         .target(
             name: "Consuming",
-            dependencies: [
-                "Concurrency", "Messaging",
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
-                .product(name: "Logging", package: "swift-log"),
-            ]
+            dependencies: ["Concurrency", "Messaging", deque, histogram, logging]
         ),
         .target(
             name: "WorkerHealth",
-            dependencies: [
-                "Concurrency", "Messaging",
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
-                .product(name: "Logging", package: "swift-log"),
-            ]
+            dependencies: ["Concurrency", "Messaging", histogram, logging]
         ),
         .target(
             name: "WorkerRuntime",
             dependencies: [
                 "Concurrency", "Digests", "Failpoints", "Messaging", "Metering", "WorkerHealth",
-                .product(name: "CoreMetrics", package: "swift-metrics"),
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Logging", package: "swift-log"),
+                coreMetrics, deque, logging,
             ]
         ),
         .target(
             name: "AMQP",
             dependencies: [
                 "COpenSSL", "CRabbitMQ", "Concurrency", "Consuming", "Failpoints", "Messaging",
-                "Metering", "WorkerHealth",
-                .product(name: "CoreMetrics", package: "swift-metrics"),
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Logging", package: "swift-log"),
+                "Metering", "WorkerHealth", coreMetrics, deque, logging,
             ]
         ),
         .target(
             name: "Postgres",
-            dependencies: [
-                "CPostgres", "Concurrency", "Failpoints", "Metering",
-                .product(name: "CoreMetrics", package: "swift-metrics"),
-            ]
+            dependencies: ["CPostgres", "Concurrency", "Failpoints", "Metering", coreMetrics]
         ),
         .target(name: "HTTPCalling", dependencies: ["CCurl", "CLinux", "Concurrency"]),
         .target(
             name: "AnalysisServices",
             dependencies: [
                 "Concurrency", "FriendshipScoring", "HTTPCalling", "JSON", "Metering",
-                "WorkerHealth",
-                .product(name: "CoreMetrics", package: "swift-metrics"),
-                .product(name: "Logging", package: "swift-log"),
+                "WorkerHealth", coreMetrics, logging,
             ]
         ),
         .target(
             name: "Settings",
             dependencies: [
                 "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Messaging", "Postgres",
-                "SafeText",
-                .product(name: "Logging", package: "swift-log"),
+                "SafeText", logging,
             ]
         ),
-        .target(
-            name: "Storage",
-            dependencies: [
-                "Concurrency", "Postgres",
-                .product(name: "Logging", package: "swift-log"),
-            ]
-        ),
+        .target(name: "Storage", dependencies: ["Concurrency", "Postgres", logging]),
         .target(
             name: "QueueAccess",
-            dependencies: [
-                "AMQP", "Concurrency", "Consuming", "Messaging",
-            ]
+            dependencies: ["AMQP", "Concurrency", "Consuming", "Messaging"]
         ),
         .target(
             name: "SampleConversations",
-            dependencies: [
-                "FriendshipScoring", "JSON", "Postgres",
-            ]
+            dependencies: ["FriendshipScoring", "JSON", "Postgres"]
         ),
         .target(
             name: "Conversations",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis",
                 "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering", "Postgres",
-                "Storage", "WorkerHealth", "WorkerRuntime",
-                .product(name: "Logging", package: "swift-log"),
+                "Storage", "WorkerHealth", "WorkerRuntime", logging,
             ]
         ),
         .target(
             name: "DeadLetters",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Messaging", "Postgres",
-                "QueueAccess", "Storage", "WorkerRuntime",
-                .product(name: "Logging", package: "swift-log"),
+                "QueueAccess", "Storage", "WorkerRuntime", logging,
             ]
         ),
         .target(
@@ -163,9 +142,8 @@ let package = Package(
             dependencies: [
                 "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters",
                 "FriendshipScoring", "HTTPCalling", "JSON", "Messaging", "Metering", "Postgres",
-                "QueueAccess", "SafeText", "Settings", "Storage", "WorkerHealth",
-                .product(name: "CoreMetrics", package: "swift-metrics"),
-                .product(name: "Logging", package: "swift-log"),
+                "QueueAccess", "SafeText", "Settings", "Storage", "WorkerHealth", coreMetrics,
+                logging,
             ]
         ),
         .target(
@@ -180,10 +158,7 @@ let package = Package(
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations",
                 "DeadLetters", "Doctor", "Operations", "Postgres", "Settings", "WorkerHealth",
-                "WorkerRuntime",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                "WorkerRuntime", logging, serviceLifecycle, unixSignals,
             ]
         ),
         .target(
@@ -191,12 +166,7 @@ let package = Package(
             dependencies: [
                 "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "JSON",
                 "Metering", "Operations", "PrometheusMetrics", "Settings", "WorkerHealth",
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
             ],
             resources: [.embedInCode("Dashboard/Page")]
         ),
@@ -204,8 +174,7 @@ let package = Package(
             name: "Benchmark",
             dependencies: [
                 "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "QueueAccess",
-                "SafeText", "SampleConversations", "Settings", "Storage",
-                .product(name: "Logging", package: "swift-log"),
+                "SafeText", "SampleConversations", "Settings", "Storage", logging,
             ]
         ),
         .executableTarget(
@@ -214,10 +183,7 @@ let package = Package(
                 "AMQP", "AmityHTTP", "Benchmark", "Concurrency", "Conversations", "Daemon",
                 "DeadLetters", "Doctor", "JSON", "Metering", "Operations", "PrometheusMetrics",
                 "SafeText", "SampleConversations", "Settings", "Storage", "WorkerHealth",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "CoreMetrics", package: "swift-metrics"),
+                argumentParser, coreMetrics, logging, serviceLifecycle,
             ]
         ),
         .testTarget(name: "SampleConversationsTests", dependencies: ["SampleConversations"]),
@@ -236,44 +202,28 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: [
-                "Concurrency",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ],
+            dependencies: ["Concurrency", logging, nioCore, nioHTTP1, nioPosix],
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency", "TestSupport"]),
         .testTarget(name: "PostgresTests", dependencies: ["CPostgres", "Postgres"]),
         .testTarget(
             name: "StorageTests",
-            dependencies: [
-                "Concurrency", "Postgres", "Storage", "TestSupport",
-                .product(name: "Logging", package: "swift-log"),
-            ]
+            dependencies: ["Concurrency", "Postgres", "Storage", "TestSupport", logging]
         ),
         .testTarget(
             name: "ConsumingTests",
-            dependencies: [
-                "Consuming", "Messaging", "TestSupport", "WorkerRuntime",
-                .product(name: "DequeModule", package: "swift-collections"),
-            ]
+            dependencies: ["Consuming", "Messaging", "TestSupport", "WorkerRuntime", deque]
         ),
         .testTarget(
             name: "WorkerHealthTests",
-            dependencies: [
-                "Concurrency", "WorkerHealth",
-                .product(name: "Logging", package: "swift-log"),
-            ]
+            dependencies: ["Concurrency", "WorkerHealth", logging]
         ),
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: [
                 "Concurrency", "Messaging", "PrometheusMetrics", "TestSupport", "WorkerHealth",
-                "WorkerRuntime",
-                .product(name: "Logging", package: "swift-log"),
+                "WorkerRuntime", logging,
             ]
         ),
         .testTarget(name: "HTTPCallingTests", dependencies: ["HTTPCalling", "TestSupport"]),
@@ -281,26 +231,19 @@ let package = Package(
             name: "AnalysisServicesTests",
             dependencies: [
                 "AnalysisServices", "Concurrency", "FriendshipScoring", "TestSupport",
-                "WorkerHealth",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                "WorkerHealth", logging, metricsTestKit,
             ]
         ),
         .testTarget(
             name: "PrometheusMetricsTests",
-            dependencies: [
-                "PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics"),
-            ]
+            dependencies: ["PrometheusMetrics", coreMetrics]
         ),
         .testTarget(
             name: "AmityHTTPTests",
             dependencies: [
                 "AmityHTTP", "Concurrency", "Conversations", "DeadLetters", "JSON", "Metering",
-                "Operations", "Settings", "TestSupport", "WorkerHealth",
-                .product(name: "CoreMetrics", package: "swift-metrics"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                "Operations", "Settings", "TestSupport", "WorkerHealth", coreMetrics, hummingbird,
+                logging, serviceLifecycle,
             ]
         ),
         .testTarget(
@@ -312,7 +255,7 @@ let package = Package(
             name: "SettingsTests",
             dependencies: [
                 "AMQP", "AnalysisServices", "Postgres", "SafeText", "Settings", "TestSupport",
-                .product(name: "Logging", package: "swift-log"),
+                logging,
             ]
         ),
         .testTarget(
@@ -326,8 +269,7 @@ let package = Package(
         .testTarget(
             name: "OperationsTests",
             dependencies: [
-                "Consuming", "Operations", "TestSupport", "WorkerHealth",
-                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                "Consuming", "Operations", "TestSupport", "WorkerHealth", metricsTestKit,
             ]
         ),
         .testTarget(
@@ -342,13 +284,7 @@ let package = Package(
                 "Conversations", "Daemon", "FriendshipScoring", "Settings", "TestSupport",
             ]
         ),
-        .testTarget(
-            name: "AmityCLITests",
-            dependencies: [
-                "AmityCLI", "Settings",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]
-        ),
+        .testTarget(name: "AmityCLITests", dependencies: ["AmityCLI", "Settings", argumentParser]),
         .testTarget(name: "DocumentsTests", dependencies: ["TestSupport"]),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"]),
         .testTarget(name: "BenchmarkTests", dependencies: ["Benchmark"]),
