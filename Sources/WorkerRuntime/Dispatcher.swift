@@ -1,14 +1,15 @@
 import Concurrency
 import Failpoints
+import Foundation
 import Logging
 import Messaging
 import WorkerHealth
 
 /// Fans deliveries out over the thread pool and turns outcomes into completions.
 ///
-/// While all threads are busy, deliveries gather in the inbox; a thread that comes free takes its
-/// share of them, up to the batch limit of their kind. So batches grow under backlog and vanish at
-/// low load, and no delivery waits for a batch to fill.
+/// While threads are busy, deliveries gather in the inbox; a thread that comes free takes what
+/// there is, up to the batch limit of its kind. So batches grow under backlog and vanish at low
+/// load. How many threads that is worth is in `Inbox`.
 ///
 /// What to do with a message that may kill the process is in `Dispatcher+Crashes.swift`, what
 /// becomes of a message that was handled in `Dispatcher+Outcomes.swift`.
@@ -81,9 +82,11 @@ package final class Dispatcher: DeliveryReceiver {
     }
 
     private func startOperations(after change: (inout Inbox) -> Void) {
+        // Before the lock: handlers answer, and may take locks of their own.
+        let limits = kinds.batchLimits
         let starts = inbox.withLock { inbox in
             change(&inbox)
-            return inbox.operationsToStart()
+            return inbox.operationsToStart(batchLimits: limits)
         }
         for _ in 0..<starts { pool.run { slot in self.work(on: slot) } }
     }
@@ -92,12 +95,21 @@ package final class Dispatcher: DeliveryReceiver {
     private func work(on slot: ThreadPool.Slot) {
         let context = HandlerContext(slot: slot, drain: drain)
         while let work = nextWork() {
+            if case .later(let time) = work {
+                // Milliseconds: not worth to be interrupted.
+                Thread.sleep(
+                    forTimeInterval: max(0, ContinuousClock.now.duration(to: time) / .seconds(1))
+                )
+                startOperations(after: { $0.finished(work, in: .zero) })
+                continue
+            }
             let begin = ContinuousClock.now
             counts.threadBegan()
             switch work {
             case .batch(let batch, let kind, round: _):
                 run(batch, of: kinds.all[kind], in: context)
             case .alone(let suspect): runAlone(suspect, in: context)
+            case .later: break
             }
             counts.threadEnded()
             // Others may have ended because nothing was to run beside this.
@@ -107,7 +119,6 @@ package final class Dispatcher: DeliveryReceiver {
     }
 
     private func nextWork() -> Inbox.Work? {
-        // Before the lock: handlers answer, and may take locks of their own.
         let limits = kinds.batchLimits
         return inbox.withLock { $0.next(batchLimits: limits) }
     }

@@ -16,6 +16,8 @@ package struct Inbox {
         case batch([Delivery], kind: Int, round: Int?)
         /// One that may kill the process: nothing runs beside it.
         case alone(Suspect)
+        /// To ask again at that time, and not before.
+        case later(ContinuousClock.Instant)
     }
 
     struct Suspect {
@@ -30,6 +32,14 @@ package struct Inbox {
         /// Time that threads spent on it.
         var busy: Duration = .zero
     }
+
+    /// Threads that take what there is, be it one message. More of them start for full batches
+    /// only: where a few are busy, batches that wait a moment and grow cost the database half as
+    /// much. Chosen: two keep two processors busy, while one of them waits for the other's locks.
+    private static let eager = 2
+    /// How long a batch may grow at most: the threads that are busy may wait for a lock, or for a
+    /// server that is far. Chosen: more than a full batch takes, and too little to be noticed.
+    private static let patience: Duration = .milliseconds(20)
 
     /// Most operations that have work in hand. Those above a limit that sank end when they are
     /// done.
@@ -46,6 +56,8 @@ package struct Inbox {
     private var operations = 0
     /// Those of them that have work in hand.
     private var busy = 0
+    /// Whether an operation waits for a batch to grow.
+    private var isOneWaiting = false
     private var isAlone = false
     /// Whether all was taken back, and nothing has come since.
     private var isWithdrawn = false
@@ -86,9 +98,15 @@ package struct Inbox {
     }
 
     /// - Returns: how many operations to start for what waits.
-    mutating func operationsToStart() -> Int {
-        if isAlone { return 0 }
-        let starts = max(0, min(limit - operations, lanes.count + suspects.count))
+    mutating func operationsToStart(batchLimits: [Int]) -> Int {
+        if isAlone || lanes.count + suspects.count == 0 { return 0 }
+        let full = lanes.fullBatches(batchLimits)
+        // One of them for the rest, which may have to wait.
+        let rest = isOneWaiting ? 0 : 1
+        let wanted = min(lanes.count, max(full + rest, Self.eager - busy))
+        // Those that were started and have not looked for work yet.
+        let coming = operations - busy - (isOneWaiting ? 1 : 0)
+        let starts = max(0, min(limit - operations, wanted + suspects.count - coming))
         operations += starts
         return starts
     }
@@ -97,7 +115,7 @@ package struct Inbox {
     ///
     /// - Parameter batchLimits: of each kind, by its number. Values: a handler is never asked under
     ///   the inbox's lock.
-    mutating func next(batchLimits: [Int]) -> Work? {
+    mutating func next(batchLimits: [Int], at now: ContinuousClock.Instant = .now) -> Work? {
         // The limit has sunk. Those that stay will look for work themselves.
         if operations > limit { return end() }
         // A suspect waits for the threads that are busy, and they take nothing new: the last one of
@@ -108,19 +126,39 @@ package struct Inbox {
             isAlone = true
             return .alone(suspect)
         }
-        // An even share for every thread that is free, this one included: a burst is worked on side
-        // by side, a backlog (no other thread free) in batches of the full limit.
-        let free = limit - busy
-        let share = (lanes.count + free - 1) / free
-        guard let (kind, batch) = lanes.next(atMost: share, batchLimits) else { return end() }
+        guard let (kind, batch) = nextBatch(batchLimits, now) else { return laterOrEnd() }
         busy += 1
         // More than the threads that are still free can take up, and no batch cut short by sharing.
         let isBacklog = lanes.count > limit - busy && batch.count == batchLimits[kind]
         return .batch(batch, kind: kind, round: isBacklog ? round : nil)
     }
 
+    private mutating func nextBatch(
+        _ batchLimits: [Int],
+        _ now: ContinuousClock.Instant
+    ) -> (kind: Int, batch: [Delivery])? {
+        let eager = min(Self.eager, limit) - busy
+        if eager > 0 {
+            // An even share for each of them, this one included: a burst is worked on side by side,
+            // a backlog in batches of the full limit.
+            return lanes.next(atMost: (lanes.count + eager - 1) / eager, batchLimits)
+        }
+        return lanes.next(fullOrSince: now - Self.patience, batchLimits)
+    }
+
+    /// One operation stays to see that nothing waits for too long.
+    private mutating func laterOrEnd() -> Work? {
+        guard let oldest = lanes.oldest, !isOneWaiting else { return end() }
+        isOneWaiting = true
+        return .later(oldest + Self.patience)
+    }
+
     /// The calling operation has done what `next` gave it.
     mutating func finished(_ work: Work, in duration: Duration) {
+        if case .later = work {
+            isOneWaiting = false
+            return
+        }
         busy -= 1
         isAlone = false
         guard case .batch(let batch, _, round: round) = work else { return }

@@ -47,6 +47,17 @@ struct InboxLanes {
         return lanes.flatMap(\.deliveries).sorted { $0.id.isBefore($1.id) }
     }
 
+    /// - Parameter batchLimits: most deliveries for a batch of each kind, by its number.
+    /// - Returns: how many full batches wait.
+    func fullBatches(_ batchLimits: [Int]) -> Int {
+        zip(lanes, batchLimits).reduce(0) { $0 + $1.0.deliveries.count / $1.1 }
+    }
+
+    /// When the one arrived that has waited longest.
+    var oldest: ContinuousClock.Instant? {
+        lanes.lazy.compactMap { $0.deliveries.first?.receivedAt }.min()
+    }
+
     /// Takes the next batch: of one kind, and all of it for the first time or all of it again.
     ///
     /// - Parameters:
@@ -56,7 +67,31 @@ struct InboxLanes {
         atMost share: Int,
         _ batchLimits: [Int]
     ) -> (kind: Int, batch: [Delivery])? {
-        guard let kind = nextKind() else { return nil }
+        take(atMost: share, batchLimits) { lane, _ in !lane.deliveries.isEmpty }
+    }
+
+    /// The same from a lane that has a full batch, or whose first delivery arrived by then.
+    mutating func next(
+        fullOrSince time: ContinuousClock.Instant,
+        _ batchLimits: [Int]
+    ) -> (kind: Int, batch: [Delivery])? {
+        take(atMost: count, batchLimits) { lane, limit in
+            guard let first = lane.deliveries.first else { return false }
+            return lane.deliveries.count >= limit || first.receivedAt <= time
+        }
+    }
+
+    private mutating func take(
+        atMost share: Int,
+        _ batchLimits: [Int],
+        where isReady: (Lane, Int) -> Bool
+    ) -> (kind: Int, batch: [Delivery])? {
+        let waiting = lanes.indices.filter { !lanes[$0].deliveries.isEmpty }
+        let ready = waiting.filter { isReady(lanes[$0], batchLimits[$0]) }
+        if ready.isEmpty { return nil }
+        let isFair = starts % Self.fairStart == Self.fairStart - 1
+        let turn = isFair ? longestPassedOver(of: waiting) : first(of: waiting)
+        let kind = isFair ? turn : first(of: ready)
         starts += 1
         let isAgain = lanes[kind].deliveries[0].redelivered
         let batch = Array(
@@ -65,28 +100,29 @@ struct InboxLanes {
             }
         )
         lanes[kind].deliveries.removeFirst(batch.count)
-        lanes[kind].passedOverSince = starts
+        // One that only begins because another lane's batch may still grow was not its turn.
+        if kind == turn { lanes[kind].passedOverSince = starts }
         count -= batch.count
         return (kind, batch)
     }
 
-    private func nextKind() -> Int? {
-        let waiting = lanes.indices.lazy.filter { !lanes[$0].deliveries.isEmpty }
-        if starts % Self.fairStart == Self.fairStart - 1 {
-            // One that has come since the last start was passed over no longer than the lane of
-            // that start; its priority is the lower one.
-            return waiting.min { one, other in
-                let (one, other) = (lanes[one], lanes[other])
-                return one.passedOverSince == other.passedOverSince
-                    ? one.priority > other.priority : one.passedOverSince < other.passedOverSince
-            }
-        }
-        return waiting.min { one, other in
+    private func longestPassedOver(of kinds: [Int]) -> Int {
+        // One that has come since the last start was passed over no longer than the lane of that
+        // start; its priority is the lower one.
+        kinds.min { one, other in
+            let (one, other) = (lanes[one], lanes[other])
+            return one.passedOverSince == other.passedOverSince
+                ? one.priority > other.priority : one.passedOverSince < other.passedOverSince
+        } ?? 0
+    }
+
+    private func first(of kinds: [Int]) -> Int {
+        kinds.min { one, other in
             if lanes[one].priority != lanes[other].priority {
                 return lanes[one].priority < lanes[other].priority
             }
             return lanes[one].deliveries[0].id.isBefore(lanes[other].deliveries[0].id)
-        }
+        } ?? 0
     }
 }
 

@@ -45,9 +45,11 @@ struct TuneTests {
         )
     }
 
-    @Test func prefetchIsTwiceWhatThreadsCanHaveInHand() {
-        #expect(point(3, 10, 32).prefetch == 20 * 32)
-        #expect(point(1, 1000, 1000).prefetch == 65_535)
+    @Test func prefetchIsTwiceWhatThreadsCanHaveInHandOrThreeBatches() {
+        #expect(point(3, 10, 1).prefetch == 20)
+        #expect(point(3, 4, 32).prefetch == 8 * 32)
+        #expect(point(3, 10, 128).prefetch == 3 * 128)
+        #expect(point(1, 1000, 1000).prefetch == 3000)
     }
 
     @Test(arguments: ["", "1,", "0", "1,x", "1001", "1, 2"])

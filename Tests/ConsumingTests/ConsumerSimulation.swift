@@ -11,7 +11,7 @@ struct ConsumerSimulation {
         case deliver, deliverAfterCancel, begin, finish, interrupt, settle, forgetStale, flush
         case loseSession, loseWhileDraining, reconnect, pause, deliverAfterPause, resume
         case drain, drainTimesOut, kill, restart
-        case startOfHigherPriority, fairStart, fullBatch
+        case startOfHigherPriority, fairStart, fullBatch, later
     }
 
     /// Work that a thread has in hand.
@@ -23,7 +23,9 @@ struct ConsumerSimulation {
 
     private let conversations: Int
     private let prefetch: Int
-    private static let threads = 2
+    private static let threads = 3
+    /// Threads that take what there is; see `Inbox`.
+    private static let eager = 2
     /// Messages without a type are about even conversations, those of the other type about odd
     /// ones.
     private static let kinds = WorkKindIndex(
@@ -60,6 +62,8 @@ struct ConsumerSimulation {
     /// Operations that are about to look for work.
     private var operations = 0
     private var running: [Running] = []
+    /// When an operation looks again that waits for a batch to grow.
+    private var later: ContinuousClock.Instant?
     private var posted: [Completion] = []
     /// Messages that were delivered before.
     private var delivered: Set<Int> = []
@@ -108,6 +112,7 @@ struct ConsumerSimulation {
     private mutating func quiesce() -> String? {
         let healing: [Event] = [
             .restart, .reconnect, .resume, .deliver, .begin, .finish, .settle, .forgetStale, .flush,
+            .later,
         ]
         for _ in 0..<10_000 where acked.count < 2 * conversations {
             for event in healing {
@@ -145,6 +150,11 @@ struct ConsumerSimulation {
         case .begin where isUp && operations > 0:
             seen.insert(event)
             return begin()
+        case .later where isUp && later.map({ $0 <= now }) ?? false:
+            seen.insert(event)
+            inbox.finished(.later(now), in: .zero)
+            later = nil
+            operations += 1 + inbox.operationsToStart(batchLimits: Self.batchLimits)
         case .finish where !running.isEmpty: finish(ack: true)
         case .interrupt where !running.isEmpty: finish(ack: false)
         case .settle, .forgetStale:
@@ -176,7 +186,7 @@ struct ConsumerSimulation {
             isPaused = false
             inbox = Inbox(limit: Self.threads, kinds: Self.kinds)
             forgetWaiting()
-            (starts, operations) = (0, 0)
+            (starts, operations, later) = (0, 0, nil)
             machine = Self.machine(random)
         case _: return nil
         }
@@ -196,7 +206,7 @@ struct ConsumerSimulation {
             let delivery = delivery(id, of: message)
             inbox.add([delivery])
             waiting[kind(of: message)].append(delivery)
-            operations += inbox.operationsToStart()
+            operations += inbox.operationsToStart(batchLimits: Self.batchLimits)
         case .giveBack:
             if !isCancelled && !isPaused { return "given back while consuming" }
         }
@@ -219,36 +229,54 @@ struct ConsumerSimulation {
     private mutating func begin() -> String? {
         operations -= 1
         let busy = running.count { $0.process == process }
-        guard let work = inbox.next(batchLimits: Self.batchLimits) else {
-            let isFree = waiting.allSatisfy(\.isEmpty) || busy >= Self.threads
+        guard let work = inbox.next(batchLimits: Self.batchLimits, at: now) else {
+            let isWatched = busy >= Self.eager && later != nil
+            let isFree = waiting.allSatisfy(\.isEmpty) || busy >= Self.threads || isWatched
             return isFree ? nil : "a thread ended although work waits"
+        }
+        if case .later(let time) = work {
+            later = time
+            return busy >= Self.eager ? nil : "a batch waits for \(busy) threads"
         }
         guard case .batch(let batch, let kind, _) = work else { return "a suspect" }
         defer { running.append(Running(work: work, deliveries: batch, process: process)) }
-        return check(batch, kind, isLastThread: busy == Self.threads - 1)
+        return check(batch, kind, busy)
     }
 
     /// - Returns: what is wrong with the choice of this batch.
-    private mutating func check(_ batch: [Delivery], _ kind: Int, isLastThread: Bool) -> String? {
+    private mutating func check(_ batch: [Delivery], _ kind: Int, _ busy: Int) -> String? {
         let same = waiting[kind].prefix { $0.redelivered == batch[0].redelivered }
         if batch.map(\.id) != same.prefix(batch.count).map(\.id) { return "not in order" }
         let full = min(Self.batchLimits[kind], same.count)
         if batch.count > full { return "a batch of \(batch.count)" }
-        if isLastThread, batch.count < full { return "a batch of \(batch.count), not \(full)" }
+        if busy >= Self.eager - 1, batch.count < full {
+            return "a batch of \(batch.count), not \(full)"
+        }
+        let other = 1 - kind
+        let isOtherReady = isReady(other, busy)
+        if !isReady(kind, busy), !isOtherReady || starts % 10 != 9 {
+            return "a small batch beside \(busy)"
+        }
         if batch.count == Self.batchLimits[kind] { seen.insert(.fullBatch) }
         waiting[kind].removeFirst(batch.count)
         starts += 1
-        let other = 1 - kind
         passedOver[kind] = 0
         if waiting[other].isEmpty { return nil }
-        passedOver[other] += 1
+        if kind == 0 || isOtherReady { passedOver[other] += 1 }
         if kind == 0 {
             seen.insert(.startOfHigherPriority)
         } else {
             seen.insert(.fairStart)
-            if starts % 10 != 0 { return "a lower priority at start \(starts)" }
+            if isOtherReady, starts % 10 != 0 { return "a lower priority at start \(starts)" }
         }
         return passedOver[other] <= 9 ? nil : "passed over \(passedOver[other]) times"
+    }
+
+    /// Whether a batch of a kind may start beside those that are busy.
+    private func isReady(_ kind: Int, _ busy: Int) -> Bool {
+        guard let first = waiting[kind].first else { return false }
+        return busy < Self.eager || waiting[kind].count >= Self.batchLimits[kind]
+            || first.receivedAt + .milliseconds(20) <= now
     }
 
     private mutating func forgetWaiting() {
@@ -269,7 +297,7 @@ struct ConsumerSimulation {
             Completion(id: $0.id, settlement: ack ? .ack : .requeue)
         }
         inbox.finished(done.work, in: .zero)
-        operations += 1 + inbox.operationsToStart()
+        operations += 1 + inbox.operationsToStart(batchLimits: Self.batchLimits)
     }
 
     private mutating func flush() -> String? {

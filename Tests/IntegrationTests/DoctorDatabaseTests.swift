@@ -223,6 +223,20 @@ extension Integration {
             let scene = try Scene.complete(.python)
             let found = ["warning schema", "note indexes", "note indexes"]
             #expect(try scene.findings() == found)
+            // What each of its indexes costs.
+            let shown = try scene.amity(["doctor", "--all"]).output
+            let names = try scene.sql(
+                """
+                SELECT indexrelid::regclass::text FROM pg_index
+                WHERE indrelid = 'conversation_events'::regclass AND NOT indisunique
+                """
+            )
+            #expect(names.count > 5)
+            for row in 0..<names.count {
+                let name = try #require(names.string(row, 0)).split(separator: ".").last ?? ""
+                let line = shown.split(separator: "\n").first { $0.contains("\(name) (") }
+                #expect(line?.contains("µs a conversation each") == true, "\(name)")
+            }
         }
 
         @Test(arguments: [

@@ -120,6 +120,6 @@ struct AnalysisSettingsTests {
         #expect(try prefetch(["LLM_REQUESTS_PER_SECOND": "0.001"]) == 10)
         #expect(try prefetch(["PREFETCH_COUNT": "7"]) == 7)
         let quick = ["LLM_TIMEOUT_SECONDS": "5", "MEMORY_API_TIMEOUT_SECONDS": "5"]
-        #expect(try prefetch(quick) == 20 * 32)
+        #expect(try prefetch(quick) == 384)
     }
 }

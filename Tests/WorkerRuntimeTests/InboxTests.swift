@@ -23,6 +23,9 @@ private func deliveries(_ count: Int) -> [Delivery] {
 extension Inbox {
     fileprivate init(limit: Int) { self.init(limit: limit, kinds: oneKind) }
 
+    /// Where no batch can be of more than one.
+    fileprivate mutating func operationsToStart() -> Int { operationsToStart(batchLimits: [1, 1]) }
+
     fileprivate mutating func take(batchLimits: [Int] = [1, 1]) throws -> Work {
         let work = next(batchLimits: batchLimits)
         return try #require(work)
@@ -48,7 +51,7 @@ struct InboxTests {
         #expect(starts == 3)
         inbox.begin(limit: 100)
         starts = inbox.operationsToStart()
-        #expect(starts == 10)
+        #expect(starts == 5, "one for each that waits")
     }
 
     /// Fault: one operation too many ends, and no operation is left for the deliveries that wait.
@@ -112,7 +115,7 @@ struct InboxTests {
 
     @Test func aBatchCutShortDoesNotCount() throws {
         let eight = [8, 1]
-        var inbox = Inbox(limit: 4)
+        var inbox = Inbox(limit: 2)
         inbox.add(deliveries(12))
         _ = inbox.operationsToStart()
         let first = try inbox.take(batchLimits: eight)
@@ -122,6 +125,81 @@ struct InboxTests {
         let second = try inbox.take(batchLimits: eight)
         inbox.finished(second, in: .seconds(1))
         #expect(inbox.tally == .init(pieces: 1, messages: 8, busy: .seconds(1)))
+    }
+}
+
+/// Few threads that take what there is, and more of them for full batches.
+struct InboxBatchTests {
+    private let eight = [8, 1]
+
+    private func size(_ work: Inbox.Work?) -> Int? {
+        guard case .batch(let batch, _, _) = work else { return nil }
+        return batch.count
+    }
+
+    /// Fault: ten threads take a message each as they arrive, and wait for each other's locks.
+    @Test func beyondTwoThreadsOnlyFullBatchesStart() {
+        let now = ContinuousClock.now
+        var inbox = Inbox(limit: 4)
+        inbox.add(deliveries(9))
+        var starts = inbox.operationsToStart(batchLimits: eight)
+        #expect(starts == 2)
+        var sizes = (0..<2).map { _ in size(inbox.next(batchLimits: eight, at: now)) }
+        #expect(sizes == [5, 4], "a burst is shared")
+        inbox.add(deliveries(15))
+        starts = inbox.operationsToStart(batchLimits: eight)
+        #expect(starts == 2)
+        sizes = [size(inbox.next(batchLimits: eight, at: now))]
+        #expect(sizes == [8])
+        let rest = inbox.next(batchLimits: eight, at: now)
+        guard case .later(let time) = rest else {
+            Issue.record("\(rest as Any)")
+            return
+        }
+        #expect(time > now && time < now + .seconds(1))
+        #expect(inbox.load.busy == 3)
+        inbox.add(deliveries(1))
+        starts = inbox.operationsToStart(batchLimits: eight)
+        #expect(starts == 0, "all four are in use, one of them to wait")
+    }
+
+    /// Fault: two threads wait for a lock, and what comes meanwhile waits with them.
+    @Test func whatHasWaitedForAMomentIsTakenWithoutAFullBatch() throws {
+        let now = ContinuousClock.now
+        var inbox = Inbox(limit: 4)
+        inbox.add(deliveries(2))
+        _ = inbox.operationsToStart(batchLimits: eight)
+        _ = (0..<2).map { _ in inbox.next(batchLimits: eight, at: now) }
+        inbox.add(deliveries(3))
+        let starts = inbox.operationsToStart(batchLimits: eight)
+        #expect(starts == 1)
+        let next = inbox.next(batchLimits: eight, at: now)
+        let waiting = try #require(next)
+        inbox.finished(waiting, in: .zero)
+        let late = inbox.next(batchLimits: eight, at: now + .seconds(1))
+        #expect(size(late) == 3)
+    }
+
+    /// Fault: the operation that waits is not told of the work that another has taken.
+    @Test func whereAllWasTakenMeanwhileTheWaitingOperationEnds() throws {
+        let now = ContinuousClock.now
+        var inbox = Inbox(limit: 3)
+        inbox.add(deliveries(2))
+        _ = inbox.operationsToStart(batchLimits: eight)
+        let works = (0..<2).compactMap { _ in inbox.next(batchLimits: eight, at: now) }
+        inbox.add(deliveries(3))
+        _ = inbox.operationsToStart(batchLimits: eight)
+        let next = inbox.next(batchLimits: eight, at: now)
+        let waiting = try #require(next)
+        inbox.finished(works[0], in: .zero)
+        let taken = inbox.next(batchLimits: eight, at: now)
+        #expect(size(taken) == 3)
+        inbox.finished(waiting, in: .zero)
+        let last = inbox.next(batchLimits: eight, at: now)
+        #expect(last == nil)
+        inbox.add(deliveries(1))
+        let starts = inbox.operationsToStart(batchLimits: eight)
+        #expect(starts == 1)
     }
 }
 
