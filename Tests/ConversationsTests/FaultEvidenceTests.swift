@@ -96,6 +96,9 @@ struct FaultEvidenceTests {
         #expect(evidence.verdict(on: full, by: first, since: time(3)) == .everyRow)
         evidence.passed(.scoring, at: time(5))
         #expect(evidence.verdict(on: full, by: first, since: time(5)) == .row)
+        // One that is left waits, too.
+        meet(&evidence, full, by: 1, at: 7)
+        #expect(evidence.verdict(on: full, by: first, since: time(6)) == .open)
     }
 
     /// Fault: rows that were found to be bad make the next one look like an outage.

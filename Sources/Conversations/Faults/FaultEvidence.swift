@@ -53,13 +53,13 @@ package struct FaultEvidence: Sendable {
         var step: Steps
         var sqlState: String
         var place: PostgresError.Place
-        /// Whether the server lacks something, by its own words: it may take some rows all the
-        /// same. A full disk takes what fits into a page that is there.
+        /// Whether the server lacks something, by its own words and not a function's: it may take
+        /// some rows all the same. A full disk takes what fits into a page that is there.
         var isShortage: Bool
 
         package init(_ error: PostgresError, in step: Steps) {
             self.step = step
-            isShortage = error.kind == .unavailable
+            isShortage = error.kind == .unavailable && !error.isFromFunction
             sqlState = error.sqlState
             place = error.place
         }

@@ -192,6 +192,7 @@ extension ConversationHandler {
         case _ where error.isAboutItsValues: run.outcomes[id] = .deadLetter(error, id)
         case _ where error.mayPassWithTime: run.outcomes[id] = .retry(.refused(error, id))
         case .row where error.kind == .permanent: run.outcomes[id] = .deadLetter(error, id)
+        // A full disk takes one now and then.
         case .row where refusal.fault.isShortage:
             run.outcomes[id] = .postpone(.refused(error, id), isBounded: true)
         case .row: run.outcomes[id] = .retry(.refused(error, id))
