@@ -159,7 +159,7 @@ package final class Worker: Service {
             }
         }
         logStart()
-        if settings.isConcurrencyAutomatic { findConcurrency(of: dispatcher, until: drain) }
+        findConcurrency(of: dispatcher, until: drain)
         manager?.start(watching: [pulse, database.upkeep.pulse])
         defer { manager?.end() }
         keeper.start()
@@ -252,7 +252,9 @@ package final class Worker: Service {
     }
 
     private func findConcurrency(of dispatcher: Dispatcher, until drain: DrainSignal) {
+        if !settings.isConcurrencyAutomatic && batchLimit == 1 { return }
         AutomaticConcurrency(
+            settings.isConcurrencyAutomatic ? .threads : .batches,
             of: dispatcher,
             most: settings.concurrency,
             drain: drain,

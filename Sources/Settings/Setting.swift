@@ -189,14 +189,14 @@ extension Setting {
             "BATCH_MAX",
             .integer(1...1000),
             unit: "messages",
-            default: "128",
+            default: "32",
             "B: most conversations in one transaction; batches grow while others are worked on"
         ),
         .init(
             "PREFETCH_COUNT",
             .integer(1...65535),
             unit: "messages",
-            "most unsettled deliveries; default: 2 × N × B, at most max(3 × B, 2 × N, 384)"
+            "most unsettled deliveries; default: 2 × N × B, at most max(3 × B, 2 × N, 256)"
         ),
         .init(
             "MAX_ATTEMPTS",

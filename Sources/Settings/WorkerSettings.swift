@@ -130,10 +130,10 @@ package struct WorkerSettings: Sendable {
     /// thread that comes free finds a whole batch while those of the others are not acked yet.
     /// Measured: with N × B single messages were a sixth slower, for each waited for the broker.
     ///
-    /// Of large batches few threads work at once (see `Inbox`): then three are enough, two in hand
-    /// and one that gathers; more would only wait here for longer.
+    /// With batches few threads are busy (see `Inbox`): then eight of the default size are enough,
+    /// or three large ones; more would only wait here for longer.
     package static func prefetch(threads: Int, batchLimit: Int) -> UInt16 {
-        let most = max(384, 3 * batchLimit, 2 * threads)
+        let most = max(256, 3 * batchLimit, 2 * threads)
         return UInt16(clamping: min(2 * threads * batchLimit, most))
     }
 }

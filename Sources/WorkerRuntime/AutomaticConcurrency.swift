@@ -4,6 +4,15 @@ import Logging
 /// Lets a controller set the number of busy threads: measures windows for it, on a thread of its
 /// own, and does what it says.
 package final class AutomaticConcurrency: Sendable {
+    /// What is found.
+    package enum Subject: Sendable {
+        /// The most threads that are busy at all.
+        case threads
+        /// The threads that take batches at once, of a fixed number of threads.
+        case batches
+    }
+
+    private let subject: Subject
     private let dispatcher: Dispatcher
     private let most: Int
     private let shortestWindow: Duration
@@ -14,12 +23,14 @@ package final class AutomaticConcurrency: Sendable {
     ///   - most: the largest limit, no more than the dispatcher's pool has threads.
     ///   - shortestWindow: chosen: a commit that is slow for once is lost in a second's work.
     package init(
+        _ subject: Subject = .threads,
         of dispatcher: Dispatcher,
         most: Int,
         shortestWindow: Duration = .seconds(1),
         drain: DrainSignal,
         logger: Logger
     ) {
+        self.subject = subject
         self.dispatcher = dispatcher
         self.most = most
         self.shortestWindow = shortestWindow
@@ -29,9 +40,19 @@ package final class AutomaticConcurrency: Sendable {
 
     /// Sets the first limit, and goes on until the drain.
     package func start() {
-        let controller = ConcurrencyController(most: most)
-        dispatcher.begin(limit: controller.limit)
+        let controller =
+            subject == .threads
+            ? ConcurrencyController(most: most)
+            : ConcurrencyController(most: most, first: Inbox.firstPaying)
+        apply(controller.limit)
         startThread(name: "amity-auto", stackBytes: 256 << 10) { self.run(controller) }
+    }
+
+    private func apply(_ limit: Int) {
+        switch subject {
+        case .threads: dispatcher.begin(limit: limit, paying: limit)
+        case .batches: dispatcher.begin(paying: limit)
+        }
     }
 
     private func run(_ first: ConcurrencyController) {
@@ -57,7 +78,7 @@ package final class AutomaticConcurrency: Sendable {
             )
             begin = .now
             // A window that is not full yet goes on counting if nothing changed.
-            if isFull || controller.limit != before { dispatcher.begin(limit: controller.limit) }
+            if isFull || controller.limit != before { apply(controller.limit) }
             logChange(from: before, to: controller.limit)
             summary.note(controller.base, at: begin, logger)
         }

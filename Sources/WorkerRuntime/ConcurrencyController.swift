@@ -66,11 +66,12 @@ package struct ConcurrencyController: Sendable {
     private var pause = 0
     private var isSurprised = false
 
-    /// - Parameter most: the largest limit, 1 or more.
-    package init(most: Int) {
+    /// - Parameters:
+    ///   - most: the largest limit, 1 or more.
+    ///   - first: chosen: what serves most machines while nothing is known.
+    package init(most: Int, first: Int = 4) {
         self.most = most
-        // Chosen: what serves most machines while nothing is known.
-        base = min(4, most)
+        base = min(first, most)
         limit = base
     }
 

@@ -73,12 +73,15 @@ package final class Dispatcher: DeliveryReceiver {
     /// What has been done since the last `begin`.
     var tally: Inbox.Tally { inbox.withLock { $0.tally } }
 
-    /// Begins to count anew, with at most `limit` busy threads from now on; never blocks.
+    /// Begins to count anew, with other numbers of busy threads from now on; never blocks.
     ///
-    /// - Parameter limit: 1 or more, and no more than the pool has threads.
-    func begin(limit: Int) {
-        precondition((1...pool.count).contains(limit))
-        startOperations(after: { $0.begin(limit: limit) })
+    /// - Parameters:
+    ///   - limit: 1 or more, and no more than the pool has threads; nil for all of these.
+    ///   - paying: of them with batches at once.
+    func begin(limit: Int? = nil, paying: Int) {
+        let limit = limit ?? pool.count
+        precondition(1 <= paying && paying <= limit && limit <= pool.count)
+        startOperations(after: { $0.begin(limit: limit, paying: paying) })
     }
 
     private func startOperations(after change: (inout Inbox) -> Void) {

@@ -33,21 +33,23 @@ package struct Inbox {
         var busy: Duration = .zero
     }
 
-    /// Threads that take what there is, be it one message. More of them start for full batches
-    /// only: where a few are busy, batches that wait a moment and grow cost the database half as
-    /// much. Chosen: two keep two processors busy, while one of them waits for the other's locks.
-    private static let eager = 2
-    /// How long a batch may grow at most: the threads that are busy may wait for a lock, or for a
-    /// server that is far. Chosen: more than a full batch takes, and too little to be noticed.
-    private static let patience: Duration = .milliseconds(20)
+    /// How long a batch may grow at most: the threads that pay may wait for a lock. Chosen: more
+    /// than they take to come to it under a backlog.
+    static let patience: Duration = .milliseconds(50)
+    /// Chosen: what pays where nothing else is known. Two keep two processors busy.
+    static let firstPaying = 2
 
     /// Most operations that have work in hand. Those above a limit that sank end when they are
     /// done.
     private(set) var limit: Int
-    /// Goes up with every change of the limit: what was begun under another one does not count.
+    /// Most of them that take batches at once, where a message is not one by itself: few threads
+    /// with full batches cost the database less than many, which wait for each other's locks. More
+    /// start only for what has waited too long.
+    private(set) var paying: Int
+    /// Goes up with every change of these two: what was begun under others does not count.
     private var round = 0
     /// Of the work that was taken while more waited than there were threads for: only that says
-    /// what the limit is good for.
+    /// what these two are good for.
     private(set) var tally = Tally()
     /// Together with `suspects` bounded by the prefetch count.
     private var lanes: InboxLanes
@@ -56,6 +58,8 @@ package struct Inbox {
     private var operations = 0
     /// Those of them that have work in hand.
     private var busy = 0
+    /// The same by the number of the kind.
+    private var busyWith: [Int]
     /// Whether an operation waits for a batch to grow.
     private var isOneWaiting = false
     private var isAlone = false
@@ -64,7 +68,9 @@ package struct Inbox {
 
     init(limit: Int, kinds: WorkKindIndex) {
         self.limit = limit
+        paying = min(Self.firstPaying, limit)
         lanes = InboxLanes(kinds: kinds)
+        busyWith = kinds.priorities.map { _ in 0 }
     }
 
     var load: Workload {
@@ -72,9 +78,12 @@ package struct Inbox {
     }
 
     /// Begins to count anew. Operations for what may now run besides are the caller's to start.
-    mutating func begin(limit: Int) {
-        if limit != self.limit { round += 1 }
+    ///
+    /// - Parameter paying: no more than `limit`.
+    mutating func begin(limit: Int, paying: Int) {
+        if limit != self.limit || paying != self.paying { round += 1 }
         self.limit = limit
+        self.paying = paying
         tally = Tally()
     }
 
@@ -100,13 +109,14 @@ package struct Inbox {
     /// - Returns: how many operations to start for what waits.
     mutating func operationsToStart(batchLimits: [Int]) -> Int {
         if isAlone || lanes.count + suspects.count == 0 { return 0 }
-        let full = lanes.fullBatches(batchLimits)
-        // One of them for the rest, which may have to wait.
-        let rest = isOneWaiting ? 0 : 1
-        let wanted = min(lanes.count, max(full + rest, Self.eager - busy))
+        let growing = lanes.growing(batchLimits)
+        let free = paying - busyWithBatches(batchLimits)
+        // One to see that they do not wait for too long.
+        let batches = free > 0 ? min(growing, free) : min(growing, isOneWaiting ? 0 : 1)
+        let wanted = suspects.count + lanes.count - growing + batches
         // Those that were started and have not looked for work yet.
         let coming = operations - busy - (isOneWaiting ? 1 : 0)
-        let starts = max(0, min(limit - operations, wanted + suspects.count - coming))
+        let starts = max(0, min(limit - operations, wanted - coming))
         operations += starts
         return starts
     }
@@ -126,24 +136,24 @@ package struct Inbox {
             isAlone = true
             return .alone(suspect)
         }
-        guard let (kind, batch) = nextBatch(batchLimits, now) else { return laterOrEnd() }
+        let free = paying - busyWithBatches(batchLimits)
+        // An even share for every thread that is free, this one included: a burst is worked on side
+        // by side, a backlog (no other thread free) in batches of the full limit.
+        let share = free > 1 ? (lanes.count + free - 1) / free : lanes.count
+        let since = free > 0 ? nil : now - Self.patience
+        guard
+            let (kind, batch) = lanes.next(atMost: share, batchLimits, growingSince: since)
+        else { return laterOrEnd() }
         busy += 1
+        busyWith[kind] += 1
         // More than the threads that are still free can take up, and no batch cut short by sharing.
-        let isBacklog = lanes.count > limit - busy && batch.count == batchLimits[kind]
-        return .batch(batch, kind: kind, round: isBacklog ? round : nil)
+        let isFull = batch.count == batchLimits[kind]
+        let others = batchLimits[kind] > 1 ? free - 1 : limit - busy
+        return .batch(batch, kind: kind, round: isFull && lanes.count > others ? round : nil)
     }
 
-    private mutating func nextBatch(
-        _ batchLimits: [Int],
-        _ now: ContinuousClock.Instant
-    ) -> (kind: Int, batch: [Delivery])? {
-        let eager = min(Self.eager, limit) - busy
-        if eager > 0 {
-            // An even share for each of them, this one included: a burst is worked on side by side,
-            // a backlog in batches of the full limit.
-            return lanes.next(atMost: (lanes.count + eager - 1) / eager, batchLimits)
-        }
-        return lanes.next(fullOrSince: now - Self.patience, batchLimits)
+    private func busyWithBatches(_ batchLimits: [Int]) -> Int {
+        zip(busyWith, batchLimits).reduce(0) { $1.1 > 1 ? $0 + $1.0 : $0 }
     }
 
     /// One operation stays to see that nothing waits for too long.
@@ -161,7 +171,9 @@ package struct Inbox {
         }
         busy -= 1
         isAlone = false
-        guard case .batch(let batch, _, round: round) = work else { return }
+        guard case .batch(let batch, let kind, let round) = work else { return }
+        busyWith[kind] -= 1
+        if round != self.round { return }
         tally.pieces += 1
         tally.messages += batch.count
         tally.busy += duration

@@ -47,10 +47,9 @@ struct InboxLanes {
         return lanes.flatMap(\.deliveries).sorted { $0.id.isBefore($1.id) }
     }
 
-    /// - Parameter batchLimits: most deliveries for a batch of each kind, by its number.
-    /// - Returns: how many full batches wait.
-    func fullBatches(_ batchLimits: [Int]) -> Int {
-        zip(lanes, batchLimits).reduce(0) { $0 + $1.0.deliveries.count / $1.1 }
+    /// - Returns: how many deliveries wait that may share a batch with others.
+    func growing(_ batchLimits: [Int]) -> Int {
+        zip(lanes, batchLimits).reduce(0) { $1.1 > 1 ? $0 + $1.0.deliveries.count : $0 }
     }
 
     /// When the one arrived that has waited longest.
@@ -63,31 +62,17 @@ struct InboxLanes {
     /// - Parameters:
     ///   - share: most deliveries for any batch.
     ///   - batchLimits: most deliveries for one of each kind, by its number.
+    ///   - time: by when the first of a batch that may grow has arrived; nil for any time.
     mutating func next(
-        atMost share: Int,
-        _ batchLimits: [Int]
-    ) -> (kind: Int, batch: [Delivery])? {
-        take(atMost: share, batchLimits) { lane, _ in !lane.deliveries.isEmpty }
-    }
-
-    /// The same from a lane that has a full batch, or whose first delivery arrived by then.
-    mutating func next(
-        fullOrSince time: ContinuousClock.Instant,
-        _ batchLimits: [Int]
-    ) -> (kind: Int, batch: [Delivery])? {
-        take(atMost: count, batchLimits) { lane, limit in
-            guard let first = lane.deliveries.first else { return false }
-            return lane.deliveries.count >= limit || first.receivedAt <= time
-        }
-    }
-
-    private mutating func take(
         atMost share: Int,
         _ batchLimits: [Int],
-        where isReady: (Lane, Int) -> Bool
+        growingSince time: ContinuousClock.Instant?
     ) -> (kind: Int, batch: [Delivery])? {
         let waiting = lanes.indices.filter { !lanes[$0].deliveries.isEmpty }
-        let ready = waiting.filter { isReady(lanes[$0], batchLimits[$0]) }
+        let ready = waiting.filter {
+            guard let time, batchLimits[$0] > 1 else { return true }
+            return lanes[$0].deliveries[0].receivedAt <= time
+        }
         if ready.isEmpty { return nil }
         let isFair = starts % Self.fairStart == Self.fairStart - 1
         let turn = isFair ? longestPassedOver(of: waiting) : first(of: waiting)

@@ -275,8 +275,7 @@ struct ConsumerSimulation {
     /// Whether a batch of a kind may start beside those that are busy.
     private func isReady(_ kind: Int, _ busy: Int) -> Bool {
         guard let first = waiting[kind].first else { return false }
-        return busy < Self.eager || waiting[kind].count >= Self.batchLimits[kind]
-            || first.receivedAt + .milliseconds(20) <= now
+        return busy < Self.eager || first.receivedAt + .milliseconds(50) <= now
     }
 
     private mutating func forgetWaiting() {

@@ -111,7 +111,7 @@ struct AnalysisSettingsTests {
 
     /// Fault: the broker takes messages back that wait behind slow services, again and again.
     @Test func noMoreIsInHandThanItsTurnComesForInTime() throws {
-        #expect(try settings(groq).prefetch(batchLimit: 32) == 300)
+        #expect(try settings(groq).prefetch(batchLimit: 128) == 300)
         func prefetch(_ more: [String: String]) throws -> UInt16 {
             try settings(groq.merging(more) { $1 }).prefetch(batchLimit: 32)
         }
@@ -120,6 +120,6 @@ struct AnalysisSettingsTests {
         #expect(try prefetch(["LLM_REQUESTS_PER_SECOND": "0.001"]) == 10)
         #expect(try prefetch(["PREFETCH_COUNT": "7"]) == 7)
         let quick = ["LLM_TIMEOUT_SECONDS": "5", "MEMORY_API_TIMEOUT_SECONDS": "5"]
-        #expect(try prefetch(quick) == 384)
+        #expect(try prefetch(quick) == 256)
     }
 }

@@ -24,8 +24,8 @@ struct SettingsTests {
         #expect(settings.endpoint.virtualHost == "/")
         #expect(settings.topology.names.main == "conversation_events_processing")
         #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
-        #expect(settings.concurrency == 10 && settings.batchMax == 128)
-        #expect(settings.prefetch(batchLimit: 128) == 3 * 128)
+        #expect(settings.concurrency == 10 && settings.batchMax == 32)
+        #expect(settings.prefetch(batchLimit: 32) == 8 * 32)
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
@@ -45,7 +45,7 @@ struct SettingsTests {
         let preset = try settings(["MESSAGE_CONCURRENCY_PER_WORKER": "Auto"])
         #expect(preset.isConcurrencyAutomatic && preset.concurrency == 64)
         #expect(preset.databaseSessionsMax == 32)
-        #expect(preset.prefetch(batchLimit: 32) == 384)
+        #expect(preset.prefetch(batchLimit: 32) == 256)
         #expect(preset.prefetch(batchLimit: 1) == 128)
         let few = try settings([
             "MESSAGE_CONCURRENCY_PER_WORKER": "auto", "MESSAGE_CONCURRENCY_MAX": "3",
@@ -115,7 +115,7 @@ struct SettingsTests {
 
     /// Compose passes a variable that is not set as an empty one.
     @Test func emptyMeansNotSet() throws {
-        #expect(try settings(["BATCH_MAX": "", "RABBITMQ_URL": ""]).batchMax == 128)
+        #expect(try settings(["BATCH_MAX": "", "RABBITMQ_URL": ""]).batchMax == 32)
     }
 
     @Test(arguments: [

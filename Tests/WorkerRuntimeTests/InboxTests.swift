@@ -46,10 +46,10 @@ struct InboxTests {
         inbox.add(deliveries(10))
         var starts = inbox.operationsToStart()
         #expect(starts == 2)
-        inbox.begin(limit: 5)
+        inbox.begin(limit: 5, paying: 5)
         starts = inbox.operationsToStart()
         #expect(starts == 3)
-        inbox.begin(limit: 100)
+        inbox.begin(limit: 100, paying: 100)
         starts = inbox.operationsToStart()
         #expect(starts == 5, "one for each that waits")
     }
@@ -61,7 +61,7 @@ struct InboxTests {
         let starts = inbox.operationsToStart()
         #expect(starts == 5)
         let works = try (0..<5).map { _ in try inbox.take() }
-        inbox.begin(limit: 2)
+        inbox.begin(limit: 2, paying: 2)
         var goOn = 0
         for work in works {
             inbox.finished(work, in: .seconds(1))
@@ -80,7 +80,7 @@ struct InboxTests {
         #expect(starts == 3)
         let works = try (0..<3).map { _ in try inbox.take() }
         _ = inbox.add([Inbox.Suspect(delivery: deliveries(1)[0], crashes: 1)])
-        inbox.begin(limit: 1)
+        inbox.begin(limit: 1, paying: 1)
         for work in works.dropLast() {
             inbox.finished(work, in: .zero)
             let next = inbox.next(batchLimits: [1, 1])
@@ -92,7 +92,7 @@ struct InboxTests {
             return
         }
         inbox.add(deliveries(2))
-        inbox.begin(limit: 3)
+        inbox.begin(limit: 3, paying: 3)
         starts = inbox.operationsToStart()
         #expect(starts == 0)
     }
@@ -104,7 +104,7 @@ struct InboxTests {
         var works = try (0..<2).map { _ in try inbox.take() }
         inbox.finished(works[0], in: .seconds(1))
         #expect(inbox.tally == .init(pieces: 1, messages: 1, busy: .seconds(1)))
-        inbox.begin(limit: 3)
+        inbox.begin(limit: 3, paying: 3)
         inbox.finished(works[1], in: .seconds(1))
         #expect(inbox.tally == .init(), "begun under another limit")
         _ = inbox.operationsToStart()
@@ -138,29 +138,56 @@ struct InboxBatchTests {
     }
 
     /// Fault: ten threads take a message each as they arrive, and wait for each other's locks.
-    @Test func beyondTwoThreadsOnlyFullBatchesStart() {
+    @Test func onlyThreadsThatPayTakeBatchesAtOnce() {
         let now = ContinuousClock.now
         var inbox = Inbox(limit: 4)
         inbox.add(deliveries(9))
         var starts = inbox.operationsToStart(batchLimits: eight)
         #expect(starts == 2)
-        var sizes = (0..<2).map { _ in size(inbox.next(batchLimits: eight, at: now)) }
+        let sizes = (0..<2).map { _ in size(inbox.next(batchLimits: eight, at: now)) }
         #expect(sizes == [5, 4], "a burst is shared")
         inbox.add(deliveries(15))
         starts = inbox.operationsToStart(batchLimits: eight)
-        #expect(starts == 2)
-        sizes = [size(inbox.next(batchLimits: eight, at: now))]
-        #expect(sizes == [8])
+        #expect(starts == 1)
         let rest = inbox.next(batchLimits: eight, at: now)
         guard case .later(let time) = rest else {
             Issue.record("\(rest as Any)")
             return
         }
         #expect(time > now && time < now + .seconds(1))
-        #expect(inbox.load.busy == 3)
+        #expect(inbox.load.busy == 2)
+        inbox.begin(limit: 4, paying: 3)
+        starts = inbox.operationsToStart(batchLimits: eight)
+        #expect(starts == 1)
+        let third = inbox.next(batchLimits: eight, at: now)
+        #expect(size(third) == 8)
         inbox.add(deliveries(1))
         starts = inbox.operationsToStart(batchLimits: eight)
         #expect(starts == 0, "all four are in use, one of them to wait")
+    }
+
+    /// Fault: work whose messages are done one by one, and wait for a service, is held back.
+    @Test func messagesThatShareNoBatchTakeAllThreads() {
+        var inbox = Inbox(limit: 4)
+        inbox.add(deliveries(9))
+        let starts = inbox.operationsToStart()
+        #expect(starts == 4)
+        let sizes = (0..<4).map { _ in size(inbox.next(batchLimits: [1, 1])) }
+        #expect(sizes == [1, 1, 1, 1])
+    }
+
+    /// Fault: tasks that run for minutes take the place of the threads that score.
+    @Test func batchesDoNotWaitForOtherWork() throws {
+        let kinds = WorkKindIndex(types: [nil, "slow"], priorities: [.normal, .normal, .normal])
+        var inbox = Inbox(limit: 8, kinds: kinds)
+        inbox.add((0..<6).map { delivery($0, type: "slow") })
+        _ = inbox.operationsToStart(batchLimits: [8, 1, 1])
+        for _ in 0..<6 { _ = inbox.next(batchLimits: [8, 1, 1]) }
+        inbox.add((6..<9).map { delivery($0, type: nil) })
+        let starts = inbox.operationsToStart(batchLimits: [8, 1, 1])
+        #expect(starts == 2)
+        let sizes = (0..<2).map { _ in size(inbox.next(batchLimits: [8, 1, 1])) }
+        #expect(sizes == [2, 1])
     }
 
     /// Fault: two threads wait for a lock, and what comes meanwhile waits with them.
@@ -291,7 +318,7 @@ private struct Drain {
             guard tally.pieces >= controller.samplesWanted, begin + .seconds(1) <= now
             else { continue }
             controller.observe(LoadWindow(messages: tally.messages, busy: tally.busy))
-            inbox.begin(limit: controller.limit)
+            inbox.begin(limit: controller.limit, paying: controller.limit)
             begin = now
             start()
         }
