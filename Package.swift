@@ -162,11 +162,18 @@ let package = Package(
             ]
         ),
         .target(
-            name: "AmityHTTP",
+            name: "HTTPServing",
             dependencies: [
-                "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "JSON",
-                "Metering", "Operations", "PrometheusMetrics", "Settings", "WorkerHealth",
-                hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
+                "Concurrency", "Digests", "JSON", hummingbird, logging, nioCore, nioHTTP1, nioPosix,
+                serviceLifecycle,
+            ]
+        ),
+        .target(
+            name: "OperatorPages",
+            dependencies: [
+                "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "HTTPServing",
+                "JSON", "Metering", "Operations", "PrometheusMetrics", "Settings", "WorkerHealth",
+                hummingbird, logging,
             ],
             resources: [.embedInCode("Dashboard/Page")]
         ),
@@ -180,10 +187,10 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "AmityHTTP", "Benchmark", "Concurrency", "Conversations", "Daemon",
-                "DeadLetters", "Doctor", "JSON", "Metering", "Operations", "PrometheusMetrics",
-                "SafeText", "SampleConversations", "Settings", "Storage", "WorkerHealth",
-                argumentParser, coreMetrics, logging, serviceLifecycle,
+                "AMQP", "Benchmark", "Concurrency", "Conversations", "Daemon", "DeadLetters",
+                "Doctor", "HTTPServing", "JSON", "Metering", "Operations", "OperatorPages",
+                "PrometheusMetrics", "SafeText", "SampleConversations", "Settings", "Storage",
+                "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
             ]
         ),
         .testTarget(name: "SampleConversationsTests", dependencies: ["SampleConversations"]),
@@ -239,11 +246,18 @@ let package = Package(
             dependencies: ["PrometheusMetrics", coreMetrics]
         ),
         .testTarget(
-            name: "AmityHTTPTests",
+            name: "HTTPServingTests",
             dependencies: [
-                "AmityHTTP", "Concurrency", "Conversations", "DeadLetters", "JSON", "Metering",
-                "Operations", "Settings", "TestSupport", "WorkerHealth", coreMetrics, hummingbird,
-                logging, serviceLifecycle,
+                "Concurrency", "HTTPServing", "TestSupport", hummingbird, logging, nioCore,
+                serviceLifecycle,
+            ]
+        ),
+        .testTarget(
+            name: "OperatorPagesTests",
+            dependencies: [
+                "Concurrency", "Conversations", "DeadLetters", "HTTPServing", "JSON", "Metering",
+                "Operations", "OperatorPages", "Settings", "TestSupport", "WorkerHealth",
+                coreMetrics, hummingbird, logging, serviceLifecycle,
             ]
         ),
         .testTarget(

@@ -1,10 +1,11 @@
-import AmityHTTP
 import ArgumentParser
 import Conversations
 import CoreMetrics
 import Daemon
+import HTTPServing
 import Logging
 import Metering
+import OperatorPages
 import PrometheusMetrics
 import ServiceLifecycle
 import Settings
@@ -39,11 +40,8 @@ func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
     let worker = Worker(settings: settings, analyser: analyser, health: health, logger: logger)
     var services: [any Service] = [worker]
     if let registry, let http = settings.http {
-        let server = HTTPServer(
-            settings: http,
-            routeContext: RouteContext(of: worker, metrics: registry),
-            logger: logger
-        )
+        let shown = RouteContext(of: worker, metrics: registry)
+        let server = HTTPServer(http, showing: shown, logger: logger)
         services = [server, WorkerBesideServer(worker: worker, server: server)]
     }
     let group = ServiceGroup(

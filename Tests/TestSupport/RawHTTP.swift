@@ -50,6 +50,19 @@ package final class RawConnection: Sendable {
         return true
     }
 
+    /// What comes until it has a text, the other side ends it, or nothing comes for too long.
+    package func read(until text: String) -> String {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while !String(decoding: bytes, as: UTF8.self).contains(text) {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            bytes += buffer[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// What comes until the other side ends it, or nothing comes for too long.
     package func readToEnd() -> (text: String, hasEnded: Bool) {
         var bytes: [UInt8] = []

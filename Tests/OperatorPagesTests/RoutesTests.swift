@@ -1,10 +1,8 @@
-import Concurrency
 import Foundation
-import Settings
 import TestSupport
 import Testing
 
-@testable import AmityHTTP
+@testable import OperatorPages
 
 struct RoutesTests {
     @Test func readyFollowsTheWorker() async throws {
@@ -134,44 +132,6 @@ struct RoutesTests {
             for host in ["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080"] {
                 #expect(try rig.get("/metrics", host: host).status == 200, "\(host)")
             }
-        }
-    }
-
-    /// Fault: the port is taken, and the worker runs without HTTP and does not say so.
-    @Test func aPortThatIsTakenIsSaidAtOnce() async throws {
-        try await ServerRig().run { (rig: ServerRig) throws in
-            let second = HTTPServer(
-                settings: HTTPSettings(host: "127.0.0.1", port: Int(rig.port), token: nil),
-                routeContext: RouteContext(
-                    readiness: rig.readiness,
-                    pulse: rig.pulse,
-                    operatorService: rig.operatorService
-                ) { "" },
-                logger: quiet
-            )
-            let ended = DispatchSemaphore(value: 0)
-            let said = Locked("")
-            Task {
-                do { try await second.run() } catch { said.withLock { $0 = "\(error)" } }
-                #expect(await !second.waitUntilListening())
-                ended.signal()
-            }
-            try #require(ended.wait(timeout: .now() + 20) == .success)
-            let text = said.withLock { $0 }
-            #expect(text.contains("127.0.0.1:\(rig.port)") && text.contains("HTTP_PORT to"))
-        }
-    }
-
-    /// Fault: an error that ends the server ends the consumer, too, or leaves it without HTTP.
-    @Test func aServerThatIsLostBeginsAgain() async throws {
-        try await ServerRig().run { (rig: ServerRig, server: HTTPServer) throws in
-            let lost = try #require(server.socket.withLock { $0 })
-            lost.close(promise: nil)
-            let deadline = ContinuousClock.now + .seconds(20)
-            while server.socket.withLock({ $0 === lost }), ContinuousClock.now < deadline {
-                _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.05)
-            }
-            #expect(try rig.get("/metrics").status == 200)
         }
     }
 }

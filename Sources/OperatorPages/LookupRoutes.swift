@@ -1,5 +1,6 @@
 import Concurrency
 import Foundation
+import HTTPServing
 import Hummingbird
 import Operations
 
@@ -70,7 +71,7 @@ struct LookupRoutes {
         _ ask: @escaping @Sendable () throws(OperatorServiceError) -> Answer
     ) async throws -> Response {
         switch await onOperatorThread({ Result(catching: ask) }) {
-        case .success(let answer): Routes.answer(.ok, answer)
+        case .success(let answer): Response.json(answer)
         case .failure(let error): throw HTTPError(.serviceUnavailable, message: "\(error)")
         }
     }

@@ -8,19 +8,19 @@ import Hummingbird
 /// No worker stores it. So all workers with one token accept it, also after a restart: several
 /// workers may share a host name, and a browser has one cookie for all ports of a host. A new token
 /// ends every session; logging out removes the cookie from its browser.
-struct BrowserSessions: Sendable {
+package struct BrowserSessions: Sendable {
     private static let name = "amity_session"
     /// Seconds. Chosen: a night shift.
-    static let lifetime = 12 * 3600
+    package static let lifetime = 12 * 3600
 
     private let key: [UInt8]
 
-    init(token: String) {
+    package init(token: String) {
         key = Digest.hmac("amity browser session".utf8, key: token.utf8)
     }
 
     /// Whether a session came with it that has not ended.
-    func admit(_ request: Request, at now: Date = Date()) -> Bool {
+    package func admit(_ request: Request, at now: Date = Date()) -> Bool {
         guard let session = request.cookies[Self.name]?.value else { return false }
         let parts = session.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3,
@@ -31,7 +31,7 @@ struct BrowserSessions: Sendable {
     }
 
     /// - Returns: the cookie of a session that begins now.
-    func begin(for request: Request, at now: Date = Date()) -> Cookie {
+    package func begin(for request: Request, at now: Date = Date()) -> Cookie {
         var random = SystemRandomNumberGenerator()
         let end = Int(now.timeIntervalSince1970) + Self.lifetime
         let claim = "\(end).\(String(random.next(), radix: 36))"
@@ -39,7 +39,7 @@ struct BrowserSessions: Sendable {
     }
 
     /// - Returns: the cookie that takes a session from its browser.
-    func end(for request: Request) -> Cookie { Self.cookie("", seconds: 0, request) }
+    package func end(for request: Request) -> Cookie { Self.cookie("", seconds: 0, request) }
 
     private func sign(_ claim: String) -> String {
         Digest.hmac(claim.utf8, key: key).hexadecimal

@@ -1,4 +1,5 @@
 import Concurrency
+import HTTPServing
 import Hummingbird
 
 /// The login page, where a browser's user enters the token once.

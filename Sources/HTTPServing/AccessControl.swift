@@ -1,13 +1,12 @@
 import Digests
 import Hummingbird
-import Settings
 
 /// Where there is a token, admits requests with the token or with a login session; otherwise
 /// requests whose Host header names this machine.
 ///
 /// A browser sends its cookies, and reaches this machine, for other sites' pages as well. So a
 /// request that changes something must carry the token itself or come from Amity's own page.
-struct AccessControl: Sendable {
+package struct AccessControl: Sendable {
     private enum Pass {
         case token
         /// A cookie, or a Host header that names this machine: a browser sends either by itself.
@@ -16,13 +15,25 @@ struct AccessControl: Sendable {
 
     /// Of the token; nil where there is none.
     private let digest: [UInt8]?
-    /// nil where there is no token, and so no login.
-    let sessions: BrowserSessions?
+    private let isOwnHost: @Sendable (String) -> Bool
+    /// nil where there is no login.
+    package let sessions: BrowserSessions?
 
-    init(_ settings: HTTPSettings) {
-        digest = settings.token.map { Digest.sha256($0.utf8) }
-        sessions = settings.token.map(BrowserSessions.init)
+    /// - Parameters:
+    ///   - token: required of clients; nil where only the Host header is checked.
+    ///   - hasLogin: whether a browser may log in with the token, and needs it no more.
+    ///   - isOwnHost: whether a host, without its port and brackets, is this machine.
+    package init(
+        token: String?,
+        hasLogin: Bool,
+        isOwnHost: @escaping @Sendable (String) -> Bool
+    ) {
+        digest = token.map { Digest.sha256($0.utf8) }
+        sessions = hasLogin ? token.map(BrowserSessions.init) : nil
+        self.isOwnHost = isOwnHost
     }
+
+    var hasToken: Bool { digest != nil }
 
     /// - Throws: the answer to a request that is not admitted.
     func check(_ request: Request) throws(HTTPError) {
@@ -30,7 +41,7 @@ struct AccessControl: Sendable {
         case .token: return
         case .unasked: try checkIntent(of: request)
         case nil:
-            guard digest != nil else {
+            guard hasToken else {
                 throw HTTPError(.forbidden, message: "the Host header must name this machine")
             }
             throw HTTPError(
@@ -42,7 +53,7 @@ struct AccessControl: Sendable {
     }
 
     /// Whether this request may read what is guarded.
-    func admits(_ request: Request) -> Bool { pass(of: request) != nil }
+    package func admits(_ request: Request) -> Bool { pass(of: request) != nil }
 
     /// Not needed for a request that carries the token itself.
     private func checkIntent(of request: Request) throws(HTTPError) {
@@ -56,7 +67,7 @@ struct AccessControl: Sendable {
     }
 
     /// Whether no header of a browser says that another site's page sent the request.
-    func isFromOwnPage(_ request: Request) -> Bool {
+    package func isFromOwnPage(_ request: Request) -> Bool {
         if let site = request.headers.fetchSite { return site == "same-origin" }
         guard let origin = request.headers[.origin] else { return true }
         let parts = origin.lowercased().split(separator: "/", omittingEmptySubsequences: false)
@@ -65,19 +76,19 @@ struct AccessControl: Sendable {
     }
 
     private func pass(of request: Request) -> Pass? {
-        guard let sessions else {
+        guard hasToken else {
             // Against DNS rebinding: another site's page whose name resolves to this machine still
             // sends its own name as Host.
-            return Loopback.contains(Self.host(of: request)) ? .unasked : nil
+            return isOwnHost(Self.host(of: request)) ? .unasked : nil
         }
         let words = (request.headers[.authorization] ?? "").split(separator: " ")
         if words.count == 2, words[0].lowercased() == "bearer", isToken(words[1]) { return .token }
-        return sessions.admit(request) ? .unasked : nil
+        return sessions?.admit(request) == true ? .unasked : nil
     }
 
     /// Takes as long for one wrong guess as for any other, so that timing does not reveal the token
     /// character by character.
-    func isToken(_ guess: some StringProtocol) -> Bool {
+    package func isToken(_ guess: some StringProtocol) -> Bool {
         guard let digest else { return false }
         return Digest.areEqual(Digest.sha256(guess.utf8), digest)
     }

@@ -6,17 +6,19 @@ import NIOHTTP1
 
 /// Limits of one connection, in bytes and in time. A connection that exceeds one is closed without
 /// an answer: no legitimate client needs more.
-struct ConnectionLimits: Sendable {
+package struct ConnectionLimits: Sendable {
     /// Bytes of one request, head and body. More than NIO reads at once, so that several requests
     /// in one read do not count as one large request.
-    var requestBytes = 256 << 10
+    package var requestBytes = 256 << 10
     /// Bytes of one header, and of all.
-    var headerBytes = (one: 8 << 10, all: 16 << 10)
-    var headerCount = 64
+    package var headerBytes = (one: 8 << 10, all: 16 << 10)
+    package var headerCount = 64
     /// Until a head is whole; and how long a connection may idle.
-    var idle = TimeAmount.seconds(10)
+    package var idle = TimeAmount.seconds(10)
     /// From a head until its body is read and its answer taken.
-    var exchange = TimeAmount.seconds(15)
+    package var exchange = TimeAmount.seconds(15)
+
+    package init() {}
 }
 
 extension HTTPServerBuilder {

@@ -3,16 +3,16 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import AmityHTTP
+@testable import HTTPServing
 
 /// Each is a request that no honest client sends, over a socket of the test's own; and after each
 /// the server serves the next one.
 struct ConnectionLimitsTests {
-    private var strict: ConnectionLimits {
-        var limits = ConnectionLimits()
-        limits.idle = .milliseconds(300)
-        limits.exchange = .milliseconds(600)
-        return limits
+    private var strict: ServerOptions {
+        var options = SmallServer.options()
+        options.limits.idle = .milliseconds(300)
+        options.limits.exchange = .milliseconds(600)
+        return options
     }
 
     private func pause(_ milliseconds: Double) {
@@ -37,75 +37,75 @@ struct ConnectionLimitsTests {
 
     /// Fault: a head that comes byte by byte holds a connection for ever.
     @Test func aHeadThatTricklesInIsCut() async throws {
-        try await ServerRig().run(limits: strict) { (rig: ServerRig) throws in
-            let connection = try rig.connect()
-            connection.send("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+        try await SmallServer().run(strict) { (small: SmallServer) throws in
+            let connection = try small.connect()
+            connection.send("GET /text HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
             #expect(drip("x", on: connection, every: 20, most: 500) < 500)
             #expect(connection.readToEnd().hasEnded)
-            #expect(try rig.get("/metrics").status == 200)
+            #expect(try small.get("/text").status == 200)
         }
     }
 
     /// Fault: the answer is given at once, but the body that was announced goes on for ever.
     @Test func aBodyThatTricklesInIsCut() async throws {
-        try await ServerRig().run(limits: strict) { (rig: ServerRig) throws in
-            let connection = try rig.connect()
+        try await SmallServer().run(strict) { (small: SmallServer) throws in
+            let connection = try small.connect()
             connection.send(
-                "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
+                "GET /text HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
             )
             #expect(drip("x", on: connection, every: 20, most: 500) < 500)
             let answer = connection.readToEnd()
             #expect(answer.hasEnded)
             #expect(answer.text.contains("up 1"))
-            #expect(try rig.get("/metrics").status == 200)
+            #expect(try small.get("/text").status == 200)
         }
     }
 
     /// Fault: a body without end fills the memory, or keeps the processor busy.
     @Test func aBodyThatIsTooLargeIsCut() async throws {
-        try await ServerRig().run { (rig: ServerRig) throws in
-            let connection = try rig.connect()
+        try await SmallServer().run { (small: SmallServer) throws in
+            let connection = try small.connect()
             connection.send(
-                "POST /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10000000000\r\n\r\n"
+                "POST /text HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10000000000\r\n\r\n"
             )
             let chunk = String(repeating: "x", count: 1 << 20)
             #expect(drip(chunk, on: connection, every: 0, most: 1000) < 1000)
-            #expect(try rig.get("/metrics").status == 200)
+            #expect(try small.get("/text").status == 200)
         }
     }
 
     /// Fault: a path, or a header, that never ends is kept until the memory is gone.
     @Test(arguments: ["GET /", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
     func aHeadThatIsTooLargeIsCut(beginning: String) async throws {
-        try await ServerRig().run(limits: strict) { (rig: ServerRig) throws in
-            let connection = try rig.connect()
+        try await SmallServer().run(strict) { (small: SmallServer) throws in
+            let connection = try small.connect()
             connection.send(beginning)
             let chunk = String(repeating: "x", count: 64 << 10)
             #expect(drip(chunk, on: connection, every: 0, most: 2000) < 2000)
             #expect(connection.readToEnd().hasEnded)
-            #expect(try rig.get("/metrics").status == 200)
+            #expect(try small.get("/text").status == 200)
         }
     }
 
     @Test func oneHeaderIsNotTooLargeAndManyAreNotTooMany() async throws {
-        try await ServerRig().run { (rig: ServerRig) throws in
+        try await SmallServer().run { (small: SmallServer) throws in
             let large = String(repeating: "x", count: 9 << 10)
-            #expect(try rig.get("/metrics", "X: \(large)").status != 200)
-            let connection = try rig.connect()
+            #expect(try small.get("/text", "X: \(large)").status != 200)
+            let connection = try small.connect()
             let many = (0..<100).map { "X-\($0): 1\r\n" }.joined()
-            connection.send("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\(many)\r\n")
+            connection.send("GET /text HTTP/1.1\r\nHost: 127.0.0.1\r\n\(many)\r\n")
             #expect(RawAnswer(from: connection.readToEnd().text).status != 200)
             let some = String(repeating: "x", count: 1 << 10)
-            #expect(try rig.get("/metrics", "X: \(some)").status == 200)
+            #expect(try small.get("/text", "X: \(some)").status == 200)
         }
     }
 
     /// Fault: a client that asks for much and takes nothing holds its answers in memory for ever.
     @Test func aClientThatTakesNoAnswerIsCut() async throws {
         let text = String(repeating: "x", count: 8 << 20)
-        try await ServerRig().run(limits: strict, metrics: { text }) { (rig: ServerRig) throws in
-            let connection = try rig.connect()
-            connection.send("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        try await SmallServer().run(strict, text: text) { (small: SmallServer) throws in
+            let connection = try small.connect()
+            connection.send("GET /text HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             pause(1500)
             // What the kernel had taken before the cut comes still, and not all of it.
             let answer = connection.readToEnd()
@@ -116,27 +116,27 @@ struct ConnectionLimitsTests {
 
     /// Fault: silent connections keep out the clients that have something to ask.
     @Test func aCrowdThatSaysNothingKeepsNoClientOutForLong() async throws {
-        try await ServerRig().run(limits: strict) { (rig: ServerRig) throws in
-            let crowd = try (0..<150).map { _ in try rig.connect() }
-            #expect(try rig.get("/health/live").status == 200)
+        try await SmallServer().run(strict) { (small: SmallServer) throws in
+            let crowd = try (0..<150).map { _ in try small.connect() }
+            #expect(try small.get("/health").status == 200)
             #expect(crowd.allSatisfy { $0.readToEnd().hasEnded })
         }
     }
 
     /// Fault: a deploy waits for a client that never finishes its request, or reads no answer.
     @Test func noClientThatDawdlesKeepsTheServerFromItsEnd() async throws {
-        var limits = strict
-        limits.idle = .seconds(60)
-        limits.exchange = .seconds(60)
+        var patient = strict
+        patient.limits.idle = .seconds(60)
+        patient.limits.exchange = .seconds(60)
         let text = String(repeating: "x", count: 8 << 20)
         let (dawdlers, since) = (Locked<[RawConnection]>([]), Locked(ContinuousClock.now))
-        try await ServerRig().run(limits: limits, metrics: { text }) {
-            (rig: ServerRig) throws in
-            let three = try (0..<3).map { _ in try rig.connect() }
-            three[1].send("GET /metrics HT")
-            three[2].send("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        try await SmallServer().run(patient, text: text) {
+            (small: SmallServer) throws in
+            let three = try (0..<3).map { _ in try small.connect() }
+            three[1].send("GET /text HT")
+            three[2].send("GET /text HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             // All three are there once a later one has been answered.
-            #expect(try rig.get("/health/live").status == 200)
+            #expect(try small.get("/health").status == 200)
             dawdlers.withLock { $0 = three }
             since.withLock { $0 = .now }
         }

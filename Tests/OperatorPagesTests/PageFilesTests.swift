@@ -3,13 +3,13 @@ import Metering
 import TestSupport
 import Testing
 
-@testable import AmityHTTP
+@testable import OperatorPages
 
 /// The page's files: that they are served as they are, and ask for what the API has.
 struct PageFilesTests {
     private static let folder = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent()
-        .appending(path: "../../Sources/AmityHTTP/Dashboard/Page")
+        .appending(path: "../../Sources/OperatorPages/Dashboard/Page")
 
     private static func files(_ suffix: String) throws -> [(name: String, text: String)] {
         try FileManager.default.contentsOfDirectory(atPath: folder.path)

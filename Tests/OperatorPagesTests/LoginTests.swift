@@ -1,9 +1,10 @@
 import Foundation
+import HTTPServing
 import Hummingbird
 import TestSupport
 import Testing
 
-@testable import AmityHTTP
+@testable import OperatorPages
 
 private let token = "correct-horse-battery"
 private let own = "X-Amity-Request: test"

@@ -1,6 +1,7 @@
 import Conversations
 import DeadLetters
 import Foundation
+import HTTPServing
 import Hummingbird
 import JSON
 import Operations
@@ -130,21 +131,11 @@ struct OperatorRoutes {
         await deadLetters.forget()
         switch result {
         case .success(let result):
-            return Self.answer(.ok, actionResponse(result.count, result.isComplete, nil))
+            return Response.json(actionResponse(result.count, result.isComplete, nil))
         case .failure(.unfinished(let reason, let done)):
-            return Self.answer(.conflict, actionResponse(done, false, reason))
+            return Response.json(actionResponse(done, false, reason), .conflict)
         case .failure(let error): throw HTTPError(.serviceUnavailable, message: "\(error)")
         }
-    }
-
-    private static func answer(_ status: HTTPResponse.Status, _ actionResponse: ActionResponse)
-        -> Response
-    {
-        Response(
-            status: status,
-            headers: [.contentType: "application/json"],
-            body: .init(byteBuffer: ByteBuffer(bytes: json(actionResponse)))
-        )
     }
 }
 

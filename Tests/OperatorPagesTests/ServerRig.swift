@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 import WorkerHealth
 
-@testable import AmityHTTP
+@testable import HTTPServing
+@testable import OperatorPages
 
 /// A server without a worker.
 struct ServerRig: Sendable {
@@ -25,36 +26,23 @@ struct ServerRig: Sendable {
     /// Runs the server while `body` does, on a thread that it may block.
     func run(
         token: String? = nil,
-        limits: ConnectionLimits = .init(),
         metrics: @escaping @Sendable () -> String = { "up 1\n" },
         _ body: @escaping @Sendable (ServerRig) throws -> Void
     ) async throws {
-        try await run(token: token, limits: limits, metrics: metrics) { rig, _ in try body(rig) }
-    }
-
-    func run(
-        token: String? = nil,
-        limits: ConnectionLimits = .init(),
-        metrics: @escaping @Sendable () -> String = { "up 1\n" },
-        _ body: @escaping @Sendable (ServerRig, HTTPServer) throws -> Void
-    ) async throws {
-        let server = HTTPServer(
-            settings: HTTPSettings(host: "127.0.0.1", port: 0, token: token),
-            routeContext: RouteContext(
-                readiness: readiness,
-                pulse: pulse,
-                health: health,
-                operatorService: operatorService,
-                metrics: metrics
-            ),
-            limits: limits,
-            logger: quiet
+        let routeContext = RouteContext(
+            readiness: readiness,
+            pulse: pulse,
+            health: health,
+            operatorService: operatorService,
+            metrics: metrics
         )
+        let options = ServerOptions(HTTPSettings(host: "127.0.0.1", port: 0, token: token))
+        let server = HTTPServer(options, showing: routeContext, logger: quiet)
         self.server.withLock { $0 = server }
         let group = ServiceGroup(services: [server], logger: quiet)
         let running = Task { try await group.run() }
         #expect(await server.waitUntilListening())
-        let result = await blocking { Result { try body(self, server) } }
+        let result = await blocking { Result { try body(self) } }
         await group.triggerGracefulShutdown()
         try await running.value
         try result.get()
@@ -74,19 +62,4 @@ struct ServerRig: Sendable {
     }
 
     func connect() throws -> RawConnection { try RawConnection(port: port) }
-}
-
-/// Runs what blocks on a thread of its own: Swift's pool has one thread a core, and the server
-/// needs it. What is expected there still counts for the test.
-private func blocking<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
-    await withTaskExecutorPreference(BlockingExecutor()) { body() }
-}
-
-private final class BlockingExecutor: TaskExecutor {
-    private let queue = DispatchQueue(label: "test")
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
-    }
 }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import AmityHTTP
+@testable import OperatorPages
 
 private let own = "X-Amity-Request: test"
 

@@ -4,7 +4,7 @@ import Operations
 import TestSupport
 import Testing
 
-@testable import AmityHTTP
+@testable import OperatorPages
 
 private let own = "X-Amity-Request: test"
 

@@ -1,26 +1,20 @@
-// What a worker tells over HTTP: whether it lives, whether it is ready, its metrics. It sees the
-// worker's health and the text of its metrics; no handle of the broker or the database comes here,
-// and nothing here runs on a thread of the consumer's.
-
 import Concurrency
 import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
-import Settings
 
 /// The server could not begin.
 package enum HTTPServerError: Error, CustomStringConvertible {
-    case cannotListen(host: String, port: Int, reason: String)
+    case cannotListen(host: String, port: Int, reason: String, remedy: String)
 
     package var description: String {
         switch self {
-        case .cannotListen(let host, let port, let reason):
+        case .cannotListen(let host, let port, let reason, let remedy):
             """
             cannot serve HTTP on \(host.contains(":") ? "[\(host)]" : host):\(port): \(reason); \
-            set HTTP_HOST and HTTP_PORT to an address that is free (each worker of a host needs a \
-            port of its own), or HTTP_PORT to 0 for no server
+            \(remedy)
             """
         }
     }
@@ -28,37 +22,21 @@ package enum HTTPServerError: Error, CustomStringConvertible {
 
 /// Serves until the workers beside it have stopped: in a service group it stands before them.
 package final class HTTPServer: Service {
-    /// Chosen: what scrapers, probes and a few people keep open.
-    static let mostConnections = 64
+    /// Adds routes to the router of a server that begins, also of one that begins again.
+    package typealias AddRoutes = @Sendable (Router<BasicRequestContext>) -> Void
 
-    private let settings: HTTPSettings
-    private let routeContext: RouteContext
-    private let limits: ConnectionLimits
+    private let options: ServerOptions
+    private let addRoutes: AddRoutes
     private let logger: Logger
     private let listening: AsyncStream<Void>
     private let announce: AsyncStream<Void>.Continuation
     /// The socket on which it listens, or did; nil before it has.
     let socket = Locked<(any Channel)?>(nil)
 
-    package convenience init(settings: HTTPSettings, routeContext: RouteContext, logger: Logger) {
-        self.init(
-            settings: settings,
-            routeContext: routeContext,
-            limits: ConnectionLimits(),
-            logger: logger
-        )
-    }
-
-    init(
-        settings: HTTPSettings,
-        routeContext: RouteContext,
-        limits: ConnectionLimits,
-        logger: Logger
-    ) {
-        self.settings = settings
-        self.routeContext = routeContext
-        self.limits = limits
+    package init(_ options: ServerOptions, logger: Logger, addRoutes: @escaping AddRoutes) {
+        self.options = options
         self.logger = logger
+        self.addRoutes = addRoutes
         (listening, announce) = AsyncStream.makeStream()
     }
 
@@ -74,7 +52,7 @@ package final class HTTPServer: Service {
     /// - Throws: `HTTPServerError` when it cannot begin. Once it has, whatever ends it before its
     ///   time disturbs no consumer: it begins again by itself.
     package func run() async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: options.threads)
         defer {
             announce.finish()
             group.shutdownGracefully { _ in }
@@ -85,9 +63,10 @@ package final class HTTPServer: Service {
             let reason = failure.map(Self.reason) ?? "its socket was closed"
             guard socket.withLock({ $0 != nil }) else {
                 throw HTTPServerError.cannotListen(
-                    host: settings.host,
-                    port: settings.port,
-                    reason: reason
+                    host: options.host,
+                    port: options.port,
+                    reason: reason,
+                    remedy: options.remedy
                 )
             }
             logger.error("http.lost", metadata: ["error": "\(reason)"])
@@ -105,8 +84,8 @@ package final class HTTPServer: Service {
         logger.notice(
             "http.started",
             metadata: [
-                "host": "\(settings.host)", "port": .stringConvertible(settings.port),
-                "has_token": .stringConvertible(settings.token != nil),
+                "host": "\(options.host)", "port": .stringConvertible(options.port),
+                "has_token": .stringConvertible(options.access.hasToken),
             ]
         )
     }
@@ -117,11 +96,11 @@ package final class HTTPServer: Service {
         var quiet = logger
         quiet.logLevel = .critical
         let application = Application(
-            router: Routes(routeContext: routeContext, access: AccessControl(settings)).router(),
-            server: .limited(limits),
+            router: router(),
+            server: .limited(options.limits),
             configuration: .init(
-                address: .hostname(settings.host, port: settings.port),
-                availableConnectionsDelegate: .maximum(Self.mostConnections, logger: quiet)
+                address: .hostname(options.host, port: options.port),
+                availableConnectionsDelegate: .maximum(options.mostConnections, logger: quiet)
             ),
             onServerRunning: { [self] in listens($0) },
             eventLoopGroupProvider: .shared(group),
@@ -133,6 +112,14 @@ package final class HTTPServer: Service {
         } catch {
             return error
         }
+    }
+
+    private func router() -> Router<BasicRequestContext> {
+        let router = Router(options: .autoGenerateHeadEndpoints)
+        router.add(middleware: CommonAnswers(areErrorsProblems: options.areErrorsProblems))
+        router.add(middleware: Gate(options))
+        addRoutes(router)
+        return router
     }
 
     private static func reason(_ error: any Error) -> String {

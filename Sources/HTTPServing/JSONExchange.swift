@@ -1,0 +1,53 @@
+import Foundation
+import Hummingbird
+import JSON
+import NIOCore
+
+extension Response {
+    /// Encoding what a route makes cannot fail.
+    package static func json(
+        _ value: some Encodable,
+        _ status: HTTPResponse.Status = .ok
+    ) -> Response {
+        do {
+            return Response(
+                status: status,
+                headers: [.contentType: "application/json"],
+                body: .init(byteBuffer: ByteBuffer(bytes: try JSONEncoder.api.encode(value)))
+            )
+        } catch {
+            preconditionFailure("an answer has a JSON form")
+        }
+    }
+}
+
+extension Request {
+    /// Reads a body of JSON, as bytes that may be anything. A body that says that it is too large
+    /// is not read; one that does not say so is read up to the limit.
+    ///
+    /// - Parameter limit: bytes; less than the server's `ConnectionLimits.requestBytes`, which cuts
+    ///   the connection without an answer.
+    /// - Throws: `Problem` 415 or 413; or the connection's error where the client goes away.
+    package func json(upTo limit: Int) async throws -> ByteBuffer {
+        let type = (headers[.contentType] ?? "").prefix { $0 != ";" }
+            .trimmingCharacters(in: .whitespaces).lowercased()
+        guard type == "application/json" else {
+            throw Problem(
+                .unsupportedMediaType,
+                code: "unsupported_media_type",
+                "the Content-Type must be application/json"
+            )
+        }
+        let tooLarge = Problem(
+            .contentTooLarge,
+            code: "content_too_large",
+            "the body may have \(limit) bytes"
+        )
+        if let length = headers[.contentLength].flatMap(Int.init), length > limit { throw tooLarge }
+        do {
+            return try await body.collect(upTo: limit)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import HTTPServing
+import Hummingbird
+import PrometheusMetrics
+import WorkerHealth
+
+/// What is where. A page that is added here is guarded, unless its path is one of those that the
+/// server's options open.
+struct Routes {
+    let routeContext: RouteContext
+    let access: AccessControl
+
+    func add(to router: Router<BasicRequestContext>) {
+        let login = Login(access)
+        addHealth(to: router)
+        login?.add(to: router)
+        OperatorRoutes(routeContext.operatorService).add(to: router)
+        router.get { _, _ in Page.dashboard(canLogOut: login != nil).response() }
+        Script.add(to: router)
+        router.get("metrics") { [routeContext] _, _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: PrometheusRegistry.contentType],
+                body: .init(byteBuffer: ByteBuffer(string: routeContext.metrics()))
+            )
+        }
+    }
+
+    private func addHealth(to router: Router<BasicRequestContext>) {
+        router.get("health/live") { [routeContext] _, _ in
+            routeContext.pulse.isOverdue
+                ? Response.json(
+                    Status(status: "stuck", reasons: ["the channel thread is overdue"]),
+                    .serviceUnavailable
+                )
+                : Response.json(Status(status: "alive"))
+        }
+        router.get("health/ready") { [routeContext, access] request, _ in
+            let reasons = routeContext.readiness.reasons.map(\.rawValue)
+            // A probe is told kinds and codes; texts name hosts, users and settings.
+            let showsTexts = access.admits(request)
+            let problems = routeContext.health.reports.map { Problem($0, showsTexts: showsTexts) }
+            let status = Status(
+                status: reasons.isEmpty ? "ready" : "not ready",
+                reasons: reasons.isEmpty ? nil : reasons,
+                problems: problems.isEmpty ? nil : problems
+            )
+            return Response.json(status, reasons.isEmpty ? .ok : .serviceUnavailable)
+        }
+    }
+
+    private struct Status: Encodable {
+        var status: String
+        var reasons: [String]?
+        var problems: [Problem]?
+    }
+
+    /// What a part of a link suffers from.
+    private struct Problem: Encodable {
+        var link: LinkHealth.Link
+        var subject: String?
+        var kind: LinkHealth.Kind
+        var code: String
+        var since: Date
+        var text: String?
+        var remedy: String?
+
+        init(_ report: LinkHealth.Report, showsTexts: Bool) {
+            link = report.problem.link
+            subject = report.problem.subject
+            kind = report.problem.kind
+            code = report.problem.code
+            since = report.since
+            if showsTexts {
+                text = report.problem.text
+                remedy = report.problem.remedy
+            }
+        }
+    }
+}
