@@ -57,7 +57,7 @@ package struct ConcurrencyController: Sendable {
     package private(set) var base: Int
     private var baseRate: Double?
     private var processorShareAtBase = 0.0
-    private var stride = Stride.fourfold
+    private var stride: Stride
     private var isUpward = true
     /// Fine trials won, and lost, in a row.
     private var wins = 0
@@ -72,6 +72,8 @@ package struct ConcurrencyController: Sendable {
     package init(most: Int, first: Int = 4) {
         self.most = most
         base = min(first, most)
+        // From a guess that is nearly always right a large step costs more than it may bring.
+        stride = first < 4 ? .twice : .fourfold
         limit = base
     }
 

@@ -276,7 +276,7 @@ struct DoctorTests {
 
     @Test func limitsOfTheHostAreNamed() {
         #expect(complaints { $0.host.openFilesMax = 70 } == ["error open-files"])
-        #expect(complaints { $0.host.memoryBytes = 300 << 20 } == ["warning memory"])
+        #expect(complaints { $0.host.memoryBytes = 200 << 20 } == ["warning memory"])
         #expect(complaints { $0.host.secretFiles[0].mode = 0o640 } == ["warning secret-files"])
         // As compose mounts them; done as told, `chmod 600` would close them to the worker.
         #expect(
