@@ -131,6 +131,13 @@ let package = Package(
             ]
         ),
         .target(
+            name: "ConversationIntake",
+            dependencies: [
+                "AMQP", "Concurrency", "Conversations", "Failpoints", "FriendshipScoring", "JSON",
+                "Metering", "Postgres", "WorkerHealth", coreMetrics, deque, logging,
+            ]
+        ),
+        .target(
             name: "DeadLetters",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Messaging", "Postgres",
@@ -277,6 +284,11 @@ let package = Package(
             dependencies: ["Conversations", "FriendshipScoring", "Messaging", "Postgres"]
         ),
         .testTarget(
+            name: "ConversationIntakeTests",
+            dependencies: ["ConversationIntake", "JSON", "TestSupport"],
+            resources: [.copy("golden")]
+        ),
+        .testTarget(
             name: "DeadLettersTests",
             dependencies: ["Conversations", "DeadLetters", "Messaging"]
         ),
@@ -305,10 +317,10 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Conversations", "Failpoints",
-                "FriendshipScoring", "Messaging", "Metering", "Operations", "Postgres",
-                "SampleConversations", "Settings", "Storage", "TestSupport", "WorkerHealth",
-                "WorkerRuntime",
+                "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "ConversationIntake",
+                "Conversations", "Failpoints", "FriendshipScoring", "Messaging", "Metering",
+                "Operations", "Postgres", "SampleConversations", "Settings", "Storage",
+                "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]
         ),

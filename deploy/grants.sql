@@ -9,6 +9,14 @@ GRANT SELECT ON agenda_agent_prompting TO :"role";
 -- What is Amity's own, where `amity migrate` has been.
 SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', own, :'role')
 FROM unnest(ARRAY['amity_in_hand', 'amity_crashes', 'amity_workers', 'amity_worker_samples',
-                  'amity_queues', 'amity_queue_samples', 'amity_analyses', 'amity_dead_letters'])
+                  'amity_queues', 'amity_queue_samples', 'amity_analyses', 'amity_dead_letters',
+                  'amity_outbox'])
     AS own
 WHERE to_regclass(own) IS NOT NULL \gexec
+-- For a role that takes conversations over HTTP, too: with -v intake=1.
+\if :{?intake}
+GRANT INSERT ON conversation_events TO :"role";
+SELECT format('GRANT USAGE ON SEQUENCE %s TO %I', made, :'role')
+FROM pg_get_serial_sequence('conversation_events', 'id') AS made
+WHERE made IS NOT NULL \gexec
+\endif

@@ -18,6 +18,10 @@ package enum Failpoint: String, CaseIterable, Sendable {
     case ackSent = "ack-sent"
     case retryPublished = "retry-published"
     case retryConfirmed = "retry-confirmed"
+    case intakeCommitted = "intake-committed"
+
+    /// Those that a worker passes.
+    package static let ofWorkers = allCases.filter { $0 != .intakeCommitted }
 
     #if DEBUG
         private static let variables = (

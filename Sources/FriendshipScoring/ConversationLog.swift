@@ -40,6 +40,23 @@ package struct ConversationLog: Sendable, Equatable {
         items = try LogReader.items(in: json, readsTexts: readsTexts)
     }
 
+    /// Reads a log in the API shape for intake, which stores it in the standard shape.
+    ///
+    /// - Returns: nil for a log in the standard shape.
+    package static func converted(
+        _ json: some Collection<UInt8>
+    ) throws(ConversationLogError) -> Converted? {
+        try LogReader.converted(json)
+    }
+
+    /// What is left of a log in the API shape.
+    package struct Converted {
+        /// Each with its place in the list.
+        package var kept: [(place: Int, item: Item)]
+        /// Of the list.
+        package var count: Int
+    }
+
     /// Reads the speakers of a log in the standard shape, for counting turns.
     ///
     /// - Parameter speakers: a JSON list of what its items have as `speaker`.

@@ -10,9 +10,14 @@ struct LogReader {
     /// The first complaint of its kind. Text that is no JSON goes before both, wherever it is.
     private var notAnObject: Int?
     private var notText: Int?
+    /// Of items in the API shape, their places in the list; nil where they are not asked for.
+    private var places: [Int]?
+    /// Items of the list, those that were dropped included.
+    private var count = 0
 
-    private init(readsTexts: Bool) {
+    private init(readsTexts: Bool, keepsPlaces: Bool = false) {
         self.readsTexts = readsTexts
+        if keepsPlaces { places = [] }
         // Most logs are no longer, and the array need not grow step by step.
         items.reserveCapacity(32)
     }
@@ -22,19 +27,35 @@ struct LogReader {
         readsTexts: Bool
     ) throws(ConversationLogError) -> [ConversationLog.Item] {
         var log = LogReader(readsTexts: readsTexts)
+        try log.read(text)
+        return log.items
+    }
+
+    /// - Returns: nil for a log in the standard shape.
+    static func converted(
+        _ text: some Collection<UInt8>
+    ) throws(ConversationLogError) -> ConversationLog.Converted? {
+        var log = LogReader(readsTexts: true, keepsPlaces: true)
+        try log.read(text)
+        guard log.isAPIShape == true, let places = log.places else { return nil }
+        return .init(kept: zip(places, log.items).map { ($0, $1) }, count: log.count)
+    }
+
+    private mutating func read(
+        _ text: some Collection<UInt8>
+    ) throws(ConversationLogError) {
         var isList = true
         do throws(JSONReader.Malformed) {
             try JSONReader.read(text) { json throws(JSONReader.Malformed) in
                 isList = json.nextKind() == .array
-                if isList { try log.readList(&json) } else { try json.skip() }
+                if isList { try readList(&json) } else { try json.skip() }
             }
         } catch {
             throw .unreadable
         }
         if !isList { throw .notAList }
-        if let index = log.notAnObject { throw .itemNotAnObject(index: index) }
-        if let index = log.notText { throw .contentNotText(index: index) }
-        return log.items
+        if let index = notAnObject { throw .itemNotAnObject(index: index) }
+        if let index = notText { throw .contentNotText(index: index) }
     }
 
     static func items(
@@ -58,16 +79,15 @@ struct LogReader {
     }
 
     private mutating func readList(_ json: inout JSONReader) throws(JSONReader.Malformed) {
-        var index = 0
         try json.enter()
         while try json.nextElement() {
             if notAnObject == nil, json.nextKind() == .object {
-                take(try StoredItem(&json), at: index)
+                take(try StoredItem(&json), at: count)
             } else {
-                notAnObject = notAnObject ?? index
+                notAnObject = notAnObject ?? count
                 try json.skip()
             }
-            index += 1
+            count += 1
         }
     }
 
@@ -82,6 +102,7 @@ struct LogReader {
         } else if let content = item.content.string {
             let text = content.strippedAsInPython
             if text.isEmpty { return }
+            places?.append(index)
             items.append(.init(speaker: item.apiSpeaker, text: readsTexts ? text : ""))
         } else {
             notText = notText ?? index

@@ -15,6 +15,9 @@
 package struct JSONReader {
     /// Not JSON, not UTF-8, or nested too deeply.
     package struct Malformed: Error {
+        /// The index of the byte up to which it was read; nil for what a caller threw.
+        package fileprivate(set) var offset: Int?
+
         package init() {}
     }
 
@@ -43,9 +46,15 @@ package struct JSONReader {
         let result = text.withContiguousStorageIfAvailable { bytes in
             Result { () throws(Malformed) in
                 var reader = JSONReader(UnsafeRawBufferPointer(bytes))
-                let value = try readValue(&reader)
-                try reader.end()
-                return value
+                do throws(Malformed) {
+                    let value = try readValue(&reader)
+                    try reader.end()
+                    return value
+                } catch {
+                    var malformed = error
+                    malformed.offset = reader.position
+                    throw malformed
+                }
             }
         }
         guard let result else { return try read(Array(text), with: readValue) }
@@ -164,6 +173,16 @@ extension JSONReader {
                 if isInObject ? try nextKey() != nil : try nextElement() { break }
             }
         } while depth > level
+    }
+
+    /// Reads a value, whatever it is.
+    ///
+    /// - Returns: its text as it stands there, which ends with the reader.
+    package mutating func readRaw() throws(Malformed) -> UnsafeRawBufferPointer {
+        _ = firstByte()
+        let start = position
+        try skip()
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<position])
     }
 
     private mutating func skip(_ literal: StaticString) throws(Malformed) {

@@ -80,8 +80,11 @@ package struct JSONText {
         return Unicode.Scalar(scalar).map { ($0, 12) }
     }
 
-    private func codeUnit(at index: Int) -> UInt16 {
-        (index + 2..<index + 6).reduce(0) { $0 << 4 | (Self.hexDigit(bytes[$1]) ?? 0) }
+    private func codeUnit(at index: Int) -> UInt16 { Self.codeUnit(at: index, in: bytes) }
+
+    /// Of the `\u` escape that begins there.
+    static func codeUnit(at index: Int, in bytes: UnsafeRawBufferPointer) -> UInt16 {
+        (index + 2..<index + 6).reduce(0) { $0 << 4 | (hexDigit(bytes[$1]) ?? 0) }
     }
 
     static func hexDigit(_ byte: UInt8) -> UInt16? {

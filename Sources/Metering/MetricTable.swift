@@ -2,7 +2,7 @@
 /// Prometheus' for processes, ours with `amity_`; base units.
 extension Metric {
     package static let all: [Metric] =
-        messages + time + work + servers + services + queues + process
+        messages + time + work + intake + servers + services + queues + process
 
     // MARK: Messages
 
@@ -30,7 +30,7 @@ extension Metric {
 
     // MARK: Time
 
-    private static let quick = [
+    static let quick = [
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
     ]
     private static let long = [

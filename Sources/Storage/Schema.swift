@@ -88,6 +88,7 @@ package enum Schema {
         ),
         causes,
         deadLetters,
+        outbox,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

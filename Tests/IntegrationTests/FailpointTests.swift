@@ -11,7 +11,7 @@ extension Integration {
         /// Fault: a worker is gone at one exact step, twenty times in a row, each time after some
         /// other number of passes; what one life leaves behind is where the next one begins. A
         /// failure is replayed with the seed it prints: `AMITY_SEED=n`.
-        @Test(.timeLimit(.minutes(5)), arguments: Failpoint.allCases)
+        @Test(.timeLimit(.minutes(5)), arguments: Failpoint.ofWorkers)
         func aKillAtEachStepLosesAndDoublesNothing(place: Failpoint) throws {
             let seed =
                 ProcessInfo.processInfo.environment["AMITY_SEED"].flatMap { UInt64($0) }

@@ -1,6 +1,6 @@
 /// When a message says that it was published: ISO 8601, with a fraction or without, UTC where it
 /// names no zone, as the Python service writes it.
-enum PublishTime {
+package enum PublishTime {
     /// - Returns: seconds since 1970; nil for what is no such time.
     static func seconds(_ text: String) -> Double? {
         var digits = Digits(text: text.utf8[...])
@@ -17,7 +17,7 @@ enum PublishTime {
     }
 
     /// Days since 1970-01-01 in the Gregorian calendar, by Howard Hinnant's `days_from_civil`.
-    private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
+    package static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
         let year = month <= 2 ? year - 1 : year
         let era = year / 400
         let yearOfEra = year - era * 400

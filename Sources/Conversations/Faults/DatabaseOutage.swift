@@ -224,7 +224,7 @@ extension LinkHealth.Kind {
 
 extension PostgresError {
     /// The error as a problem of the database link.
-    var problem: LinkHealth.Problem {
+    package var problem: LinkHealth.Problem {
         let kind = problemKind
         return .init(
             link: .database,

@@ -1,8 +1,6 @@
 import AMQP
 import Concurrency
 import Foundation
-import JSON
-import Messaging
 
 /// Puts conversations on the queue by their ids, and counts only what the broker has confirmed.
 package final class ConversationPublisher: Sendable {
@@ -55,26 +53,14 @@ package final class ConversationPublisher: Sendable {
             state.withLock { $0.hasGivenUp = true }
             return false
         }
-        var properties = MessageProperties()
-        properties.contentType = "application/json"
-        properties.messageID = UUID().uuidString
-        properties.timestamp = UInt64(Date().timeIntervalSince1970)
-        if attempts > 0 {
-            properties.headers[HeaderName.attempts] = .integer(Int64(attempts))
-        }
-        let body = JSONEncoder.stored.certainText(
-            Body(
-                conversation_id: conversationID,
-                enqueued_at: isDated ? Self.enqueuedAt(Date()) : nil
-            )
-        )
+        let enqueuedAt = isDated ? Date() : nil
         let number = state.withLock { state in
             state.published += 1
             state.unconfirmed[state.published] = conversationID
             return state.published
         }
         publisher.publish(
-            Message(properties: properties, body: Array(body.utf8)),
+            .naming(conversationID, enqueuedAt: enqueuedAt, attempts: attempts),
             exchange: exchange,
             routingKey: routingKey
         ) { result in
@@ -105,16 +91,5 @@ package final class ConversationPublisher: Sendable {
         return state.withLock { state in
             state.unconfirmed.sorted { $0.key < $1.key }.map(\.value)
         }
-    }
-
-    private struct Body: Encodable {
-        var conversation_id: String
-        var enqueued_at: String?
-    }
-
-    /// ISO 8601 in UTC without a zone, as the service's own publisher writes it.
-    private static func enqueuedAt(_ date: Date) -> String {
-        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-        return String(date.formatted(style).dropLast())
     }
 }
