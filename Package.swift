@@ -334,8 +334,9 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
         .executableTarget(
             name: "amity-fuzz",
             dependencies: [
-                "AMQP", "CFuzzer", "CRabbitMQ", "ConversationAnalysis", "Conversations",
-                "DeadLetters", "FriendshipScoring", "Messaging", "Settings", "WorkerRuntime",
+                "AMQP", "CFuzzer", "CRabbitMQ", "ConversationAnalysis", "ConversationIntake",
+                "Conversations", "DeadLetters", "FriendshipScoring", "Messaging", "Settings",
+                "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",
             linkerSettings: [.unsafeFlags([fuzzer]), .linkedLibrary("stdc++")]

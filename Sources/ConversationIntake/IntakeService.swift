@@ -102,7 +102,8 @@ package final class IntakeService: Sendable {
     }
 
     /// Takes no more requests, answers those in hand, and publishes their messages, as far as the
-    /// broker takes them in time; the others stay in the outbox. Blocks the calling thread.
+    /// broker takes them in time; the others stay in the outbox. Blocks the calling thread. It does
+    /// not begin again.
     package func stop(within limit: Duration = .seconds(5)) {
         queue.close()
         for _ in 0..<Self.lanes { ended.wait() }
@@ -165,14 +166,14 @@ package final class IntakeService: Sendable {
             if let error { health.failed(error) }
             return .unavailable
         case .refused(let error):
-            logger(error, event)
+            note(error, event)
             // A value that no column takes, e.g. a number or a duration that is too large.
             return error.sqlState.hasPrefix("22")
                 ? .invalid("The database cannot store the event's values") : .failed
         }
     }
 
-    private func logger(_ error: PostgresError, _ event: ConversationEnd) {
+    private func note(_ error: PostgresError, _ event: ConversationEnd) {
         health.logger.warning(
             "intake.row-refused",
             metadata: ["conversation": "\(event.conversationID)", "error": "\(error)"]

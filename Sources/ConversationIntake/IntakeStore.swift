@@ -22,8 +22,7 @@ struct IntakeStore: Sendable {
     let exchange: String
     let routingKey: String
 
-    /// Chosen: as many as there are sessions that may have died together, and one more; or lost
-    /// races for an id that another process is storing.
+    /// Chosen: as many as there are sessions that may have died together, and one more.
     private static let tries = 4
     /// No more tries after this: the client is told to come again. Chosen.
     private static let patience = Duration.seconds(5)
@@ -37,7 +36,8 @@ struct IntakeStore: Sendable {
                 return try storeOnce(events, lane: lane)
             } catch {
                 // An unknown outcome of a commit: what was stored is found to be the same.
-                let mayPass = error.kind == .conflict || error.endsSession
+                let isLocked = error.sqlState == "55P03"
+                let mayPass = error.kind == .conflict && !isLocked || error.endsSession
                 if mayPass && !error.isFromConnecting && attempt < Self.tries,
                     begin.duration(to: .now) < Self.patience
                 {

@@ -18,13 +18,17 @@ final class OutboxPublisher: Sendable {
         var inHand: [Int: ContinuousClock.Instant] = [:]
         /// To be deleted.
         var settled: [Int] = []
-        /// Until when nothing is published, for want of a queue.
-        var asideUntil = ContinuousClock.now
+        /// Queues that are not there, by name; with the time until which they are left alone.
+        var aside: [String: ContinuousClock.Instant] = [:]
 
         /// How many more may be handed over. None while one is overdue: then the broker is away.
         func room(at now: ContinuousClock.Instant) -> Int {
-            if now < asideUntil || inHand.values.contains(where: { $0 <= now }) { return 0 }
-            return OutboxPublisher.window - inHand.count
+            let isAway = inHand.values.contains { $0 <= now }
+            return isAway ? 0 : max(0, OutboxPublisher.window - inHand.count)
+        }
+
+        func isAside(_ queue: String, at now: ContinuousClock.Instant) -> Bool {
+            aside[queue].map { now < $0 } ?? false
         }
     }
 
@@ -38,8 +42,10 @@ final class OutboxPublisher: Sendable {
     private let results: [Publisher.Result: Counter]
     private let inHand = Metric.outboxInHand.gauge()
 
-    /// Chosen: hides the round trips to the broker, and is soon published again where it is lost.
-    private static let window = 1000
+    /// Chosen: what a broker confirms in a second or two; a few megabytes.
+    private static let window = 10_000
+    /// Most rows that one statement leases. Chosen.
+    private static let batch = 500
     /// The database's lease is longer, by what clocks and waits may differ.
     private static let lease = Duration.milliseconds(4500)
     /// Between two looks at what is due: while something is, and while nothing is. Chosen.
@@ -83,12 +89,14 @@ final class OutboxPublisher: Sendable {
     /// - Parameter leasedAt: before the database's lease began.
     func publish(_ messages: [OutboxMessage], leasedAt: ContinuousClock.Instant) {
         let end = leasedAt + Self.lease
-        let count = state.withLock { state in
-            let count = max(0, min(messages.count, state.room(at: .now)))
-            for message in messages.prefix(count) { state.inHand[message.id] = end }
-            return count
+        let taken = state.withLock { state in
+            let now = ContinuousClock.now
+            let taken = messages.filter { !state.isAside($0.routingKey, at: now) }
+                .prefix(state.room(at: now))
+            for message in taken { state.inHand[message.id] = end }
+            return taken
         }
-        for message in messages.prefix(count) { publish(message, until: end) }
+        for message in taken { publish(message, until: end) }
     }
 
     private func publish(_ message: OutboxMessage, until end: ContinuousClock.Instant) {
@@ -112,7 +120,9 @@ final class OutboxPublisher: Sendable {
         results[result]?.increment()
         let isWorth = state.withLock { state in
             state.inHand[message.id] = nil
-            if result == .returned { state.asideUntil = .now + Self.pauseForQueue }
+            if result == .returned {
+                state.aside[message.routingKey] = .now + Self.pauseForQueue
+            }
             if result == .confirmed { state.settled.append(message.id) }
             return state.settled.count == 1 || state.inHand.isEmpty
         }
@@ -135,7 +145,7 @@ final class OutboxPublisher: Sendable {
             _ = drain.wait(atMost: pause) { state.withLock { !$0.settled.isEmpty } }
             deleteSettled()
             if next <= .now {
-                next = .now + (publishDue() ? Self.busy : Self.idle)
+                next = .now + publishDue()
                 inHand.record(state.withLock(\.inHand.count))
             }
             // Else a process that gets no requests while it is unready would stay so.
@@ -156,26 +166,29 @@ final class OutboxPublisher: Sendable {
         }
     }
 
-    /// - Returns: whether there may be more.
-    private func publishDue() -> Bool {
-        let room = state.withLock { $0.room(at: .now) }
-        if room <= 0 { return false }
+    /// - Returns: until the next look.
+    private func publishDue() -> Duration {
+        let (room, aside) = state.withLock { state in
+            state.aside = state.aside.filter { .now < $0.value }
+            return (min(Self.batch, state.room(at: .now)), Array(state.aside.keys))
+        }
+        if room == 0 { return Self.busy }
         let begin = ContinuousClock.now
         do throws(PostgresError) {
             let taken = try sessions.withSession { session throws(PostgresError) in
                 let rows = try session.flight([
-                    (.begin, []), (OutboxSQL.lazily, []), (OutboxSQL.take, [.integer(room)]),
-                    (.commit, []),
+                    (.begin, []), (OutboxSQL.lazily, []),
+                    (OutboxSQL.take, [.integer(room), .textArray(aside)]), (.commit, []),
                 ])[2]
                 return try rows.map(OutboxSQL.taken)
             }
             let obsolete = taken.filter(\.isObsolete).map(\.message.id)
             state.withLock { $0.settled += obsolete }
             publish(taken.filter { !$0.isObsolete }.map(\.message), leasedAt: begin)
-            return !taken.isEmpty
+            return taken.count == room ? .zero : taken.isEmpty ? Self.idle : Self.busy
         } catch {
             health.failed(error)
-            return false
+            return Self.idle
         }
     }
 

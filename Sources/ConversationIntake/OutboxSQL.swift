@@ -8,7 +8,7 @@ enum OutboxSQL {
 
     static let lazily = Statement("outbox_lazily", "SET LOCAL synchronous_commit TO off")
 
-    /// Leases what is due. $1: at most so many.
+    /// Leases what is due. $1: at most so many. $2: queues to leave alone.
     ///
     /// `now()` and not `clock_timestamp()`: an index is searched for a value that stays.
     static let take = Statement(
@@ -17,6 +17,7 @@ enum OutboxSQL {
         WITH due AS (
             SELECT id FROM amity_outbox
             WHERE due_at <= now() AND conversation_id IS NOT NULL AND body IS NULL
+                AND routing_key <> ALL($2::text[])
             ORDER BY due_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED
         ), leased AS (
             UPDATE amity_outbox AS message SET due_at = clock_timestamp() + interval '\(lease)'

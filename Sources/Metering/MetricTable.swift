@@ -1,8 +1,11 @@
 /// Every metric there is, by what it is about. OpenTelemetry's names for messaging where one fits,
 /// Prometheus' for processes, ours with `amity_`; base units.
 extension Metric {
-    package static let all: [Metric] =
-        messages + time + work + intake + servers + services + queues + process
+    package static let all = ofWorkers + intake
+
+    /// Those that a worker serves.
+    package static let ofWorkers: [Metric] =
+        messages + time + work + servers + services + queues + process
 
     // MARK: Messages
 
@@ -261,6 +264,9 @@ extension Metric {
         Every metric that a worker serves at `/metrics`, in Prometheus' text format. Printed by
         `amity settings --metrics` from the table in `MetricTable.swift`; a test compares this page
         with it. How to scrape, and which alerts exist: [Monitoring](Monitoring.md).
+
+        Those of intake (`amity_intake_…`, `amity_outbox_…`) are served where conversations come
+        over HTTP, not by a worker.
 
         Counters begin at 0 with the process and exist before their first use. A batch counts as one
         process and one wait in the inbox, each of its messages as one settlement. Durations that

@@ -94,6 +94,7 @@ struct ConversationEndTests {
     @Test(arguments: [
         (#""conversation_log":[{},{"text":"\u0000"}]"#, "value_error", 1),
         (#""conversation_log":[{"a":[{"\u0000":1}]}]"#, "value_error", 0),
+        (#""conversation_log":[{"text":"\udc00x"}]"#, "string_unicode", 0),
         (#""conversation_log":[{"text":"\ud800"}]"#, "string_unicode", 0),
         (#""conversation_log":[{"text":"\udc00\ud800"}]"#, "string_unicode", 0),
         (#""conversation_log":[{"text":"\ud800\u0041"}]"#, "string_unicode", 0),

@@ -220,7 +220,7 @@ extension Integration {
                 measured[String(sample.1), default: []].insert(labels.subtracting(["le"]))
             }
             var promised: [String: Set<Set<String>>] = [:]
-            for metric in Metric.all {
+            for metric in Metric.ofWorkers {
                 switch metric.kind {
                 case .counter, .gauge: promised[metric.name] = [Set(metric.labels)]
                 case .histogram:

@@ -123,6 +123,47 @@ extension Integration {
             #expect(try intake.messages() == 1)
         }
 
+        /// Fault: messages for a queue of old settings hold up all others; or what is scored is
+        /// published again.
+        @Test func rowsOfAnotherQueueOrWithoutNeedHoldUpNothing() async throws {
+            let intake = try IntakeScene()
+            try intake.scene.addConversation("old")
+            try intake.scene.addConversation("done", status: "PROCESSED")
+            try intake.scene.sql(
+                """
+                INSERT INTO amity_outbox (due_at, exchange, routing_key, conversation_id) VALUES
+                    (now(), '', 'gone', 'old'), (now(), '', $1, 'done'), (now(), '', $1, 'deleted')
+                """,
+                .text(intake.scene.name)
+            )
+            let service = try intake.service()
+            try service.start()
+            defer { service.stop() }
+            try eventually("it is named") { service.problems.map(\.problem.subject) == ["gone"] }
+            #expect(await service.end(IntakeScene.body("c-1")).status == 202)
+            try eventually("the others are gone", within: .seconds(4)) {
+                try intake.outbox() == 1
+            }
+            #expect(try intake.scene.queue.ready() == 1)
+        }
+
+        /// Fault: 49 requests wait for one row that another transaction holds.
+        @Test func aRowThatIsLockedCostsTheOthersOneWait() throws {
+            let intake = try IntakeScene()
+            try intake.scene.lock(
+                """
+                INSERT INTO conversation_events (conversation_id, user_id, bot_type, bot_id,
+                    bot_name, start_time, end_time)
+                VALUES ('c-3', 'user', '', '', '', now(), now())
+                """
+            )
+            let begin = ContinuousClock.now
+            let outcomes = try intake.store((0..<50).map { ("c-\($0)", "") })
+            #expect(begin.duration(to: .now) < .seconds(4))
+            #expect(outcomes.indices.filter { outcomes[$0] == "unavailable" } == [3])
+            #expect(outcomes.count { $0 == "stored" } == 49)
+        }
+
         // MARK: Start and stop
 
         @Test func itDoesNotBeginWithoutAnOutbox() throws {

@@ -8,7 +8,7 @@ import Foundation
 enum Fuzz {
     private static let targets: [String: @Sendable (UnsafeRawBufferPointer) -> Void] = [
         "log": fuzzLog, "body": fuzzBody, "frames": fuzzFrames, "wire": fuzzWire,
-        "properties": fuzzProperties, "settings": fuzzSettings,
+        "properties": fuzzProperties, "settings": fuzzSettings, "intake": fuzzIntake,
     ]
 
     private static let target = targets[CommandLine.arguments.dropFirst().first ?? ""]

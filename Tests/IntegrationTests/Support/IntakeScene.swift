@@ -124,19 +124,23 @@ final class LoggedText: Sendable {
 }
 
 extension IntakeScene {
-    /// Stores requests as one group, without a service around it.
-    ///
-    /// - Parameter requests: ids, and more members.
-    func store(_ requests: [(id: String, members: String)]) throws -> [String] {
+    /// Without a service around it.
+    func store() throws -> IntakeStore {
         let sessions = SessionPool(
             target: try #require(ConnectionTarget(url: scene.variables["DATABASE_URL"] ?? "")),
             limit: 1,
             applicationName: "test",
             statementTimeout: .seconds(5)
         )
+        return IntakeStore(sessions: sessions, exchange: "", routingKey: scene.name)
+    }
+
+    /// Stores requests as one group.
+    ///
+    /// - Parameter requests: ids, and more members.
+    func store(_ requests: [(id: String, members: String)]) throws -> [String] {
         let events = try requests.map { try ConversationEnd(body: Self.body($0, $1)) }
-        let store = IntakeStore(sessions: sessions, exchange: "", routingKey: scene.name)
-        return store.store(events, lane: 0).map { outcome in
+        return try store().store(events, lane: 0).map { outcome in
             switch outcome {
             case .stored: "stored"
             case .same: "same"
