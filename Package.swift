@@ -185,6 +185,14 @@ let package = Package(
             resources: [.embedInCode("Dashboard/Page")]
         ),
         .target(
+            name: "API",
+            dependencies: [
+                "ConversationIntake", "HTTPServing", "PrometheusMetrics", "WorkerHealth",
+                hummingbird, logging, nioCore,
+            ],
+            resources: [.embedInCode("openapi.json")]
+        ),
+        .target(
             name: "Benchmark",
             dependencies: [
                 "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "QueueAccess",
@@ -194,10 +202,10 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "Benchmark", "Concurrency", "Conversations", "Daemon", "DeadLetters",
-                "Doctor", "HTTPServing", "JSON", "Metering", "Operations", "OperatorPages",
-                "PrometheusMetrics", "SafeText", "SampleConversations", "Settings", "Storage",
-                "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
+                "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
+                "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
+                "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
+                "Storage", "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
             ]
         ),
         .testTarget(name: "SampleConversationsTests", dependencies: ["SampleConversations"]),

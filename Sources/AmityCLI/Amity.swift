@@ -12,8 +12,9 @@ struct AmityCommand: AsyncParsableCommand {
         abstract: "Scores finished conversations from a RabbitMQ queue into PostgreSQL.",
         version: amityVersion,
         subcommands: [
-            WorkerCommand.self, Migrate.self, Publish.self, DeadLetters.self, Explain.self,
-            Status.self, Health.self, DoctorCommand.self, ShowSettings.self, BenchCommand.self,
+            WorkerCommand.self, APICommand.self, Migrate.self, Publish.self, DeadLetters.self,
+            Explain.self, Status.self, Health.self, DoctorCommand.self, ShowSettings.self,
+            BenchCommand.self,
             TuneCommand.self, BenchWorker.self,
         ]
     )
@@ -37,7 +38,7 @@ func start() throws -> WorkerSettings {
 }
 
 /// Says what is wrong with settings that are not usable.
-func usable(_ read: () throws(SettingsError) -> WorkerSettings) throws -> WorkerSettings {
+func usable<R>(_ read: () throws(SettingsError) -> R) throws -> R {
     do throws(SettingsError) {
         return try read()
     } catch {

@@ -18,22 +18,27 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: SettingsText.help
     )
 
-    func run() async throws { try await runWorker() }
+    @Flag(help: "Serve the API, too, on API_HOST and API_PORT: for a small installation.")
+    var api = false
+
+    func run() async throws { try await runWorker(servesAPI: api) }
 }
 
-/// - Parameter standIn: in the place of the analyser that the settings ask for.
-func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
-    let settings = try start()
+/// - Parameters:
+///   - standIn: in the place of the analyser that the settings ask for.
+///   - servesAPI: whether the API runs in the same process.
+func runWorker(
+    analyser standIn: (any Analyser)? = nil,
+    servesAPI: Bool = false
+) async throws {
+    let api = servesAPI ? try startAPI() : nil
+    let settings = try api?.worker ?? start()
     let logger = Logger(label: "amity")
-    for unknown in Variables.load().unknownNames {
-        logger.warning(
-            "settings.unknown-name",
-            metadata: ["name": "\(unknown.name)", "likely": "\(unknown.likely)"]
-        )
-    }
+    warnOfUnknownNames(logger)
     // Without a server nothing reads metrics, and none are kept. Made first: instruments come from
     // it.
-    let registry = settings.http.map { _ in PrometheusRegistry(describing: Metric.all) }
+    let isServed = settings.http != nil || servesAPI
+    let registry = isServed ? PrometheusRegistry(describing: Metric.all) : nil
     if let registry { MetricsSystem.bootstrap(registry) }
     let health = LinkHealth()
     let analyser = standIn ?? settings.analysis.analyser(health: health, logger: logger)
@@ -44,6 +49,24 @@ func runWorker(analyser standIn: (any Analyser)? = nil) async throws {
         let server = HTTPServer(http, showing: shown, logger: logger)
         services = [server, WorkerBesideServer(worker: worker, server: server)]
     }
+    if let api, let registry {
+        // Stopped first: what it takes is still scored.
+        services += try apiServices(api, metrics: registry, logger: logger)
+    }
+    try await runUntilSignal(services, logger: logger)
+}
+
+func warnOfUnknownNames(_ logger: Logger) {
+    for unknown in Variables.load().unknownNames {
+        logger.warning(
+            "settings.unknown-name",
+            metadata: ["name": "\(unknown.name)", "likely": "\(unknown.likely)"]
+        )
+    }
+}
+
+/// Runs services until SIGTERM or SIGINT, or until one of them ends.
+func runUntilSignal(_ services: [any Service], logger: Logger) async throws {
     let group = ServiceGroup(
         configuration: .init(
             // Services stop in reverse order: the server answers until the worker has drained.

@@ -16,30 +16,36 @@ package struct AccessControl: Sendable {
     /// Of the token; nil where there is none.
     private let digest: [UInt8]?
     private let isOwnHost: @Sendable (String) -> Bool
+    private let checksIntent: Bool
     /// nil where there is no login.
     package let sessions: BrowserSessions?
 
     /// - Parameters:
     ///   - token: required of clients; nil where only the Host header is checked.
     ///   - hasLogin: whether a browser may log in with the token, and needs it no more.
+    ///   - checksIntent: whether what changes something needs the header X-Amity-Request without
+    ///     the token; false where every such route takes nothing but JSON, which no other site's
+    ///     page can send unasked.
     ///   - isOwnHost: whether a host, without its port and brackets, is this machine.
     package init(
         token: String?,
         hasLogin: Bool,
+        checksIntent: Bool = true,
         isOwnHost: @escaping @Sendable (String) -> Bool
     ) {
+        self.checksIntent = checksIntent
         digest = token.map { Digest.sha256($0.utf8) }
         sessions = hasLogin ? token.map(BrowserSessions.init) : nil
         self.isOwnHost = isOwnHost
     }
 
-    var hasToken: Bool { digest != nil }
+    package var hasToken: Bool { digest != nil }
 
     /// - Throws: the answer to a request that is not admitted.
     func check(_ request: Request) throws(HTTPError) {
         switch pass(of: request) {
         case .token: return
-        case .unasked: try checkIntent(of: request)
+        case .unasked: if checksIntent { try checkIntent(of: request) }
         case nil:
             guard hasToken else {
                 throw HTTPError(.forbidden, message: "the Host header must name this machine")

@@ -39,7 +39,9 @@ struct Routes {
             let reasons = routeContext.readiness.reasons.map(\.rawValue)
             // A probe is told kinds and codes; texts name hosts, users and settings.
             let showsTexts = access.admits(request)
-            let problems = routeContext.health.reports.map { Problem($0, showsTexts: showsTexts) }
+            let problems = routeContext.health.reports.map {
+                LinkHealth.ShownProblem($0, showsTexts: showsTexts)
+            }
             let status = Status(
                 status: reasons.isEmpty ? "ready" : "not ready",
                 reasons: reasons.isEmpty ? nil : reasons,
@@ -52,29 +54,6 @@ struct Routes {
     private struct Status: Encodable {
         var status: String
         var reasons: [String]?
-        var problems: [Problem]?
-    }
-
-    /// What a part of a link suffers from.
-    private struct Problem: Encodable {
-        var link: LinkHealth.Link
-        var subject: String?
-        var kind: LinkHealth.Kind
-        var code: String
-        var since: Date
-        var text: String?
-        var remedy: String?
-
-        init(_ report: LinkHealth.Report, showsTexts: Bool) {
-            link = report.problem.link
-            subject = report.problem.subject
-            kind = report.problem.kind
-            code = report.problem.code
-            since = report.since
-            if showsTexts {
-                text = report.problem.text
-                remedy = report.problem.remedy
-            }
-        }
+        var problems: [LinkHealth.ShownProblem]?
     }
 }

@@ -1,5 +1,27 @@
-/// Where a worker answers requests, and to which clients.
+/// Where a worker, or the API, answers requests, and to which clients.
 package struct HTTPSettings: Sendable, Equatable {
+    /// Which settings say so.
+    struct Names {
+        var host: String
+        var port: String
+        var token: String
+        /// What else helps where an address lacks a token; empty for nothing.
+        var otherwise: String
+
+        static let worker = Names(
+            host: "HTTP_HOST",
+            port: "HTTP_PORT",
+            token: "HTTP_TOKEN",
+            otherwise: "; or set HTTP_PORT to 0 for no server"
+        )
+        static let api = Names(
+            host: "API_HOST",
+            port: "API_PORT",
+            token: "API_TOKEN",
+            otherwise: ""
+        )
+    }
+
     package var host: String
     /// 1 to 65535.
     package var port: Int
@@ -19,13 +41,16 @@ package struct HTTPSettings: Sendable, Equatable {
     /// nil where there is to be no server.
     ///
     /// - Parameter mistakes: where it says what it cannot accept.
-    init?(_ values: SettingValues, _ mistakes: inout [String]) {
-        port = values.integer("HTTP_PORT")
-        host = values.text("HTTP_HOST") ?? ""
-        token = values.text("HTTP_TOKEN")
+    init?(_ values: SettingValues, _ names: Names, _ mistakes: inout [String]) {
+        port = values.integer(names.port)
+        host = values.text(names.host) ?? ""
+        token = values.text(names.token)
         if port != 0, !AddressText.isHost(host) {
             mistakes.append(
-                "HTTP_HOST: its value is not accepted; use an address of this machine, e.g. 0.0.0.0"
+                """
+                \(names.host): its value is not accepted; use an address of this machine, e.g. \
+                0.0.0.0
+                """
             )
             return nil
         }
@@ -35,7 +60,7 @@ package struct HTTPSettings: Sendable, Equatable {
             if !isWord || token.utf8.count < Self.shortestToken {
                 mistakes.append(
                     """
-                    HTTP_TOKEN: its value is not accepted; use \(Self.shortestToken) or more \
+                    \(names.token): its value is not accepted; use \(Self.shortestToken) or more \
                     visible ASCII characters
                     """
                 )
@@ -43,8 +68,8 @@ package struct HTTPSettings: Sendable, Equatable {
         } else if port != 0, !isLoopback {
             mistakes.append(
                 """
-                HTTP_TOKEN: it must be set where HTTP_HOST, '\(host)', is not a loopback address; \
-                or set HTTP_PORT to 0 for no server
+                \(names.token): it must be set where \(names.host), '\(host)', is not a loopback \
+                address\(names.otherwise)
                 """
             )
         }

@@ -61,7 +61,7 @@ extension Setting {
     /// are its own.
     package static let groups: [(heading: String, settings: [Setting])] = [
         ("Broker", broker), ("TLS to the broker", security), ("Database", database),
-        ("Work", work), ("Analysis", analysis), ("Score", score), ("HTTP", http),
+        ("Work", work), ("Analysis", analysis), ("Score", score), ("HTTP", http), ("API", api),
         ("Monitoring", monitoring), ("Logs", output),
     ]
 
@@ -288,6 +288,21 @@ extension Setting {
         ),
         .init(
             "HTTP_TOKEN",
+            .secret,
+            "bearer token of 16 or more characters, required for everything but /health"
+        ),
+    ]
+
+    private static let api: [Setting] = [
+        .init(
+            "API_HOST",
+            .text,
+            default: "127.0.0.1",
+            "address of `amity api`; any but a loopback address needs API_TOKEN"
+        ),
+        .init("API_PORT", .integer(1...65535), default: "8084", "its port"),
+        .init(
+            "API_TOKEN",
             .secret,
             "bearer token of 16 or more characters, required for everything but /health"
         ),

@@ -44,7 +44,7 @@ package struct WorkerSettings: Sendable {
         var mistakes = values.mistakes
         let endpoint = Endpoint(values, &mistakes)
         let database = ConnectionTarget(values, &mistakes)
-        http = HTTPSettings(values, &mistakes)
+        http = HTTPSettings(values, .worker, &mistakes)
         let taskTimeout = values.integer("TASK_TIMEOUT_SECONDS")
         let consumerTimeout = values.integer("CONSUMER_TIMEOUT_SECONDS")
         if taskTimeout >= consumerTimeout {

@@ -3,9 +3,9 @@ import Foundation
 /// Runs what blocks on a thread of its own: Swift's pool has one thread a core, and the server
 /// needs it. What is expected there still counts for the test.
 package func blocking<Value: Sendable>(
-    _ body: @escaping @Sendable () -> Value
-) async -> Value {
-    await withTaskExecutorPreference(BlockingExecutor()) { body() }
+    _ body: @escaping @Sendable () throws -> Value
+) async rethrows -> Value {
+    try await withTaskExecutorPreference(BlockingExecutor()) { try body() }
 }
 
 private final class BlockingExecutor: TaskExecutor {

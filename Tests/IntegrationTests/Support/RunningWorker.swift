@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// One `amity worker` process and what it logs.
+/// One `amity worker` process, or another that runs until it is stopped, and what it logs.
 final class RunningWorker {
     private let process = Process()
     private let logFile: TemporaryFile
@@ -9,10 +9,12 @@ final class RunningWorker {
     private let proxies: [Proxy]
 
     /// - Parameters:
+    ///   - command: of amity.
     ///   - proxies: through which it reaches its servers.
     ///   - launcher: a program, with its arguments, that starts it.
     ///   - log: where it logs instead of where the test can read it.
     init(
+        _ command: [String] = ["worker"],
         environment: [String: String],
         through proxies: [Proxy] = [],
         below launcher: [String] = [],
@@ -20,9 +22,9 @@ final class RunningWorker {
     ) throws {
         self.proxies = proxies
         logFile = try TemporaryFile()
-        let command = launcher + [Command.amity.path, "worker"]
-        process.executableURL = URL(fileURLWithPath: command[0])
-        process.arguments = Array(command.dropFirst())
+        let words = launcher + [Command.amity.path] + command
+        process.executableURL = URL(fileURLWithPath: words[0])
+        process.arguments = Array(words.dropFirst())
         process.environment = Command.inherited.merging(environment) { _, new in new }
         process.standardError = log ?? logFile.handle
         process.standardOutput = log ?? logFile.handle

@@ -1,0 +1,58 @@
+import HTTPServing
+import Hummingbird
+import Logging
+
+extension HTTPServer {
+    /// The server of `amity api`.
+    package convenience init(_ options: ServerOptions, api: APIContext, logger: Logger) {
+        let access = options.access
+        self.init(options, logger: logger) { router in
+            APIRoutes(api: api, access: access).add(to: router)
+        }
+    }
+}
+
+extension ServerOptions {
+    /// Of `amity api`, which answers many clients at a time.
+    ///
+    /// - Parameter isOwnHost: whether a host is this machine: asked where there is no token.
+    package init(
+        apiHost host: String,
+        port: Int,
+        token: String?,
+        isOwnHost: @escaping @Sendable (String) -> Bool
+    ) {
+        self.init(
+            host: host,
+            port: port,
+            access: AccessControl(
+                token: token,
+                hasLogin: false,
+                // What changes something takes JSON alone.
+                checksIntent: false,
+                isOwnHost: isOwnHost
+            ),
+            // Chosen: clients that keep their connections, of several services.
+            mostConnections: 1000,
+            remedy: "set API_HOST and API_PORT to an address that is free"
+        )
+        threads = 2
+        // Its body, and what else a request has.
+        limits.requestBytes = APIRoutes.conversationBytes + (64 << 10)
+        limits.idle = .seconds(75)
+        limits.exchange = .seconds(30)
+        // Chosen: what is stored in a tenth of a second; with bodies of the largest size, 300 MB.
+        mostInFlight = 300
+        probes = ["/health", "/health/live", "/health/ready"]
+        areErrorsProblems = true
+        let hasToken = token != nil
+        whenRefused = { _ in
+            if hasToken { return nil }
+            return Problem(
+                .misdirectedRequest,
+                code: "foreign_host",
+                "the Host header must name this machine, while there is no API_TOKEN"
+            ).response
+        }
+    }
+}

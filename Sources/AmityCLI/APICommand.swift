@@ -1,0 +1,92 @@
+import API
+import ArgumentParser
+import Concurrency
+import ConversationIntake
+import CoreMetrics
+import HTTPServing
+import Logging
+import Metering
+import OperatorPages
+import PrometheusMetrics
+import ServiceLifecycle
+import Settings
+import WorkerHealth
+
+struct APICommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "api",
+        abstract: "Take finished conversations over HTTP, until SIGTERM or SIGINT.",
+        discussion: """
+            Listens on API_HOST and API_PORT. POST /v1/conversations/end stores a conversation and \
+            puts it on the queue; workers score it. As many as you like may run side by side. \
+            `amity settings` prints every setting.
+            """
+    )
+
+    func run() async throws {
+        let settings = try startAPI()
+        let logger = Logger(label: "amity")
+        warnOfUnknownNames(logger)
+        let registry = PrometheusRegistry(describing: Metric.all)
+        MetricsSystem.bootstrap(registry)
+        let services = try apiServices(settings, metrics: registry, logger: logger)
+        try await runUntilSignal(services, logger: logger)
+    }
+}
+
+/// Reads and checks the settings of an API, and turns on logging.
+func startAPI() throws -> APISettings {
+    let settings = try usable { () throws(SettingsError) in
+        try APISettings(SettingValues.load())
+    }
+    bootstrapLogging(format: settings.worker.logFormat, level: settings.worker.logLevel)
+    return settings
+}
+
+/// The intake, begun, and the server in front of it, in the order in which they begin.
+func apiServices(
+    _ settings: APISettings,
+    metrics registry: PrometheusRegistry,
+    logger: Logger
+) throws -> [any Service] {
+    let intake = IntakeService(
+        database: settings.worker.database,
+        endpoint: settings.worker.endpoint,
+        topology: settings.worker.topology,
+        health: LinkHealth(),
+        logger: logger
+    )
+    do throws(IntakeService.Unfit) {
+        try intake.start()
+    } catch {
+        complain("\(error)")
+        throw ExitStatus.configuration
+    }
+    let server = HTTPServer(
+        ServerOptions(
+            apiHost: settings.http.host,
+            port: settings.http.port,
+            token: settings.http.token,
+            isOwnHost: Loopback.contains
+        ),
+        api: APIContext(intake: intake) { registry.text() },
+        logger: logger
+    )
+    return [IntakeUntilStop(intake: intake, limit: settings.worker.drainTimeout), server]
+}
+
+/// Ends the intake when the server in front of it has answered its last request.
+private struct IntakeUntilStop: Service {
+    let intake: IntakeService
+    let limit: Duration
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        await withCheckedContinuation { stopped in
+            startThread(name: "amity-close", stackBytes: 512 << 10) {
+                intake.stop(within: limit)
+                stopped.resume()
+            }
+        }
+    }
+}
