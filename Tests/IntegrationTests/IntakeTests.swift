@@ -26,6 +26,8 @@ extension Integration {
             #expect(Set(three.map(\.body)).count == 1)
             #expect(try intake.messages() == 1)
             #expect(try intake.scene.count("conversation_id = 'c-1'") == 1)
+            let isDueInSixHours = "next_attempt_at = created_at + interval '6 hours'"
+            #expect(try intake.scene.count(isDueInSixHours) == 1)
 
             let worker = try intake.scene.startWorker()
             try eventually("it is scored") { try intake.scene.count("status = 'PROCESSED'") == 1 }

@@ -80,7 +80,10 @@ CHANGES = [
     {"conversation_id": "x", "user_id": 1, "end_time": "q", "conversation_log": [1]},
 ]
 WITHOUT = [[name] for name in FINE] + [["user_id", "end_time"], list(FINE)]
-RAW = ["", "[]", "null", "5", '"x"', "true", "{}", '\ufeff{"user_id":"u"}']
+RAW = [
+    "", "[]", "null", "5", '"x"', "true", "{}", '\ufeff{"user_id":"u"}', "{", "[1,2", "{} x", "x",
+    '{"a":1,}', '{"🙂" 1}', '{"a":"\\x"}', '{"a":tru}', '{"a":}', '{"a":"\n"}', "{'a':1}",
+]
 
 
 def times():
@@ -108,6 +111,8 @@ def times():
 def without_input(answer):
     for problem in answer.get("detail", []):
         problem.pop("input", None)
+        if problem["type"] == "json_invalid":
+            del problem["ctx"]  # What Python's parser expected there.
     return answer
 
 
