@@ -27,7 +27,7 @@ struct APICommand: AsyncParsableCommand {
         let settings = try startAPI()
         let logger = Logger(label: "amity")
         warnOfUnknownNames(logger)
-        let registry = PrometheusRegistry(describing: Metric.all)
+        let registry = PrometheusRegistry(describing: Metric.intake)
         MetricsSystem.bootstrap(registry)
         let services = try apiServices(settings, metrics: registry, logger: logger)
         try await runUntilSignal(services, logger: logger)

@@ -38,7 +38,9 @@ func runWorker(
     // Without a server nothing reads metrics, and none are kept. Made first: instruments come from
     // it.
     let isServed = settings.http != nil || servesAPI
-    let registry = isServed ? PrometheusRegistry(describing: Metric.all) : nil
+    let registry =
+        isServed
+        ? PrometheusRegistry(describing: servesAPI ? Metric.all : Metric.ofWorkers) : nil
     if let registry { MetricsSystem.bootstrap(registry) }
     let health = LinkHealth()
     let analyser = standIn ?? settings.analysis.analyser(health: health, logger: logger)

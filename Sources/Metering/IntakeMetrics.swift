@@ -29,7 +29,7 @@ extension Metric {
         .gauge,
         help: "Messages of the outbox that this process is publishing."
     )
-    static let intake = [
+    package static let intake = [
         intakeRequests, intakeDuration, intakeGroup, outboxMessages, outboxInHand,
     ]
 }

@@ -62,13 +62,13 @@ struct HelpTests {
     }
 
     private static let options: [String: [String]] = [
-        "worker": [], "migrate": ["--topology", "--separate"],
+        "worker": ["--api"], "api": [], "migrate": ["--topology", "--separate"],
         "publish": [
             "<ids>", "--file", "--generate", "--yes", "--users", "--seed", "--copies",
             "--via-exchange", "--timeout",
         ],
         "explain": ["<conversation>", "--json"], "status": ["--json", "--watch"],
-        "health": ["--live", "--timeout"], "doctor": ["--json", "--all"],
+        "health": ["--live", "--api", "--timeout"], "doctor": ["--json", "--all"],
         "settings": ["--env", "--markdown", "--metrics"],
         "dead-letters list": selection + ["--limit", "--json", "--settled", "--look-into-queue"],
         "dead-letters show": ["<id>", "--body-because", "--look-into-queue"],
