@@ -72,6 +72,24 @@ extension Integration {
             #expect(try worker.waitForExit() == 0)
         }
 
+        /// Fault: the article's own example is refused.
+        @Test func theExampleIsTakenAsPrinted() throws {
+            let scene = try IntakeScene()
+            let api = try start(scene)
+            let article = Servers.root.appending(path: "Sources/AmityCLI/Amity.docc/API.md")
+            let text = try String(contentsOf: article, encoding: .utf8)
+            let pattern = /curl -X POST http:\/\/localhost:8084(\S+) -H "([^"]+)" -d '([^']+)'/
+            let example = try #require(text.firstMatch(of: pattern))
+            let answer = try RawAnswer.post(
+                String(example.1),
+                String(example.3),
+                port: port,
+                headers: [String(example.2)]
+            )
+            #expect(answer.status == 202, "\(answer.body)")
+            _ = api
+        }
+
         /// Fault: a client meets an answer that the description does not have.
         @Test func theDescriptionHasEveryAnswer() throws {
             let scene = try IntakeScene()
