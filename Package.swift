@@ -130,6 +130,7 @@ let package = Package(
                 "Storage", "WorkerHealth", "WorkerRuntime", logging,
             ]
         ),
+        .target(name: "Tasks"),
         .target(
             name: "DeadLetters",
             dependencies: [
@@ -262,6 +263,7 @@ let package = Package(
             name: "ConversationsTests",
             dependencies: ["Conversations", "FriendshipScoring", "Messaging", "Postgres"]
         ),
+        .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
         .testTarget(
             name: "DeadLettersTests",
             dependencies: ["Conversations", "DeadLetters", "Messaging"]
