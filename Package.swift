@@ -130,7 +130,7 @@ let package = Package(
                 "Storage", "WorkerHealth", "WorkerRuntime", logging,
             ]
         ),
-        .target(name: "Tasks"),
+        .target(name: "Tasks", dependencies: ["Digests", "JSON", "Postgres"]),
         .target(
             name: "DeadLetters",
             dependencies: [
@@ -293,10 +293,10 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Conversations", "Failpoints",
-                "FriendshipScoring", "Messaging", "Metering", "Operations", "Postgres",
-                "SampleConversations", "Settings", "Storage", "TestSupport", "WorkerHealth",
-                "WorkerRuntime",
+                "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Conversations", "Digests",
+                "Failpoints", "FriendshipScoring", "Messaging", "Metering", "Operations",
+                "Postgres", "SampleConversations", "Settings", "Storage", "Tasks", "TestSupport",
+                "WorkerHealth", "WorkerRuntime",
             ],
             resources: [.copy("schemas")]
         ),

@@ -152,6 +152,7 @@ extension Schema {
     private static let taskIndexes =
         [
             ("due", "INDEX", "(priority, due_at) WHERE due_at IS NOT NULL"),
+            ("deadline", "INDEX", "(deadline) WHERE deadline IS NOT NULL AND state < 4"),
             ("worker", "INDEX", "(worker) WHERE state = 4"),
             ("pool", "INDEX", "(pool, priority) WHERE state IN (2, 3, 4)"),
             ("kb", "INDEX", "(kb_id, id)"),

@@ -228,9 +228,7 @@ struct LifeSimulation {
         }
         let task = draw(Self.tasks)
         if mayBeLost[task] {
-            if apply(TaskEvent(.missing, run: lives[task].run - draw(2)), to: task) {
-                publish(task)
-            }
+            if apply(TaskEvent(.missing), to: task) { publish(task) }
         }
     }
 

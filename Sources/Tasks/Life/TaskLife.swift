@@ -109,6 +109,7 @@ package struct TaskLife: Equatable, Sendable {
         if fences.contains(.notCancelled), cancelAt != nil { return false }
         if fences.contains(.inTime), isLate { return false }
         if fences.contains(.late), !isLate { return false }
+        if fences.contains(.atRest), due != deadline { return false }
         return true
     }
 

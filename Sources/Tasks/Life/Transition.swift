@@ -3,8 +3,8 @@
 package struct Transition: Sendable {
     /// What has to hold besides the state.
     package struct Fence: OptionSet, Sendable {
-        package let rawValue: UInt8
-        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        package let rawValue: UInt16
+        package init(rawValue: UInt16) { self.rawValue = rawValue }
 
         /// The event names the row's run.
         package static let run = Fence(rawValue: 1)
@@ -22,6 +22,8 @@ package struct Transition: Sendable {
         package static let inTime = Fence(rawValue: 64)
         /// The deadline has passed.
         package static let late = Fence(rawValue: 128)
+        /// Its message is on the broker, as far as is known: `due_at` is the deadline.
+        package static let atRest = Fence(rawValue: 256)
     }
 
     package let event: TaskEvent.Kind
@@ -46,7 +48,7 @@ package struct Transition: Sendable {
         Transition(.due, from: [.scheduled, .queued], [.due, .inTime], to: [.waiting, .queued]),
         Transition(.published, from: .queued, [.run, .lease], to: .queued),
         Transition(.unhandled, from: .queued, .run, to: .queued),
-        Transition(.missing, from: .queued, .run, to: .queued),
+        Transition(.missing, from: .queued, .atRest, to: .queued),
         Transition(.claimed, from: .queued, [.run, .notCancelled, .inTime], to: .processing),
         Transition(.succeeded, from: .processing, .run, to: .completed),
         Transition(.failed, from: .processing, .run, to: [.scheduled, .failed, .cancelled]),
