@@ -141,6 +141,13 @@ extension TaskStore {
         String(text.prefix(longestMessage)).replacing("\0", with: "\u{FFFD}")
     }
 
+    /// For a process that lost the answer to the COMMIT of an end: where the task ended with this
+    /// run, that was it. Else the end has to be tried again, and may be fenced off.
+    package func lastState(of id: TaskID, run: Int) throws(PostgresError) -> TaskState? {
+        let found = try rows(of: OperatorSQL.look, [.id(id), .null], MovedTask.init).first
+        return found.flatMap { $0.state.isFinal && $0.run == run ? $0.state : nil }
+    }
+
     /// Gives a run back that this worker will not do: no attempt.
     package func giveBack(
         _ id: TaskID,

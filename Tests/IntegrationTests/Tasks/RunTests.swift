@@ -105,6 +105,25 @@ extension Integration {
             #expect(try scene.state(other) == .processing)
         }
 
+        /// Fault: the answer to the COMMIT is lost, and the worker takes its own end for another's.
+        @Test func anEndWhoseAnswerWasLostIsKnownAgain() throws {
+            let scene = try TaskScene()
+            let id = try scene.begin()
+            #expect(try scene.store.lastState(of: id, run: 1) == nil)
+            let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+            let store = try scene.store(through: proxy)
+            _ = try store.ownRuns(of: TaskScene.worker)
+            proxy.cut(afterBytesToClient: 10)
+            #expect(throws: PostgresError.self) {
+                try store.finish(id, run: 1, as: .succeeded(result: nil))
+            }
+            try eventually("it is committed") {
+                try scene.store.lastState(of: id, run: 1) == .completed
+            }
+            #expect(try store.finish(id, run: 1, as: .succeeded(result: nil)) == nil)
+            #expect(try scene.store.lastState(of: id, run: 2) == nil)
+        }
+
         // MARK: Suspects
 
         @Test func aSuspectBeginsOnlyAlone() throws {

@@ -144,6 +144,35 @@ extension Integration {
             #expect(try submission(scene.store.submit([requests[0]])[0]).1.isEmpty)
         }
 
+        /// The connection ends in the middle of some answer, before or after the COMMIT: the client
+        /// asks again and there is one task.
+        @Test func aRequestWhoseAnswerWasLostMakesOneTask() throws {
+            let scene = try TaskScene()
+            let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+            let store = try scene.store(through: proxy)
+            _ = try store.submit([Self.request(key: "0")])
+            var (lost, made, count) = (0, 0, 1)
+            for bytes in stride(from: 1, to: 2_000, by: 19) {
+                let request = Self.request(key: "\(bytes)")
+                proxy.cut(afterBytesToClient: bytes)
+                do throws(PostgresError) {
+                    _ = try store.submit([request])
+                } catch {
+                    #expect(error.endsSession)
+                    lost += 1
+                }
+                proxy.endFaults()
+                // What was made before is answered, and not published again.
+                let again = try submission(scene.store.submit([request])[0])
+                if again.1.isEmpty { made += 1 }
+                count += 1
+            }
+            // Some were lost before the COMMIT, and some after it.
+            let lostAfterwards = made - (count - 1 - lost)
+            #expect(lost > lostAfterwards && lostAfterwards > 0, "\(lost) \(lostAfterwards)")
+            #expect(try scene.sql("SELECT count(*) FROM amity_tasks").integer(0, 0) == count)
+        }
+
         @Test func anAnswerExpiresAfterADay() throws {
             let scene = try TaskScene()
             let first = try submission(scene.store.submit([Self.request(key: "k")])[0]).0

@@ -110,14 +110,7 @@ extension Integration {
 
         @Test func typesAreKept() throws {
             let scene = try TaskScene()
-            let owner = TaskStore(
-                sessions: SessionPool(
-                    target: scene.scene.owner,
-                    limit: 1,
-                    applicationName: "amity",
-                    statementTimeout: .seconds(20)
-                )
-            )
+            let owner = scene.ownersStore()
             let http = TaskType.Handler.http(url: "https://a/b", secret: "TASK_SECRET_A")
             var types = [
                 TaskType(name: "a", handler: .swift), TaskType(name: "b", handler: http),
@@ -135,14 +128,7 @@ extension Integration {
         /// Fault: a table of tokens that leaks opens the API.
         @Test func ofATokenOnlyItsDigestIsStored() throws {
             let scene = try TaskScene()
-            let owner = TaskStore(
-                sessions: SessionPool(
-                    target: scene.scene.owner,
-                    limit: 1,
-                    applicationName: "amity",
-                    statementTimeout: .seconds(20)
-                )
-            )
+            let owner = scene.ownersStore()
             let (token, secret) = try owner.createToken(
                 name: "n",
                 scopes: [.readTasks, .writeTasks],

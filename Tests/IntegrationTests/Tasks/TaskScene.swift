@@ -22,9 +22,23 @@ final class TaskScene {
             ],
             searchPath: scene.name
         )
-        store = TaskStore(
+        store = Self.store(on: scene.settings.database, sessions: sessions)
+    }
+
+    /// With one session, over a network that a test may break.
+    func store(through proxy: Proxy) throws -> TaskStore {
+        let url = try #require(scene.variables["DATABASE_URL"])
+        let target = try #require(ConnectionTarget(url: proxy.rerouted(url)))
+        return Self.store(on: target, sessions: 1)
+    }
+
+    /// As the owner of the tables has it.
+    func ownersStore() -> TaskStore { Self.store(on: scene.owner, sessions: 1) }
+
+    private static func store(on target: ConnectionTarget, sessions: Int) -> TaskStore {
+        TaskStore(
             sessions: SessionPool(
-                target: scene.settings.database,
+                target: target,
                 limit: sessions,
                 applicationName: "tasks",
                 statementTimeout: .seconds(20)
