@@ -130,6 +130,7 @@ let package = Package(
                 "Storage", "WorkerHealth", "WorkerRuntime", logging,
             ]
         ),
+        .target(name: "Tasks", dependencies: ["Digests", "JSON", "Postgres"]),
         .target(
             name: "ConversationIntake",
             dependencies: [
@@ -291,6 +292,7 @@ let package = Package(
             name: "ConversationsTests",
             dependencies: ["Conversations", "FriendshipScoring", "Messaging", "Postgres"]
         ),
+        .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
         .testTarget(
             name: "ConversationIntakeTests",
             dependencies: ["ConversationIntake", "JSON", "TestSupport"],
@@ -326,9 +328,9 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "ConversationIntake",
-                "Conversations", "Failpoints", "FriendshipScoring", "Messaging", "Metering",
-                "Operations", "Postgres", "SampleConversations", "Settings", "Storage",
-                "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+                "Conversations", "Digests", "Failpoints", "FriendshipScoring", "Messaging",
+                "Metering", "Operations", "Postgres", "SampleConversations", "Settings", "Storage",
+                "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]
         ),

@@ -2,7 +2,8 @@
 --
 --     psql "$DATABASE_URL" -v role=amity_worker -f deploy/grants.sql
 --
--- Run it as the owner of the tables, after `amity migrate`. The role creates nothing.
+-- Run it as the owner of the tables, after `amity migrate`. The role creates nothing. With
+-- `-v tasks=on` the role may also take, run and make tasks.
 GRANT SELECT, UPDATE ON conversation_events TO :"role";
 GRANT SELECT, INSERT, UPDATE ON friendship_status TO :"role";
 GRANT SELECT ON agenda_agent_prompting TO :"role";
@@ -19,4 +20,13 @@ GRANT INSERT ON conversation_events TO :"role";
 SELECT format('GRANT USAGE ON SEQUENCE %s TO %I', made, :'role')
 FROM pg_get_serial_sequence('conversation_events', 'id') AS made
 WHERE made IS NOT NULL \gexec
+\endif
+\if :{?tasks}
+SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', own, :'role')
+FROM unnest(ARRAY['amity_tasks', 'amity_task_data', 'amity_requests', 'amity_leases']) AS own
+WHERE to_regclass(own) IS NOT NULL \gexec
+-- Types and tokens are what an operator sets.
+SELECT format('GRANT SELECT ON %s TO %I', own, :'role')
+FROM unnest(ARRAY['amity_task_types', 'amity_tokens']) AS own
+WHERE to_regclass(own) IS NOT NULL \gexec
 \endif

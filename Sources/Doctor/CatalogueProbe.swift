@@ -5,7 +5,7 @@ import Storage
 /// Looks at the tables: those of the contract and Amity's own.
 enum CatalogueProbe {
     private static let names =
-        Schema.tables.map(\.name) + Schema.ownTables.map(\.name)
+        Schema.tables.map(\.name) + Schema.tablesOfWorkers.map(\.name)
         + [Schema.ledgerName]
 
     static func look(into snapshot: inout SessionSnapshot, asking questions: inout Questions) {

@@ -87,7 +87,7 @@ enum DoctorSQL {
             ("friendship_status", "SELECT"), ("friendship_status", "INSERT"),
             ("friendship_status", "UPDATE"), ("agenda_agent_prompting", "SELECT"),
         ]
-        + Schema.ownTables.flatMap { table in
+        + Schema.tablesOfWorkers.flatMap { table in
             ["SELECT", "INSERT", "UPDATE", "DELETE"].map { (table.name, $0) }
         }
 

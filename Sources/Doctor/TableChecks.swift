@@ -80,7 +80,7 @@ struct TablesCheck: Check {
     private func own(_ tables: [String: TableSnapshot], _ session: SessionSnapshot) -> [Finding] {
         var lost: [String] = []
         var findings: [Finding] = []
-        for table in Schema.ownTables {
+        for table in Schema.tablesOfWorkers {
             guard let found = tables[table.name] else {
                 lost.append(table.name)
                 continue
@@ -151,7 +151,7 @@ struct GrantsCheck: Check {
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session, let tables = session.tables else { return [] }
-        let own = Set(Schema.ownTables.map(\.name))
+        let own = Set(Schema.tablesOfWorkers.map(\.name))
         let findings: [Finding] = tables.sorted { $0.key < $1.key }.compactMap {
             name,
             table in

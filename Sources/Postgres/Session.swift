@@ -11,7 +11,7 @@ package struct Session: ~Copyable, @unchecked Sendable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
     private var buffer = ParameterBuffer()
-    /// By the statement that gives a flight its name.
+    /// By the name that a flight's first statement is timed under.
     private var timers: [String: CoreMetrics.Timer] = [:]
     /// Whether its first flight was done: see `begin`.
     private var hasBegun = false
@@ -228,7 +228,7 @@ package struct Session: ~Copyable, @unchecked Sendable {
         _ statements: [(Statement, [Parameter])],
         since begin: ContinuousClock.Instant
     ) {
-        let name = (statements.first { !$0.0.isControl } ?? statements.first)?.0.name ?? "none"
+        let name = (statements.first { !$0.0.isControl } ?? statements.first)?.0.timer ?? "none"
         let timer = timers[name] ?? Metric.databaseFlight.timer(name)
         timers[name] = timer
         timer.record(begin.duration(to: .now))

@@ -5,10 +5,15 @@ package struct Statement: Sendable {
     package let sql: String
     /// Whether a flight that ends with it commits what it wrote.
     let commits: Bool
+    /// What its time is measured under.
+    let timer: String
 
-    /// - Parameter commits: whether it writes, in no transaction but its flight's own.
-    package init(_ name: String, _ sql: String, commits: Bool = false) {
+    /// - Parameters:
+    ///   - commits: whether it writes, in no transaction but its flight's own.
+    ///   - timer: for one of many of a kind; its name otherwise.
+    package init(_ name: String, _ sql: String, commits: Bool = false, timer: String? = nil) {
         self.name = name
+        self.timer = timer ?? name
         self.sql = sql
         self.commits = commits
     }

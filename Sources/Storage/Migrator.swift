@@ -140,6 +140,7 @@ package struct Migrator {
         """
     )
     private static let hasIndex = Statement("has_index", "SELECT to_regclass($1)")
+    private static let hasFunction = Statement("has_function", "SELECT to_regprocedure($1)")
 }
 
 // MARK: - What is Amity's own
@@ -197,6 +198,12 @@ extension Migrator {
             if name != nil { return [] }
             _ = try session.flight([(statement, [])])
             return ["index \(index)"]
+        case .function(let signature):
+            let found = try session.flight([(Self.hasFunction, [.text(signature)])])[0]
+            let name = try found.first { row throws(PostgresError) in try row.text() }
+            if name != nil { return [] }
+            _ = try session.flight([(statement, [])])
+            return ["function \(signature)"]
         }
     }
 

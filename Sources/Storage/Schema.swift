@@ -18,6 +18,8 @@ package enum Schema {
     /// reads from each statement what it makes, so that what is lost can be made again.
     struct Step {
         let name: String
+        /// Whether only processes that take or make tasks use it.
+        var isForTasks = false
         let statements: [Statement]
     }
 
@@ -89,6 +91,7 @@ package enum Schema {
         causes,
         deadLetters,
         outbox,
+        tasks,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

@@ -11,12 +11,15 @@ enum SchemaObject {
     case table(name: String, columns: [Column], key: [String], isUnlogged: Bool)
     case columns([Column], table: String)
     case index(name: String, table: String)
+    /// By its name and the types of its arguments.
+    case function(signature: String)
 
     /// nil for a statement of another form.
     init?(_ sql: String) {
-        guard let made = Self.table(sql) ?? Self.columns(sql) ?? Self.index(sql) else {
-            return nil
-        }
+        guard
+            let made = Self.table(sql) ?? Self.columns(sql) ?? Self.index(sql)
+                ?? Self.function(sql)
+        else { return nil }
         self = made
     }
 
@@ -62,13 +65,26 @@ enum SchemaObject {
         let form =
             #/
             CREATE\ (?:UNIQUE\ )?INDEX\ (?:IF\ NOT\ EXISTS\ )?(?:(?<name>\w+)\s+)?
-            ON\ (?<table>\w+)\s*\((?<columns>[^()]*)\)
+            ON\ (?<table>\w+)\s*\((?<columns>[^()]*)(?<end>[()])
             /#
-        return sql.prefixMatch(of: form).map { found in
-            // The name that PostgreSQL gives one without.
-            let columns = found.columns.split(separator: ",").map { $0.filter { $0 != " " } }
-            let given = ([String(found.table)] + columns + ["idx"]).joined(separator: "_")
-            return .index(name: found.name.map(String.init) ?? given, table: String(found.table))
+        guard let found = sql.prefixMatch(of: form) else { return nil }
+        if let name = found.name {
+            return .index(name: String(name), table: String(found.table))
+        }
+        // One on an expression has to be given a name.
+        if found.end == "(" { return nil }
+        // The name that PostgreSQL gives one without.
+        let columns = found.columns.split(separator: ",").map { $0.filter { $0 != " " } }
+        let given = ([String(found.table)] + columns + ["idx"]).joined(separator: "_")
+        return .index(name: given, table: String(found.table))
+    }
+
+    private static func function(_ sql: String) -> SchemaObject? {
+        sql.prefixMatch(of: /CREATE FUNCTION (?<name>\w+) ?\((?<arguments>[\w, ]*)\)/).map {
+            let types = $0.arguments.split(separator: ",").compactMap {
+                $0.split(separator: " ").last
+            }
+            return .function(signature: "\($0.name)(\(types.joined(separator: ",")))")
         }
     }
 
@@ -103,22 +119,33 @@ extension Schema {
         package let name: String
         package var columns: [String]
         package let key: [String]
+        let isForTasks: Bool
         package var indexes: [String] = []
     }
 
-    package static let ownTables = steps.flatMap(\.statements).reduce(into: [OwnTable]()) {
-        tables,
-        next in
-        switch SchemaObject(next.sql) {
+    /// Those that a worker of conversations uses.
+    package static let tablesOfWorkers = ownTables.filter { !$0.isForTasks }
+
+    package static let ownTables = steps.flatMap { step in
+        step.statements.map { (statement: $0, isForTasks: step.isForTasks) }
+    }.reduce(into: [OwnTable]()) { tables, next in
+        switch SchemaObject(next.statement.sql) {
         case .table(let name, let columns, let key, _):
-            tables.append(OwnTable(name: name, columns: columns.map(\.name), key: key))
+            tables.append(
+                OwnTable(
+                    name: name,
+                    columns: columns.map(\.name),
+                    key: key,
+                    isForTasks: next.isForTasks
+                )
+            )
         case .columns(let columns, let name):
             guard let index = tables.firstIndex(where: { $0.name == name }) else { return }
             tables[index].columns += columns.map(\.name)
         case .index(let index, let name):
             guard let place = tables.firstIndex(where: { $0.name == name }) else { return }
             tables[place].indexes.append(index)
-        case nil: return
+        case .function, nil: return
         }
     }
 }

@@ -102,6 +102,16 @@ struct DoctorTests {
         return session
     }
 
+    /// Fault: a worker of conversations is told to migrate for tables that only tasks use.
+    @Test func tablesOfTasksAreMissedByNoWorkerOfConversations() throws {
+        let all = Set(Schema.ownTables.map(\.name))
+        let tasks = all.subtracting(Schema.tablesOfWorkers.map(\.name))
+        #expect(tasks.contains("amity_tasks") && !tasks.contains("amity_workers"))
+        let seen = complaints { for table in tasks { $0.database.session?.tables?[table] = nil } }
+        #expect(seen == [])
+        #expect(Set(DoctorSQL.privileges.map(\.table)).isDisjoint(with: tasks))
+    }
+
     /// All that is not fine, as `level check`.
     func complaints(_ snapshot: DoctorSnapshot) -> [String] {
         Doctor.judge(snapshot).findings.filter { $0.finding.level != .ok }

@@ -1,0 +1,25 @@
+/// When a failed run is followed by another: a random time up to a ceiling that doubles (full
+/// jitter), so that tasks that failed together do not come back together.
+package enum RetryRule {
+    /// In seconds, after the first failure.
+    package static let first = 1.0
+    package static let factor = 2.0
+    /// In seconds.
+    package static let cap = 300.0
+    package static let retryLimit = 3
+    /// Of a run, in seconds.
+    package static let timeout = 300
+
+    /// Most seconds until the next run.
+    ///
+    /// - Parameter failures: from 1 on.
+    package static func ceiling(after failures: Int) -> Double {
+        var ceiling = first
+        var left = failures - 1
+        while left > 0, ceiling < cap {
+            ceiling *= factor
+            left -= 1
+        }
+        return min(ceiling, cap)
+    }
+}

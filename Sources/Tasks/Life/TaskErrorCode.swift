@@ -1,0 +1,10 @@
+/// Why a task failed where its handler does not say so.
+package enum TaskErrorCode: String, Sendable {
+    /// The deadline came before a run that succeeded.
+    case deadlineExceeded = "DEADLINE_EXCEEDED"
+    case timeout = "TIMEOUT"
+    case workerCrashed = "WORKER_CRASHED"
+    case resultTooLarge = "RESULT_TOO_LARGE"
+    /// PostgreSQL does not take it: no JSON, or text with NUL.
+    case resultRefused = "RESULT_REFUSED"
+}

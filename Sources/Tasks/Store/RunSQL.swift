@@ -1,0 +1,223 @@
+import Postgres
+
+/// The statements of a run: from the broker's confirm to its end. $1 and $2 are the task's id and
+/// the run.
+enum RunSQL {
+    /// $1 to $3: ids, runs, and the `due_at` that the sender has set.
+    static let published = Statement(
+        "tasks_published",
+        """
+        UPDATE amity_tasks AS task SET due_at = task.deadline
+        FROM unnest($1::uuid[], $2::int[], $3::timestamptz[]) AS sent (id, run, lease)
+        WHERE task.id = ANY ($1::uuid[]) AND task.id = sent.id AND task.run = sent.run
+          AND state = \(TaskSQL.queued) AND due_at = sent.lease
+        """,
+        commits: true
+    )
+
+    /// $3: the worker; $4: the digest of a run token, in hexadecimal, or NULL; $5: whether a
+    /// suspect may begin.
+    static let claim = Statement(
+        "claim_task",
+        """
+        WITH claimed AS (
+            UPDATE amity_tasks
+            SET state = \(TaskSQL.processing), worker = $3::uuid, started_at = clock_timestamp(),
+                due_at = NULL, progress = NULL
+            WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.queued)
+              AND cancel_at IS NULL AND (deadline IS NULL OR deadline > clock_timestamp())
+              AND (crashes = 0 OR $5::bool)
+            RETURNING id, type, pool, priority, kb_id, run, attempts, max_attempts, crashes),
+        token AS (
+            UPDATE amity_task_data AS data SET run_token = decode($4, 'hex')
+            FROM claimed WHERE data.id = claimed.id AND $4::text IS NOT NULL)
+        SELECT claimed.*, payload::text, timeout_seconds
+        FROM claimed LEFT JOIN amity_task_data AS data USING (id)
+        """,
+        commits: true
+    )
+
+    /// Whether the task still waits to be claimed.
+    static let isSuspect = Statement(
+        "is_suspect_task",
+        """
+        SELECT 1 FROM amity_tasks
+        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.queued) AND crashes > 0
+          AND cancel_at IS NULL AND (deadline IS NULL OR deadline > clock_timestamp())
+        """
+    )
+
+    /// Back to the scheduler, for a worker that has such a handler.
+    static let unhandled = Statement(
+        "task_unhandled",
+        """
+        UPDATE amity_tasks SET due_at = clock_timestamp() + \(TaskSQL.lease)
+        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.queued)
+        RETURNING 1
+        """,
+        commits: true
+    )
+
+    // MARK: Ends of a run
+
+    /// $3: JSON, or NULL.
+    static let succeed = Statement(
+        "task_succeeded",
+        """
+        WITH ended AS (
+            UPDATE amity_tasks
+            SET state = \(TaskSQL.completed), due_at = NULL, finished_at = clock_timestamp()
+            WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+            RETURNING \(MovedTask.columns)),
+        kept AS (
+            UPDATE amity_task_data AS data SET result = $3::jsonb
+            FROM ended WHERE data.id = ended.id AND $3::jsonb IS NOT NULL)
+        SELECT \(MovedTask.columns) FROM ended
+        """
+    )
+
+    /// $3: code; $4: message; $5: whether another run may follow; $6: seconds until then, or NULL
+    /// for the backoff.
+    static let fail = Statement(
+        "task_failed",
+        """
+        WITH ended AS (
+            UPDATE amity_tasks
+            SET attempts = attempts + 1,
+                \(TaskSQL.leaving(
+                    failsIf: "NOT $5::bool OR attempts + 1 >= max_attempts",
+                    to: "\(TaskSQL.scheduled)",
+                    due: TaskSQL.retryDue("$6::float8")
+                ))
+            WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+            RETURNING \(MovedTask.columns)),
+        kept AS (
+            UPDATE amity_task_data AS data
+            SET errors = \(TaskSQL.errors(with: "$2::int", "$3::text", "$4::text"))
+            FROM ended WHERE data.id = ended.id)
+        SELECT \(MovedTask.columns) FROM ended
+        """
+    )
+
+    /// $3: seconds.
+    static let snooze = Statement(
+        "task_snoozed",
+        """
+        UPDATE amity_tasks
+        SET \(TaskSQL.leaving(
+            failsIf: "false",
+            to: "\(TaskSQL.scheduled)",
+            due: TaskSQL.retryDue("$3::float8")
+        ))
+        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+        RETURNING \(MovedTask.columns)
+        """
+    )
+
+    /// The handler has stopped as it was asked to.
+    static let stop = Statement(
+        "task_stopped",
+        """
+        UPDATE amity_tasks
+        SET state = \(TaskSQL.cancelled), due_at = NULL, finished_at = clock_timestamp()
+        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+        RETURNING \(MovedTask.columns)
+        """
+    )
+
+    /// $3: the worker.
+    static let giveBack = Statement(
+        "task_given_back",
+        """
+        UPDATE amity_tasks
+        SET \(TaskSQL.leaving(
+            failsIf: "false",
+            to: TaskSQL.givenBackState,
+            due: TaskSQL.givenBackDue
+        ))
+        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+          AND worker = $3::uuid
+        RETURNING \(MovedTask.columns)
+        """
+    )
+
+    /// $3: the worker; $4: seconds within which the service must report.
+    static let handOver = Statement(
+        "task_handed_over",
+        """
+        UPDATE amity_tasks
+        SET state = CASE WHEN cancel_at IS NULL THEN \(TaskSQL.processing)
+                ELSE \(TaskSQL.cancelled) END,
+            due_at = CASE WHEN cancel_at IS NULL
+                THEN clock_timestamp() + make_interval(secs => $4::float8) END,
+            finished_at = CASE WHEN cancel_at IS NOT NULL THEN clock_timestamp() END,
+            worker = CASE WHEN cancel_at IS NOT NULL THEN worker END
+        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+          AND worker = $3::uuid
+        RETURNING \(MovedTask.columns)
+        """
+    )
+
+    /// By the service that a run was handed over to. $3: percent, or NULL; $4: note, or NULL.
+    static let reportProgress = Statement(
+        "task_reported_progress",
+        """
+        WITH moved AS (
+            UPDATE amity_tasks AS task
+            SET progress = coalesce($3::int, progress),
+                due_at = clock_timestamp() + make_interval(secs => timeout_seconds)
+            FROM amity_task_data AS data
+            WHERE task.id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+              AND worker IS NULL AND data.id = task.id
+            RETURNING task.id),
+        noted AS (
+            UPDATE amity_task_data AS data SET note = $4
+            FROM moved WHERE data.id = moved.id AND $4::text IS NOT NULL)
+        SELECT 1 FROM moved
+        """,
+        commits: true
+    )
+
+    /// $2: the digest of a run token. What it may be used for: the row as it is.
+    static let tokenHolder = Statement(
+        "run_token_holder",
+        """
+        SELECT state, run, worker IS NULL, cancel_at IS NOT NULL
+        FROM amity_tasks JOIN amity_task_data AS data USING (id)
+        WHERE id = $1::uuid AND run_token = decode($2, 'hex')
+        """
+    )
+}
+
+/// What a worker has claimed.
+package struct ClaimedTask: Sendable {
+    package var id: TaskID
+    package var type: String
+    package var pool: String
+    package var priority: Priority
+    package var kbID: String?
+    package var run: Int
+    /// From 1 on: one more than have failed.
+    package var attempt: Int
+    package var maxAttempts: Int
+    /// It may have ended a worker: nothing starts beside it.
+    package var isSuspect: Bool
+    /// JSON.
+    package var payload: String
+    /// In seconds.
+    package var timeout: Int
+
+    init(_ row: inout RowReader) throws(PostgresError) {
+        id = TaskID(stored: try row.text() ?? "")
+        type = try row.text() ?? ""
+        pool = try row.text() ?? ""
+        priority = try row.integer().flatMap(Priority.init(rawValue:)) ?? .normal
+        kbID = try row.text()
+        run = try row.integer() ?? 0
+        attempt = try (row.integer() ?? 0) + 1
+        maxAttempts = try row.integer() ?? 0
+        isSuspect = try row.integer() ?? 0 > 0
+        payload = try row.text() ?? "null"
+        timeout = try row.integer() ?? RetryRule.timeout
+    }
+}

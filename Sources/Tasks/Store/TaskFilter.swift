@@ -1,0 +1,66 @@
+import Postgres
+
+/// Which tasks are meant. Each combination of conditions is a statement of its own: so that each
+/// can use an index, and states stand in it as numbers.
+package struct TaskFilter: Sendable {
+    package var kbID: String?
+    package var state: TaskState?
+    package var type: String?
+    package var batchID: TaskID?
+    /// Of the last failure.
+    package var code: String?
+    /// In milliseconds since 1970.
+    package var createdAfter: Int?
+    /// Older than this one: the cursor.
+    package var before: TaskID?
+
+    package init() {}
+
+    /// The conditions on `task` and its parameters, numbered from `first` on; the name tells the
+    /// combination.
+    func conditions(from first: Int) -> (name: String, sql: String, parameters: [Parameter]) {
+        var (name, sql, parameters): (String, [String], [Parameter]) = ("", [], [])
+        func add(_ mark: String, _ condition: (String) -> String, _ parameter: Parameter?) {
+            guard let parameter else { return }
+            name += mark
+            sql.append(condition("$\(first + parameters.count)"))
+            parameters.append(parameter)
+        }
+        if let state {
+            name += "s\(state.rawValue)"
+            sql.append(state.condition)
+        }
+        add("k", { "task.kb_id = \($0)" }, kbID.map(Parameter.text))
+        add("t", { "task.type = \($0)" }, type.map(Parameter.text))
+        add("b", { "task.batch_id = \($0)::uuid" }, batchID.map(Parameter.id))
+        add(
+            "c",
+            {
+                """
+                EXISTS (SELECT FROM amity_task_data AS data
+                    WHERE data.id = task.id AND errors -> -1 ->> 'code' = \($0))
+                """
+            },
+            code.map(Parameter.text)
+        )
+        add(
+            "a",
+            { "task.id >= \($0)::uuid" },
+            createdAfter.map { .id(TaskID(firstAt: $0)) }
+        )
+        add("o", { "task.id < \($0)::uuid" }, before.map(Parameter.id))
+        return (name, sql.isEmpty ? "true" : sql.joined(separator: " AND "), parameters)
+    }
+}
+
+extension TaskState {
+    /// With what the partial indexes are made for.
+    fileprivate var condition: String {
+        switch self {
+        case .waiting, .queued: "task.state = \(rawValue) AND task.state IN (2, 3, 4)"
+        case .failed, .cancelled: "task.state = \(rawValue) AND task.state IN (6, 7)"
+        case .processing: "task.state = 4"
+        case .scheduled, .blocked, .completed: "task.state = \(rawValue)"
+        }
+    }
+}

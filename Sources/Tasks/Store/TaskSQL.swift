@@ -1,0 +1,90 @@
+import Postgres
+
+/// Parts of statements. States are written as numbers: the partial indexes have them so.
+///
+/// Every change names the state that it expects and, where a sender knows one, the run: see
+/// `Transition`.
+enum TaskSQL {
+    static let scheduled = TaskState.scheduled.rawValue
+    static let blocked = TaskState.blocked.rawValue
+    static let waiting = TaskState.waiting.rawValue
+    static let queued = TaskState.queued.rawValue
+    static let processing = TaskState.processing.rawValue
+    static let completed = TaskState.completed.rawValue
+    static let failed = TaskState.failed.rawValue
+    static let cancelled = TaskState.cancelled.rawValue
+
+    /// A publishing process has so long until the scheduler does it.
+    static let lease = "interval '\(TaskLife.lease) milliseconds'"
+
+    /// In UTC, whatever the session's zone is.
+    static func iso(_ time: String) -> String {
+        "to_char((\(time)) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    }
+
+    /// What becomes of a run that leaves `processing` without success.
+    ///
+    /// - Parameters:
+    ///   - isOver: the condition under which the task fails for good.
+    ///   - state: where it goes else, if no cancellation was asked for.
+    ///   - due: its `due_at` there.
+    static func leaving(failsIf isOver: String, to state: String, due: String) -> String {
+        let ends = "(\(isOver)) OR cancel_at IS NOT NULL"
+        return """
+            state = CASE WHEN \(isOver) THEN \(failed)
+                WHEN cancel_at IS NOT NULL THEN \(cancelled) ELSE \(state) END,
+            run = CASE WHEN \(ends) THEN run ELSE run + 1 END,
+            due_at = CASE WHEN \(ends) THEN NULL ELSE \(due) END,
+            finished_at = CASE WHEN \(ends) THEN clock_timestamp() END,
+            worker = CASE WHEN \(ends) THEN worker END,
+            progress = CASE WHEN \(ends) THEN progress END
+            """
+    }
+
+    /// Where a run goes that was interrupted.
+    static let givenBackState = "CASE WHEN limit_key IS NULL THEN \(queued) ELSE \(waiting) END"
+    static let givenBackDue = "CASE WHEN limit_key IS NULL THEN clock_timestamp() ELSE deadline END"
+
+    /// - Parameter delay: seconds, as SQL; where NULL, the backoff.
+    static func retryDue(_ delay: String) -> String {
+        // `attempts` is the number of failures before this one.
+        let ceiling = """
+            least(\(RetryRule.cap), \(RetryRule.first) * power(\(RetryRule.factor), \
+            least(attempts, 20)))
+            """
+        return """
+            least(clock_timestamp()
+                + make_interval(secs => coalesce(\(delay), random() * \(ceiling))), deadline)
+            """
+    }
+
+    /// The list of failures with one more; the last ten are kept.
+    static func errors(with run: String, _ code: String, _ message: String) -> String {
+        """
+        jsonb_path_query_array(coalesce(errors, '[]') || jsonb_build_object('run', \(run),
+            'code', \(code), 'message', \(message), 'at', \(iso("clock_timestamp()"))),
+            '$[last - 9 to last]')
+        """
+    }
+}
+
+/// A row that was moved, for metrics and log lines.
+package struct MovedTask: Sendable, Equatable {
+    package var id: TaskID
+    package var type: String
+    package var pool: String
+    package var priority: Priority
+    package var state: TaskState
+    package var run: Int
+
+    static let columns = "id, type, pool, priority, state, run"
+
+    init(_ row: inout RowReader) throws(PostgresError) {
+        id = TaskID(stored: try row.text() ?? "")
+        type = try row.text() ?? ""
+        pool = try row.text() ?? ""
+        priority = try row.integer().flatMap(Priority.init(rawValue:)) ?? .normal
+        state = try row.integer().flatMap(TaskState.init(rawValue:)) ?? .queued
+        run = try row.integer() ?? 0
+    }
+}

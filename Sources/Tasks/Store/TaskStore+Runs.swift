@@ -1,0 +1,206 @@
+import Digests
+import Postgres
+
+package enum ClaimOutcome: Sendable {
+    case claimed(ClaimedTask)
+    /// It may have ended a worker, and something else runs in this one: later, or elsewhere.
+    case suspect
+    /// Another worker has it, or it has ended, or a newer message is on its way.
+    case outdated
+}
+
+/// How a run ended.
+package enum RunOutcome: Sendable {
+    /// JSON of at most `TaskStore.largestResult` bytes; nil for none.
+    case succeeded(result: String?)
+    /// - after: seconds until the next run; nil for the backoff.
+    case failed(code: String, message: String, retries: Bool, after: Double? = nil)
+    /// The service asked for so many seconds; costs no attempt.
+    case snoozed(seconds: Double)
+    /// The handler has stopped as it was asked to.
+    case stopped
+}
+
+/// What may become of a run token.
+package struct RunTokenHolder: Sendable, Equatable {
+    package var state: TaskState
+    package var run: Int
+    package var isHandedOver: Bool
+    package var isCancelAsked: Bool
+}
+
+extension TaskStore {
+    /// In bytes of JSON.
+    package static let largestResult = 64 << 10
+    /// Of an error's message, in characters.
+    private static let longestMessage = 1_000
+
+    /// Claims a run that a message has named. When this returns the message may be acked.
+    ///
+    /// - Parameters:
+    ///   - token: for a service that may report later.
+    ///   - mayRunAlone: whether this worker runs nothing else, so that a suspect may begin.
+    package func claim(
+        _ id: TaskID,
+        run: Int,
+        worker: TaskID,
+        token: RunToken? = nil,
+        mayRunAlone: Bool
+    ) throws(PostgresError) -> ClaimOutcome {
+        let parameters: [Parameter] = [
+            .id(id), .integer(run), .id(worker), .optional(token?.digest.hexadecimal),
+            .bool(mayRunAlone),
+        ]
+        let claimed = try rows(of: RunSQL.claim, parameters, ClaimedTask.init)
+        if let task = claimed.first { return .claimed(task) }
+        if mayRunAlone { return .outdated }
+        let isSuspect = try count(of: RunSQL.isSuspect, [.id(id), .integer(run)]) > 0
+        return isSuspect ? .suspect : .outdated
+    }
+
+    /// Leaves a task to a worker that has a handler for it.
+    package func unhandled(_ id: TaskID, run: Int) throws(PostgresError) -> Bool {
+        try count(of: RunSQL.unhandled, [.id(id), .integer(run)]) > 0
+    }
+
+    /// Ends a run.
+    ///
+    /// - Parameter effects: statements of the handler's own, in the same transaction: they take
+    ///   effect once, or not at all where the run was fenced off.
+    /// - Returns: what became of the task; nil where the run was fenced off.
+    package func finish(
+        _ id: TaskID,
+        run: Int,
+        as outcome: RunOutcome,
+        with effects: [(Statement, [Parameter])] = []
+    ) throws(PostgresError) -> MovedTask? {
+        let (statement, parameters) = Self.ending(id, run, outcome)
+        do throws(PostgresError) {
+            return try end(with: statement, parameters, effects)
+        } catch {
+            // What a handler answers may be no JSON for PostgreSQL; its own statements are its own
+            // matter.
+            guard case .succeeded(.some) = outcome, error.kind == .permanent,
+                error.operation == statement.name
+            else { throw error }
+        }
+        let (refused, rest) = Self.ending(id, run, Self.failure(.resultRefused))
+        return try end(with: refused, rest, [])
+    }
+
+    private func end(
+        with statement: Statement,
+        _ parameters: [Parameter],
+        _ effects: [(Statement, [Parameter])]
+    ) throws(PostgresError) -> MovedTask? {
+        try sessions.withSession { session throws(PostgresError) in
+            if effects.isEmpty {
+                let flight = [(Statement.begin, []), (statement, parameters), (.commit, [])]
+                return try session.flight(flight)[1].map(MovedTask.init).first
+            }
+            let fenced = try session.flight([(.begin, []), (statement, parameters)])[1]
+            guard let moved = try fenced.map(MovedTask.init).first else {
+                _ = try session.flight([(.rollback, [])])
+                return nil
+            }
+            _ = try session.flight(effects + [(.commit, [])])
+            return moved
+        }
+    }
+
+    private static func ending(
+        _ id: TaskID,
+        _ run: Int,
+        _ outcome: RunOutcome
+    ) -> (Statement, [Parameter]) {
+        let key: [Parameter] = [.id(id), .integer(run)]
+        switch outcome {
+        case .succeeded(let result?) where result.utf8.count > largestResult:
+            return ending(id, run, failure(.resultTooLarge))
+        case .succeeded(let result): return (RunSQL.succeed, key + [.optional(result)])
+        case .failed(let code, let message, let retries, let seconds):
+            return (
+                RunSQL.fail,
+                key + [
+                    .text(storable(code)), .text(storable(message)), .bool(retries),
+                    seconds.map(Parameter.double) ?? .null,
+                ]
+            )
+        case .snoozed(let seconds): return (RunSQL.snooze, key + [.double(max(0, seconds))])
+        case .stopped: return (RunSQL.stop, key)
+        }
+    }
+
+    /// Another run would answer the same.
+    private static func failure(_ code: TaskErrorCode) -> RunOutcome {
+        .failed(code: code.rawValue, message: "", retries: false)
+    }
+
+    /// PostgreSQL's text holds no NUL.
+    static func storable(_ text: String) -> String {
+        String(text.prefix(longestMessage)).replacing("\0", with: "\u{FFFD}")
+    }
+
+    /// For a process that lost the answer to the COMMIT of an end: where the task ended with this
+    /// run, that was it. Else the end has to be tried again, and may be fenced off.
+    package func lastState(of id: TaskID, run: Int) throws(PostgresError) -> TaskState? {
+        let found = try rows(of: OperatorSQL.look, [.id(id), .null], MovedTask.init).first
+        return found.flatMap { $0.state.isFinal && $0.run == run ? $0.state : nil }
+    }
+
+    /// Gives a run back that this worker will not do: no attempt.
+    package func giveBack(
+        _ id: TaskID,
+        run: Int,
+        worker: TaskID
+    ) throws(PostgresError) -> MovedTask? {
+        try rows(of: RunSQL.giveBack, [.id(id), .integer(run), .id(worker)], MovedTask.init).first
+    }
+
+    /// A service reports later: from now on the run has no worker, and a time limit.
+    ///
+    /// - Parameter timeout: in seconds.
+    package func handOver(
+        _ id: TaskID,
+        run: Int,
+        worker: TaskID,
+        timeout: Int
+    ) throws(PostgresError) -> MovedTask? {
+        let parameters: [Parameter] = [
+            .id(id), .integer(run), .id(worker), .integer(timeout),
+        ]
+        return try rows(of: RunSQL.handOver, parameters, MovedTask.init).first
+    }
+
+    /// Progress of a run that was handed over; its time limit begins anew.
+    ///
+    /// - Returns: whether the run is still its own.
+    package func reportProgress(
+        _ id: TaskID,
+        run: Int,
+        percent: Int?,
+        note: String?
+    ) throws(PostgresError) -> Bool {
+        let parameters: [Parameter] = [
+            .id(id), .integer(run), percent.map(Parameter.integer) ?? .null,
+            .optional(note.map(Self.storable)),
+        ]
+        return try count(of: RunSQL.reportProgress, parameters) > 0
+    }
+
+    /// - Returns: nil where the token is not the task's, or not its latest.
+    package func holder(
+        of token: RunToken,
+        task: TaskID
+    ) throws(PostgresError) -> RunTokenHolder? {
+        let parameters: [Parameter] = [.id(task), .text(token.digest.hexadecimal)]
+        return try rows(of: RunSQL.tokenHolder, parameters) { row throws(PostgresError) in
+            RunTokenHolder(
+                state: try row.integer().flatMap(TaskState.init(rawValue:)) ?? .failed,
+                run: try row.integer() ?? 0,
+                isHandedOver: try row.bool() ?? false,
+                isCancelAsked: try row.bool() ?? false
+            )
+        }.first
+    }
+}

@@ -1,0 +1,58 @@
+/// What is known of a kind of task: where it runs, by what, and with which limits.
+package struct TaskType: Sendable, Equatable {
+    package enum Handler: Sendable, Equatable {
+        /// Swift code in the worker.
+        case swift
+        /// A service that is called. `secret` names the environment variable with its key.
+        case http(url: String, secret: String?)
+        /// A command of the worker's own file.
+        case command
+    }
+
+    package var name: String
+    package var pool: String
+    package var priority: Priority
+    package var handler: Handler
+    /// Of a run, in seconds.
+    package var timeout: Int
+    package var retryLimit: Int
+
+    package init(
+        name: String,
+        pool: String = defaultPool,
+        priority: Priority = .normal,
+        handler: Handler,
+        timeout: Int = RetryRule.timeout,
+        retryLimit: Int = RetryRule.retryLimit
+    ) {
+        self.name = name
+        self.pool = pool
+        self.priority = priority
+        self.handler = handler
+        self.timeout = timeout
+        self.retryLimit = retryLimit
+    }
+
+    package static let defaultPool = "default"
+    package static let timeouts = 1...86_400
+    package static let retryLimits = 0...100
+    /// Names of this kind are for what is built in.
+    package static let ownPrefix = "amity."
+    package static let secretPrefix = "TASK_SECRET_"
+
+    /// A pool's name is part of queues' names.
+    package static func isPool(_ name: String) -> Bool {
+        (1...40).contains(name.utf8.count)
+            && name.utf8.allSatisfy { isSmallOrDigit($0) || $0 == UInt8(ascii: "-") }
+    }
+
+    package static func isName(_ name: String) -> Bool {
+        (1...100).contains(name.utf8.count)
+            && name.utf8.allSatisfy { isSmallOrDigit($0 | 0x20) || "._-".utf8.contains($0) }
+    }
+
+    private static func isSmallOrDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+}

@@ -1,0 +1,136 @@
+import Postgres
+import Testing
+
+@testable import Tasks
+
+extension Integration {
+    /// The statements that run each second or for each task find their rows by an index, with the
+    /// plans that a session of Amity's makes.
+    struct PlanTests {
+        private static let id = Parameter.text(TaskID(firstAt: 1).text)
+
+        private static func list(_ change: (inout TaskFilter) -> Void) -> (Statement, [Parameter]) {
+            var filter = TaskFilter()
+            change(&filter)
+            let (statement, parameters) = TaskStore.listing(filter)
+            return (statement, [.integer(20)] + parameters)
+        }
+
+        private static var floors: [Parameter] {
+            let floors = Priority.allCases.map { _ in "2026-01-01T00:00:00Z" }
+            return [
+                .integerArray([0, 1, 2, 3]), .integerArray([9, 9, 9, 9]),
+                .textArray(floors), .textArray([]),
+            ]
+        }
+
+        private static var statements: [(Statement, [Parameter], String)] {
+            let text = Parameter.text("x")
+            return [
+                (
+                    RunSQL.claim, [id, .integer(1), id, .null, .text("t")], "amity_tasks_pkey"
+                ),
+                (RunSQL.succeed, [id, .integer(1), .null], "amity_tasks_pkey"),
+                (
+                    RunSQL.fail, [id, .integer(1), text, text, .text("t"), .null],
+                    "amity_tasks_pkey"
+                ),
+                (
+                    RunSQL.published,
+                    [
+                        .textArray([TaskID(firstAt: 1).text]), .integerArray([1]),
+                        .textArray(["-infinity"]),
+                    ],
+                    "amity_tasks_pkey"
+                ),
+                (
+                    WorkerSQL.progress,
+                    [
+                        .textArray([TaskID(firstAt: 1).text]), .integerArray([1]),
+                        .textArray(["1"]), .textArray([nil]),
+                    ],
+                    "amity_tasks_pkey"
+                ),
+                (WorkerSQL.ownRuns, [id], "amity_tasks_worker_idx"),
+                (SchedulerSQL.leaseDue, floors, "amity_tasks_due_idx"),
+                (SchedulerSQL.expire, [.integer(9)], "amity_tasks_deadline_idx"),
+                (SchedulerSQL.timeOut, [.integer(9)], "amity_tasks_worker_idx"),
+                (SchedulerSQL.giveBackLost, [], "amity_tasks_worker_idx"),
+                (SchedulerSQL.depths, [], "amity_tasks_pool_idx"),
+                (
+                    SchedulerSQL.leaseMissing, [text, .integer(1), .integer(9)],
+                    "amity_tasks_pool_idx"
+                ),
+                (SchedulerSQL.forget, [.double(1), .integer(9)], "amity_tasks_finished_idx"),
+                (
+                    SubmitSQL.readTwins,
+                    [
+                        .textArray([nil]), .textArray(["x"]), .textArray(["x"]),
+                        .integerArray([1]),
+                    ],
+                    "amity_tasks_unique_idx"
+                ),
+                (OperatorSQL.cancel, [id, .null], "amity_tasks_pkey"),
+            ]
+                + [
+                    (list { _ in }, "amity_tasks_pkey"),
+                    (list { $0.kbID = "k" }, "amity_tasks_kb_idx"),
+                    (list { $0.batchID = TaskID(firstAt: 1) }, "amity_tasks_batch_idx"),
+                    (list { $0.state = .failed }, "amity_tasks_failed_idx"),
+                    (list { $0.createdAfter = 1 }, "amity_tasks_pkey"),
+                ].map { ($0.0.0, $0.0.1, $0.1) }
+        }
+
+        /// Fault: a statement reads all tasks that ever were, in each turn.
+        @Test func hotStatementsUseTheirIndexes() throws {
+            let scene = try TaskScene()
+            try scene.sql(
+                """
+                INSERT INTO amity_tasks (id, type, pool, priority, state, due_at, max_attempts,
+                    worker, kb_id, batch_id, deadline, unique_key, created_at, finished_at)
+                SELECT amity_uuid7(now() + n * interval '1 ms'), 't' || n % 20, 'p' || n % 3,
+                    n % 4, state, CASE WHEN state < 4 AND n % 2 = 0 OR n % 997 = 0
+                        THEN now() + (n - 5000) * interval '1 s' END,
+                    4, CASE WHEN state = 4 AND n % 997 > 0 THEN
+                        amity_uuid7(now() + n % 7 * interval '1 s') END, 'k' || n % 50,
+                    CASE WHEN n % 9 = 0 THEN amity_uuid7(now() + n % 5 * interval '1 s') END,
+                    CASE WHEN n % 30 = 0 THEN now() + n * interval '1 s' END,
+                    CASE WHEN n % 11 = 0 THEN n::text END, now(),
+                    CASE WHEN state > 4 THEN now() - n * interval '1 m' END
+                FROM (SELECT n, CASE WHEN n % 10 < 6 THEN 5 WHEN n % 10 = 6 THEN 6
+                    WHEN n % 10 = 7 THEN 3 WHEN n % 10 = 8 THEN 0
+                    WHEN n % 40 = 9 THEN 4 ELSE 7 END AS state
+                    FROM generate_series(1, 10000) AS n) AS made
+                """
+            )
+            try scene.sql(
+                """
+                INSERT INTO amity_task_data (id, payload, timeout_seconds)
+                SELECT id, '{}', 300 FROM amity_tasks
+                """
+            )
+            for table in ["amity_tasks", "amity_task_data"] { try scene.sql("ANALYZE \(table)") }
+            var session = try Session(to: scene.scene.owner, applicationName: "plans")
+            _ = try session.flight([
+                // Whatever the planner likes, not only what it is left with.
+                (Statement("sequential", "SET enable_seqscan = on"), [])
+            ])
+            for (statement, parameters, index) in Self.statements {
+                let explain = Statement(
+                    "explain_\(statement.name)",
+                    "EXPLAIN (COSTS OFF) \(statement.sql)"
+                )
+                let rows = try session.flight([
+                    (.begin, []), (explain, parameters), (.rollback, []),
+                ])[1]
+                let plan = (0..<rows.count).compactMap { rows.string($0, 0) }
+                let lines = plan.joined(separator: "\n")
+                #expect(lines.contains(index), "\(statement.name): \(lines)")
+                let isRead =
+                    lines.contains("Seq Scan on amity_task_data")
+                    || lines.contains("Seq Scan on amity_tasks")
+                #expect(!isRead, "\(statement.name): \(lines)")
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+
+@testable import Tasks
+
+struct TypesFileTests {
+    private func problems(_ json: String) -> [String] {
+        do throws(TypesFile.Problems) {
+            _ = try TypesFile.parse(Data(json.utf8))
+            return []
+        } catch { return error.list.map(\.pointer) }
+    }
+
+    @Test func aTypeIsReadWithItsDefaults() throws {
+        let json = """
+            {"types": [
+                {"type": "resize", "pool": "gpu-1", "priority": "high", "timeout_seconds": 30,
+                 "retry_limit": 4, "handler": {"kind": "http",
+                 "url": "https://images.internal/resize", "secret": "TASK_SECRET_RESIZE_2"}},
+                {"type": "count", "handler": {"kind": "swift"}},
+                {"type": "report", "handler": {"kind": "command"}}
+            ]}
+            """
+        let url = "https://images.internal/resize"
+        #expect(
+            try TypesFile.parse(Data(json.utf8)) == [
+                TaskType(
+                    name: "resize",
+                    pool: "gpu-1",
+                    priority: .high,
+                    handler: .http(url: url, secret: "TASK_SECRET_RESIZE_2"),
+                    timeout: 30,
+                    retryLimit: 4
+                ),
+                TaskType(name: "count", handler: .swift),
+                TaskType(name: "report", handler: .command),
+            ]
+        )
+    }
+
+    /// Fault: a mistake is taken for something else, or the message does not say where it is.
+    @Test(arguments: [
+        ("[]", [""]), ("{", [""]), ("{}", ["/types"]), (#"{"types": 3}"#, ["/types"]),
+        (#"{"types": [], "a/b~": 1}"#, ["/a~1b~0"]), (#"{"types": [1]}"#, ["/types/0"]),
+        (#"{"types": [{}]}"#, ["/types/0/type", "/types/0/handler"]),
+    ])
+    func theFormIsChecked(json: String, pointers: [String]) {
+        #expect(problems(json) == pointers)
+    }
+
+    @Test(arguments: [
+        (#""type": """#, "type"), (#""type": "a b""#, "type"), (#""type": 3"#, "type"),
+        (#""type": "amity.callback""#, "type"), (#""type": "é""#, "type"),
+        (#""pool": "Upper""#, "pool"), (#""pool": """#, "pool"), (#""pool": "a.b""#, "pool"),
+        (#""priority": "urgent""#, "priority"), (#""priority": 1"#, "priority"),
+        (#""timeout_seconds": 0"#, "timeout_seconds"),
+        (#""timeout_seconds": 86401"#, "timeout_seconds"),
+        (#""timeout_seconds": 1.5"#, "timeout_seconds"),
+        (#""timeout_seconds": true"#, "timeout_seconds"),
+        (#""retry_limit": -1"#, "retry_limit"), (#""retry_limit": "3""#, "retry_limit"),
+        (#""retries": 3"#, "retries"), (#""handler": "swift""#, "handler"),
+        (#""handler": {"kind": "python"}"#, "handler/kind"),
+        (#""handler": {}"#, "handler/kind"),
+        (#""handler": {"kind": "swift", "url": "https://a"}"#, "handler/url"),
+        (#""handler": {"kind": "command", "argv": ["sh"]}"#, "handler/argv"),
+        (#""handler": {"kind": "http"}"#, "handler/url"),
+        (#""handler": {"kind": "http", "url": "ftp://a"}"#, "handler/url"),
+        (#""handler": {"kind": "http", "url": "https://u:p@a"}"#, "handler/url"),
+        (#""handler": {"kind": "http", "url": "https://a", "secret": "HOME"}"#, "handler/secret"),
+        (
+            #""handler": {"kind": "http", "url": "https://a", "secret": "TASK_SECRET_"}"#,
+            "handler/secret"
+        ),
+        (
+            #""handler": {"kind": "http", "url": "https://a", "secret": "TASK_SECRET_a-b"}"#,
+            "handler/secret"
+        ),
+    ])
+    func theMemberThatIsWrongIsNamed(member: String, name: String) {
+        let rest = [#""type": "t""#, #""handler": {"kind": "swift"}"#].filter {
+            !member.hasPrefix($0.prefix(7))
+        }
+        let json = #"{"types": [{\#(([member] + rest).joined(separator: ", "))}]}"#
+        #expect(problems(json) == ["/types/0/\(name)"])
+    }
+
+    /// Fault: a file is mended one message at a time; or a value, perhaps a secret, is quoted.
+    @Test func allProblemsComeAtOnceAndQuoteNoValue() {
+        let json = """
+            {"types": [{"type": "t", "handler": {"kind": "swift"}, "pool": "p"},
+                {"type": "t", "handler": {"kind": "http", "url": "secretly"}, "retry_limit": 777},
+                {"type": "t", "handler": {"kind": "swift"}}]}
+            """
+        do throws(TypesFile.Problems) {
+            _ = try TypesFile.parse(Data(json.utf8))
+            Issue.record("taken")
+        } catch {
+            #expect(
+                error.list.map(\.pointer) == [
+                    "/types/1/retry_limit", "/types/1/handler/url", "/types/2/type",
+                ]
+            )
+            #expect(!error.description.contains("secretly"))
+            #expect(!error.description.contains("777"))
+        }
+    }
+}
