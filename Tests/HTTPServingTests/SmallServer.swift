@@ -56,6 +56,8 @@ struct SmallServer: Sendable {
         let result = await blocking { Result { try body(self, server) } }
         await group.triggerGracefulShutdown()
         try await running.value
+        // Its routes hold this one: neither would ever be freed.
+        self.server.withLock { $0 = nil }
         try result.get()
     }
 
