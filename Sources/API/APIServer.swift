@@ -40,7 +40,9 @@ extension ServerOptions {
         // Its body, and what else a request has.
         limits.requestBytes = APIRoutes.conversationBytes + (64 << 10)
         limits.idle = .seconds(75)
-        limits.exchange = .seconds(30)
+        // A body that does not come keeps others out for so long at most; a database that does not
+        // answer is given up after five seconds.
+        limits.exchange = .seconds(12)
         // Chosen: what is stored in a tenth of a second; with bodies of the largest size, 300 MB.
         mostInFlight = 300
         probes = ["/health", "/health/live", "/health/ready"]

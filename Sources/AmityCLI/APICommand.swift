@@ -29,8 +29,8 @@ struct APICommand: AsyncParsableCommand {
         warnOfUnknownNames(logger)
         let registry = PrometheusRegistry(describing: Metric.intake)
         MetricsSystem.bootstrap(registry)
-        let services = try apiServices(settings, metrics: registry, logger: logger)
-        try await runUntilSignal(services, logger: logger)
+        let (intake, server) = try apiServices(settings, metrics: registry, logger: logger)
+        try await runUntilSignal([intake, server], logger: logger)
     }
 }
 
@@ -43,12 +43,12 @@ func startAPI() throws -> APISettings {
     return settings
 }
 
-/// The intake, begun, and the server in front of it, in the order in which they begin.
+/// The intake, begun, and the server in front of it, which stops before it.
 func apiServices(
     _ settings: APISettings,
     metrics registry: PrometheusRegistry,
     logger: Logger
-) throws -> [any Service] {
+) throws -> (intake: any Service, server: HTTPServer) {
     let intake = IntakeService(
         database: settings.worker.database,
         endpoint: settings.worker.endpoint,
@@ -72,7 +72,7 @@ func apiServices(
         api: APIContext(intake: intake) { registry.text() },
         logger: logger
     )
-    return [IntakeUntilStop(intake: intake, limit: settings.worker.drainTimeout), server]
+    return (IntakeUntilStop(intake: intake, limit: settings.worker.drainTimeout), server)
 }
 
 /// Ends the intake when the server in front of it has answered its last request.

@@ -45,17 +45,30 @@ func runWorker(
     let health = LinkHealth()
     let analyser = standIn ?? settings.analysis.analyser(health: health, logger: logger)
     let worker = Worker(settings: settings, analyser: analyser, health: health, logger: logger)
-    var services: [any Service] = [worker]
+    var servers: [HTTPServer] = []
     if let registry, let http = settings.http {
         let shown = RouteContext(of: worker, metrics: registry)
-        let server = HTTPServer(http, showing: shown, logger: logger)
-        services = [server, WorkerBesideServer(worker: worker, server: server)]
+        servers.append(HTTPServer(http, showing: shown, logger: logger))
     }
+    var services: [any Service] = servers
+    var intake: [any Service] = []
     if let api, let registry {
-        // Stopped first: what it takes is still scored.
-        services += try apiServices(api, metrics: registry, logger: logger)
+        try refuseOnePort(for: api)
+        let parts = try apiServices(api, metrics: registry, logger: logger)
+        servers.append(parts.server)
+        intake = [parts.intake, parts.server]
     }
-    try await runUntilSignal(services, logger: logger)
+    services.append(WorkerBesideServers(worker: worker, servers: servers))
+    // Stopped first: what it takes is still scored.
+    try await runUntilSignal(services + intake, logger: logger)
+}
+
+/// One process, two servers.
+private func refuseOnePort(for api: APISettings) throws {
+    guard let own = api.worker.http, own.port == api.http.port else { return }
+    complain("the settings are not usable:")
+    complain("  API_PORT: it is \(own.port), as HTTP_PORT is; give each a port of its own")
+    throw ExitStatus.configuration
 }
 
 func warnOfUnknownNames(_ logger: Logger) {
@@ -87,13 +100,16 @@ func runUntilSignal(_ services: [any Service], logger: Logger) async throws {
     }
 }
 
-/// A worker that begins only when its server listens: a worker that no client can observe would go
-/// unnoticed.
-private struct WorkerBesideServer: Service {
+/// A worker that begins only when its servers listen: a worker that no client can observe would go
+/// unnoticed, and one that has begun ends by a signal alone.
+private struct WorkerBesideServers: Service {
     let worker: Worker
-    let server: HTTPServer
+    let servers: [HTTPServer]
 
     func run() async throws {
-        if await server.waitUntilListening() { try await worker.run() }
+        for server in servers {
+            if await !server.waitUntilListening() { return }
+        }
+        try await worker.run()
     }
 }

@@ -168,7 +168,7 @@ package final class IntakeService: Sendable {
         case .refused(let error):
             note(error, event)
             // A value that no column takes, e.g. a number or a duration that is too large.
-            return error.sqlState.hasPrefix("22")
+            return ["22", "54"].contains(error.sqlState.prefix(2))
                 ? .invalid("The database cannot store the event's values") : .failed
         }
     }

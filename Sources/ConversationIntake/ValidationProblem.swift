@@ -36,8 +36,12 @@ struct ValidationProblem: Error, Equatable {
             + (context.map { ",\"ctx\":\($0)" } ?? "") + "}"
     }
 
+    /// Most of them that are told. Chosen: a body of zeros would be answered with fifty times its
+    /// bytes.
+    private static let mostTold = 100
+
     static func body(_ problems: [ValidationProblem]) -> String {
-        "{\"detail\":[\(problems.map(\.json).joined(separator: ","))]}"
+        "{\"detail\":[\(problems.prefix(mostTold).map(\.json).joined(separator: ","))]}"
     }
 }
 
@@ -98,6 +102,8 @@ extension ValidationProblem {
         switch what {
         case .halfSurrogate: noUnicode(at: place)
         case .nul: valueError("the character U+0000 cannot be stored", at: place)
+        case .longNumber:
+            valueError("a number of more than 40 digits cannot be stored", at: place)
         }
     }
 

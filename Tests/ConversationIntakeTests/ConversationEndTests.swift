@@ -102,6 +102,10 @@ struct ConversationEndTests {
         (#""conversation_log":[{"text":"\udc00\ud800"}]"#, "string_unicode", 0),
         (#""conversation_log":[{"text":"\ud800\u0041"}]"#, "string_unicode", 0),
         (#""conversation_log":[{"text":"\ud800x"}]"#, "string_unicode", 0),
+        // 3.8 kB of these were answered with 52 MB.
+        (#""conversation_log":[{"text":"a"},{"z":[1,1e131071]}]"#, "value_error", 1),
+        (#""conversation_log":[{"z":-2.5E-41}]"#, "value_error", 0),
+        (#""conversation_log":[{"z":\#(String(repeating: "7", count: 41))}]"#, "value_error", 0),
     ])
     func whatTheDatabaseCannotStoreIsRefused(member: String, type: String, index: Int) throws {
         let refusal = ConversationEnd.Refusal.self
@@ -122,6 +126,24 @@ struct ConversationEndTests {
     func whatItCanStoreIsNot(text: String) throws {
         let member = #""conversation_log":[{"text":"\#(text)"}]"#
         #expect(throws: Never.self) { try ConversationEnd(body: Self.body(member)) }
+    }
+
+    @Test(arguments: ["1.7976931348623157e+40", "12345678901234567890", "-0.5", "[1,2e4,[3]]"])
+    func numbersThatAPersonMayHaveMeantAreStored(number: String) {
+        let member = #""conversation_log":[{"text":"1e99999 \"1e99999","z":\#(number)}]"#
+        #expect(throws: Never.self) { try ConversationEnd(body: Self.body(member)) }
+    }
+
+    /// Fault: a body of zeros is answered with fifty times its bytes.
+    @Test func noMoreThanAHundredMistakesAreTold() throws {
+        let zeros = String(repeating: "0,", count: 5000) + "0"
+        do throws(ConversationEnd.Refusal) {
+            _ = try ConversationEnd(body: Self.body(#""conversation_log":[\#(zeros)]"#))
+            Issue.record("it was accepted")
+        } catch {
+            let text = String(decoding: IntakeAnswer(error).body, as: UTF8.self)
+            #expect(text.components(separatedBy: "dict_type").count == 101)
+        }
     }
 
     @Test(arguments: [#""user_id":"abc\u0000""#, #""agent_tag":"\ud800""#])

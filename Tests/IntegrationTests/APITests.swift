@@ -208,6 +208,24 @@ extension Integration {
             #expect(try process.waitForExit() == 0)
         }
 
+        /// Fault: the worker has begun, and its API cannot listen: it consumes for ever, and no
+        /// signal ends it.
+        @Test func aWorkerWhoseAPICannotListenDoesNotBegin() throws {
+            let scene = try IntakeScene()
+            let first = try start(scene)
+            for _ in 0..<5 {
+                let extra = environment.merging(["HTTP_PORT": "\(RawConnection.freePort())"]) { $1 }
+                let second = try scene.scene.amity(["worker", "--api"], extra)
+                #expect(second.status == 69)
+                #expect(second.error.contains("API_PORT"))
+                #expect(!second.error.contains("consumer.started"))
+            }
+            let same = environment.merging(["HTTP_PORT": "\(port)"]) { $1 }
+            let third = try scene.scene.amity(["worker", "--api"], same)
+            #expect(third.status == 78 && third.error.contains("as HTTP_PORT is"))
+            _ = first
+        }
+
         @Test func whatItCannotBeginWithIsNamed() throws {
             let scene = try IntakeScene()
             let open = try scene.scene.amity(["api"], ["API_HOST": "0.0.0.0", "API_PORT": "0"])

@@ -53,7 +53,7 @@ extension Integration {
             }
             let workers = try #require((report["configurations"] as? [[String: Any]])?.first)
             #expect(workers["replicas"] as? Int == 2)
-            #expect(workers["prefetch"] as? Int == 20 * 32)
+            #expect(workers["prefetch"] as? Int == 8 * 32)
             for measure in [
                 "conversations_per_second", "worker_cpu_seconds_per_1000", "peak_resident_mb",
                 "delivery_to_ack_ms_p50", "delivery_to_ack_ms_p99",
