@@ -53,10 +53,24 @@ package final class HTTPServer: Service {
     ///   time disturbs no consumer: it begins again by itself.
     package func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: options.threads)
-        defer {
-            announce.finish()
-            group.shutdownGracefully { _ in }
+        do {
+            try await serveUntilStopped(on: group)
+        } catch {
+            await end(group)
+            throw error
         }
+        await end(group)
+    }
+
+    /// Waits for what the last connections leave behind: it runs on these threads.
+    private func end(_ group: MultiThreadedEventLoopGroup) async {
+        announce.finish()
+        await withCheckedContinuation { ended in
+            group.shutdownGracefully { _ in ended.resume() }
+        }
+    }
+
+    private func serveUntilStopped(on group: MultiThreadedEventLoopGroup) async throws {
         while true {
             let failure = await serve(on: group)
             if Task.isShuttingDownGracefully || Task.isCancelled { return }

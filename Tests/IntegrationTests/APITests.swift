@@ -68,6 +68,7 @@ extension Integration {
             api.signal(SIGTERM)
             #expect(try api.waitForExit() == 0)
             #expect(!api.log.contains("Hi"), "a child's talk is in no log")
+            for line in api.log.split(separator: "\n") { #expect(line.hasPrefix("{"), "\(line)") }
             worker.signal(SIGTERM)
             #expect(try worker.waitForExit() == 0)
         }
