@@ -91,7 +91,7 @@ package final class Dispatcher: DeliveryReceiver {
             change(&inbox)
             return inbox.operationsToStart(batchLimits: limits)
         }
-        for _ in 0..<starts { pool.run { slot in self.work(on: slot) } }
+        start(starts)
     }
 
     /// One operation: takes work until there is none for it.
@@ -121,9 +121,18 @@ package final class Dispatcher: DeliveryReceiver {
         }
     }
 
+    /// - Returns: nil when the calling operation is over. Another one looks after what it leaves.
     private func nextWork() -> Inbox.Work? {
         let limits = kinds.batchLimits
-        return inbox.withLock { $0.next(batchLimits: limits) }
+        let (work, starts) = inbox.withLock { inbox in
+            (inbox.next(batchLimits: limits), inbox.operationsToStart(batchLimits: limits))
+        }
+        start(starts)
+        return work
+    }
+
+    private func start(_ operations: Int) {
+        for _ in 0..<operations { pool.run { slot in self.work(on: slot) } }
     }
 
     private func run(_ batch: [Delivery], of kind: WorkKind, in context: HandlerContext) {

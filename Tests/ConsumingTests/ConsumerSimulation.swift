@@ -24,8 +24,7 @@ struct ConsumerSimulation {
     private let conversations: Int
     private let prefetch: Int
     private static let threads = 3
-    /// Threads that take what there is; see `Inbox`.
-    private static let eager = 2
+    private static let eager = 2  // See `Inbox`.
     /// Messages without a type are about even conversations, those of the other type about odd
     /// ones.
     private static let kinds = WorkKindIndex(
@@ -88,9 +87,8 @@ struct ConsumerSimulation {
     /// - Returns: what was violated, nil when nothing was.
     mutating func run(steps: Int) -> String? {
         for _ in 0..<steps {
-            if let violation = step(Event.allCases[pick(Event.allCases.count)]) {
-                return violation
-            }
+            let event = Event.allCases[pick(Event.allCases.count)]
+            if let violation = step(event) { return violation }
         }
         return quiesce()
     }
@@ -110,10 +108,8 @@ struct ConsumerSimulation {
 
     /// Faults end; whatever is left is worked off.
     private mutating func quiesce() -> String? {
-        let healing: [Event] = [
-            .restart, .reconnect, .resume, .deliver, .begin, .finish, .settle, .forgetStale, .flush,
-            .later,
-        ]
+        let inSession: [Event] = [.deliver, .begin, .later, .finish, .settle, .forgetStale, .flush]
+        let healing = [.restart, .reconnect, .resume] + inSession
         for _ in 0..<10_000 where acked.count < 2 * conversations {
             for event in healing {
                 if let violation = step(event) { return violation }
@@ -131,12 +127,19 @@ struct ConsumerSimulation {
 
     private mutating func step(_ event: Event) -> String? {
         events += 1
-        let violation = perform(event)
+        let violation = perform(event) ?? watch()
         if machine.unsettled != (hasSession ? outstanding.count : 0), posted.isEmpty, isUp {
             // Decisions whose frames are not sent yet are outstanding for both.
             return violation ?? "the machine counts \(machine.unsettled), the broker \(outstanding)"
         }
         return outstanding.count > prefetch ? "more in flight than prefetch" : violation
+    }
+
+    /// Whatever waits, an operation comes for it or looks at it in time, unless all are busy.
+    private func watch() -> String? {
+        let busy = running.count { $0.process == process }
+        let isWatched = operations > 0 || later != nil || busy >= Self.threads || !isUp
+        return isWatched || waiting.allSatisfy(\.isEmpty) ? nil : "no thread comes"
     }
 
     private mutating func perform(_ event: Event) -> String? {
@@ -229,11 +232,9 @@ struct ConsumerSimulation {
     private mutating func begin() -> String? {
         operations -= 1
         let busy = running.count { $0.process == process }
-        guard let work = inbox.next(batchLimits: Self.batchLimits, at: now) else {
-            let isWatched = busy >= Self.eager && later != nil
-            let isFree = waiting.allSatisfy(\.isEmpty) || busy >= Self.threads || isWatched
-            return isFree ? nil : "a thread ended although work waits"
-        }
+        let next = inbox.next(batchLimits: Self.batchLimits, at: now)
+        operations += inbox.operationsToStart(batchLimits: Self.batchLimits)
+        guard let work = next else { return nil }
         if case .later(let time) = work {
             later = time
             return busy >= Self.eager ? nil : "a batch waits for \(busy) threads"
