@@ -180,8 +180,8 @@ let package = Package(
             name: "OperatorPages",
             dependencies: [
                 "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "HTTPServing",
-                "JSON", "Metering", "Operations", "PrometheusMetrics", "Settings", "WorkerHealth",
-                hummingbird, logging,
+                "JSON", "Operations", "PrometheusMetrics", "Settings", "WorkerHealth", hummingbird,
+                logging,
             ],
             resources: [.embedInCode("Dashboard/Page")]
         ),

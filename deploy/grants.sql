@@ -3,7 +3,7 @@
 --     psql "$DATABASE_URL" -v role=amity_worker -f deploy/grants.sql
 --
 -- Run it as the owner of the tables, after `amity migrate`. The role creates nothing. With
--- `-v tasks=on` the role may also take, run and make tasks.
+-- `-v tasks=1` the role may also take, run and make tasks.
 GRANT SELECT, UPDATE ON conversation_events TO :"role";
 GRANT SELECT, INSERT, UPDATE ON friendship_status TO :"role";
 GRANT SELECT ON agenda_agent_prompting TO :"role";

@@ -6,7 +6,6 @@ import CoreMetrics
 import HTTPServing
 import Logging
 import Metering
-import OperatorPages
 import PrometheusMetrics
 import ServiceLifecycle
 import Settings
@@ -81,7 +80,11 @@ private struct IntakeUntilStop: Service {
     let limit: Duration
 
     func run() async throws {
-        try? await gracefulShutdown()
+        do {
+            try await gracefulShutdown()
+        } catch {
+            // Cancelled, because the server cannot listen: it ends all the same.
+        }
         await withCheckedContinuation { stopped in
             startThread(name: "amity-close", stackBytes: 512 << 10) {
                 intake.stop(within: limit)

@@ -1,6 +1,5 @@
 import Concurrency
 import Daemon
-import Metering
 import Operations
 import PrometheusMetrics
 import WorkerHealth
@@ -39,19 +38,5 @@ package struct RouteContext: Sendable {
             worker.refreshMetrics()
             return registry.text()
         }
-    }
-}
-
-extension PrometheusRegistry {
-    /// Knows what Amity measures.
-    package convenience init(describing metrics: [Metric]) {
-        self.init(
-            describing: metrics.map { metric in
-                guard case .histogram(let buckets) = metric.kind else {
-                    return Description(name: metric.name, help: metric.help)
-                }
-                return Description(name: metric.name, help: metric.help, buckets: buckets)
-            }
-        )
     }
 }

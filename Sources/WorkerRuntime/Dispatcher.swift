@@ -98,27 +98,25 @@ package final class Dispatcher: DeliveryReceiver {
     private func work(on slot: ThreadPool.Slot) {
         let context = HandlerContext(slot: slot, drain: drain)
         while let work = nextWork() {
-            if case .later(let time) = work {
-                // Milliseconds: not worth to be interrupted.
-                Thread.sleep(
-                    forTimeInterval: max(0, ContinuousClock.now.duration(to: time) / .seconds(1))
-                )
-                startOperations(after: { $0.finished(work, in: .zero) })
-                continue
-            }
             let begin = ContinuousClock.now
-            counts.threadBegan()
             switch work {
             case .batch(let batch, let kind, round: _):
-                run(batch, of: kinds.all[kind], in: context)
-            case .alone(let suspect): runAlone(suspect, in: context)
-            case .later: break
+                counting { run(batch, of: kinds.all[kind], in: context) }
+            case .alone(let suspect): counting { runAlone(suspect, in: context) }
+            case .later(let time):
+                // Milliseconds: not worth to be interrupted.
+                Thread.sleep(forTimeInterval: max(0, begin.duration(to: time) / .seconds(1)))
             }
-            counts.threadEnded()
             // Others may have ended because nothing was to run beside this.
             let duration = begin.duration(to: .now)
             startOperations(after: { $0.finished(work, in: duration) })
         }
+    }
+
+    private func counting(_ body: () -> Void) {
+        counts.threadBegan()
+        body()
+        counts.threadEnded()
     }
 
     /// - Returns: nil when the calling operation is over. Another one looks after what it leaves.

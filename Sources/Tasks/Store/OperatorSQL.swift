@@ -17,7 +17,7 @@ enum OperatorSQL {
         "cancel_task",
         """
         UPDATE amity_tasks SET \(cancelling)
-        WHERE id = $1::uuid AND state < 5 AND ($2::text IS NULL OR kb_id = $2)
+        WHERE id = $1::uuid AND state < \(TaskSQL.completed) AND ($2::text IS NULL OR kb_id = $2)
         RETURNING \(MovedTask.columns)
         """,
         commits: true
@@ -32,11 +32,11 @@ enum OperatorSQL {
                 """
                 WITH chosen AS MATERIALIZED (
                     SELECT id FROM amity_tasks AS task
-                    WHERE state < 5 AND \(sql)
+                    WHERE state < \(TaskSQL.completed) AND \(sql)
                     ORDER BY id LIMIT $1::int
                     FOR UPDATE SKIP LOCKED)
                 UPDATE amity_tasks SET \(cancelling)
-                WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND state < 5
+                WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND state < \(TaskSQL.completed)
                 RETURNING \(MovedTask.columns)
                 """,
                 commits: true,
@@ -47,7 +47,7 @@ enum OperatorSQL {
 
     /// The same without an effect.
     static func wouldCancel(_ filter: TaskFilter) -> (Statement, [Parameter]) {
-        matching(filter, "would_cancel_tasks", "state < 5")
+        matching(filter, "would_cancel_tasks", "state < \(TaskSQL.completed)")
     }
 
     /// $1: id; $2: kb, or NULL. A living twin of its unique key makes it fail (23505).
@@ -56,7 +56,8 @@ enum OperatorSQL {
         """
         WITH moved AS (
             UPDATE amity_tasks SET \(retrying)
-            WHERE id = $1::uuid AND state IN (6, 7) AND ($2::text IS NULL OR kb_id = $2)
+            WHERE id = $1::uuid AND state IN (\(TaskSQL.retryable))
+              AND ($2::text IS NULL OR kb_id = $2)
             RETURNING \(MovedTask.columns)),
         cleared AS (
             UPDATE amity_task_data AS data SET result = NULL, note = NULL
@@ -75,7 +76,7 @@ enum OperatorSQL {
 
     /// What a filter names of the failed and the cancelled. $1: the most rows.
     static func retryable(_ filter: TaskFilter) -> (Statement, [Parameter]) {
-        matching(filter, "retryable_tasks", "state IN (6, 7)")
+        matching(filter, "retryable_tasks", "state IN (\(TaskSQL.retryable))")
     }
 
     private static func matching(
@@ -106,7 +107,7 @@ enum OperatorSQL {
         SET priority = $3::int,
             run = CASE WHEN state = \(TaskSQL.queued) THEN run + 1 ELSE run END,
             due_at = CASE WHEN state = \(TaskSQL.queued) THEN clock_timestamp() ELSE due_at END
-        WHERE id = $1::uuid AND state < 4 AND ($2::text IS NULL OR kb_id = $2)
+        WHERE id = $1::uuid AND state < \(TaskSQL.processing) AND ($2::text IS NULL OR kb_id = $2)
           AND priority <> $3::int
         RETURNING \(MovedTask.columns)
         """,

@@ -48,7 +48,8 @@ enum SchedulerSQL {
         """
         WITH late AS MATERIALIZED (
             SELECT id FROM amity_tasks
-            WHERE deadline <= (SELECT clock_timestamp()) AND deadline IS NOT NULL AND state < 4
+            WHERE deadline <= (SELECT clock_timestamp()) AND deadline IS NOT NULL
+              AND state < \(TaskSQL.processing)
               AND (due_at <= (SELECT clock_timestamp())) IS TRUE
             ORDER BY deadline LIMIT $1::int
             FOR UPDATE SKIP LOCKED),
@@ -72,7 +73,7 @@ enum SchedulerSQL {
         """
         WITH silent AS MATERIALIZED (
             SELECT id, run FROM amity_tasks
-            WHERE state = 4 AND worker IS NULL
+            WHERE state = \(TaskSQL.processing) AND worker IS NULL
               AND (due_at <= (SELECT clock_timestamp())) IS TRUE
             ORDER BY due_at LIMIT $1::int
             FOR UPDATE SKIP LOCKED),
@@ -103,7 +104,7 @@ enum SchedulerSQL {
         """
         WITH silent AS MATERIALIZED (
             SELECT worker, count(*) AS runs FROM amity_tasks
-            WHERE state = 4 AND worker IS NOT NULL
+            WHERE state = \(TaskSQL.processing) AND worker IS NOT NULL
               AND NOT EXISTS (
                 SELECT FROM amity_leases
                 WHERE name = 'worker ' || worker AND lease_until > clock_timestamp())
@@ -114,7 +115,7 @@ enum SchedulerSQL {
             FROM amity_tasks AS task
             JOIN silent ON task.worker = silent.worker
             LEFT JOIN amity_task_types AS type ON type.type = task.type
-            WHERE task.state = 4
+            WHERE task.state = \(TaskSQL.processing)
             ORDER BY task.id
             FOR UPDATE OF task SKIP LOCKED),
         ended AS (
@@ -156,7 +157,7 @@ enum SchedulerSQL {
             count(*) FILTER (
                 WHERE state = \(TaskSQL.queued) AND due_at IS NOT DISTINCT FROM deadline),
             extract(epoch FROM clock_timestamp() - min(created_at))::float8
-        FROM amity_tasks WHERE state IN (2, 3, 4)
+        FROM amity_tasks WHERE state IN (\(TaskSQL.inPool))
         GROUP BY pool, priority, state
         """
     )
@@ -168,7 +169,8 @@ enum SchedulerSQL {
         """
         WITH missing AS MATERIALIZED (
             SELECT id FROM amity_tasks
-            WHERE state = 3 AND state IN (2, 3, 4) AND pool = $1 AND priority = $2::int
+            WHERE state = \(TaskSQL.queued) AND state IN (\(TaskSQL.inPool))
+              AND pool = $1 AND priority = $2::int
               AND due_at IS NOT DISTINCT FROM deadline
             ORDER BY id LIMIT $3::int
             FOR UPDATE SKIP LOCKED)
@@ -210,7 +212,7 @@ enum SchedulerSQL {
         """
         WITH old AS MATERIALIZED (
             SELECT id FROM amity_tasks
-            WHERE state >= 5
+            WHERE state >= \(TaskSQL.completed)
               AND finished_at < (SELECT clock_timestamp()) - make_interval(secs => $1::float8)
             ORDER BY finished_at LIMIT $2::int
             FOR UPDATE SKIP LOCKED),

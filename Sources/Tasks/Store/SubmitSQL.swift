@@ -31,7 +31,7 @@ enum SubmitSQL {
             FROM given
             ORDER BY coalesce(kb_id, ''), type, unique_key, number
             ON CONFLICT (coalesce(kb_id, ''), type, unique_key)
-                WHERE unique_key IS NOT NULL AND state < 5 DO NOTHING
+                WHERE unique_key IS NOT NULL AND state < \(TaskSQL.completed) DO NOTHING
             RETURNING id, state, due_at),
         kept AS (
             INSERT INTO amity_task_data (id, payload, timeout_seconds, tags)
@@ -79,7 +79,7 @@ enum SubmitSQL {
         CROSS JOIN LATERAL (
             SELECT id, state, created_at FROM amity_tasks AS task
             WHERE coalesce(task.kb_id, '') = coalesce(new.kb_id, '') AND task.type = new.type
-              AND task.unique_key = new.unique_key AND state < 5
+              AND task.unique_key = new.unique_key AND state < \(TaskSQL.completed)
             LIMIT 1) AS twin
         """
     )

@@ -57,9 +57,10 @@ extension TaskState {
     /// With what the partial indexes are made for.
     fileprivate var condition: String {
         switch self {
-        case .waiting, .queued: "task.state = \(rawValue) AND task.state IN (2, 3, 4)"
-        case .failed, .cancelled: "task.state = \(rawValue) AND task.state IN (6, 7)"
-        case .processing: "task.state = 4"
+        case .waiting, .queued: "task.state = \(rawValue) AND task.state IN (\(TaskSQL.inPool))"
+        case .failed, .cancelled:
+            "task.state = \(rawValue) AND task.state IN (\(TaskSQL.retryable))"
+        case .processing: "task.state = \(TaskSQL.processing)"
         case .scheduled, .blocked, .completed: "task.state = \(rawValue)"
         }
     }

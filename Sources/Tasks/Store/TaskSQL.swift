@@ -13,6 +13,9 @@ enum TaskSQL {
     static let completed = TaskState.completed.rawValue
     static let failed = TaskState.failed.rawValue
     static let cancelled = TaskState.cancelled.rawValue
+    /// What counts in a pool, and what may be retried by hand: each as its partial index has it.
+    static let inPool = "\(waiting), \(queued), \(processing)"
+    static let retryable = "\(failed), \(cancelled)"
 
     /// A publishing process has so long until the scheduler does it.
     static let lease = "interval '\(TaskLife.lease) milliseconds'"

@@ -31,7 +31,7 @@ enum WorkerSQL {
         "own_task_runs",
         """
         SELECT id, run, cancel_at IS NOT NULL FROM amity_tasks
-        WHERE state = 4 AND worker = $1::uuid
+        WHERE state = \(TaskSQL.processing) AND worker = $1::uuid
         """
     )
 

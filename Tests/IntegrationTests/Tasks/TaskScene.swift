@@ -17,7 +17,7 @@ final class TaskScene {
         scene = try Scene()
         try Servers.psql(
             [
-                "-v", "role=\(scene.name)", "-v", "tasks=on",
+                "-v", "role=\(scene.name)", "-v", "tasks=1",
                 "-f", Servers.root.appending(path: "deploy/grants.sql").path,
             ],
             searchPath: scene.name
