@@ -72,10 +72,10 @@ import Testing
         StubServer.Answer.hang, .hangInBody, .after(.seconds(30), good),
     ])
     func whatHangsIsGivenUp(fault: StubServer.Answer) async throws {
-        let bench = try Bench(timeout: 0.3) { _ in fault }
+        let bench = try Bench(timeout: 2) { _ in fault }
         let begin = ContinuousClock.now
         #expect(await bench.chat() == .failure(.timeout))
-        #expect(begin.duration(to: .now) < .seconds(10))
+        #expect(begin.duration(to: .now) < .seconds(20))
         #expect(bench.stub.requests.count == 1)
         bench.close()
     }
