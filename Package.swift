@@ -131,6 +131,9 @@ let package = Package(
             ]
         ),
         .target(name: "Tasks", dependencies: ["Digests", "JSON", "Postgres"]),
+        .target(name: "TaskRunning", dependencies: ["Concurrency", "Postgres", "Tasks"]),
+        .target(name: "TaskScheduling"),
+        .target(name: "TaskHandlers"),
         .target(
             name: "ConversationIntake",
             dependencies: [

@@ -51,7 +51,10 @@ package struct Topology: Sendable {
     /// The main queue first.
     var queues: [Queue] { [main] + helpers }
 
-    var main: Queue { Queue(name: names.main, arguments: typeArguments) }
+    package var main: Queue { queue(named: names.main) }
+
+    /// A queue of ours that stands alone, of the same type.
+    package func queue(named name: String) -> Queue { Queue(name: name, arguments: typeArguments) }
 
     /// Where copies go: the dead letters and the delays.
     var helpers: [Queue] {
@@ -231,6 +234,30 @@ extension Topology {
                 "topology.binding-refused",
                 metadata: ["exchange": "\(exchange)", "error": "\(error)"]
             )
+        }
+        try connection.close()
+        if let failure { throw failure }
+    }
+
+    /// Makes those queues that are missing; each stands alone. What cannot be made does not keep
+    /// the rest from being made.
+    ///
+    /// - Throws: the first failure, at the end.
+    package func ensure(
+        queuesNamed names: [String],
+        at endpoint: Endpoint,
+        logger: Logger
+    ) throws(AMQPError) {
+        let connection = try Connection.toAny(of: endpoint)
+        try connection.openChannel()
+        var failure: AMQPError?
+        for name in names {
+            do throws(AMQPError) {
+                try ensure(queue(named: name), on: connection, logger: logger)
+            } catch {
+                guard error.sparesConnection else { throw error }
+                failure = failure ?? error
+            }
         }
         try connection.close()
         if let failure { throw failure }
