@@ -132,6 +132,12 @@ let package = Package(
         ),
         .target(name: "Tasks", dependencies: ["Digests", "JSON", "Postgres"]),
         .target(name: "TaskRunning", dependencies: ["Concurrency", "Postgres", "Tasks"]),
+        .target(
+            name: "TaskConsuming",
+            dependencies: [
+                "AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging,
+            ]
+        ),
         .target(name: "TaskScheduling"),
         .target(name: "TaskHandlers"),
         .target(

@@ -4,7 +4,7 @@ import WorkerHealth
 
 extension AMQPError {
     /// As the worker's health has it.
-    func problem(of link: LinkHealth.Link, _ subject: String? = nil) -> LinkHealth.Problem {
+    package func problem(of link: LinkHealth.Link, _ subject: String? = nil) -> LinkHealth.Problem {
         .init(
             link: link,
             subject: subject,

@@ -13,19 +13,19 @@ package struct Connection: ~Copyable {
     private let owner = pthread_self()
     let watch: Watchdog.Watch
     /// The longest that a call may take: then it fails.
-    var callLimit: Duration { watch.limit }
+    package var callLimit: Duration { watch.limit }
     /// Seconds, as negotiated; bounds how long the owner may stay away from the library.
     let heartbeatSeconds: Int
 
     /// How long the owner may stay away from the library: half a heartbeat, for it sends and checks
     /// heartbeats only inside its calls.
-    var longestSilence: Duration {
+    package var longestSilence: Duration {
         heartbeatSeconds > 0 ? .seconds(heartbeatSeconds) / 2 : .seconds(5)
     }
 
     /// Stack of a thread that reads from a connection: librabbitmq before 0.14 recurses into nested
     /// header tables without a limit.
-    static let stackBytes = 16 << 20
+    package static let stackBytes = 16 << 20
 
     private static let channel: amqp_channel_t = 1
     /// Chosen: a broker that does not answer a declaration in this time is not well.
@@ -37,7 +37,7 @@ package struct Connection: ~Copyable {
     ///   - attempt: which of the endpoint's hosts to try, counted on and on.
     ///   - timeout: upper bound on finding the host, on each address it has, and on the handshake.
     ///   - drain: ends the wait at once when it is raised.
-    init(
+    package init(
         to endpoint: Endpoint,
         attempt: Int = 0,
         timeout: Duration,
@@ -151,7 +151,7 @@ extension Connection {
 
     /// Asks how deep a queue is, without waiting: the answer comes as a frame, `.depth` or, when
     /// there is no such queue, `.closed`.
-    func askDepth(of queue: String) throws(AMQPError) {
+    package func askDepth(of queue: String) throws(AMQPError) {
         begin()
         defer { end() }
         var arena = Arena()

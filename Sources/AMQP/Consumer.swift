@@ -299,7 +299,7 @@ package final class Consumer: Sendable {
 extension Connection {
     /// Runs what waits for the broker's answers. A stop does not wait for them: nothing in this
     /// session needs to be finished, or it is delivered again.
-    func interruptibly(
+    package func interruptibly(
         by drain: DrainSignal,
         _ body: () throws(AMQPError) -> Void
     ) throws(AMQPError) {

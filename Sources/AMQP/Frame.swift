@@ -3,7 +3,8 @@ import Messaging
 
 /// One frame, copied out of the library's memory, reduced to what a consumer or publisher acts on.
 package enum Frame {
-    case delivery(tag: UInt64, redelivered: Bool)
+    /// - Parameter consumer: the tag of the consumer that it comes to.
+    case delivery(tag: UInt64, redelivered: Bool, consumer: String = "")
     case returned(routingKey: String)
     case header(bodySize: Int, MessageProperties)
     case body([UInt8])
@@ -51,7 +52,11 @@ package enum Frame {
         switch method.id {
         case amity_basic_deliver:
             let deliver = decoded(amqp_basic_deliver_t.self)
-            self = .delivery(tag: deliver.delivery_tag, redelivered: deliver.redelivered != 0)
+            self = .delivery(
+                tag: deliver.delivery_tag,
+                redelivered: deliver.redelivered != 0,
+                consumer: String(deliver.consumer_tag)
+            )
         case amity_basic_return:
             self = .returned(routingKey: String(decoded(amqp_basic_return_t.self).routing_key))
         case amity_basic_ack:

@@ -19,6 +19,8 @@ package struct MessageAssembler: ~Copyable {
     private var properties: MessageProperties?
     private var body: [UInt8] = []
     private var bodySize = 0
+    /// The tag of the consumer that the last delivery came to.
+    package private(set) var consumer = ""
 
     package init() {}
 
@@ -28,8 +30,9 @@ package struct MessageAssembler: ~Copyable {
     /// - Returns: a message, when this frame was its last.
     package mutating func take(_ frame: Frame) throws(AMQPError) -> Event? {
         switch frame {
-        case .delivery(let tag, let redelivered):
+        case .delivery(let tag, let redelivered, let consumer):
             try begin(.delivery(tag: tag, redelivered: redelivered))
+            self.consumer = consumer
             return nil
         case .returned(let routingKey):
             try begin(.returned(routingKey: routingKey))

@@ -101,7 +101,7 @@ extension Topology {
     ///
     /// - Returns: whether it was missing.
     @discardableResult
-    func ensure(
+    package func ensure(
         _ queue: Queue,
         on connection: borrowing Connection,
         logger: Logger

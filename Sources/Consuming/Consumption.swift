@@ -14,11 +14,18 @@ package final class Consumption: Sendable {
 
     /// Since when each reason has paused it.
     private let reasons = Locked<[Reason: ContinuousClock.Instant]>([:])
-    private let bell: any Bell
+    private let bells: Locked<[any Bell]>
 
     /// - Parameter bell: wakes the channel thread.
     package init(bell: any Bell) {
-        self.bell = bell
+        bells = Locked([bell])
+    }
+
+    /// Has another channel thread woken, too.
+    package func alsoRing(_ bell: any Bell) { bells.withLock { $0.append(bell) } }
+
+    private func ring() {
+        for bell in bells.withLock({ $0 }) { bell.ring() }
     }
 
     package var isOn: Bool { reasons.withLock(\.isEmpty) }
@@ -36,11 +43,11 @@ package final class Consumption: Sendable {
             reasons[reason] = .now
             return true
         }
-        if isNew { bell.ring() }
+        if isNew { ring() }
     }
 
     /// Ends this reason's pause; it stays off while there is another.
     package func resume(after reason: Reason) {
-        if reasons.withLock({ $0.removeValue(forKey: reason) != nil }) { bell.ring() }
+        if reasons.withLock({ $0.removeValue(forKey: reason) != nil }) { ring() }
     }
 }

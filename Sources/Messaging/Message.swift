@@ -76,17 +76,21 @@ package struct Delivery: Sendable {
     /// The broker's hint that it was delivered before; never a count.
     package var redelivered: Bool
     package var receivedAt: ContinuousClock.Instant
+    /// The number of the queue among those of its consumer.
+    package var source: Int
 
     package init(
         id: DeliveryID,
         message: Message,
         redelivered: Bool,
-        receivedAt: ContinuousClock.Instant
+        receivedAt: ContinuousClock.Instant,
+        source: Int = 0
     ) {
         self.id = id
         self.message = message
         self.redelivered = redelivered
         self.receivedAt = receivedAt
+        self.source = source
     }
 }
 

@@ -12,6 +12,16 @@ package protocol DeliveryReceiver: Sendable {
     var load: Workload { get }
 }
 
+/// Takes deliveries and says which of them have waited for too long.
+package protocol QueueSetReceiver: DeliveryReceiver {
+    /// Takes back what has waited here for long while nothing began: an idle worker elsewhere may
+    /// run it at once. Their queues are asked for nothing until `mayStart`.
+    func surrender(at now: ContinuousClock.Instant) -> [Delivery]
+
+    /// Whether a thread is free.
+    var mayStart: Bool { get }
+}
+
 /// What a receiver has in hand at the moment.
 package struct Workload: Sendable {
     /// Threads that have work in hand.

@@ -13,6 +13,8 @@ package final class LinkHealth: Sendable {
         case consumer = "broker-consumer"
         /// The broker's connection that publishes retries and dead letters.
         case publisher = "broker-publisher"
+        /// The broker's connection that takes the messages of tasks.
+        case taskConsumer = "broker-tasks"
         case database
         case chatModel = "chat-model"
         case memoryService = "memory-service"

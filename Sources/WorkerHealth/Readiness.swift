@@ -13,6 +13,7 @@ package final class Readiness: Sendable {
         case schemaUnfit = "the schema is not as Amity needs it"
         case consumptionOff = "intake is switched off"
         case draining = "draining"
+        case tasksNotConsumed = "not consuming from the task queues"
 
         /// With one of these a worker has no consumer on the queue.
         package static let withoutConsumer: [Blocker] = [.notConsuming, .consumptionOff, .draining]
@@ -28,6 +29,7 @@ package final class Readiness: Sendable {
             case .schemaUnfit: "schema-unfit"
             case .consumptionOff: "intake-off"
             case .draining: "draining"
+            case .tasksNotConsumed: "tasks-not-consumed"
             }
         }
     }

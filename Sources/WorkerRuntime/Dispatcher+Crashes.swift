@@ -22,7 +22,7 @@ extension Dispatcher {
                 "message.suspected",
                 metadata: ["messages": .stringConvertible(suspects.count)]
             )
-            let taken = inbox.withLock { $0.add(suspects) }
+            let taken = loop.inbox.withLock { $0.add(suspects) }
             if !taken { interrupt(suspects.map(\.delivery)) }
         }
         if !clear.isEmpty { runDue(clear, of: kind, in: context) }

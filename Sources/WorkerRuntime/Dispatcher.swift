@@ -14,8 +14,7 @@ import WorkerHealth
 /// What to do with a message that may kill the process is in `Dispatcher+Crashes.swift`, what
 /// becomes of a message that was handled in `Dispatcher+Outcomes.swift`.
 package final class Dispatcher: DeliveryReceiver {
-    let inbox: Locked<Inbox>
-    private let pool: ThreadPool
+    let loop: WorkLoop
     let kinds: WorkKinds
     let crashes: any CrashLedger
     let completions: Mailbox<Completion>
@@ -47,8 +46,7 @@ package final class Dispatcher: DeliveryReceiver {
         self.journal = journal
         self.repeated = repeated ?? RepeatedEvents(logger: logger)
         let kinds = WorkKinds(kinds, unknown: unknown)
-        inbox = Locked(Inbox(limit: pool.count, kinds: kinds.index))
-        self.pool = pool
+        loop = WorkLoop(pool: pool, kinds: kinds.index) { kinds.batchLimits }
         self.kinds = kinds
         self.crashes = crashes
         self.completions = completions
@@ -65,13 +63,13 @@ package final class Dispatcher: DeliveryReceiver {
     }
 
     package func withdraw() -> [Delivery] {
-        inbox.withLock { $0.withdraw() }
+        loop.inbox.withLock { $0.withdraw() }
     }
 
-    package var load: Workload { inbox.withLock { $0.load } }
+    package var load: Workload { loop.inbox.withLock { $0.load } }
 
     /// What has been done since the last `begin`.
-    var tally: Inbox.Tally { inbox.withLock { $0.tally } }
+    var tally: Inbox.Tally { loop.inbox.withLock { $0.tally } }
 
     /// Begins to count anew, with other numbers of busy threads from now on; never blocks.
     ///
@@ -79,58 +77,21 @@ package final class Dispatcher: DeliveryReceiver {
     ///   - limit: 1 or more, and no more than the pool has threads; nil for all of these.
     ///   - paying: of them with batches at once.
     func begin(limit: Int? = nil, paying: Int) {
-        let limit = limit ?? pool.count
-        precondition(1 <= paying && paying <= limit && limit <= pool.count)
+        let limit = limit ?? loop.threads
+        precondition(1 <= paying && paying <= limit && limit <= loop.threads)
         startOperations(after: { $0.begin(limit: limit, paying: paying) })
     }
 
     private func startOperations(after change: (inout Inbox) -> Void) {
-        // Before the lock: handlers answer, and may take locks of their own.
-        let limits = kinds.batchLimits
-        let starts = inbox.withLock { inbox in
-            change(&inbox)
-            return inbox.operationsToStart(batchLimits: limits)
-        }
-        start(starts)
-    }
-
-    /// One operation: takes work until there is none for it.
-    private func work(on slot: ThreadPool.Slot) {
-        let context = HandlerContext(slot: slot, drain: drain)
-        while let work = nextWork() {
-            let begin = ContinuousClock.now
+        loop.start(after: change) { [self] work, slot in
+            let context = HandlerContext(slot: slot, drain: drain)
+            counts.threadBegan()
             switch work {
-            case .batch(let batch, let kind, round: _):
-                counting { run(batch, of: kinds.all[kind], in: context) }
-            case .alone(let suspect): counting { runAlone(suspect, in: context) }
-            case .later(let time):
-                // Milliseconds: not worth to be interrupted.
-                Thread.sleep(forTimeInterval: max(0, begin.duration(to: time) / .seconds(1)))
+            case .batch(let batch, let kind): run(batch, of: kinds.all[kind], in: context)
+            case .alone(let suspect): runAlone(suspect, in: context)
             }
-            // Others may have ended because nothing was to run beside this.
-            let duration = begin.duration(to: .now)
-            startOperations(after: { $0.finished(work, in: duration) })
+            counts.threadEnded()
         }
-    }
-
-    private func counting(_ body: () -> Void) {
-        counts.threadBegan()
-        body()
-        counts.threadEnded()
-    }
-
-    /// - Returns: nil when the calling operation is over. Another one looks after what it leaves.
-    private func nextWork() -> Inbox.Work? {
-        let limits = kinds.batchLimits
-        let (work, starts) = inbox.withLock { inbox in
-            (inbox.next(batchLimits: limits), inbox.operationsToStart(batchLimits: limits))
-        }
-        start(starts)
-        return work
-    }
-
-    private func start(_ operations: Int) {
-        for _ in 0..<operations { pool.run { slot in self.work(on: slot) } }
     }
 
     private func run(_ batch: [Delivery], of kind: WorkKind, in context: HandlerContext) {

@@ -63,6 +63,8 @@ package struct Inbox {
     /// Whether an operation waits for a batch to grow.
     private var isOneWaiting = false
     private var isAlone = false
+    /// When work was last taken.
+    private var lastBegin: ContinuousClock.Instant?
     /// Whether all was taken back, and nothing has come since.
     private var isWithdrawn = false
 
@@ -106,6 +108,14 @@ package struct Inbox {
         return lanes.removeAll() + suspects.map(\.delivery)
     }
 
+    /// Takes back what has waited since a time, where nothing has begun since then.
+    mutating func overdue(since time: ContinuousClock.Instant) -> [Delivery] {
+        if let lastBegin, lastBegin > time { return [] }
+        let late = suspects.filter { $0.delivery.receivedAt <= time }.map(\.delivery)
+        suspects.removeAll { $0.delivery.receivedAt <= time }
+        return lanes.removeAll(since: time) + late
+    }
+
     /// - Returns: how many operations to start for what waits.
     mutating func operationsToStart(batchLimits: [Int]) -> Int {
         if isAlone || lanes.count + suspects.count == 0 { return 0 }
@@ -134,6 +144,7 @@ package struct Inbox {
         if let suspect = suspects.popFirst() {
             busy = 1
             isAlone = true
+            lastBegin = now
             return .alone(suspect)
         }
         let free = paying - busyWithBatches(batchLimits)
@@ -144,6 +155,7 @@ package struct Inbox {
         guard
             let (kind, batch) = lanes.next(atMost: share, batchLimits, growingSince: since)
         else { return laterOrEnd() }
+        lastBegin = now
         busy += 1
         busyWith[kind] += 1
         // More than the threads that are still free can take up, and no batch cut short by sharing.

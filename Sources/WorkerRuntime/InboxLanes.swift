@@ -47,6 +47,14 @@ struct InboxLanes {
         return lanes.flatMap(\.deliveries).sorted { $0.id.isBefore($1.id) }
     }
 
+    /// Takes out those that had arrived by a time.
+    mutating func removeAll(since time: ContinuousClock.Instant) -> [Delivery] {
+        let old = lanes.flatMap { lane in lane.deliveries.filter { $0.receivedAt <= time } }
+        for kind in lanes.indices { lanes[kind].deliveries.removeAll { $0.receivedAt <= time } }
+        count -= old.count
+        return old
+    }
+
     /// - Returns: how many deliveries wait that may share a batch with others.
     func growing(_ batchLimits: [Int]) -> Int {
         zip(lanes, batchLimits).reduce(0) { $1.1 > 1 ? $0 + $1.0.deliveries.count : $0 }

@@ -56,14 +56,25 @@ struct WorkKinds: Sendable {
     var batchLimits: [Int] { all.map(\.batchLimit) }
 }
 
-/// Finds the number of a message's kind. A value without handlers, so that it may be used under a
-/// lock.
+/// Finds the number of a message's kind: by its type, or by the queue that it came from. A value
+/// without handlers, so that it may be used under a lock.
 struct WorkKindIndex: Sendable {
     /// Of each kind, by its number; one more than there are types, for messages that none of them
     /// names.
     let priorities: [WorkKind.Priority]
     private let untyped: Int
     private let byType: [String: Int]
+    private let isBySource: Bool
+
+    /// Each queue of a consumer is a kind.
+    ///
+    /// - Parameter priorities: of each queue, by its number.
+    init(sources priorities: [WorkKind.Priority]) {
+        self.priorities = priorities
+        untyped = 0
+        byType = [:]
+        isBySource = true
+    }
 
     /// - Parameters:
     ///   - types: of each kind by its number, each only once.
@@ -71,6 +82,7 @@ struct WorkKindIndex: Sendable {
     init(types: [String?], priorities: [WorkKind.Priority]) {
         precondition(priorities.count == types.count + 1 && Set(types).count == types.count)
         self.priorities = priorities
+        isBySource = false
         untyped = types.firstIndex(of: nil) ?? types.count
         byType = Dictionary(
             uniqueKeysWithValues: types.enumerated().compactMap { number, type in
@@ -80,6 +92,7 @@ struct WorkKindIndex: Sendable {
     }
 
     subscript(delivery: Delivery) -> Int {
+        if isBySource { return delivery.source }
         guard let type = delivery.message.properties.type else { return untyped }
         return byType[type] ?? priorities.count - 1
     }

@@ -96,7 +96,7 @@ struct TestQueue {
         try connection.consume(from: name, tag: "first")
         var isRedelivered = false
         try eventually("a message comes") {
-            guard case .delivery(let tag, let redelivered) = try connection.nextFrame() else {
+            guard case .delivery(let tag, let redelivered, _) = try connection.nextFrame() else {
                 return false
             }
             isRedelivered = redelivered

@@ -1,0 +1,108 @@
+import Concurrency
+import Messaging
+
+/// Fans out deliveries of several queues whose work is guarded by a row of the database: a thread
+/// claims the row, the message is settled, and the same thread does the work.
+///
+/// Each queue has a lane with its priority; the choice between them is in `InboxLanes`. A message
+/// waits here only until a thread is free. Where none becomes free for long it goes back: an idle
+/// worker elsewhere may run it at once, and the broker's own limit on unsettled messages is not
+/// met.
+package final class ClaimDispatcher: QueueSetReceiver {
+    /// What a look at the row has shown.
+    package enum Claim: Sendable {
+        /// It is this worker's: the message is settled, and then this does the work.
+        case run(@Sendable () -> Void)
+        /// It may end the process: it is claimed again when nothing else runs here.
+        case suspect
+        /// There is nothing to do, or not here.
+        case settled(Settlement)
+    }
+
+    /// - Parameter isAlone: whether nothing else runs, nor starts until this is done.
+    package typealias Claiming =
+        @Sendable (_ delivery: Delivery, _ isAlone: Bool, ThreadPool.Slot) -> Claim
+
+    /// As long as a delivery waits at most while nothing begins. Chosen.
+    package static let patience = Duration.seconds(60)
+
+    private let loop: WorkLoop
+    private let completions: Mailbox<Completion>
+    private let claim: Claiming
+    private let patience: Duration
+    private let onFree: @Sendable () -> Void
+    /// Whether queues are paused until a thread is free.
+    private let hasSurrendered = Locked(false)
+
+    /// - Parameters:
+    ///   - sources: the priority of each queue, by its number.
+    ///   - onFree: called when a thread is free after a surrender.
+    package init(
+        pool: ThreadPool,
+        sources: [WorkKind.Priority],
+        completions: Mailbox<Completion>,
+        patience: Duration = ClaimDispatcher.patience,
+        onFree: @escaping @Sendable () -> Void,
+        claim: @escaping Claiming
+    ) {
+        let limits = sources.map { _ in 1 }
+        loop = WorkLoop(pool: pool, kinds: WorkKindIndex(sources: sources)) { limits }
+        self.completions = completions
+        self.patience = patience
+        self.onFree = onFree
+        self.claim = claim
+    }
+
+    package var load: Workload { loop.inbox.withLock { $0.load } }
+
+    package var mayStart: Bool {
+        let load = load
+        return load.busy < load.limit
+    }
+
+    package func submit(_ deliveries: [Delivery]) {
+        if deliveries.isEmpty { return }
+        loop.start(after: { $0.add(deliveries) }, { self.perform($0, $1) })
+    }
+
+    package func withdraw() -> [Delivery] { loop.inbox.withLock { $0.withdraw() } }
+
+    package func surrender(at now: ContinuousClock.Instant) -> [Delivery] {
+        let overdue = loop.inbox.withLock { $0.overdue(since: now - patience) }
+        if !overdue.isEmpty { hasSurrendered.withLock { $0 = true } }
+        return overdue
+    }
+
+    /// Settles it: its row, if there is one, is found again by the scheduler.
+    package func refuse(_ delivery: Delivery, because failure: Failure) {
+        settle(delivery, .ack)
+    }
+
+    private func perform(_ piece: WorkLoop.Piece, _ slot: ThreadPool.Slot) {
+        switch piece {
+        case .batch(let batch, kind: _): for delivery in batch { begin(delivery, false, slot) }
+        case .alone(let suspect): begin(suspect.delivery, true, slot)
+        }
+        let wasSurrendered = hasSurrendered.withLock { hasSurrendered in
+            defer { hasSurrendered = false }
+            return hasSurrendered
+        }
+        if wasSurrendered { onFree() }
+    }
+
+    private func begin(_ delivery: Delivery, _ isAlone: Bool, _ slot: ThreadPool.Slot) {
+        switch claim(delivery, isAlone, slot) {
+        case .run(let work):
+            settle(delivery, .ack)
+            work()
+        case .suspect:
+            let suspect = Inbox.Suspect(delivery: delivery, crashes: 1)
+            if !loop.inbox.withLock({ $0.add([suspect]) }) { settle(delivery, .requeue) }
+        case .settled(let settlement): settle(delivery, settlement)
+        }
+    }
+
+    private func settle(_ delivery: Delivery, _ settlement: Settlement) {
+        completions.post([Completion(id: delivery.id, settlement: settlement)])
+    }
+}
