@@ -110,10 +110,13 @@ let package = Package(
             name: "Settings",
             dependencies: [
                 "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Messaging", "Postgres",
-                "SafeText", logging,
+                "SafeText", "Tasks", logging,
             ]
         ),
-        .target(name: "Storage", dependencies: ["Concurrency", "Postgres", logging]),
+        .target(
+            name: "Storage",
+            dependencies: ["Concurrency", "Postgres", "WorkerHealth", logging]
+        ),
         .target(
             name: "QueueAccess",
             dependencies: ["AMQP", "Concurrency", "Consuming", "Messaging"]
@@ -131,7 +134,14 @@ let package = Package(
             ]
         ),
         .target(name: "Tasks", dependencies: ["Digests", "JSON", "Postgres"]),
-        .target(name: "TaskRunning", dependencies: ["Concurrency", "Postgres", "Tasks"]),
+        .target(
+            name: "TaskRunning",
+            dependencies: [
+                "AMQP", "Concurrency", "Consuming", "JSON", "Messaging", "Metering", "Postgres",
+                "Storage", "TaskConsuming", "Tasks", "WorkerHealth", "WorkerRuntime", coreMetrics,
+                logging,
+            ]
+        ),
         .target(
             name: "TaskConsuming",
             dependencies: [
@@ -144,7 +154,7 @@ let package = Package(
             name: "ConversationIntake",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Failpoints", "FriendshipScoring", "JSON",
-                "Metering", "Postgres", "WorkerHealth", coreMetrics, deque, logging,
+                "Metering", "Postgres", "Storage", "WorkerHealth", coreMetrics, deque, logging,
             ]
         ),
         .target(
@@ -174,8 +184,8 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations",
-                "DeadLetters", "Doctor", "Operations", "Postgres", "Settings", "WorkerHealth",
-                "WorkerRuntime", logging, serviceLifecycle, unixSignals,
+                "DeadLetters", "Doctor", "Operations", "Postgres", "Settings", "TaskRunning",
+                "WorkerHealth", "WorkerRuntime", logging, serviceLifecycle, unixSignals,
             ]
         ),
         .target(
@@ -215,7 +225,8 @@ let package = Package(
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
                 "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
                 "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
-                "Storage", "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
+                "Storage", "TaskRunning", "WorkerHealth", argumentParser, coreMetrics, logging,
+                serviceLifecycle,
             ]
         ),
         .testTarget(name: "SampleConversationsTests", dependencies: ["SampleConversations"]),

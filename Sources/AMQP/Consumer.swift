@@ -68,6 +68,7 @@ package final class Consumer: Sendable {
         readiness: Readiness,
         health: LinkHealth = LinkHealth(),
         keeper: TopologyKeeper? = nil,
+        consumption: Consumption = Consumption(),
         counts: WorkerCounts = WorkerCounts(),
         pulse: Pulse = Pulse(name: "channel"),
         logger: Logger
@@ -82,7 +83,8 @@ package final class Consumer: Sendable {
         self.logger = logger
         metrics = ConsumerMetrics(prefetch: settings.prefetch)
         completions = Mailbox(bell: bell)
-        consumption = Consumption(bell: bell)
+        self.consumption = consumption
+        consumption.ring(bell)
     }
 
     /// Starts the channel thread.

@@ -23,6 +23,8 @@ struct AmityCommand: AsyncParsableCommand {
 enum ExitStatus {
     /// The broker or the database could not be used.
     static let unavailable = ExitCode(69)
+    /// It cannot go on in this process; another one can.
+    static let software = ExitCode(70)
     /// The settings are not usable: starting again will not help.
     static let configuration = ExitCode(78)
 }

@@ -40,11 +40,12 @@ func runWorker(
     let isServed = settings.http != nil || servesAPI
     let registry =
         isServed
-        ? PrometheusRegistry(describing: servesAPI ? Metric.all : Metric.ofWorkers) : nil
+        ? PrometheusRegistry(describing: described(settings, servesAPI: servesAPI)) : nil
     if let registry { MetricsSystem.bootstrap(registry) }
     let health = LinkHealth()
     let analyser = standIn ?? settings.analysis.analyser(health: health, logger: logger)
     let worker = Worker(settings: settings, analyser: analyser, health: health, logger: logger)
+    let tasks = taskService(settings, beside: worker, logger: logger)
     var servers: [HTTPServer] = []
     if let registry, let http = settings.http {
         let shown = RouteContext(of: worker, metrics: registry)
@@ -58,9 +59,33 @@ func runWorker(
         servers.append(parts.server)
         intake = [parts.intake, parts.server]
     }
-    services.append(WorkerBesideServers(worker: worker, servers: servers))
+    services.append(WorkerBesideServers(worker: worker, tasks: tasks, servers: servers))
     // Stopped first: what it takes is still scored.
     try await runUntilSignal(services + intake, logger: logger)
+}
+
+private func described(_ settings: WorkerSettings, servesAPI: Bool) -> [Metric] {
+    Metric.ofWorkers + (settings.tasks.pools.isEmpty ? [] : Metric.taskRuns)
+        + (servesAPI ? Metric.intake : [])
+}
+
+/// - Returns: nil where the worker runs no tasks.
+private func taskService(
+    _ settings: WorkerSettings,
+    beside worker: Worker,
+    logger: Logger
+) -> TaskService? {
+    if settings.tasks.pools.isEmpty { return nil }
+    let service = TaskService(
+        settings: settings,
+        handlers: .builtIn,
+        consumption: worker.consumption,
+        readiness: worker.readiness,
+        health: worker.health,
+        logger: logger
+    )
+    worker.alsoRefresh(service.refreshMetrics)
+    return service
 }
 
 /// One process, two servers.
@@ -97,6 +122,9 @@ func runUntilSignal(_ services: [any Service], logger: Logger) async throws {
     } catch let error as HTTPServerError {
         complain("\(error)")
         throw ExitStatus.unavailable
+    } catch let error as TaskService.ThreadsLost {
+        complain("\(error)")
+        throw ExitStatus.software
     }
 }
 
@@ -104,12 +132,18 @@ func runUntilSignal(_ services: [any Service], logger: Logger) async throws {
 /// unnoticed, and one that has begun ends by a signal alone.
 private struct WorkerBesideServers: Service {
     let worker: Worker
+    let tasks: TaskService?
     let servers: [HTTPServer]
 
     func run() async throws {
         for server in servers {
             if await !server.waitUntilListening() { return }
         }
-        try await worker.run()
+        try await withThrowingTaskGroup { group in
+            // Both drain side by side: each is told of a shutdown.
+            group.addTask { try await worker.run() }
+            if let tasks { group.addTask { try await tasks.run() } }
+            try await group.waitForAll()
+        }
     }
 }

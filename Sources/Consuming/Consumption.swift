@@ -1,7 +1,7 @@
 import Concurrency
 
 /// Whether the worker takes messages off its queue. Each component may pause it for its own reason;
-/// it is on while no reason is set. The channel thread acts on it.
+/// it is on while no reason is set. Channel threads act on it.
 package final class Consumption: Sendable {
     package enum Reason: Sendable, CaseIterable {
         /// An operator switched it off by a signal.
@@ -14,15 +14,12 @@ package final class Consumption: Sendable {
 
     /// Since when each reason has paused it.
     private let reasons = Locked<[Reason: ContinuousClock.Instant]>([:])
-    private let bells: Locked<[any Bell]>
+    private let bells = Locked<[any Bell]>([])
 
-    /// - Parameter bell: wakes the channel thread.
-    package init(bell: any Bell) {
-        bells = Locked([bell])
-    }
+    package init() {}
 
-    /// Has another channel thread woken, too.
-    package func alsoRing(_ bell: any Bell) { bells.withLock { $0.append(bell) } }
+    /// - Parameter bell: wakes a channel thread that acts on it.
+    package func ring(_ bell: any Bell) { bells.withLock { $0.append(bell) } }
 
     private func ring() {
         for bell in bells.withLock({ $0 }) { bell.ring() }

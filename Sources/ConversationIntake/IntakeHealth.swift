@@ -1,6 +1,7 @@
 import Conversations
 import Logging
 import Postgres
+import Storage
 import WorkerHealth
 
 /// What intake suffers from: told to the log once, and to readiness.

@@ -23,6 +23,8 @@ package final class Worker: Service {
     package let readiness: Readiness
     /// The problems of its links.
     package let health: LinkHealth
+    /// Whether messages are taken; shared with the tasks of the same process.
+    package let consumption = Consumption()
     /// Of the channel thread.
     package let pulse = Pulse(name: "channel")
     /// What operators can query and do; open from `run` on.
@@ -33,6 +35,7 @@ package final class Worker: Service {
     private let manager: ServiceManager?
     /// Refreshes the gauges that are read on demand; nil until `run`.
     private let parts = Locked<(@Sendable () -> Void)?>(nil)
+    private let others = Locked<(@Sendable () -> Void)?>(nil)
     /// Of the registry's thread.
     private let wakeup = Wakeup()
     private let logger: Logger
@@ -68,6 +71,12 @@ package final class Worker: Service {
     package func refreshMetrics() {
         process.look()
         parts.withLock { $0 }?()
+        others.withLock { $0 }?()
+    }
+
+    /// Has metrics of another part of the process refreshed, too.
+    package func alsoRefresh(_ refresh: @escaping @Sendable () -> Void) {
+        others.withLock { $0 = refresh }
     }
 
     package func run() async throws {
@@ -96,6 +105,7 @@ package final class Worker: Service {
             readiness: readiness,
             health: health,
             keeper: keeper,
+            consumption: consumption,
             counts: counts,
             pulse: pulse,
             logger: logger

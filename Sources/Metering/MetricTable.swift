@@ -1,7 +1,7 @@
 /// Every metric there is, by what it is about. OpenTelemetry's names for messaging where one fits,
 /// Prometheus' for processes, ours with `amity_`; base units.
 extension Metric {
-    package static let all = ofWorkers + intake
+    package static let all = ofWorkers + taskRuns + intake
 
     /// Those that a worker serves.
     package static let ofWorkers: [Metric] =
@@ -36,7 +36,7 @@ extension Metric {
     static let quick = [
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
     ]
-    private static let long = [
+    static let long = [
         0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600,
     ]
 

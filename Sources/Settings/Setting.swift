@@ -62,6 +62,7 @@ extension Setting {
     package static let groups: [(heading: String, settings: [Setting])] = [
         ("Broker", broker), ("TLS to the broker", security), ("Database", database),
         ("Work", work), ("Analysis", analysis), ("Score", score), ("HTTP", http), ("API", api),
+        ("Tasks", tasks),
         ("Monitoring", monitoring), ("Logs", output),
     ]
 

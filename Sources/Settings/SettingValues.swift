@@ -169,5 +169,5 @@ extension Setting {
 }
 
 extension StringProtocol {
-    fileprivate var trimmed: String { trimmingCharacters(in: .whitespacesAndNewlines) }
+    var trimmed: String { trimmingCharacters(in: .whitespacesAndNewlines) }
 }

@@ -36,6 +36,7 @@ package struct WorkerSettings: Sendable {
     package var http: HTTPSettings?
     package var monitoring: MonitoringSettings
     package var analysis: AnalysisSettings
+    package var tasks: TaskSettings
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
 
@@ -72,6 +73,7 @@ package struct WorkerSettings: Sendable {
             holdLimit: holdLimit,
             &mistakes
         )
+        tasks = TaskSettings(values, &mistakes)
         guard mistakes.isEmpty, let endpoint, let database, let monitoring, let analysis
         else {
             throw SettingsError(mistakes: mistakes)

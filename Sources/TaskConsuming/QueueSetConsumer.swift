@@ -75,7 +75,7 @@ package final class QueueSetConsumer: Sendable {
         self.pulse = pulse
         self.logger = logger
         completions = Mailbox(bell: bell)
-        consumption.alsoRing(bell)
+        consumption.ring(bell)
         readiness.set(.tasksNotConsumed, true)
     }
 

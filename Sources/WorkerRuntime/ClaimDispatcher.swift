@@ -55,6 +55,9 @@ package final class ClaimDispatcher: QueueSetReceiver {
 
     package var load: Workload { loop.inbox.withLock { $0.load } }
 
+    /// Deliveries that wait, by the number of their queue.
+    package var waiting: [Int] { loop.inbox.withLock(\.waiting) }
+
     package var mayStart: Bool {
         let load = load
         return load.busy < load.limit

@@ -79,6 +79,9 @@ package struct Inbox {
         Workload(busy: busy, limit: limit, waiting: lanes.count + suspects.count)
     }
 
+    /// Deliveries that wait, by the number of their kind; suspects are not among them.
+    var waiting: [Int] { lanes.counts }
+
     /// Begins to count anew. Operations for what may now run besides are the caller's to start.
     ///
     /// - Parameter paying: no more than `limit`.

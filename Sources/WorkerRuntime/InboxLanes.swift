@@ -60,6 +60,9 @@ struct InboxLanes {
         zip(lanes, batchLimits).reduce(0) { $1.1 > 1 ? $0 + $1.0.deliveries.count : $0 }
     }
 
+    /// By the number of the kind.
+    var counts: [Int] { lanes.map(\.deliveries.count) }
+
     /// When the one arrived that has waited longest.
     var oldest: ContinuousClock.Instant? {
         lanes.lazy.compactMap { $0.deliveries.first?.receivedAt }.min()

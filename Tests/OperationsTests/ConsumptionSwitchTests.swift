@@ -12,7 +12,7 @@ struct ConsumptionSwitchTests {
     /// round; or an outage of the database counts as an operator's pause.
     @Test(arguments: [Origin.signal, .http], [Origin.signal, .http])
     func eitherWayEndsAPauseOfEither(pausing: Origin, resuming: Origin) {
-        let consumption = Consumption(bell: CountingBell())
+        let consumption = Consumption()
         let readiness = Readiness(logger: quiet)
         let consumptionSwitch = ConsumptionSwitch(
             consumption: consumption,

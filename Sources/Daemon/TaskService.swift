@@ -1,0 +1,75 @@
+import Concurrency
+import Consuming
+import Glibc
+import Logging
+import ServiceLifecycle
+import Settings
+import TaskRunning
+import WorkerHealth
+
+/// The tasks of a worker: runs them until it is told to stop, then drains.
+package final class TaskService: Service {
+    /// Every thread was lost to a run that did not come back: only a new process has others.
+    package struct ThreadsLost: Error, CustomStringConvertible {
+        package let description =
+            "no thread was left for tasks: their handlers did not return after their time limits"
+    }
+
+    private let worker: TaskWorker
+    private let areThreadsLost: Locked<Bool>
+
+    /// - Parameters:
+    ///   - handlers: what it can run.
+    ///   - consumption: whether messages are taken at all.
+    package init(
+        settings: WorkerSettings,
+        handlers: HandlerSet,
+        consumption: Consumption,
+        readiness: Readiness,
+        health: LinkHealth,
+        logger: Logger
+    ) {
+        let areThreadsLost = Locked(false)
+        self.areThreadsLost = areThreadsLost
+        worker = TaskWorker(
+            TaskWorkerOptions(
+                endpoint: settings.endpoint,
+                topology: settings.topology,
+                database: settings.database,
+                pools: settings.tasks.pools,
+                threads: settings.tasks.threads,
+                drainTimeout: settings.drainTimeout,
+                stallTimeout: settings.stallTimeout
+            ),
+            handlers: handlers,
+            consumption: consumption,
+            readiness: readiness,
+            health: health,
+            onExhaustion: {
+                areThreadsLost.withLock { $0 = true }
+                // The whole process drains, as for any other stop.
+                kill(getpid(), SIGTERM)
+            },
+            logger: logger
+        )
+    }
+
+    /// Refreshes the metrics that are read on demand.
+    package func refreshMetrics() { worker.refreshMetrics() }
+
+    package func run() async throws {
+        worker.start()
+        do {
+            try await gracefulShutdown()
+        } catch {
+            // Cancelled, because another part could not begin: it ends all the same.
+        }
+        await withCheckedContinuation { stopped in
+            startThread(name: "amity-task-stop", stackBytes: 512 << 10) { [worker] in
+                worker.finish()
+                stopped.resume()
+            }
+        }
+        if areThreadsLost.withLock(\.self) { throw ThreadsLost() }
+    }
+}

@@ -1,0 +1,72 @@
+import Concurrency
+import Postgres
+import Tasks
+
+/// What a worker can run: Swift code and commands of its own, by the name of the type, and any
+/// service that the table of types names.
+package struct HandlerSet: Sendable {
+    /// Makes the handler of a service.
+    ///
+    /// - Parameter secret: the name of the environment variable with its key.
+    package typealias MakeService = @Sendable (_ url: String, _ secret: String?) -> any RunHandler
+
+    package var swift: [String: any RunHandler]
+    package var commands: [String: any RunHandler]
+    package var service: MakeService?
+
+    package init(
+        swift: [String: any RunHandler] = [:],
+        commands: [String: any RunHandler] = [:],
+        service: MakeService? = nil
+    ) {
+        self.swift = swift
+        self.commands = commands
+        self.service = service
+    }
+
+    /// - Parameter type: as the table has it; nil where it does not.
+    func handler(named name: String, of type: TaskType?) -> (any RunHandler)? {
+        switch type?.handler {
+        case nil: swift[name] ?? commands[name]
+        case .swift: swift[name]
+        case .command: commands[name]
+        case .http(let url, let secret): service?(url, secret)
+        }
+    }
+}
+
+/// The table of types, as it was a moment ago.
+final class TypeDirectory: Sendable {
+    private struct State {
+        var types: [String: TaskType] = [:]
+        var readAt: ContinuousClock.Instant?
+    }
+
+    /// Chosen: so long an old URL may still be called.
+    private static let lifetime = Duration.seconds(5)
+
+    private let store: TaskStore
+    private let state = Locked(State())
+
+    init(_ store: TaskStore) {
+        self.store = store
+    }
+
+    /// Blocks for a query every few seconds. While the database is away the last answer holds.
+    func type(named name: String) throws(PostgresError) -> TaskType? {
+        let now = ContinuousClock.now
+        let (found, isFresh) = state.withLock { state in
+            (state.types[name], state.readAt.map { now < $0 + Self.lifetime } ?? false)
+        }
+        if isFresh { return found }
+        do throws(PostgresError) {
+            let types = try store.types()
+            let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.name, $0) })
+            state.withLock { $0 = State(types: byName, readAt: now) }
+            return byName[name]
+        } catch {
+            if found == nil { throw error }
+            return found
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import Concurrency
+import Tasks
+
+/// The runs that this worker has in hand.
+final class RunTable: Sendable {
+    enum Phase: Sendable {
+        /// Its row may be this worker's already.
+        case claiming
+        case running
+        /// Its end is being written.
+        case finishing
+        /// Its thread has not come back in time: its end is written, and its result will not count.
+        case writtenOff
+    }
+
+    struct Run: Sendable {
+        var phase: Phase
+        let context: RunContext
+        var type: String
+        var startedAt: ContinuousClock.Instant
+        /// When its time is over.
+        var deadline: ContinuousClock.Instant
+    }
+
+    private let runs = Locked<[TaskMessage: Run]>([:])
+    private let changed = MonotonicCondition()
+
+    /// - Returns: false where this worker has it in hand already.
+    func claiming(_ key: TaskMessage, type: String, _ context: RunContext) -> Bool {
+        let now = ContinuousClock.now
+        let run = Run(
+            phase: .claiming,
+            context: context,
+            type: type,
+            startedAt: now,
+            deadline: now + .seconds(86_400)
+        )
+        return runs.withLock { runs in
+            if runs[key] != nil { return false }
+            runs[key] = run
+            return true
+        }
+    }
+
+    func running(_ key: TaskMessage, timeout: Int) {
+        let now = ContinuousClock.now
+        runs.withLock { runs in
+            runs[key]?.phase = .running
+            runs[key]?.startedAt = now
+            runs[key]?.deadline = now + .seconds(timeout)
+        }
+    }
+
+    /// - Returns: false for a run that is written off.
+    func finishing(_ key: TaskMessage) -> Bool {
+        runs.withLock { runs in
+            guard let run = runs[key], run.phase != .writtenOff else { return false }
+            runs[key]?.phase = .finishing
+            return true
+        }
+    }
+
+    /// - Returns: whether it was still running.
+    func writeOff(_ key: TaskMessage) -> Bool {
+        runs.withLock { runs in
+            guard let run = runs[key], run.phase == .running else { return false }
+            runs[key]?.phase = .writtenOff
+            return true
+        }
+    }
+
+    func ended(_ key: TaskMessage) {
+        changed.change { runs.withLock { $0[key] = nil } }
+    }
+
+    var all: [TaskMessage: Run] { runs.withLock { $0 } }
+
+    func stopAll(for reason: RunContext.StopReason) {
+        for run in all.values { run.context.stop(for: reason) }
+    }
+
+    /// Waits until only runs are left that are written off.
+    ///
+    /// - Returns: whether that is so.
+    func waitUntilIdle(atMost limit: Duration) -> Bool {
+        func isIdle() -> Bool { runs.withLock { $0.values.allSatisfy { $0.phase == .writtenOff } } }
+        changed.wait(atMost: limit) { isIdle() }
+        return isIdle()
+    }
+}

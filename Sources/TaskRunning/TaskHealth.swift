@@ -1,0 +1,59 @@
+import Concurrency
+import Logging
+import Postgres
+import Storage
+import WorkerHealth
+
+/// What tasks suffer from in the database: told to the worker's health and its log.
+struct TaskHealth: Sendable {
+    let links: LinkHealth
+    let logger: Logger
+    /// Raised when the worker has ended: no thread tries on.
+    let end = DrainSignal()
+
+    /// An error that is no outage is met by few rows, and comes again. Chosen.
+    private static let tries = 5
+
+    /// Does it, again and again while the database is away. Blocks the calling thread.
+    ///
+    /// - Parameter drain: ends the tries; nil for the end of the worker.
+    /// - Returns: nil where it could not be done.
+    func persist<R>(
+        until drain: DrainSignal?,
+        _ body: () throws(PostgresError) -> R
+    ) -> R? {
+        var backoff = Backoff(first: .milliseconds(20), cap: .seconds(1))
+        var failures = 0
+        while true {
+            do throws(PostgresError) {
+                let value = try body()
+                if failures > 0 { works() }
+                return value
+            } catch {
+                failed(error)
+                if !error.isOutage && !error.endsSession { failures += 1 }
+                if failures >= Self.tries { return nil }
+            }
+            if (drain ?? end).wait(for: backoff.next()) { return nil }
+        }
+    }
+
+    func failed(_ error: PostgresError) {
+        let problem = error.problem
+        let notice = links.failed(problem)
+        logger.log(
+            level: notice.isLogged ? .error : .debug,
+            "tasks.database-failed",
+            metadata: ["error": "\(problem.text)"]
+        )
+    }
+
+    func works() {
+        if let lasted = links.works(.database) {
+            logger.notice(
+                "tasks.database-restored",
+                metadata: ["seconds": .stringConvertible(lasted / .seconds(1))]
+            )
+        }
+    }
+}

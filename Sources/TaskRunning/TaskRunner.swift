@@ -1,0 +1,290 @@
+import Concurrency
+import Logging
+import Messaging
+import Postgres
+import Tasks
+import WorkerHealth
+import WorkerRuntime
+
+/// The path of one task through a thread of the worker: claim, run, finish.
+final class TaskRunner: Sendable {
+    let worker: TaskID
+    let store: TaskStore
+    let runs = RunTable()
+    private let handlers: HandlerSet
+    private let types: TypeDirectory
+    private let health: TaskHealth
+    private let drain: DrainSignal
+    private let metrics: TaskMetrics
+    private let repeated: RepeatedEvents
+
+    init(
+        worker: TaskID,
+        store: TaskStore,
+        handlers: HandlerSet,
+        health: TaskHealth,
+        drain: DrainSignal,
+        metrics: TaskMetrics,
+        logger: Logger
+    ) {
+        self.worker = worker
+        self.store = store
+        self.handlers = handlers
+        types = TypeDirectory(store)
+        self.health = health
+        self.drain = drain
+        self.metrics = metrics
+        repeated = RepeatedEvents(logger: logger)
+    }
+
+    func flush() { repeated.flush() }
+
+    // MARK: Claim
+
+    func claim(_ delivery: Delivery, isAlone: Bool) -> ClaimDispatcher.Claim {
+        guard let message = TaskMessage(delivery.message.body) else {
+            repeated.log(level: .warning, "task.message-unknown", code: "", id: nil, metadata: [:])
+            return .settled(.ack)
+        }
+        let name = delivery.message.properties.type ?? ""
+        // A row that cannot be claimed is left to the scheduler, which finds that its message is gone.
+        return health.persist(until: drain) { () throws(PostgresError) in
+            try claim(message, named: name, isAlone: isAlone)
+        } ?? .settled(drain.isRaised ? .requeue : .ack)
+    }
+
+    private func claim(
+        _ message: TaskMessage,
+        named name: String,
+        isAlone: Bool
+    ) throws(PostgresError) -> ClaimDispatcher.Claim {
+        let type = try types.type(named: name)
+        guard let handler = handlers.handler(named: name, of: type) else {
+            if try store.unhandled(message.id, run: message.run) {
+                let metadata: Logger.Metadata = ["type": "\(name)"]
+                repeated.log(
+                    level: .warning,
+                    "task.type-unhandled",
+                    code: name,
+                    id: "\(message.id)",
+                    metadata: metadata
+                )
+            }
+            return .settled(.ack)
+        }
+        let token = handler.needsToken ? RunToken(run: message.run) : nil
+        let context = RunContext(token: token)
+        // Here already: the look at this worker's rows must not take it for one that is lost.
+        guard runs.claiming(message, type: name, context) else { return .settled(.ack) }
+        let outcome: ClaimOutcome
+        do throws(PostgresError) {
+            outcome = try store.claim(
+                message.id,
+                run: message.run,
+                worker: worker,
+                token: token,
+                mayRunAlone: isAlone
+            )
+        } catch {
+            // If it was done all the same, the keeper finds the row and gives it back.
+            runs.ended(message)
+            throw error
+        }
+        switch outcome {
+        case .claimed(let task):
+            return .run { self.work(on: task, message, by: handler, in: context) }
+        case .suspect:
+            runs.ended(message)
+            return .suspect
+        case .outdated:
+            runs.ended(message)
+            return .settled(.ack)
+        }
+    }
+
+    // MARK: Run
+
+    private func work(
+        on task: ClaimedTask,
+        _ message: TaskMessage,
+        by handler: any RunHandler,
+        in context: RunContext
+    ) {
+        defer { runs.ended(message) }
+        runs.running(message, timeout: task.timeout)
+        let begin = ContinuousClock.now
+        let end = handler.run(task, in: context)
+        let duration = begin.duration(to: .now)
+        // One that came back after it was written off has nothing to say any more.
+        guard runs.finishing(message) else { return }
+        finish(task, as: end, context, after: duration)
+    }
+
+    // MARK: Finish
+
+    private func finish(
+        _ task: ClaimedTask,
+        as end: RunEnd,
+        _ context: RunContext,
+        after duration: Duration
+    ) {
+        let outcome: RunOutcome
+        var effects: [(Statement, [Parameter])] = []
+        switch end {
+        case .completed(let result, let own):
+            outcome = .succeeded(result: result)
+            effects = own
+        case .snoozed(let seconds): outcome = .snoozed(seconds: seconds)
+        case .handedOver: return handOver(task, after: duration)
+        case .failed(let code, let message, let retries, let after):
+            // What failed because it was stopped has not failed.
+            if let stopped = Self.outcome(of: context.stopReason) {
+                outcome = stopped
+            } else if context.stopReason != nil {
+                return giveBack(task)
+            } else {
+                outcome = .failed(code: code, message: message, retries: retries, after: after)
+            }
+        case .stopped:
+            if let stopped = Self.outcome(of: context.stopReason) {
+                outcome = stopped
+            } else if context.stopReason != nil {
+                return giveBack(task)
+            } else {
+                outcome = .failed(
+                    code: "STOPPED",
+                    message: "the handler stopped without being asked to",
+                    retries: true
+                )
+            }
+        }
+        write(task, outcome, effects, after: duration)
+    }
+
+    /// - Returns: nil where the run goes on elsewhere, or has done so.
+    private static func outcome(of reason: RunContext.StopReason?) -> RunOutcome? {
+        switch reason {
+        case .cancelled: .stopped
+        case .timedOut: timeout
+        case .drained, .fenced, nil: nil
+        }
+    }
+
+    private static let refused = RunOutcome.failed(
+        code: TaskErrorCode.resultRefused.rawValue,
+        message: "",
+        retries: true
+    )
+
+    static let timeout = RunOutcome.failed(
+        code: TaskErrorCode.timeout.rawValue,
+        message: "",
+        retries: true
+    )
+
+    private func write(
+        _ task: ClaimedTask,
+        _ outcome: RunOutcome,
+        _ effects: [(Statement, [Parameter])],
+        after duration: Duration
+    ) {
+        var mayBeDone = false
+        // Without a limit: the row is this run's until the lease is over, and then it answers so.
+        let moved = health.persist(until: nil) { () throws(PostgresError) -> MovedTask? in
+            do throws(PostgresError) {
+                if let moved = try store.finish(task.id, run: task.run, as: outcome, with: effects)
+                {
+                    return moved
+                }
+            } catch {
+                // The handler's own statements are its own matter.
+                guard !effects.isEmpty, error.kind == .permanent else {
+                    mayBeDone = true
+                    throw error
+                }
+                return try store.finish(
+                    task.id,
+                    run: task.run,
+                    as: .failed(
+                        code: "EFFECT_REFUSED",
+                        message: "SQLSTATE \(error.sqlState)",
+                        retries: true
+                    )
+                )
+            }
+            if mayBeDone, try store.lastState(of: task.id, run: task.run) != nil { return nil }
+            metrics.fenced.increment()
+            log("task.fenced", task, code: "", level: .notice)
+            return nil
+        }
+        if moved == nil, !health.end.isRaised {
+            // It cannot be written as it is; as a failure it may.
+            _ = health.persist(until: nil) { () throws(PostgresError) in
+                try store.finish(task.id, run: task.run, as: Self.refused)
+            }
+        }
+        note(moved ?? nil, task, outcome, duration)
+    }
+
+    private func note(
+        _ moved: MovedTask?,
+        _ task: ClaimedTask,
+        _ outcome: RunOutcome,
+        _ duration: Duration
+    ) {
+        switch outcome {
+        case .succeeded: metrics.ended(task.type, isSuccess: true, after: duration)
+        case .failed(let code, _, _, _):
+            metrics.ended(task.type, isSuccess: false, after: duration)
+            let isFinal = moved?.state == .failed
+            let event: Logger.Message = isFinal ? "task.failed" : "task.retry-scheduled"
+            log(event, task, code: code, level: isFinal ? .error : .warning)
+        case .snoozed, .stopped: metrics.ended(task.type, isSuccess: nil, after: duration)
+        }
+    }
+
+    private func log(
+        _ event: Logger.Message,
+        _ task: ClaimedTask,
+        code: String,
+        level: Logger.Level
+    ) {
+        let shown = Self.isCode(code) ? code : "OTHER"
+        repeated.log(
+            level: level,
+            event,
+            code: shown,
+            id: "\(task.id)",
+            metadata: [
+                "task": "\(task.id)", "type": "\(task.type)", "code": "\(shown)",
+                "run": .stringConvertible(task.run), "attempt": .stringConvertible(task.attempt),
+            ]
+        )
+    }
+
+    /// A handler chooses its codes; what does not look like one may be text of a user.
+    private static func isCode(_ code: String) -> Bool {
+        code.utf8.count <= 50
+            && code.utf8.allSatisfy { byte in
+                (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || byte == UInt8(ascii: "_")
+            }
+    }
+
+    private func handOver(_ task: ClaimedTask, after duration: Duration) {
+        _ = health.persist(until: nil) { () throws(PostgresError) in
+            try store.handOver(task.id, run: task.run, worker: worker, timeout: task.timeout)
+        }
+        metrics.ended(task.type, isSuccess: nil, after: duration)
+    }
+
+    /// Not to its end, through no fault of its own. A run that is not this worker's any more is
+    /// left as it is.
+    private func giveBack(_ task: ClaimedTask) {
+        metrics.interrupted.increment()
+        _ = health.persist(until: drain) { () throws(PostgresError) in
+            try store.giveBack(task.id, run: task.run, worker: worker)
+        }
+    }
+}
