@@ -225,7 +225,7 @@ let package = Package(
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
                 "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
                 "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
-                "Storage", "TaskRunning", "WorkerHealth", argumentParser, coreMetrics, logging,
+                "Storage", "WorkerHealth", argumentParser, coreMetrics, logging,
                 serviceLifecycle,
             ]
         ),
@@ -348,9 +348,10 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "ConversationIntake",
-                "Conversations", "Digests", "Failpoints", "FriendshipScoring", "Messaging",
+                "Consuming", "Conversations", "Digests", "Failpoints", "FriendshipScoring",
+                "Messaging",
                 "Metering", "Operations", "Postgres", "SampleConversations", "Settings", "Storage",
-                "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+                "TaskRunning", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]
         ),

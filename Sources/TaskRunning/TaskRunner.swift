@@ -47,7 +47,7 @@ final class TaskRunner: Sendable {
             return .settled(.ack)
         }
         let name = delivery.message.properties.type ?? ""
-        // A row that cannot be claimed is left to the scheduler, which finds that its message is gone.
+        // A row that cannot be claimed is left to the scheduler: it finds that its message is gone.
         return health.persist(until: drain) { () throws(PostgresError) in
             try claim(message, named: name, isAlone: isAlone)
         } ?? .settled(drain.isRaised ? .requeue : .ack)
@@ -152,7 +152,7 @@ final class TaskRunner: Sendable {
                 return giveBack(task)
             } else {
                 outcome = .failed(
-                    code: "STOPPED",
+                    code: TaskErrorCode.stopped.rawValue,
                     message: "the handler stopped without being asked to",
                     retries: true
                 )
@@ -206,7 +206,7 @@ final class TaskRunner: Sendable {
                     task.id,
                     run: task.run,
                     as: .failed(
-                        code: "EFFECT_REFUSED",
+                        code: TaskErrorCode.effectRefused.rawValue,
                         message: "SQLSTATE \(error.sqlState)",
                         retries: true
                     )

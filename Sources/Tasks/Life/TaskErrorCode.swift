@@ -3,6 +3,10 @@ package enum TaskErrorCode: String, Sendable {
     /// The deadline came before a run that succeeded.
     case deadlineExceeded = "DEADLINE_EXCEEDED"
     case timeout = "TIMEOUT"
+    /// The handler ended without a result, and had not been asked to.
+    case stopped = "STOPPED"
+    /// A statement of the handler's own could not be done.
+    case effectRefused = "EFFECT_REFUSED"
     case workerCrashed = "WORKER_CRASHED"
     case resultTooLarge = "RESULT_TOO_LARGE"
     /// PostgreSQL does not take it: no JSON, or text with NUL.

@@ -1,0 +1,194 @@
+import Concurrency
+import Consuming
+import Foundation
+import Messaging
+import Postgres
+import TaskRunning
+import TestSupport
+import Testing
+import WorkerHealth
+
+@testable import AMQP
+@testable import Tasks
+
+/// A pool of its own, with a worker in this process and handlers that a test drives.
+final class TaskWorkerScene {
+    let tasks: TaskScene
+    let pool: String
+    private let broker: Endpoint
+    private var workers: [TaskWorker] = []
+    let health = LinkHealth()
+    let readiness = Readiness(logger: quiet)
+    let isExhausted = Locked(false)
+
+    var store: TaskStore { tasks.store }
+
+    init() throws {
+        tasks = try TaskScene()
+        pool = String(UUID().uuidString.lowercased().prefix(30))
+        broker = tasks.scene.settings.endpoint
+    }
+
+    deinit {
+        for worker in workers { worker.finish() }
+        do {
+            let connection = try Connection(to: broker, timeout: .seconds(10))
+            try connection.openChannel()
+            for queue in TaskQueue.all(of: pool) { try connection.deleteQueue(queue.name) }
+            try connection.close()
+        } catch {
+            Issue.record("the queues of \(pool) are left over: \(error)")
+        }
+    }
+
+    func queue(_ priority: Tasks.Priority = .normal) -> TestQueue {
+        TestQueue(
+            name: TaskQueue(pool: pool, priority: priority).name,
+            endpoint: broker
+        )
+    }
+
+    /// Starts a worker and waits until it consumes.
+    @discardableResult
+    func start(
+        threads: Int = 4,
+        handlers: [String: any RunHandler],
+        _ change: (inout TaskWorkerOptions) -> Void = { _ in }
+    ) throws -> TaskWorker {
+        let settings = tasks.scene.settings
+        var options = TaskWorkerOptions(
+            endpoint: broker,
+            topology: settings.topology,
+            database: settings.database,
+            pools: [pool],
+            threads: threads,
+            drainTimeout: .seconds(5),
+            stallTimeout: .seconds(30)
+        )
+        change(&options)
+        let worker = TaskWorker(
+            options,
+            handlers: HandlerSet(swift: handlers),
+            consumption: Consumption(),
+            readiness: readiness,
+            health: health,
+            onExhaustion: { [isExhausted] in isExhausted.withLock { $0 = true } },
+            logger: quiet
+        )
+        // Else a look at one that the worker has not made yet is an error.
+        try settings.topology.ensure(
+            queuesNamed: TaskQueue.all(of: pool).map(\.name),
+            at: broker,
+            logger: quiet
+        )
+        workers.append(worker)
+        worker.start()
+        // Of a queue that no test pauses.
+        try eventually("the worker consumes") { try queue(.critical).consumers() == workers.count }
+        return worker
+    }
+
+    func stop(_ worker: TaskWorker) {
+        worker.finish()
+        workers.removeAll { $0 === worker }
+    }
+
+    /// Makes tasks and puts their messages on the broker, as a publisher would.
+    @discardableResult
+    func submit(
+        _ count: Int = 1,
+        type: String = "test",
+        priority: Tasks.Priority = .normal,
+        _ change: (inout NewTask) -> Void = { _ in }
+    ) throws -> [TaskID] {
+        let new = (0..<count).map { number in
+            TaskScene.task(type, payload: "{\"number\":\(number)}") { task in
+                task.pool = pool
+                task.priority = priority
+                change(&task)
+            }
+        }
+        let requests = new.map { SubmitRequest([$0]) }
+        var ids: [TaskID] = []
+        for outcome in try store.submit(requests) {
+            guard case .accepted(let made, let publications) = try outcome.get() else {
+                throw TaskScene.Refused()
+            }
+            ids += made.tasks.map(\.id)
+            for publication in publications { try publish(publication) }
+        }
+        return ids
+    }
+
+    func publish(_ publication: Publication) throws {
+        try publish(publication.id, run: publication.run, type: publication.type, publication.queue)
+    }
+
+    func publish(_ id: TaskID, run: Int, type: String = "test", _ queue: TaskQueue) throws {
+        let connection = try Connection(to: broker, timeout: .seconds(10))
+        try connection.openChannel()
+        let settings = tasks.scene.settings
+        try settings.topology.ensure(
+            settings.topology.queue(named: queue.name),
+            on: connection,
+            logger: quiet
+        )
+        var properties = MessageProperties()
+        properties.type = type
+        let body = Array("{\"task_id\":\"\(id)\",\"run\":\(run)}".utf8)
+        try connection.publish(
+            Message(properties: properties, body: body),
+            exchange: "",
+            routingKey: queue.name
+        )
+        try connection.close()
+    }
+
+    func view(_ id: TaskID) throws -> TaskView { try #require(try store.get(id)).view }
+
+    func wait(
+        for id: TaskID,
+        toBe state: TaskState,
+        within limit: Duration = .seconds(20),
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        try eventually("it is \(state)", within: limit, sourceLocation: sourceLocation) {
+            try tasks.state(id) == state
+        }
+    }
+}
+
+/// Does what a test says.
+final class TestHandler: RunHandler {
+    let isInProcess = true
+    let needsToken = false
+    /// Of the runs that have begun, in order.
+    let begun = Locked<[ClaimedTask]>([])
+    private let body: @Sendable (ClaimedTask, RunContext) -> RunEnd
+
+    init(_ body: @escaping @Sendable (ClaimedTask, RunContext) -> RunEnd) {
+        self.body = body
+    }
+
+    func run(_ task: ClaimedTask, in context: RunContext) -> RunEnd {
+        begun.withLock { $0.append(task) }
+        return body(task, context)
+    }
+
+    var count: Int { begun.withLock(\.count) }
+}
+
+/// Holds runs until it is opened.
+final class Gate: Sendable {
+    private let condition = MonotonicCondition()
+    private let isOpen = Locked(false)
+
+    func open() { condition.change { isOpen.withLock { $0 = true } } }
+
+    func wait(orStopOf context: RunContext? = nil) {
+        context?.onStop { [condition] _ in condition.change {} }
+        condition.wait(atMost: .seconds(120)) { [isOpen] in
+            isOpen.withLock(\.self) || context?.stopReason != nil
+        }
+    }
+}
