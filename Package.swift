@@ -113,7 +113,10 @@ let package = Package(
                 "SafeText", logging,
             ]
         ),
-        .target(name: "Storage", dependencies: ["Concurrency", "Postgres", logging]),
+        .target(
+            name: "Storage",
+            dependencies: ["Concurrency", "Postgres", "WorkerHealth", logging]
+        ),
         .target(
             name: "QueueAccess",
             dependencies: ["AMQP", "Concurrency", "Consuming", "Messaging"]
@@ -132,13 +135,18 @@ let package = Package(
         ),
         .target(name: "Tasks", dependencies: ["Digests", "JSON", "Postgres"]),
         .target(name: "TaskRunning", dependencies: ["Concurrency", "Postgres", "Tasks"]),
+        .target(
+            name: "LeasedPublishing",
+            dependencies: ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics]
+        ),
         .target(name: "TaskScheduling"),
         .target(name: "TaskHandlers"),
         .target(
             name: "ConversationIntake",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Failpoints", "FriendshipScoring", "JSON",
-                "Metering", "Postgres", "WorkerHealth", coreMetrics, deque, logging,
+                "LeasedPublishing", "Messaging", "Metering", "Postgres", "Storage", "WorkerHealth",
+                coreMetrics, deque, logging,
             ]
         ),
         .target(

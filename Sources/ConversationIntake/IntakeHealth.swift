@@ -1,6 +1,6 @@
-import Conversations
 import Logging
 import Postgres
+import Storage
 import WorkerHealth
 
 /// What intake suffers from: told to the log once, and to readiness.
