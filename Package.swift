@@ -139,7 +139,13 @@ let package = Package(
             name: "LeasedPublishing",
             dependencies: ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics]
         ),
-        .target(name: "TaskScheduling"),
+        .target(
+            name: "TaskScheduling",
+            dependencies: [
+                "AMQP", "Concurrency", "LeasedPublishing", "Messaging", "Metering", "Postgres",
+                "Storage", "Tasks", "WorkerHealth", coreMetrics, logging,
+            ]
+        ),
         .target(name: "TaskHandlers"),
         .target(
             name: "ConversationIntake",
@@ -304,6 +310,7 @@ let package = Package(
             dependencies: ["Conversations", "FriendshipScoring", "Messaging", "Postgres"]
         ),
         .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
+        .testTarget(name: "TaskSchedulingTests", dependencies: ["TaskScheduling", "Tasks"]),
         .testTarget(
             name: "ConversationIntakeTests",
             dependencies: ["ConversationIntake", "JSON", "TestSupport"],
@@ -341,7 +348,7 @@ let package = Package(
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "ConversationIntake",
                 "Conversations", "Digests", "Failpoints", "FriendshipScoring", "Messaging",
                 "Metering", "Operations", "Postgres", "SampleConversations", "Settings", "Storage",
-                "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+                "TaskScheduling", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]
         ),
