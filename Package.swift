@@ -148,13 +148,24 @@ let package = Package(
                 "AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging,
             ]
         ),
-        .target(name: "TaskScheduling"),
+        .target(
+            name: "LeasedPublishing",
+            dependencies: ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics]
+        ),
+        .target(
+            name: "TaskScheduling",
+            dependencies: [
+                "AMQP", "Concurrency", "LeasedPublishing", "Messaging", "Metering", "Postgres",
+                "Storage", "Tasks", "WorkerHealth", coreMetrics, logging,
+            ]
+        ),
         .target(name: "TaskHandlers"),
         .target(
             name: "ConversationIntake",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Failpoints", "FriendshipScoring", "JSON",
-                "Metering", "Postgres", "Storage", "WorkerHealth", coreMetrics, deque, logging,
+                "LeasedPublishing", "Messaging", "Metering", "Postgres", "Storage", "WorkerHealth",
+                coreMetrics, deque, logging,
             ]
         ),
         .target(
@@ -185,7 +196,8 @@ let package = Package(
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations",
                 "DeadLetters", "Doctor", "Operations", "Postgres", "Settings", "TaskRunning",
-                "WorkerHealth", "WorkerRuntime", logging, serviceLifecycle, unixSignals,
+                "TaskScheduling", "Tasks", "WorkerHealth", "WorkerRuntime", logging,
+                serviceLifecycle, unixSignals,
             ]
         ),
         .target(
@@ -313,6 +325,7 @@ let package = Package(
             dependencies: ["Conversations", "FriendshipScoring", "Messaging", "Postgres"]
         ),
         .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
+        .testTarget(name: "TaskSchedulingTests", dependencies: ["TaskScheduling", "Tasks"]),
         .testTarget(
             name: "ConversationIntakeTests",
             dependencies: ["ConversationIntake", "JSON", "TestSupport"],
@@ -351,7 +364,8 @@ let package = Package(
                 "Consuming", "Conversations", "Digests", "Failpoints", "FriendshipScoring",
                 "Messaging",
                 "Metering", "Operations", "Postgres", "SampleConversations", "Settings", "Storage",
-                "TaskRunning", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+                "TaskRunning", "TaskScheduling", "Tasks", "TestSupport", "WorkerHealth",
+                "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]
         ),

@@ -38,13 +38,15 @@ package final class Publisher: Sendable {
     private let isSingleStarted = Locked(false)
 
     /// - Parameters:
+    ///   - topology: its main queue is declared by each new connection where it is missing; nil for
+    ///     none.
     ///   - insists: whether a message that the broker does not take is tried again until it does,
     ///     or reported to its sender. One that insists declares no queue: its keeper does.
     ///   - onRefusal: called on the publisher's thread when the broker has not taken a message;
     ///     must not block.
     package init(
         endpoint: Endpoint,
-        topology: Topology,
+        topology: Topology?,
         insists: Bool,
         health: LinkHealth = LinkHealth(),
         onRefusal: @escaping @Sendable () -> Void = {},

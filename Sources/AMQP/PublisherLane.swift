@@ -9,7 +9,7 @@ import WorkerHealth
 final class PublisherLane: Sendable {
     struct Settings: Sendable {
         var endpoint: Endpoint
-        var topology: Topology
+        var topology: Topology?
         /// Whether a message that the broker does not take is tried again until it does.
         var insists: Bool
         /// Most messages on the wire. With one it is known over which one the broker closes the
@@ -153,7 +153,7 @@ final class PublisherLane: Sendable {
             try connection.openChannel()
             // What insists is a worker's, whose queues have a keeper.
             if !settings.insists {
-                try settings.topology.ensureMain(on: connection, logger: logger)
+                try settings.topology?.ensureMain(on: connection, logger: logger)
             }
             try connection.selectConfirms()
         }

@@ -52,6 +52,9 @@ func runWorker(
         servers.append(HTTPServer(http, showing: shown, logger: logger))
     }
     var services: [any Service] = servers
+    if servesAPI || tasks != nil {
+        services.append(SchedulingService(settings: settings, health: health, logger: logger))
+    }
     var intake: [any Service] = []
     if let api, let registry {
         try refuseOnePort(for: api)
@@ -65,7 +68,7 @@ func runWorker(
 }
 
 private func described(_ settings: WorkerSettings, servesAPI: Bool) -> [Metric] {
-    Metric.ofWorkers + (settings.tasks.pools.isEmpty ? [] : Metric.taskRuns)
+    Metric.ofWorkers + (settings.tasks.pools.isEmpty ? [] : Metric.taskRuns + Metric.scheduling)
         + (servesAPI ? Metric.intake : [])
 }
 

@@ -1,4 +1,3 @@
-import Conversations
 import Logging
 import Postgres
 import Storage

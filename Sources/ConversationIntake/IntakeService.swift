@@ -1,6 +1,7 @@
 import AMQP
 import Concurrency
 import CoreMetrics
+import LeasedPublishing
 import Logging
 import Metering
 import Postgres
@@ -13,7 +14,7 @@ import WorkerHealth
 package final class IntakeService: Sendable {
     private let queue = IntakeQueue()
     private let store: IntakeStore
-    private let outbox: OutboxPublisher
+    private let outbox: LeasedPublisher<Outbox>
     private let health: IntakeHealth
     private let ended = MonotonicSemaphore(value: 0)
     private let statuses: [Int: Counter]
@@ -56,7 +57,13 @@ package final class IntakeService: Sendable {
             health: health,
             logger: logger
         )
-        outbox = OutboxPublisher(publisher, store, self.health)
+        outbox = LeasedPublisher(
+            publisher,
+            Outbox(store, self.health),
+            threadName: "amity-outbox",
+            results: .outboxMessages,
+            inHand: .outboxInHand
+        )
         statuses = Dictionary(
             uniqueKeysWithValues: [202, 400, 409, 422, 500, 503].map {
                 ($0, Metric.intakeRequests.counter("\($0)"))

@@ -1,7 +1,7 @@
 /// Every metric there is, by what it is about. OpenTelemetry's names for messaging where one fits,
 /// Prometheus' for processes, ours with `amity_`; base units.
 extension Metric {
-    package static let all = ofWorkers + taskRuns + intake
+    package static let all = ofWorkers + taskRuns + scheduling + intake
 
     /// Those that a worker serves.
     package static let ofWorkers: [Metric] =
@@ -266,7 +266,8 @@ extension Metric {
         with it. How to scrape, and which alerts exist: [Monitoring](Monitoring.md).
 
         Those of intake (`amity_intake_…`, `amity_outbox_…`) are served where conversations come
-        over HTTP, not by a worker.
+        over HTTP, not by a worker; those of the scheduler of tasks (`amity_task_…`,
+        `amity_scheduler_…`) where it runs.
 
         Counters begin at 0 with the process and exist before their first use. A batch counts as one
         process and one wait in the inbox, each of its messages as one settlement. Durations that

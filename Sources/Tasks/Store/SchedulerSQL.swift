@@ -37,7 +37,8 @@ enum SchedulerSQL {
         FROM due
         WHERE task.id = ANY (ARRAY(SELECT due.id FROM due)) AND task.id = due.id
         RETURNING task.id, type, pool, priority, state, run, task.due_at::text,
-            \(TaskSQL.iso("due.due_at"))
+            \(TaskSQL.iso("due.due_at")),
+            extract(epoch FROM clock_timestamp() - due.due_at)::float8
         """,
         commits: true
     )
@@ -176,7 +177,7 @@ enum SchedulerSQL {
             FOR UPDATE SKIP LOCKED)
         UPDATE amity_tasks SET due_at = clock_timestamp() + \(TaskSQL.lease)
         WHERE id = ANY (ARRAY(SELECT id FROM missing))
-        RETURNING id, type, pool, priority, state, run, due_at::text, NULL
+        RETURNING id, type, pool, priority, state, run, due_at::text, NULL, NULL
         """,
         commits: true
     )
@@ -186,6 +187,8 @@ enum SchedulerSQL {
         var state: TaskState
         /// When it was due, ISO 8601.
         var wasDue: String
+        /// Since then, in seconds.
+        var lateness: Double
     }
 
     static func leased(_ row: inout RowReader) throws(PostgresError) -> Leased {
@@ -200,7 +203,8 @@ enum SchedulerSQL {
                 lease: try row.text() ?? ""
             ),
             state: moved.state,
-            wasDue: try row.text() ?? ""
+            wasDue: try row.text() ?? "",
+            lateness: try row.double() ?? 0
         )
     }
 

@@ -3,6 +3,8 @@ import Postgres
 /// What a scan for due rows has taken.
 package struct DueScan: Sendable {
     package var toPublish: [Publication] = []
+    /// How late each row was taken, in seconds.
+    package var lateness: [Double] = []
     /// Whether a priority had more than its budget.
     package var hasMore = false
 }
@@ -46,7 +48,7 @@ extension TaskStore {
             let clock = try rows[0].first { row throws(PostgresError) in try row.text() }
             return (clock ?? ScanFloor.none, try rows[1].map(SchedulerSQL.leased))
         }
-        var scan = DueScan()
+        var scan = DueScan(lateness: leased.map(\.lateness))
         var counts = [Int](repeating: 0, count: budgets.count)
         var last = [String?](repeating: nil, count: budgets.count)
         for row in leased {

@@ -30,7 +30,7 @@ extension TaskStore {
 
     /// Takes or renews the lease without which a worker's runs are given to others.
     ///
-    /// - Parameter facts: JSON for operators; holds no user's data.
+    /// - Parameter facts: JSON for operators, and for `unclaimed`; holds no user's data.
     package func renewWorker(
         _ worker: TaskID,
         facts: String? = nil
@@ -60,6 +60,16 @@ extension TaskStore {
     /// Another process may lead at once.
     package func releaseLeader(_ holder: TaskID) throws(PostgresError) {
         try count(of: WorkerSQL.release, [.text("scheduler"), .id(holder)])
+    }
+
+    /// Deliveries that living workers hold and have not claimed, by the name of the queue, as the
+    /// workers have written them into the facts of their leases: `{"unclaimed": {"<queue>": 3}}`.
+    package func unclaimed() throws(PostgresError) -> [String: Int] {
+        let counts = try rows(of: WorkerSQL.unclaimed, []) {
+            row throws(PostgresError) -> (String, Int) in
+            (try row.text() ?? "", try row.integer() ?? 0)
+        }
+        return Dictionary(counts, uniquingKeysWith: +)
     }
 
     package func ownRuns(of worker: TaskID) throws(PostgresError) -> [OwnRun] {

@@ -26,6 +26,20 @@ enum WorkerSQL {
         commits: true
     )
 
+    /// By queue.
+    static let unclaimed = Statement(
+        "unclaimed_deliveries",
+        """
+        SELECT queue, sum(held::bigint)::bigint
+        FROM amity_leases
+        CROSS JOIN LATERAL jsonb_each_text(
+            CASE WHEN jsonb_typeof(facts -> 'unclaimed') = 'object' THEN facts -> 'unclaimed' END
+        ) AS unclaimed (queue, held)
+        WHERE name LIKE 'worker %' AND lease_until > clock_timestamp()
+        GROUP BY queue
+        """
+    )
+
     /// $1: the worker.
     static let ownRuns = Statement(
         "own_task_runs",

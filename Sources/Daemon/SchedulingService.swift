@@ -1,0 +1,96 @@
+import AMQP
+import Concurrency
+import Foundation
+import Logging
+import Postgres
+import ServiceLifecycle
+import Settings
+import TaskScheduling
+import Tasks
+import WorkerHealth
+
+/// What brings tasks to the broker, in each process that makes or runs tasks. Listed before those
+/// services that hand it tasks, so that it ends after them.
+package final class SchedulingService: Service {
+    /// For tasks that this process makes.
+    package let publisher: TaskPublisher
+    private let store: TaskStore
+    private let scheduler: Scheduler
+    private let logger: Logger
+
+    package init(settings: WorkerSettings, health: LinkHealth, logger: Logger) {
+        self.logger = logger
+        store = TaskStore(
+            sessions: SessionPool(
+                target: settings.database,
+                limit: 2,
+                applicationName: "amity publisher",
+                statementTimeout: .seconds(5)
+            )
+        )
+        publisher = TaskPublisher(
+            store,
+            endpoint: settings.endpoint,
+            topology: settings.topology,
+            health: health,
+            logger: logger
+        )
+        var options = Scheduler.Options(
+            database: settings.database,
+            endpoint: settings.endpoint
+        )
+        options.retentionDays = settings.tasks.retentionDays
+        guard let id = TaskID(UUID().uuidString) else { preconditionFailure("a UUID is an id") }
+        scheduler = Scheduler(
+            options,
+            id: id,
+            publisher: publisher,
+            health: health,
+            logger: logger
+        )
+    }
+
+    package func run() async throws {
+        publisher.start()
+        let isUsed = await onThread("amity-schedule-start") { self.hasTasks() }
+        if isUsed { scheduler.start() }
+        do {
+            try await gracefulShutdown()
+        } catch {
+            // Cancelled, because another part could not begin: it ends all the same.
+        }
+        await onThread("amity-schedule-stop") {
+            if isUsed { self.scheduler.stop(within: .seconds(2)) }
+            self.publisher.stop(within: .seconds(2))
+        }
+    }
+
+    /// Runs what blocks.
+    private func onThread<R: Sendable>(
+        _ name: String,
+        _ body: @escaping @Sendable () -> R
+    ) async -> R {
+        await withCheckedContinuation { done in
+            startThread(name: name, stackBytes: 512 << 10) { done.resume(returning: body()) }
+        }
+    }
+
+    /// Where the database has no tables of tasks, or this role no grants on them, there is nothing
+    /// to schedule, and nothing to complain of again and again.
+    private func hasTasks() -> Bool {
+        do throws(PostgresError) {
+            _ = try store.types()
+            return true
+        } catch {
+            guard error.isMissingOrForbidden else { return true }
+            logger.notice(
+                "scheduler.no-tasks",
+                metadata: [
+                    "error": "\(error)",
+                    "remedy": "for tasks run amity migrate, and deploy/grants.sql with -v tasks=1",
+                ]
+            )
+            return false
+        }
+    }
+}

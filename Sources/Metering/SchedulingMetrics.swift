@@ -1,0 +1,54 @@
+extension Metric {
+    package static let taskMessages = Metric(
+        "amity_task_messages_total",
+        .counter,
+        "result",
+        help: """
+            Messages of tasks that were published: confirmed, returned (no queue took them), \
+            refused (by the queue), abandoned (not sent in time). All but the first are tried again.
+            """
+    )
+    package static let taskMessagesInHand = Metric(
+        "amity_task_messages_in_hand",
+        .gauge,
+        help: "Messages of tasks that this process is publishing."
+    )
+    package static let taskMessagesLost = Metric(
+        "amity_task_messages_lost_total",
+        .counter,
+        help: "Tasks whose messages were missing on the broker, and were published again."
+    )
+    package static let taskQueuesAside = Metric(
+        "amity_task_queues_aside",
+        .gauge,
+        help: "Queues of tasks that are not there, cannot be declared, and wait for half a minute."
+    )
+    package static let schedulerLeads = Metric(
+        "amity_scheduler_leads",
+        .gauge,
+        help: "1 while this process is the one that schedules, else 0."
+    )
+    package static let schedulerTurn = Metric(
+        "amity_scheduler_turn_duration_seconds",
+        .histogram(quick),
+        help: "Time that a turn of the scheduler took."
+    )
+    package static let schedulerLateness = Metric(
+        "amity_scheduler_lateness_seconds",
+        .histogram([0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]),
+        help: "Time from when a task was due until the scheduler took it."
+    )
+    package static let schedulerMoved = Metric(
+        "amity_scheduler_moved_tasks_total",
+        .counter,
+        "reason",
+        help: """
+            Tasks that the scheduler has moved: deadline (they failed), timeout (a service did not \
+            report), lost (their worker is gone).
+            """
+    )
+    package static let scheduling = [
+        taskMessages, taskMessagesInHand, taskMessagesLost, taskQueuesAside, schedulerLeads,
+        schedulerTurn, schedulerLateness, schedulerMoved,
+    ]
+}

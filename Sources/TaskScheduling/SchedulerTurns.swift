@@ -1,0 +1,105 @@
+import Concurrency
+import CoreMetrics
+import Logging
+import Metering
+import Postgres
+import Tasks
+
+/// The turns of the scheduler that leads, on a thread of its own. Each part takes so many rows at
+/// most, each priority its own share: none waits for the end of another's backlog.
+struct SchedulerTurns {
+    private let store: TaskStore
+    private let publisher: TaskPublisher
+    private let health: SchedulingHealth
+    private let begin = ContinuousClock.now
+    private var floor = ScanFloor()
+    private var rest = Chore(every: Self.restInterval, first: .zero ... .zero)
+    private let duration = Metric.schedulerTurn.timer()
+    private let lateness = Metric.schedulerLateness.timer()
+    private let expired = Metric.schedulerMoved.counter("deadline")
+    private let timedOut = Metric.schedulerMoved.counter("timeout")
+    private let lost = Metric.schedulerMoved.counter("lost")
+
+    /// Chosen: what a scheduled task may be late.
+    private static let interval = Duration.milliseconds(200)
+    /// Between two looks at what need not be exact to the second.
+    private static let restInterval = Duration.seconds(1)
+    /// After a failure of the database. Chosen.
+    private static let pause = Duration.seconds(1)
+    /// Most rows of each priority in one scan, and of each other part. Chosen: some ten
+    /// milliseconds each.
+    private static let batch = 500
+
+    init(_ store: TaskStore, _ publisher: TaskPublisher, _ health: SchedulingHealth) {
+        self.store = store
+        self.publisher = publisher
+        self.health = health
+    }
+
+    /// - Parameter leading: tells what is known at the moment.
+    consuming func run(until drain: DrainSignal, leading: () -> Leadership) {
+        while !drain.isRaised {
+            let now = ContinuousClock.now
+            guard leading().leads(at: now) else {
+                // A later leadership begins with a scan of everything.
+                floor = ScanFloor()
+                _ = drain.wait(atMost: Self.pause) { leading().leads(at: .now) }
+                continue
+            }
+            do throws(PostgresError) {
+                let hasMore = try turn(at: now, leading)
+                health.databaseWorks()
+                duration.record(now.duration(to: .now))
+                let next = hasMore ? now : now + Self.interval
+                drain.wait(for: ContinuousClock.now.duration(to: next))
+            } catch {
+                health.failed(error)
+                drain.wait(for: Self.pause)
+            }
+        }
+    }
+
+    /// - Returns: whether a part had more than its budget.
+    private mutating func turn(
+        at now: ContinuousClock.Instant,
+        _ leading: () -> Leadership
+    ) throws(PostgresError) -> Bool {
+        let hasMoreDue = try publishDue(at: now)
+        if !rest.isDue(at: now) { return hasMoreDue }
+        let late = try store.expire(atMost: Self.batch)
+        note(late, "scheduler.deadlines-over", expired)
+        let silent = try store.timeOut(atMost: Self.batch)
+        note(silent, "scheduler.services-silent", timedOut)
+        // Asked now: what came before may have waited for a database that stood still.
+        if leading().mayCallLost(at: .now) {
+            note(try store.giveBackLost(), "scheduler.lost-runs-given-back", lost)
+        }
+        let hasMore = late.count == Self.batch || silent.count == Self.batch
+        if !hasMore { rest.done(at: now) }
+        return hasMore || hasMoreDue
+    }
+
+    private mutating func publishDue(
+        at now: ContinuousClock.Instant
+    ) throws(PostgresError) -> Bool {
+        let priorities = Priority.allCases.count
+        let budget = min(Self.batch, publisher.room / priorities)
+        // What is leased and not sent would only be late.
+        if budget == 0 { return false }
+        let scan = try store.leaseDue(
+            &floor,
+            budgets: Array(repeating: budget, count: priorities),
+            leavingOut: publisher.poolsAside,
+            at: begin.duration(to: now) / .seconds(1)
+        )
+        publisher.publish(scan.toPublish, leasedAt: now)
+        for seconds in scan.lateness { lateness.record(.seconds(seconds)) }
+        return scan.hasMore
+    }
+
+    private func note(_ moved: [MovedTask], _ event: Logger.Message, _ counter: Counter) {
+        if moved.isEmpty { return }
+        counter.increment(by: moved.count)
+        health.logger.notice(event, metadata: ["tasks": .stringConvertible(moved.count)])
+    }
+}

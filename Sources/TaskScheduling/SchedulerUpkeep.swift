@@ -1,0 +1,125 @@
+import AMQP
+import Concurrency
+import CoreMetrics
+import Metering
+import Postgres
+import Tasks
+
+/// What the scheduler that leads does at longer intervals, on a thread of its own: looks for lost
+/// messages, and forgets what ended long ago.
+struct SchedulerUpkeep {
+    private let store: TaskStore
+    private let publisher: TaskPublisher
+    private let health: SchedulingHealth
+    private let options: Scheduler.Options
+    private let lost = Metric.taskMessagesLost.counter()
+
+    /// Most rows that one statement deletes or leases. Chosen: some ten milliseconds.
+    private static let slice = 1_000
+    /// Between two slices, for the turns of others. Chosen.
+    private static let pause = Duration.milliseconds(50)
+    /// Until a process that does not lead, or could not do it, looks again.
+    private static let later = Duration.seconds(60)
+
+    init(
+        _ store: TaskStore,
+        _ publisher: TaskPublisher,
+        _ health: SchedulingHealth,
+        _ options: Scheduler.Options
+    ) {
+        self.store = store
+        self.publisher = publisher
+        self.health = health
+        self.options = options
+    }
+
+    func run(until drain: DrainSignal, isLeading: @escaping () -> Bool) {
+        var messages = LostMessages()
+        var chores = Chores()
+        chores.add(Chore(every: options.lookInterval)) {
+            if isLeading() { look(&messages) } else { messages.forget() }
+            return .done
+        }
+        chores.add(Chore(every: .seconds(3600), first: .zero ... .seconds(10))) {
+            isLeading() ? forget() : .again(after: Self.later)
+        }
+        chores.run(by: drain)
+    }
+
+    // MARK: Retention
+
+    private func forget() -> Chores.Turn {
+        do throws(PostgresError) {
+            let seconds = Double(options.retentionDays) * 86_400
+            let tasks =
+                options.retentionDays == 0
+                ? 0 : try store.forget(olderThan: seconds, atMost: Self.slice)
+            let requests = try store.forgetRequests(atMost: Self.slice)
+            if max(tasks, requests) == Self.slice { return .again(after: Self.pause) }
+            try store.forgetLeases()
+            return .done
+        } catch {
+            health.failed(error)
+            return .again(after: Self.later)
+        }
+    }
+
+    // MARK: Lost messages
+
+    private func look(_ messages: inout LostMessages) {
+        do {
+            guard let look = try look() else { return messages.forget() }
+            for (queue, count) in messages.take(look) { try publishAgain(queue, count) }
+        } catch let error as PostgresError {
+            health.failed(error)
+        } catch {
+            // A broker that is away is told of by the publisher.
+            health.logger.debug("scheduler.no-look", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// - Returns: nil where nothing is at rest.
+    private func look() throws -> LostMessages.Look? {
+        let before = try atRest()
+        if before.isEmpty { return nil }
+        let inspector = try QueueInspector(at: endpoint, timeout: .seconds(5))
+        var ready: [TaskQueue: Int] = [:]
+        for queue in before.keys { ready[queue] = try inspector.depth(of: queue.name)?.ready ?? 0 }
+        try inspector.close()
+        return LostMessages.Look(
+            before: before,
+            after: try atRest(),
+            ready: ready,
+            unclaimed: try store.unclaimed()
+        )
+    }
+
+    private var endpoint: Endpoint { options.endpoint.named("amity scheduler") }
+
+    private func atRest() throws(PostgresError) -> [TaskQueue: Int] {
+        try store.depths().reduce(into: [:]) { counts, depth in
+            if depth.atRest > 0 {
+                counts[TaskQueue(pool: depth.pool, priority: depth.priority)] = depth.atRest
+            }
+        }
+    }
+
+    private func publishAgain(_ queue: TaskQueue, _ count: Int) throws(PostgresError) {
+        let room = min(count, Self.slice, publisher.room)
+        if room == 0 { return }
+        let now = ContinuousClock.now
+        let missing = try store.leaseMissing(
+            pool: queue.pool,
+            priority: queue.priority,
+            count: room
+        )
+        publisher.publish(missing, leasedAt: now)
+        lost.increment(by: missing.count)
+        health.logger.warning(
+            "scheduler.messages-lost",
+            metadata: [
+                "queue": "\(queue.name)", "published": .stringConvertible(missing.count),
+            ]
+        )
+    }
+}
