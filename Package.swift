@@ -70,7 +70,7 @@ let package = Package(
         .target(name: "Digests", dependencies: ["COpenSSL"]),
         .target(name: "FriendshipScoring", dependencies: ["JSON"]),
         .target(name: "ConversationAnalysis", dependencies: ["FriendshipScoring"]),
-        .target(name: "Concurrency", dependencies: ["CLinux"]),
+        .target(name: "Concurrency", dependencies: ["CLinux", deque]),
         .target(name: "Messaging"),
         .target(
             name: "Consuming",
@@ -138,7 +138,7 @@ let package = Package(
             name: "ConversationIntake",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Failpoints", "FriendshipScoring", "JSON",
-                "Metering", "Postgres", "WorkerHealth", coreMetrics, deque, logging,
+                "Metering", "Postgres", "WorkerHealth", coreMetrics, logging,
             ]
         ),
         .target(
@@ -189,10 +189,17 @@ let package = Package(
             resources: [.embedInCode("Dashboard/Page")]
         ),
         .target(
+            name: "TaskAPI",
+            dependencies: [
+                "Concurrency", "Digests", "HTTPServing", "JSON", "Metering", "Postgres", "Tasks",
+                coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
+            ]
+        ),
+        .target(
             name: "API",
             dependencies: [
-                "ConversationIntake", "HTTPServing", "PrometheusMetrics", "WorkerHealth",
-                hummingbird, logging, nioCore,
+                "ConversationIntake", "HTTPServing", "PrometheusMetrics", "TaskAPI", "Tasks",
+                "WorkerHealth", hummingbird, logging, nioCore,
             ],
             resources: [.embedInCode("openapi.json")]
         ),
@@ -209,7 +216,8 @@ let package = Package(
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
                 "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
                 "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
-                "Storage", "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
+                "Storage", "TaskAPI", "Tasks", "WorkerHealth", argumentParser, coreMetrics, logging,
+                serviceLifecycle,
             ]
         ),
         .testTarget(name: "SampleConversationsTests", dependencies: ["SampleConversations"]),

@@ -9,6 +9,8 @@ import Metering
 import PrometheusMetrics
 import ServiceLifecycle
 import Settings
+import TaskAPI
+import Tasks
 import WorkerHealth
 
 struct APICommand: AsyncParsableCommand {
@@ -26,7 +28,7 @@ struct APICommand: AsyncParsableCommand {
         let settings = try startAPI()
         let logger = Logger(label: "amity")
         warnOfUnknownNames(logger)
-        let registry = PrometheusRegistry(describing: Metric.intake)
+        let registry = PrometheusRegistry(describing: Metric.intake + Metric.taskAPI)
         MetricsSystem.bootstrap(registry)
         let (intake, server) = try apiServices(settings, metrics: registry, logger: logger)
         try await runUntilSignal([intake, server], logger: logger)
@@ -42,7 +44,13 @@ func startAPI() throws -> APISettings {
     return settings
 }
 
-/// The intake, begun, and the server in front of it, which stops before it.
+/// The scheduler publishes.
+private struct SchedulersOutlet: TaskOutlet {
+    func publish(_ publications: [Publication], leasedAt: ContinuousClock.Instant) {}
+}
+
+/// The intake and the service of tasks, begun, and the server in front of them, which stops before
+/// them.
 func apiServices(
     _ settings: APISettings,
     metrics registry: PrometheusRegistry,
@@ -61,6 +69,12 @@ func apiServices(
         complain("\(error)")
         throw ExitStatus.configuration
     }
+    let tasks = TaskService(
+        database: settings.worker.database,
+        outlet: SchedulersOutlet(),
+        logger: logger
+    ) { intake.note($0) }
+    tasks.start()
     let server = HTTPServer(
         ServerOptions(
             apiHost: settings.http.host,
@@ -68,15 +82,17 @@ func apiServices(
             token: settings.http.token,
             isOwnHost: Loopback.contains
         ),
-        api: APIContext(intake: intake) { registry.text() },
+        api: APIContext(intake: intake, tasks: tasks) { registry.text() },
         logger: logger
     )
-    return (IntakeUntilStop(intake: intake, limit: settings.worker.drainTimeout), server)
+    let limit = settings.worker.drainTimeout
+    return (IntakeUntilStop(intake: intake, tasks: tasks, limit: limit), server)
 }
 
-/// Ends the intake when the server in front of it has answered its last request.
+/// Ends the services when the server in front of it has answered its last request.
 private struct IntakeUntilStop: Service {
     let intake: IntakeService
+    let tasks: TaskService
     let limit: Duration
 
     func run() async throws {
@@ -87,6 +103,7 @@ private struct IntakeUntilStop: Service {
         }
         await withCheckedContinuation { stopped in
             startThread(name: "amity-close", stackBytes: 512 << 10) {
+                tasks.stop()
                 intake.stop(within: limit)
                 stopped.resume()
             }

@@ -1,7 +1,7 @@
 /// Every metric there is, by what it is about. OpenTelemetry's names for messaging where one fits,
 /// Prometheus' for processes, ours with `amity_`; base units.
 extension Metric {
-    package static let all = ofWorkers + intake
+    package static let all = ofWorkers + intake + taskAPI
 
     /// Those that a worker serves.
     package static let ofWorkers: [Metric] =
@@ -265,8 +265,9 @@ extension Metric {
         `amity settings --metrics` from the table in `MetricTable.swift`; a test compares this page
         with it. How to scrape, and which alerts exist: [Monitoring](Monitoring.md).
 
-        Those of intake (`amity_intake_…`, `amity_outbox_…`) are served where conversations come
-        over HTTP, not by a worker.
+        Those of intake (`amity_intake_…`, `amity_outbox_…`) and of requests about tasks
+        (`task_queue_size`, `amity_task_requests_total`, `amity_task_group_requests`) are served
+        where conversations and tasks come over HTTP, not by a worker.
 
         Counters begin at 0 with the process and exist before their first use. A batch counts as one
         process and one wait in the inbox, each of its messages as one settlement. Durations that

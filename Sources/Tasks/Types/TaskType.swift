@@ -34,6 +34,11 @@ package struct TaskType: Sendable, Equatable {
     }
 
     package static let defaultPool = "default"
+    /// What every worker can do. A row of `amity_task_types` with the same name changes where such
+    /// a type runs, and its limits.
+    package static let builtIn = ["benchmark", "document_processing", "test"].map {
+        TaskType(name: $0, handler: .swift)
+    }
     package static let timeouts = 1...86_400
     package static let retryLimits = 0...100
     /// Names of this kind are for what is built in.
