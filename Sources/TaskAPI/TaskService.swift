@@ -133,10 +133,8 @@ package final class TaskService: Sendable {
     func knownTypes() async throws -> [String: TaskType] {
         try await types.get {
             let rows = try await call { store throws(PostgresError) in try store.types() }
-            return Dictionary(
-                (TaskType.builtIn + rows).map { ($0.name, $0) },
-                uniquingKeysWith: { _, row in row }
-            )
+            let types = TaskType.all(applying: rows)
+            return Dictionary(uniqueKeysWithValues: types.map { ($0.name, $0) })
         }
     }
 
