@@ -16,11 +16,12 @@ import WorkerHealth
 struct APICommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "api",
-        abstract: "Take finished conversations over HTTP, until SIGTERM or SIGINT.",
+        abstract: "Take finished conversations and tasks over HTTP, until SIGTERM or SIGINT.",
         discussion: """
             Listens on API_HOST and API_PORT. POST /v1/conversations/end stores a conversation and \
-            puts it on the queue; workers score it. As many as you like may run side by side. \
-            `amity settings` prints every setting.
+            puts it on the queue; POST /api/v1/tasks does so with a task. Workers score the one \
+            and run the other. As many as you like may run side by side. `amity settings` prints \
+            every setting.
             """
     )
 

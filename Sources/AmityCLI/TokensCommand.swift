@@ -1,7 +1,5 @@
 import ArgumentParser
-import Postgres
 import SafeText
-import Settings
 import Tasks
 
 struct TokensCommand: ParsableCommand {

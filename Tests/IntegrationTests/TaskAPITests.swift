@@ -36,6 +36,21 @@ extension Integration {
             #expect(!scene.api.log.contains("hello"), "a payload is in no log")
         }
 
+        /// Fault: an example of the article is refused.
+        @Test func theExamplesAreTakenAsPrinted() throws {
+            let scene = try TaskAPIScene()
+            let article = Servers.root.appending(path: "Sources/AmityCLI/Amity.docc/API.md")
+            let text = try String(contentsOf: article, encoding: .utf8)
+            let pattern = /curl -X POST http:\/\/localhost:8084(\S+) -H "([^"]+)" -d '([^']+)'/
+            let examples = text.matches(of: pattern).filter { $0.1 == "/api/v1/tasks" }
+            try #require(examples.count == 2)
+            for example in examples {
+                let header = [String(example.2)]
+                let body = String(example.3)
+                #expect(try scene.send("POST", "/tasks", body, headers: header).status == 202)
+            }
+        }
+
         @Test func aTaskIsMadeAsItsMembersSay() throws {
             let scene = try TaskAPIScene()
             let id = try scene.submit(
