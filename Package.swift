@@ -52,16 +52,8 @@ let package = Package(
             providers: [.apt(["libcurl4-openssl-dev"])]
         ),
         .systemLibrary(name: "CLinux"),
-        .systemLibrary(
-            name: "COpenSSL",
-            pkgConfig: "openssl",
-            providers: [.apt(["libssl-dev"])]
-        ),
-        .systemLibrary(
-            name: "CPostgres",
-            pkgConfig: "libpq",
-            providers: [.apt(["libpq-dev"])]
-        ),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Failpoints"),
         .target(name: "SafeText"),
         .target(name: "Metering", dependencies: [coreMetrics]),
@@ -70,7 +62,7 @@ let package = Package(
         .target(name: "Digests", dependencies: ["COpenSSL"]),
         .target(name: "FriendshipScoring", dependencies: ["JSON"]),
         .target(name: "ConversationAnalysis", dependencies: ["FriendshipScoring"]),
-        .target(name: "Concurrency", dependencies: ["CLinux"]),
+        .target(name: "Concurrency", dependencies: ["CLinux", deque]),
         .target(name: "Messaging"),
         .target(
             name: "Consuming",
@@ -165,7 +157,7 @@ let package = Package(
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Failpoints", "FriendshipScoring", "JSON",
                 "LeasedPublishing", "Messaging", "Metering", "Postgres", "Storage", "WorkerHealth",
-                coreMetrics, deque, logging,
+                coreMetrics, logging,
             ]
         ),
         .target(
@@ -217,10 +209,17 @@ let package = Package(
             resources: [.embedInCode("Dashboard/Page")]
         ),
         .target(
+            name: "TaskAPI",
+            dependencies: [
+                "Concurrency", "Digests", "HTTPServing", "JSON", "Metering", "Postgres", "Tasks",
+                coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
+            ]
+        ),
+        .target(
             name: "API",
             dependencies: [
-                "ConversationIntake", "HTTPServing", "PrometheusMetrics", "WorkerHealth",
-                hummingbird, logging, nioCore,
+                "ConversationIntake", "HTTPServing", "PrometheusMetrics", "TaskAPI", "Tasks",
+                "WorkerHealth", hummingbird, logging, nioCore,
             ],
             resources: [.embedInCode("openapi.json")]
         ),
@@ -237,7 +236,7 @@ let package = Package(
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
                 "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
                 "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
-                "Storage", "WorkerHealth", argumentParser, coreMetrics, logging,
+                "Storage", "TaskAPI", "Tasks", "WorkerHealth", argumentParser, coreMetrics, logging,
                 serviceLifecycle,
             ]
         ),

@@ -3,16 +3,24 @@ import HTTPServing
 import Hummingbird
 import NIOCore
 import PrometheusMetrics
+import TaskAPI
+import Tasks
 import WorkerHealth
 
 /// What the API's routes read and call.
 package struct APIContext: Sendable {
     let intake: IntakeService
+    let tasks: TaskService
     /// The text for Prometheus, as of now.
     let metrics: @Sendable () -> String
 
-    package init(intake: IntakeService, metrics: @escaping @Sendable () -> String) {
+    package init(
+        intake: IntakeService,
+        tasks: TaskService,
+        metrics: @escaping @Sendable () -> String
+    ) {
         self.intake = intake
+        self.tasks = tasks
         self.metrics = metrics
     }
 }
@@ -24,15 +32,19 @@ struct APIRoutes {
     static let intakePaths = ["v1/conversations/end", "api/v1/conversations/end"]
 
     let api: APIContext
-    let access: AccessControl
+    let callers: Callers
 
     func add(to router: Router<BasicRequestContext>) {
         router.get("health/live") { _, _ in Response.json(Health(status: "alive")) }
         for path in ["health", "health/ready"] {
-            router.get("\(path)") { request, _ in ready(showsTexts: access.admits(request)) }
+            router.get("\(path)") { request, _ in
+                ready(showsTexts: callers.isAdministrator(request))
+            }
         }
-        router.get("metrics") { _, _ in
-            Response(
+        router.get("metrics") { request, _ in
+            try await callers.caller(of: request).require(.operations)
+            await api.tasks.refreshGauges()
+            return Response(
                 status: .ok,
                 headers: [.contentType: PrometheusRegistry.contentType],
                 body: .init(byteBuffer: ByteBuffer(string: api.metrics()))
@@ -47,10 +59,14 @@ struct APIRoutes {
         }
         for path in Self.intakePaths {
             router.post("\(path)") { request, _ in
+                try await callers.caller(of: request).require(.writeConversations)
                 let body = try await request.json(upTo: Self.conversationBytes)
                 return Response(await api.intake.end(Array(body.readableBytesView)))
             }
+            router.refuse(besides: [.post], at: path)
         }
+        for path in ["metrics", "openapi.json"] { router.refuse(besides: [.get], at: path) }
+        TaskRoutes(api.tasks, callers: callers).add(to: router)
     }
 
     private struct Health: Encodable {

@@ -1,13 +1,20 @@
 import HTTPServing
 import Hummingbird
 import Logging
+import TaskAPI
 
 extension HTTPServer {
     /// The server of `amity api`.
     package convenience init(_ options: ServerOptions, api: APIContext, logger: Logger) {
-        let access = options.access
+        let callers = api.tasks.callers(options.access)
+        var options = options
+        options.check = { request in
+            if TaskRoutes.isOfRun(request) { return }
+            _ = try await callers.caller(of: request)
+        }
+        options.isWaiting = TaskRoutes.isWaiting
         self.init(options, logger: logger) { router in
-            APIRoutes(api: api, access: access).add(to: router)
+            APIRoutes(api: api, callers: callers).add(to: router)
         }
     }
 }
@@ -38,23 +45,17 @@ extension ServerOptions {
         )
         threads = 2
         // Its body, and what else a request has.
-        limits.requestBytes = APIRoutes.conversationBytes + (64 << 10)
+        limits.requestBytes =
+            max(APIRoutes.conversationBytes, TaskRoutes.largestBatch) + (64 << 10)
         limits.idle = .seconds(75)
         // A body that does not come keeps others out for so long at most; a database that does not
         // answer is given up after five seconds.
         limits.exchange = .seconds(12)
+        // A client may wait half a minute for its task.
+        limits.answer = .seconds(45)
         // Chosen: what is stored in a tenth of a second; with bodies of the largest size, 300 MB.
         mostInFlight = 300
         probes = ["/health", "/health/live", "/health/ready"]
         areErrorsProblems = true
-        let hasToken = token != nil
-        whenRefused = { _ in
-            if hasToken { return nil }
-            return Problem(
-                .misdirectedRequest,
-                code: "foreign_host",
-                "the Host header must name this machine, while there is no API_TOKEN"
-            ).response
-        }
     }
 }

@@ -3,22 +3,25 @@ import ArgumentParser
 import Concurrency
 import ConversationIntake
 import CoreMetrics
+import Daemon
 import HTTPServing
 import Logging
 import Metering
 import PrometheusMetrics
 import ServiceLifecycle
 import Settings
+import TaskAPI
 import WorkerHealth
 
 struct APICommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "api",
-        abstract: "Take finished conversations over HTTP, until SIGTERM or SIGINT.",
+        abstract: "Take finished conversations and tasks over HTTP, until SIGTERM or SIGINT.",
         discussion: """
             Listens on API_HOST and API_PORT. POST /v1/conversations/end stores a conversation and \
-            puts it on the queue; workers score it. As many as you like may run side by side. \
-            `amity settings` prints every setting.
+            puts it on the queue; POST /api/v1/tasks does so with a task. Workers score the one \
+            and run the other. As many as you like may run side by side. `amity settings` prints \
+            every setting.
             """
     )
 
@@ -26,10 +29,22 @@ struct APICommand: AsyncParsableCommand {
         let settings = try startAPI()
         let logger = Logger(label: "amity")
         warnOfUnknownNames(logger)
-        let registry = PrometheusRegistry(describing: Metric.intake)
+        let registry = PrometheusRegistry(describing: Metric.ofAPI + Metric.scheduling)
         MetricsSystem.bootstrap(registry)
-        let (intake, server) = try apiServices(settings, metrics: registry, logger: logger)
-        try await runUntilSignal([intake, server], logger: logger)
+        let health = LinkHealth()
+        let scheduling = SchedulingService(
+            settings: settings.worker,
+            health: health,
+            logger: logger
+        )
+        let (intake, server) = try apiServices(
+            settings,
+            publishingBy: scheduling,
+            health: health,
+            metrics: registry,
+            logger: logger
+        )
+        try await runUntilSignal([scheduling, intake, server], logger: logger)
     }
 }
 
@@ -42,9 +57,12 @@ func startAPI() throws -> APISettings {
     return settings
 }
 
-/// The intake, begun, and the server in front of it, which stops before it.
+/// The intake and the service of tasks, begun, and the server in front of them, which stops before
+/// them.
 func apiServices(
     _ settings: APISettings,
+    publishingBy scheduling: SchedulingService,
+    health: LinkHealth,
     metrics registry: PrometheusRegistry,
     logger: Logger
 ) throws -> (intake: any Service, server: HTTPServer) {
@@ -52,7 +70,7 @@ func apiServices(
         database: settings.worker.database,
         endpoint: settings.worker.endpoint,
         topology: settings.worker.topology,
-        health: LinkHealth(),
+        health: health,
         logger: logger
     )
     do throws(IntakeService.Unfit) {
@@ -61,6 +79,12 @@ func apiServices(
         complain("\(error)")
         throw ExitStatus.configuration
     }
+    let tasks = TaskService(
+        database: settings.worker.database,
+        outlet: scheduling.publisher,
+        logger: logger
+    ) { intake.note($0) }
+    tasks.start()
     let server = HTTPServer(
         ServerOptions(
             apiHost: settings.http.host,
@@ -68,15 +92,17 @@ func apiServices(
             token: settings.http.token,
             isOwnHost: Loopback.contains
         ),
-        api: APIContext(intake: intake) { registry.text() },
+        api: APIContext(intake: intake, tasks: tasks) { registry.text() },
         logger: logger
     )
-    return (IntakeUntilStop(intake: intake, limit: settings.worker.drainTimeout), server)
+    let limit = settings.worker.drainTimeout
+    return (IntakeUntilStop(intake: intake, tasks: tasks, limit: limit), server)
 }
 
-/// Ends the intake when the server in front of it has answered its last request.
+/// Ends the services when the server in front of it has answered its last request.
 private struct IntakeUntilStop: Service {
     let intake: IntakeService
+    let tasks: TaskService
     let limit: Duration
 
     func run() async throws {
@@ -87,6 +113,7 @@ private struct IntakeUntilStop: Service {
         }
         await withCheckedContinuation { stopped in
             startThread(name: "amity-close", stackBytes: 512 << 10) {
+                tasks.stop()
                 intake.stop(within: limit)
                 stopped.resume()
             }

@@ -14,7 +14,8 @@ struct AmityCommand: AsyncParsableCommand {
         subcommands: [
             WorkerCommand.self, APICommand.self, Migrate.self, Publish.self, DeadLetters.self,
             Explain.self, Status.self, Health.self, DoctorCommand.self, ShowSettings.self,
-            BenchCommand.self, TuneCommand.self, BenchWorker.self,
+            TokensCommand.self, TypesCommand.self, BenchCommand.self, TuneCommand.self,
+            BenchWorker.self,
         ]
     )
 }

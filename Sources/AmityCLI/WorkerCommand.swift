@@ -52,13 +52,18 @@ func runWorker(
         servers.append(HTTPServer(http, showing: shown, logger: logger))
     }
     var services: [any Service] = servers
-    if servesAPI || tasks != nil {
-        services.append(SchedulingService(settings: settings, health: health, logger: logger))
-    }
+    let scheduling = SchedulingService(settings: settings, health: health, logger: logger)
+    if servesAPI || tasks != nil { services.append(scheduling) }
     var intake: [any Service] = []
     if let api, let registry {
         try refuseOnePort(for: api)
-        let parts = try apiServices(api, metrics: registry, logger: logger)
+        let parts = try apiServices(
+            api,
+            publishingBy: scheduling,
+            health: LinkHealth(),
+            metrics: registry,
+            logger: logger
+        )
         servers.append(parts.server)
         intake = [parts.intake, parts.server]
     }
@@ -68,8 +73,9 @@ func runWorker(
 }
 
 private func described(_ settings: WorkerSettings, servesAPI: Bool) -> [Metric] {
-    Metric.ofWorkers + (settings.tasks.pools.isEmpty ? [] : Metric.taskRuns + Metric.scheduling)
-        + (servesAPI ? Metric.intake : [])
+    Metric.ofWorkers + (settings.tasks.pools.isEmpty ? [] : Metric.taskRuns)
+        + (settings.tasks.pools.isEmpty && !servesAPI ? [] : Metric.scheduling)
+        + (servesAPI ? Metric.ofAPI : [])
 }
 
 /// - Returns: nil where the worker runs no tasks.
@@ -77,9 +83,9 @@ private func taskService(
     _ settings: WorkerSettings,
     beside worker: Worker,
     logger: Logger
-) -> TaskService? {
+) -> TaskWorkerService? {
     if settings.tasks.pools.isEmpty { return nil }
-    let service = TaskService(
+    let service = TaskWorkerService(
         settings: settings,
         handlers: .builtIn,
         consumption: worker.consumption,
@@ -125,7 +131,7 @@ func runUntilSignal(_ services: [any Service], logger: Logger) async throws {
     } catch let error as HTTPServerError {
         complain("\(error)")
         throw ExitStatus.unavailable
-    } catch let error as TaskService.ThreadsLost {
+    } catch let error as TaskWorkerService.ThreadsLost {
         complain("\(error)")
         throw ExitStatus.software
     }
@@ -135,7 +141,7 @@ func runUntilSignal(_ services: [any Service], logger: Logger) async throws {
 /// unnoticed, and one that has begun ends by a signal alone.
 private struct WorkerBesideServers: Service {
     let worker: Worker
-    let tasks: TaskService?
+    let tasks: TaskWorkerService?
     let servers: [HTTPServer]
 
     func run() async throws {

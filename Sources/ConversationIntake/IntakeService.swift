@@ -12,7 +12,13 @@ import WorkerHealth
 /// Requests that come while a group is being stored go together in the next one. A request is
 /// answered when its row is committed, whatever becomes of its message.
 package final class IntakeService: Sendable {
-    private let queue = IntakeQueue()
+    private struct Request: Sendable {
+        var event: ConversationEnd
+        var answer: CheckedContinuation<IntakeAnswer, Never>
+    }
+
+    /// Chosen: a second or less of work; more only adds to the wait of each.
+    private let queue = GroupQueue<Request>(mostWaiting: 2000)
     private let store: IntakeStore
     private let outbox: LeasedPublisher<Outbox>
     private let health: IntakeHealth
@@ -123,6 +129,11 @@ package final class IntakeService: Sendable {
     /// What does not work now.
     package var problems: [LinkHealth.Report] { health.links.reports }
 
+    /// What another user of the same database met: nil where it answered.
+    package func note(_ error: PostgresError?) {
+        if let error { health.failed(error) } else { health.databaseWorks() }
+    }
+
     /// Answers `POST /v1/conversations/end`.
     package func end(_ body: [UInt8]) async -> IntakeAnswer {
         let begin = ContinuousClock.now
@@ -140,7 +151,7 @@ package final class IntakeService: Sendable {
             return IntakeAnswer(error)
         }
         return await withCheckedContinuation { answer in
-            if !queue.add(.init(event: event, answer: answer)) {
+            if !queue.add(Request(event: event, answer: answer)) {
                 answer.resume(returning: .unavailable)
             }
         }
@@ -148,7 +159,7 @@ package final class IntakeService: Sendable {
 
     // MARK: A lane's thread
 
-    private func store(_ group: [IntakeQueue.Request], lane: Int) {
+    private func store(_ group: [Request], lane: Int) {
         groupSize.record(group.count)
         let begin = ContinuousClock.now
         let outcomes = store.store(group.map(\.event), lane: lane)

@@ -85,11 +85,22 @@ package struct AccessControl: Sendable {
         guard hasToken else {
             // Against DNS rebinding: another site's page whose name resolves to this machine still
             // sends its own name as Host.
-            return isOwnHost(Self.host(of: request)) ? .unasked : nil
+            return namesThisMachine(request) ? .unasked : nil
         }
-        let words = (request.headers[.authorization] ?? "").split(separator: " ")
-        if words.count == 2, words[0].lowercased() == "bearer", isToken(words[1]) { return .token }
+        if let token = Self.bearer(of: request), isToken(token) { return .token }
         return sessions?.admit(request) == true ? .unasked : nil
+    }
+
+    /// The token that a request shows.
+    package static func bearer(of request: Request) -> String? {
+        let words = (request.headers[.authorization] ?? "").split(separator: " ")
+        guard words.count == 2, words[0].lowercased() == "bearer" else { return nil }
+        return String(words[1])
+    }
+
+    /// Whether its Host header does.
+    package func namesThisMachine(_ request: Request) -> Bool {
+        isOwnHost(Self.host(of: request))
     }
 
     /// Takes as long for one wrong guess as for any other, so that timing does not reveal the token

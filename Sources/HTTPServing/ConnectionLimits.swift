@@ -17,6 +17,8 @@ package struct ConnectionLimits: Sendable {
     package var idle = TimeAmount.seconds(10)
     /// From a head until its body is read and its answer taken.
     package var exchange = TimeAmount.seconds(15)
+    /// The same once the body is read, where some answers take longer; nil for no more time.
+    package var answer: TimeAmount?
 
     package init() {}
 }
@@ -58,7 +60,7 @@ private struct LimitedChannel: ServerChildChannel {
             let bytes = try pipeline.handler(type: RequestBytes.self)
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(
-                ExchangeTime(limit: limits.exchange, bytes: bytes),
+                ExchangeTime(limits, bytes: bytes),
                 position: .after(decoder)
             )
             return value
@@ -99,7 +101,7 @@ private final class ExchangeTime: ChannelDuplexHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let limit: TimeAmount
+    private let limits: ConnectionLimits
     private let bytes: RequestBytes
     private var isReading = false
     /// Requests whose answer has not been taken; fewer than none after the answer to what is no
@@ -107,8 +109,8 @@ private final class ExchangeTime: ChannelDuplexHandler {
     private var unanswered = 0
     private var deadline: Scheduled<Void>?
 
-    init(limit: TimeAmount, bytes: RequestBytes) {
-        self.limit = limit
+    init(_ limits: ConnectionLimits, bytes: RequestBytes) {
+        self.limits = limits
         self.bytes = bytes
     }
 
@@ -122,6 +124,7 @@ private final class ExchangeTime: ChannelDuplexHandler {
         case .end:
             isReading = false
             bytes.requestEnded()
+            if limits.answer != nil, unanswered > 0 { arm(context) }
             disarmIfQuiet()
         }
         context.fireChannelRead(data)
@@ -155,6 +158,7 @@ private final class ExchangeTime: ChannelDuplexHandler {
     private func arm(_ context: ChannelHandlerContext) {
         deadline?.cancel()
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let limit = isReading ? limits.exchange : limits.answer ?? limits.exchange
         deadline = context.eventLoop.scheduleTask(in: limit) { bound.value.close(promise: nil) }
     }
 

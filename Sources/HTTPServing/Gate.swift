@@ -26,10 +26,13 @@ struct Gate: RouterMiddleware {
             return try await next(request, context)
         }
         // Before the wait for the rate: requests that wait take memory, too.
-        try enter()
-        defer { inFlight.withLock { $0 -= 1 } }
+        let counts = !options.isWaiting(request)
+        if counts { try enter() }
+        defer { if counts { inFlight.withLock { $0 -= 1 } } }
         try await others.wait()
-        if !options.openPaths.contains(path) {
+        if let check = options.check {
+            try await check(request)
+        } else if !options.openPaths.contains(path) {
             do throws(HTTPError) {
                 try options.access.check(request)
             } catch {

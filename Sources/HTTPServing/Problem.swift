@@ -41,6 +41,25 @@ package struct Problem: HTTPResponseError {
         )
     }
 
+    /// The path takes other methods.
+    package static func methodNotAllowed(_ allowed: [HTTPRequest.Method]) -> Problem {
+        let names = allowed.map(\.rawValue).sorted().joined(separator: ", ")
+        return Problem(
+            .methodNotAllowed,
+            code: "method_not_allowed",
+            "this path takes \(names)",
+            headers: [.allow: names]
+        )
+    }
+
+    /// No token that opens anything came with it.
+    package static let unauthorized = Problem(
+        .unauthorized,
+        code: "unauthorized",
+        "a bearer token is needed",
+        headers: [.wwwAuthenticate: "Bearer realm=\"amity\""]
+    )
+
     private init(
         _ status: HTTPResponse.Status,
         code: String,

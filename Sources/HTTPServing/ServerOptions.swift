@@ -24,6 +24,11 @@ package struct ServerOptions: Sendable {
     package var probesPerSecond: Double? = 100
     /// Further paths open to every client, with the rate limit of all others.
     package var openPaths: Set<String> = []
+    /// Checks access instead of `access`, where that takes time. Throws the answer to a request
+    /// that is not admitted.
+    package var check: (@Sendable (Request) async throws -> Void)?
+    /// Requests that only wait: they do not count as in flight.
+    package var isWaiting: @Sendable (Request) -> Bool = { _ in false }
     /// Answers a request that is not admitted; nil for the error.
     package var whenRefused: (@Sendable (Request) -> Response?)?
     /// Whether every error is answered as a `Problem`, also those of the server itself.

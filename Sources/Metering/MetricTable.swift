@@ -1,7 +1,9 @@
 /// Every metric there is, by what it is about. OpenTelemetry's names for messaging where one fits,
 /// Prometheus' for processes, ours with `amity_`; base units.
 extension Metric {
-    package static let all = ofWorkers + taskRuns + scheduling + intake
+    package static let all = ofWorkers + taskRuns + scheduling + ofAPI
+
+    package static let ofAPI = intake + taskAPI
 
     /// Those that a worker serves.
     package static let ofWorkers: [Metric] =
@@ -265,9 +267,11 @@ extension Metric {
         `amity settings --metrics` from the table in `MetricTable.swift`; a test compares this page
         with it. How to scrape, and which alerts exist: [Monitoring](Monitoring.md).
 
-        Those of intake (`amity_intake_…`, `amity_outbox_…`) are served where conversations come
-        over HTTP, not by a worker; those of the scheduler of tasks (`amity_task_…`,
-        `amity_scheduler_…`) where it runs.
+        Those of intake (`amity_intake_…`, `amity_outbox_…`) and of requests about tasks
+        (`task_queue_size`, `amity_task_requests_total`, `amity_task_group_requests`) are served
+        where conversations and tasks come over HTTP, not by a worker; those of the scheduler of
+        tasks (`amity_scheduler_…`, `amity_task_messages_…`) where it runs; those of runs
+        (`task_success_total` and the like) by a worker with TASK_QUEUES.
 
         Counters begin at 0 with the process and exist before their first use. A batch counts as one
         process and one wait in the inbox, each of its messages as one settlement. Durations that

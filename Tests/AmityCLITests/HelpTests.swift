@@ -70,6 +70,8 @@ struct HelpTests {
         "explain": ["<conversation>", "--json"], "status": ["--json", "--watch"],
         "health": ["--live", "--api", "--timeout"], "doctor": ["--json", "--all"],
         "settings": ["--env", "--markdown", "--metrics"],
+        "tokens create": ["<name>", "--scope", "--kb"], "tokens list": [],
+        "tokens revoke": ["<id>"], "types apply": ["<file>"], "types list": [],
         "dead-letters list": selection + ["--limit", "--json", "--settled", "--look-into-queue"],
         "dead-letters show": ["<id>", "--body-because", "--look-into-queue"],
         "dead-letters retry": selection + ["--all", "--limit", "--rate", "--dry-run"],

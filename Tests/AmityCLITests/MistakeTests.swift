@@ -20,6 +20,10 @@ struct MistakeTests {
         (["bench", "--repeat", "0"], "--repeat takes 1 or more"),
         (["bench", "--analyser-seconds", "21"], "--analyser-seconds takes 0.001 to 20"),
         (["tune", "--seconds", "0"], "--seconds takes 1 to 3600"),
+        (["tokens", "create", "one"], "--scope"),
+        (["tokens", "create", "one", "--scope", "all"], "conversations:write"),
+        (["tokens", "create", "one", "--scope", "ops", "--kb", ""], "--kb takes 1 to 255"),
+        (["tokens", "revoke", "one"], "'one' is invalid for '<id>'"),
         (["publish", "c", "--copy", "2"], "Unknown option '--copy'"),
     ])
     func aMessageNamesTheOptionAndWhatItTakes(arguments: [String], expected: String) {

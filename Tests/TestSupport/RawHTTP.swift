@@ -138,11 +138,12 @@ package struct RawAnswer {
         return try send("POST", path, port: port, host: host, headers: headers + [length], body)
     }
 
-    private static func send(
+    /// - Parameter headers: lines without their ends, the body's length among them.
+    package static func send(
         _ method: String,
         _ path: String,
         port: UInt16,
-        host: String,
+        host: String = "127.0.0.1",
         headers: [String],
         _ body: String = ""
     ) throws -> RawAnswer {

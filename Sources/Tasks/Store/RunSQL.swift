@@ -178,6 +178,23 @@ enum RunSQL {
         commits: true
     )
 
+    /// The same while a worker still waits for the service's answer: nothing is due then.
+    static let tellProgress = Statement(
+        "task_told_progress",
+        """
+        WITH moved AS (
+            UPDATE amity_tasks SET progress = coalesce($3::int, progress)
+            WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+              AND worker IS NOT NULL
+            RETURNING id),
+        noted AS (
+            UPDATE amity_task_data AS data SET note = $4
+            FROM moved WHERE data.id = moved.id AND $4::text IS NOT NULL)
+        SELECT 1 FROM moved
+        """,
+        commits: true
+    )
+
     /// $2: the digest of a run token. What it may be used for: the row as it is.
     static let tokenHolder = Statement(
         "run_token_holder",

@@ -172,7 +172,7 @@ extension TaskStore {
         return try rows(of: RunSQL.handOver, parameters, MovedTask.init).first
     }
 
-    /// Progress of a run that was handed over; its time limit begins anew.
+    /// Progress that a service tells of. The time limit of a run that was handed over begins anew.
     ///
     /// - Returns: whether the run is still its own.
     package func reportProgress(
@@ -185,7 +185,8 @@ extension TaskStore {
             .id(id), .integer(run), percent.map(Parameter.integer) ?? .null,
             .optional(note.map(Self.storable)),
         ]
-        return try count(of: RunSQL.reportProgress, parameters) > 0
+        if try count(of: RunSQL.reportProgress, parameters) > 0 { return true }
+        return try count(of: RunSQL.tellProgress, parameters) > 0
     }
 
     /// - Returns: nil where the token is not the task's, or not its latest.

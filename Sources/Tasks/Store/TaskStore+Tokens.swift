@@ -32,6 +32,11 @@ extension TaskStore {
         try rows(of: TokenSQL.list, [], TokenSQL.token)
     }
 
+    /// Whether there is any, revoked ones too.
+    package func hasTokens() throws(PostgresError) -> Bool {
+        try count(of: TokenSQL.any, []) > 0
+    }
+
     /// - Returns: whether there was such a token, not revoked yet.
     package func revokeToken(_ id: Int) throws(PostgresError) -> Bool {
         try count(of: TokenSQL.revoke, [.integer(id)]) > 0
@@ -68,6 +73,8 @@ private enum TokenSQL {
     )
 
     static let list = Statement("list_tokens", "SELECT \(columns) FROM amity_tokens ORDER BY id")
+
+    static let any = Statement("any_token", "SELECT 1 FROM amity_tokens LIMIT 1")
 
     static let revoke = Statement(
         "revoke_token",

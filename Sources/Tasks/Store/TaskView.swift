@@ -58,6 +58,8 @@ package struct TaskView: Sendable {
         errorCode = try row.text()
     }
 
+    package var mark: TaskMark { TaskMark(state: state, run: run) }
+
     /// The run that comes, or has come last, from 1 on.
     package var attempt: Int { min(attempts + 1, maxAttempts) }
 }
@@ -73,6 +75,8 @@ package struct TaskDetail: Sendable {
     /// A JSON array of failures, oldest first: run, code, message, at.
     package var errors: String?
     package var note: String?
+    /// The database's clock.
+    package var readAt: Date
 
     init(_ row: inout RowReader) throws(PostgresError) {
         view = try TaskView(&row)
@@ -82,6 +86,7 @@ package struct TaskDetail: Sendable {
         result = try row.text()
         errors = try row.text()
         note = try row.text()
+        readAt = Date(timeIntervalSince1970: try row.double() ?? 0)
     }
 }
 
@@ -119,7 +124,7 @@ extension TaskStore {
         "get_task",
         """
         SELECT \(TaskView.columns), timeout_seconds, payload::text, tags::text, result::text,
-            errors::text, note
+            errors::text, note, extract(epoch FROM clock_timestamp())::float8
         FROM amity_tasks AS task LEFT JOIN amity_task_data AS data USING (id)
         WHERE id = $1::uuid AND ($2::text IS NULL OR kb_id = $2)
         """

@@ -34,6 +34,20 @@ package struct TaskType: Sendable, Equatable {
     }
 
     package static let defaultPool = "default"
+    /// What every worker can do. A row of `amity_task_types` with the same name changes where such
+    /// a type runs, and its limits.
+    package static let builtIn = ["benchmark", "document_processing", "test"].map {
+        TaskType(name: $0, handler: .swift)
+    }
+
+    /// Those that are built in and those of the table, by name.
+    package static func all(applying rows: [TaskType]) -> [TaskType] {
+        let types = Dictionary(
+            (builtIn + rows).map { ($0.name, $0) },
+            uniquingKeysWith: { _, row in row }
+        )
+        return types.values.sorted { $0.name < $1.name }
+    }
     package static let timeouts = 1...86_400
     package static let retryLimits = 0...100
     /// Names of this kind are for what is built in.

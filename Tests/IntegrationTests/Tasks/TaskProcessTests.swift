@@ -4,60 +4,65 @@ import Testing
 
 @testable import Tasks
 
-/// Whole processes that run tasks.
-@Suite(.timeLimit(.minutes(3))) struct TaskProcessTests {
-    /// Fault: it works in a test's process, and not as people start it.
-    @Test func aWorkerRunsTasksBesideConversations() throws {
-        let tasks = try TaskWorkerScene()
-        let scene = tasks.tasks.scene
-        try scene.addConversation("c", user: "u")
-        let worker = try scene.startWorker(["TASK_QUEUES": tasks.pool, "TASK_CONCURRENCY": "3"])
-        // Their messages were never sent: the scheduler finds the rows.
-        let ids = try (0..<5).map { _ in try tasks.tasks.submit { $0.pool = tasks.pool } }
-        let late = try tasks.tasks.submit { ($0.pool, $0.delay) = (tasks.pool, 1) }
-        try scene.publish(ids: "c")
-        for id in ids + [late] { try tasks.wait(for: id, toBe: .completed, within: .seconds(40)) }
-        try eventually("the conversation is scored") { try scene.score(of: "u") != nil }
-        worker.signal(SIGTERM)
-        #expect(try worker.waitForExit() == 0)
-        let names = Set(
-            worker.events(["tasks.started", "scheduler.leads", "tasks.stopped"]).compactMap {
-                $0["event"] as? String ?? $0["message"] as? String
+extension Integration {
+    /// Whole processes that run tasks.
+    struct TaskProcessTests {
+        /// Fault: it works in a test's process, and not as people start it.
+        @Test func aWorkerRunsTasksBesideConversations() throws {
+            let tasks = try TaskWorkerScene()
+            let scene = tasks.tasks.scene
+            try scene.addConversation("c", user: "u")
+            let worker = try scene.startWorker(["TASK_QUEUES": tasks.pool, "TASK_CONCURRENCY": "3"])
+            // Their messages were never sent: the scheduler finds the rows.
+            let ids = try (0..<5).map { _ in try tasks.tasks.submit { $0.pool = tasks.pool } }
+            let late = try tasks.tasks.submit { ($0.pool, $0.delay) = (tasks.pool, 1) }
+            try scene.publish(ids: "c")
+            for id in ids + [late] {
+                try tasks.wait(for: id, toBe: .completed, within: .seconds(40))
             }
-        )
-        #expect(names.count == 3)
-        let leases = try tasks.tasks.sql("SELECT count(*) FROM amity_leases").integer(0, 0)
-        #expect(leases == 0, "all are given up")
-    }
+            try eventually("the conversation is scored") { try scene.score(of: "u") != nil }
+            worker.signal(SIGTERM)
+            #expect(try worker.waitForExit() == 0)
+            let names = Set(
+                worker.events(["tasks.started", "scheduler.leads", "tasks.stopped"]).compactMap {
+                    $0["event"] as? String ?? $0["message"] as? String
+                }
+            )
+            #expect(names.count == 3)
+            let leases = try tasks.tasks.sql("SELECT count(*) FROM amity_leases").integer(0, 0)
+            #expect(leases == 0, "all are given up")
+        }
 
-    /// Fault: a worker is killed, and what it ran is lost, or charged, or runs twice at once.
-    @Test func whatAKilledWorkerRanRunsElsewhere() throws {
-        let tasks = try TaskWorkerScene()
-        let scene = tasks.tasks.scene
-        let dying = try scene.startWorker(["TASK_QUEUES": tasks.pool])
-        try eventually("it consumes") { !dying.events("task-consumer.started").isEmpty }
-        let id = try tasks.tasks.begin { $0.pool = tasks.pool }
-        // As if the dying worker ran it; it must not look any more.
-        try eventually("it has a lease") {
-            try tasks.tasks.sql("SELECT 1 FROM amity_leases WHERE name LIKE 'worker %'").count == 1
+        /// Fault: a worker is killed, and what it ran is lost, or charged, or runs twice at once.
+        @Test func whatAKilledWorkerRanRunsElsewhere() throws {
+            let tasks = try TaskWorkerScene()
+            let scene = tasks.tasks.scene
+            let dying = try scene.startWorker(["TASK_QUEUES": tasks.pool])
+            try eventually("it consumes") { !dying.events("task-consumer.started").isEmpty }
+            let id = try tasks.tasks.begin { $0.pool = tasks.pool }
+            // As if the dying worker ran it; it must not look any more.
+            try eventually("it has a lease") {
+                try tasks.tasks.sql("SELECT 1 FROM amity_leases WHERE name LIKE 'worker %'").count
+                    == 1
+            }
+            dying.signal(SIGSTOP)
+            try eventually("it is its row") {
+                try tasks.tasks.sql(
+                    """
+                    UPDATE amity_tasks SET worker = holder FROM amity_leases
+                    WHERE id = $1::uuid AND name LIKE 'worker %' RETURNING 1
+                    """,
+                    .text(id.text)
+                ).count == 1
+            }
+            dying.signal(SIGKILL)
+            let other = try scene.startWorker(["TASK_QUEUES": tasks.pool])
+            // The lease ends after 15 s, and the new leader waits as long before it calls it lost.
+            try tasks.wait(for: id, toBe: .completed, within: .seconds(60))
+            let view = try tasks.view(id)
+            #expect(view.attempts == 0 && view.run == 2)
+            other.signal(SIGTERM)
+            #expect(try other.waitForExit() == 0)
         }
-        dying.signal(SIGSTOP)
-        try eventually("it is its row") {
-            try tasks.tasks.sql(
-                """
-                UPDATE amity_tasks SET worker = holder FROM amity_leases
-                WHERE id = $1::uuid AND name LIKE 'worker %' RETURNING 1
-                """,
-                .text(id.text)
-            ).count == 1
-        }
-        dying.signal(SIGKILL)
-        let other = try scene.startWorker(["TASK_QUEUES": tasks.pool])
-        // The lease ends after 15 s, and the new leader waits as long before it calls it lost.
-        try tasks.wait(for: id, toBe: .completed, within: .seconds(60))
-        let view = try tasks.view(id)
-        #expect(view.attempts == 0 && view.run == 2)
-        other.signal(SIGTERM)
-        #expect(try other.waitForExit() == 0)
     }
 }

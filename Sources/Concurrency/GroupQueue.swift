@@ -1,13 +1,8 @@
-import Concurrency
 import DequeModule
 
-/// Requests that wait for the next group.
-final class IntakeQueue: Sendable {
-    struct Request: Sendable {
-        var event: ConversationEnd
-        var answer: CheckedContinuation<IntakeAnswer, Never>
-    }
-
+/// Requests that wait for the next group: what comes while a group is being stored goes together in
+/// the next one.
+package final class GroupQueue<Request: Sendable>: Sendable {
     private struct State {
         var waiting: Deque<Request> = []
         var isClosed = true
@@ -15,13 +10,15 @@ final class IntakeQueue: Sendable {
 
     private let state = Locked(State())
     private let condition = MonotonicCondition()
-    /// Chosen: a second or less of work; more only adds to the wait of each.
-    private static let mostWaiting = 2000
+    private let mostWaiting: Int
+
+    /// Closed at first.
+    package init(mostWaiting: Int) { self.mostWaiting = mostWaiting }
 
     /// - Returns: false where it takes no more: it is closed, or full.
-    func add(_ request: Request) -> Bool {
+    package func add(_ request: Request) -> Bool {
         let isTaken = state.withLock { state in
-            if state.isClosed || state.waiting.count >= Self.mostWaiting { return false }
+            if state.isClosed || state.waiting.count >= mostWaiting { return false }
             state.waiting.append(request)
             return true
         }
@@ -32,7 +29,7 @@ final class IntakeQueue: Sendable {
     /// Blocks the calling thread until there is a request.
     ///
     /// - Returns: nil once it is closed and empty.
-    func next(atMost limit: Int) -> [Request]? {
+    package func next(atMost limit: Int) -> [Request]? {
         var group: [Request]?
         condition.wait {
             state.withLock { state in
@@ -44,10 +41,10 @@ final class IntakeQueue: Sendable {
         return group
     }
 
-    func open() { state.withLock { $0.isClosed = false } }
+    package func open() { state.withLock { $0.isClosed = false } }
 
     /// Takes no more; what waits is still done.
-    func close() {
+    package func close() {
         state.withLock { $0.isClosed = true }
         condition.change {}
     }

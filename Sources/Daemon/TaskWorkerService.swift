@@ -8,7 +8,7 @@ import TaskRunning
 import WorkerHealth
 
 /// The tasks of a worker: runs them until it is told to stop, then drains.
-package final class TaskService: Service {
+package final class TaskWorkerService: Service {
     /// Every thread was lost to a run that did not come back: only a new process has others.
     package struct ThreadsLost: Error, CustomStringConvertible {
         package let description =

@@ -1,0 +1,179 @@
+import Concurrency
+import CoreMetrics
+import HTTPServing
+import Logging
+import Metering
+import Postgres
+import Tasks
+
+/// Takes tasks, and answers what becomes of them.
+///
+/// Requests for new tasks that come while a group is being stored go together in the next one. A
+/// request is answered when its rows are committed, whatever becomes of their messages.
+package final class TaskService: Sendable {
+    private struct Pending: Sendable {
+        var request: SubmitRequest
+        var answer: CheckedContinuation<Result<SubmitOutcome, Problem>, Never>
+    }
+
+    /// Threads that store groups, with a session each. Chosen, as for conversations: one waits for
+    /// the disk while the other one's group is made.
+    private static let lanes = 2
+    /// Chosen: larger groups store no more in a second.
+    private static let mostInAGroup = 50
+
+    private let queue = GroupQueue<Pending>(mostWaiting: 2000)
+    private let ended = MonotonicSemaphore(value: 0)
+    private let outlet: any TaskOutlet
+    private let groupSize = Metric.taskGroup.recorder()
+    private let types = Remembered<[String: TaskType]>(for: .milliseconds(1500))
+    private let medians = Remembered<[String: Double]>(for: .seconds(30))
+    private let depths = Remembered<Void>(for: .seconds(5))
+    private let gauges = Locked<[String: Gauge]>([:])
+    let call: StoreCalls
+    let watch: TaskWatch
+
+    /// - Parameters:
+    ///   - outlet: told what has been committed and is to be published.
+    ///   - note: told what the database did: nil where it answered.
+    package init(
+        database: ConnectionTarget,
+        outlet: any TaskOutlet,
+        logger: Logger,
+        note: @escaping @Sendable (PostgresError?) -> Void
+    ) {
+        let sessions = SessionPool(
+            target: database,
+            limit: Self.lanes + StoreCalls.mostAtOnce,
+            applicationName: "amity tasks",
+            statementTimeout: .seconds(5)
+        )
+        self.outlet = outlet
+        call = StoreCalls(store: TaskStore(sessions: sessions), note: note, logger: logger)
+        watch = TaskWatch(call: call)
+    }
+
+    /// Begins to take requests. Tables that are missing keep it from nothing but its work.
+    package func start() {
+        queue.open()
+        for lane in 0..<Self.lanes {
+            startThread(name: "amity-submit-\(lane)", stackBytes: 512 << 10) {
+                while let group = self.queue.next(atMost: Self.mostInAGroup) {
+                    // A batch has many rows of its own.
+                    self.store(group.filter { !$0.request.isBatch })
+                    for batch in group where batch.request.isBatch { self.store([batch]) }
+                }
+                self.ended.signal()
+            }
+        }
+    }
+
+    /// Takes no more requests, and answers those in hand. Blocks the calling thread. It does not
+    /// begin again.
+    package func stop() {
+        queue.close()
+        for _ in 0..<Self.lanes { ended.wait() }
+    }
+
+    /// Tells its callers apart.
+    package func callers(_ access: AccessControl) -> Callers {
+        Callers(access: access, call: call)
+    }
+
+    // MARK: New tasks
+
+    func submit(_ request: SubmitRequest) async throws(Problem) -> Submission {
+        let result = await withCheckedContinuation { answer in
+            if !queue.add(Pending(request: request, answer: answer)) {
+                let full = Problem(
+                    .serviceUnavailable,
+                    code: "overloaded",
+                    "too many tasks wait to be stored; try again",
+                    retryAfter: 1
+                )
+                answer.resume(returning: .failure(full))
+            }
+        }
+        switch try result.get() {
+        case .accepted(let submission, _): return submission
+        case .keyConflict:
+            throw Problem(
+                .unprocessableContent,
+                code: "idempotency_key_reused",
+                "the Idempotency-Key was sent with another body"
+            )
+        }
+    }
+
+    /// On a lane's thread.
+    private func store(_ group: [Pending]) {
+        if group.isEmpty { return }
+        groupSize.record(group.count)
+        let begin = ContinuousClock.now
+        do throws(PostgresError) {
+            let outcomes = try call.store.submit(group.map(\.request))
+            call.note(nil)
+            for (pending, outcome) in zip(group, outcomes) {
+                pending.answer.resume(returning: outcome.mapError(call.problem))
+            }
+            let publications = outcomes.flatMap { outcome -> [Publication] in
+                guard case .success(.accepted(_, let publications)) = outcome else { return [] }
+                return publications
+            }
+            if !publications.isEmpty { outlet.publish(publications, leasedAt: begin) }
+        } catch {
+            let problem = call.problem(error)
+            for pending in group { pending.answer.resume(returning: .failure(problem)) }
+        }
+    }
+
+    // MARK: What is known
+
+    /// By name.
+    func knownTypes() async throws -> [String: TaskType] {
+        try await types.get {
+            let rows = try await call { store throws(PostgresError) in try store.types() }
+            let types = TaskType.all(applying: rows)
+            return Dictionary(uniqueKeysWithValues: types.map { ($0.name, $0) })
+        }
+    }
+
+    /// Seconds that a run of a type takes; nil where none has completed lately.
+    func medianDuration(of type: String) async throws -> Double? {
+        try await medians.get {
+            try await call { store throws(PostgresError) in try store.medianDurations() }
+        }[type]
+    }
+
+    /// Before metrics are read. Where the database is away, figures stay as they were.
+    package func refreshGauges() async {
+        do {
+            try await depths.get {
+                let depths = try await call { store throws(PostgresError) in try store.depths() }
+                let pools = Set(try await knownTypes().values.map(\.pool))
+                show(depths, pools.union(depths.map(\.pool)))
+            }
+        } catch {}
+    }
+
+    private func show(_ depths: [TaskQueueDepth], _ pools: Set<String>) {
+        var sizes: [String: Int] = [:]
+        for queue in pools.flatMap(TaskQueue.all) { sizes[queue.label] = 0 }
+        for depth in depths where depth.state != .processing {
+            let queue = TaskQueue(pool: depth.pool, priority: depth.priority)
+            sizes[queue.label, default: 0] += depth.count
+        }
+        gauges.withLock { gauges in
+            // A pool that no type names any more is empty.
+            for label in gauges.keys where sizes[label] == nil { sizes[label] = 0 }
+            for (label, size) in sizes {
+                if gauges[label] == nil { gauges[label] = Metric.taskQueueSize.gauge(label) }
+                gauges[label]?.record(size)
+            }
+        }
+    }
+}
+
+extension TaskQueue {
+    var label: String { "\(pool).\(priority.name)" }
+}

@@ -1,0 +1,89 @@
+import Postgres
+
+/// Where a task is: it changes with each move.
+package struct TaskMark: Sendable, Equatable {
+    package var state: TaskState
+    package var run: Int
+}
+
+/// A worker that has a lease.
+package struct WorkerLease: Sendable, Equatable {
+    package var worker: TaskID
+    /// ISO 8601.
+    package var renewedAt: String
+    /// Tasks that the database counts as its own.
+    package var running: Int
+    /// A JSON object; nil for none. Holds no user's data.
+    package var facts: String?
+}
+
+extension TaskStore {
+    /// - Returns: those that are there.
+    package func marks(of ids: [TaskID]) throws(PostgresError) -> [TaskID: TaskMark] {
+        let marks = try rows(of: StatisticsSQL.marks, [.ids(ids)]) { row throws(PostgresError) in
+            (
+                TaskID(stored: try row.text() ?? ""),
+                TaskMark(
+                    state: try row.integer().flatMap(TaskState.init(rawValue:)) ?? .queued,
+                    run: try row.integer() ?? 0
+                )
+            )
+        }
+        return Dictionary(marks, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Seconds that half of the latest runs took at most, by type. A type that has not completed
+    /// any lately is not there.
+    package func medianDurations() throws(PostgresError) -> [String: Double] {
+        let medians = try rows(of: StatisticsSQL.medians, []) { row throws(PostgresError) in
+            (try row.text() ?? "", try row.double() ?? 0)
+        }
+        return Dictionary(medians, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Workers whose leases have not run out.
+    package func workers() throws(PostgresError) -> [WorkerLease] {
+        try rows(of: StatisticsSQL.workers, []) { row throws(PostgresError) in
+            WorkerLease(
+                worker: TaskID(stored: try row.text() ?? ""),
+                renewedAt: try row.text() ?? "",
+                running: try row.integer() ?? 0,
+                facts: try row.text()
+            )
+        }
+    }
+}
+
+private enum StatisticsSQL {
+    /// $1: ids.
+    static let marks = Statement(
+        "task_marks",
+        "SELECT id, state, run FROM amity_tasks WHERE id = ANY ($1::uuid[])"
+    )
+
+    /// Of the last thousand that ended: by their index, whatever the table's size.
+    static let medians = Statement(
+        "median_task_durations",
+        """
+        SELECT type, percentile_cont(0.5)
+            WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at)::float8)
+        FROM (SELECT * FROM amity_tasks WHERE state >= \(TaskSQL.completed)
+              ORDER BY finished_at DESC LIMIT 1000) AS latest
+        WHERE state = \(TaskSQL.completed) AND started_at IS NOT NULL
+        GROUP BY type
+        """
+    )
+
+    static let workers = Statement(
+        "task_workers",
+        """
+        SELECT holder, \(TaskSQL.iso("renewed_at")), coalesce(running, 0), facts::text
+        FROM amity_leases
+        LEFT JOIN (SELECT worker, count(*) AS running FROM amity_tasks
+                   WHERE state = \(TaskSQL.processing) GROUP BY worker) AS own
+            ON own.worker = holder
+        WHERE name LIKE 'worker %' AND lease_until > clock_timestamp()
+        ORDER BY name
+        """
+    )
+}
