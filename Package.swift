@@ -133,7 +133,12 @@ let package = Package(
         .target(name: "Tasks", dependencies: ["Digests", "JSON", "Postgres"]),
         .target(name: "TaskRunning", dependencies: ["Concurrency", "Postgres", "Tasks"]),
         .target(name: "TaskScheduling"),
-        .target(name: "TaskHandlers"),
+        .target(
+            name: "TaskHandlers",
+            dependencies: [
+                "CLinux", "Concurrency", "Digests", "HTTPCalling", "JSON", "TaskRunning", "Tasks",
+            ]
+        ),
         .target(
             name: "ConversationIntake",
             dependencies: [
@@ -209,7 +214,8 @@ let package = Package(
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
                 "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
                 "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
-                "Storage", "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
+                "Storage", "TaskHandlers", "WorkerHealth", argumentParser, coreMetrics, logging,
+                serviceLifecycle,
             ]
         ),
         .testTarget(name: "SampleConversationsTests", dependencies: ["SampleConversations"]),
@@ -296,6 +302,14 @@ let package = Package(
             dependencies: ["Conversations", "FriendshipScoring", "Messaging", "Postgres"]
         ),
         .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
+        .testTarget(
+            name: "TaskHandlersTests",
+            dependencies: [
+                "AmityCLI", "Concurrency", "HTTPCalling", "TaskHandlers", "TaskRunning", "Tasks",
+                "TestSupport",
+            ],
+            resources: [.copy("scripts")]
+        ),
         .testTarget(
             name: "ConversationIntakeTests",
             dependencies: ["ConversationIntake", "JSON", "TestSupport"],
