@@ -1,4 +1,3 @@
-import Concurrency
 import Glibc
 import TaskRunning
 import Tasks
@@ -47,111 +46,43 @@ package struct CommandHandler: RunHandler {
         do throws(Descriptor.Failure) {
             let process = try CommandProcess(
                 command.argv,
-                input: task.payload,
+                input: Array(task.payload.utf8),
                 environment: environment.merging(ofTask) { _, new in new },
                 program: program,
                 grace: grace
             )
-            return CommandRun(process, in: context).end()
+            return Self.end(of: process, in: context)
         } catch {
             let message = "the command was not started: \(String(cString: strerror(error.number)))"
             return .failed(.commandNotStarted, message, retries: true)
         }
     }
-}
 
-/// Follows a command to its end: reads what it writes, and passes on that it is to stop.
-private final class CommandRun {
-    private let process: CommandProcess
-    private let context: RunContext
-    private let bell = EventBell()
-    private var output = CommandOutput()
-    private var refusal: CommandOutput.Refusal?
-    private var errorBytes = 0
-    private var isStopped = false
-    /// Those that have not come to their end.
-    private var open: [Descriptor]
-    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
-
-    /// A run that is asked to stop may be fenced off after that, which no bell tells.
-    private static let look = Duration.milliseconds(200)
-
-    init(_ process: CommandProcess, in context: RunContext) {
-        self.process = process
-        self.context = context
-        open = [process.output, process.errors]
-    }
-
-    func end() -> RunEnd {
-        context.onStop { [bell] _ in bell.ring() }
-        while !waitForEnd() {
-            read()
-            stopIfAsked()
-        }
-        // Nothing writes any more.
-        read()
-        if refusal == nil { finish() }
-        let status = process.status()
-        if isStopped { return .stopped }
-        if let refusal { return refusal.runEnd }
-        return CommandEnd(status: status, last: output.last, errorBytes: errorBytes).runEnd
-    }
-
-    /// Sleeps until there is something to do.
-    ///
-    /// - Returns: whether the command has ended.
-    private func waitForEnd() -> Bool {
-        let numbers = [process.ended.number, bell.descriptor] + open.map(\.number)
-        var descriptors = numbers.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        let pause = isStopped ? Int32(Self.look / .milliseconds(1)) : -1
-        _ = poll(&descriptors, nfds_t(descriptors.count), pause)
-        if descriptors[1].revents != 0 { bell.silence() }
-        return descriptors[0].revents != 0
-    }
-
-    private func stopIfAsked() {
-        guard let reason = context.stopReason else { return }
-        isStopped = true
-        switch reason {
-        case .cancelled, .timedOut: process.terminate()
-        case .drained, .fenced: process.kill()
-        }
-    }
-
-    private func read() {
-        open.removeAll { descriptor in
-            while true {
-                switch descriptor.read(into: &buffer) {
-                case .bytes(let bytes): take(bytes, from: descriptor)
-                case .nothingYet: return false
-                case .end: return true
+    private static func end(of process: CommandProcess, in context: RunContext) -> RunEnd {
+        var output = CommandOutput()
+        var refusal: CommandOutput.Refusal?
+        func pass(
+            _ read: (inout CommandOutput) throws(CommandOutput.Refusal) -> [CommandOutput.Report]
+        ) -> Bool {
+            do throws(CommandOutput.Refusal) {
+                for report in try read(&output) {
+                    context.report(progress: report.percent, note: report.note)
                 }
+                return true
+            } catch {
+                refusal = error
+                return false
             }
         }
-    }
-
-    private func take(_ bytes: ArraySlice<UInt8>, from descriptor: Descriptor) {
-        if descriptor === process.errors {
-            errorBytes += bytes.count
-        } else if refusal == nil {
-            passOn { output throws(CommandOutput.Refusal) in try output.take(bytes) }
+        let run = CommandRun(process, in: context)
+        let status = run.end { bytes in
+            pass { output throws(CommandOutput.Refusal) in try output.take(bytes) }
         }
-    }
-
-    private func finish() {
-        passOn { output throws(CommandOutput.Refusal) in try output.finish() }
-    }
-
-    private func passOn(
-        _ read: (inout CommandOutput) throws(CommandOutput.Refusal) -> [CommandOutput.Report]
-    ) {
-        do throws(CommandOutput.Refusal) {
-            for report in try read(&output) {
-                context.report(progress: report.percent, note: report.note)
-            }
-        } catch {
-            refusal = error
-            process.kill()
+        guard let status else { return .stopped }
+        if refusal == nil {
+            _ = pass { output throws(CommandOutput.Refusal) in try output.finish() }
         }
+        if let refusal { return refusal.runEnd }
+        return CommandEnd(status: status, last: output.last, errorBytes: run.errorBytes).runEnd
     }
 }

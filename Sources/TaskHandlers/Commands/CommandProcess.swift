@@ -18,12 +18,12 @@ final class CommandProcess {
     ///   - environment: all that the command has.
     init(
         _ argv: [String],
-        input: String,
+        input: [UInt8],
         environment: [String: String],
         program: String,
         grace: Int
     ) throws(Descriptor.Failure) {
-        let input = try Descriptor.file(named: "payload", holding: Array(input.utf8))
+        let input = try Descriptor.file(named: "payload", holding: input)
         let (output, errors) = (try Descriptor.pipe(), try Descriptor.pipe())
         let leash = try Descriptor.socketPair()
         let process = try Self.spawn(
