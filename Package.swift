@@ -140,6 +140,12 @@ let package = Package(
             ]
         ),
         .target(
+            name: "Documents",
+            dependencies: [
+                "CLinux", "HTTPCalling", "JSON", "Postgres", "TaskHandlers", "TaskRunning", "Tasks",
+            ]
+        ),
+        .target(
             name: "ConversationIntake",
             dependencies: [
                 "AMQP", "Concurrency", "Conversations", "Failpoints", "FriendshipScoring", "JSON",
@@ -311,6 +317,10 @@ let package = Package(
             resources: [.copy("scripts")]
         ),
         .testTarget(
+            name: "DocumentProcessingTests",
+            dependencies: ["Concurrency", "Documents", "TaskRunning", "Tasks", "TestSupport"]
+        ),
+        .testTarget(
             name: "ConversationIntakeTests",
             dependencies: ["ConversationIntake", "JSON", "TestSupport"],
             resources: [.copy("golden")]
@@ -345,9 +355,10 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "ConversationIntake",
-                "Conversations", "Digests", "Failpoints", "FriendshipScoring", "Messaging",
-                "Metering", "Operations", "Postgres", "SampleConversations", "Settings", "Storage",
-                "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+                "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring",
+                "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
+                "Settings", "Storage", "TaskHandlers", "TaskRunning", "Tasks", "TestSupport",
+                "WorkerHealth", "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]
         ),

@@ -1,9 +1,10 @@
-// What of Linux the Swift module Glibc leaves out: eventfd, epoll, signalfd, pidfd, memfd, and the
-// little that has to be between fork and exec. No logic lives here but that.
+// What of Linux the Swift module Glibc leaves out: eventfd, epoll, signalfd, pidfd, memfd, openat2,
+// and the little that has to be between fork and exec. No logic lives here but that.
 #pragma once
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
@@ -22,6 +23,13 @@ static inline int amity_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends,
 
 static inline int amity_memory_file(const char *name) {
   return (int)syscall(SYS_memfd_create, name, 1u);
+}
+
+// For reading, below a folder and through no link. Does not wait for a writer of a pipe.
+static inline int amity_open_beneath(int folder, const char *path) {
+  const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                               .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+  return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
 }
 
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
