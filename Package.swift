@@ -151,7 +151,18 @@ let package = Package(
                 "Storage", "Tasks", "WorkerHealth", coreMetrics, logging,
             ]
         ),
-        .target(name: "TaskHandlers"),
+        .target(
+            name: "TaskHandlers",
+            dependencies: [
+                "CLinux", "Concurrency", "Digests", "HTTPCalling", "JSON", "TaskRunning", "Tasks",
+            ]
+        ),
+        .target(
+            name: "Documents",
+            dependencies: [
+                "CLinux", "HTTPCalling", "JSON", "Postgres", "TaskHandlers", "TaskRunning", "Tasks",
+            ]
+        ),
         .target(
             name: "ConversationIntake",
             dependencies: [
@@ -236,7 +247,8 @@ let package = Package(
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
                 "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
                 "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
-                "Storage", "TaskAPI", "Tasks", "WorkerHealth", argumentParser, coreMetrics, logging,
+                "Storage", "TaskAPI", "TaskHandlers", "Tasks", "WorkerHealth", argumentParser,
+                coreMetrics, logging,
                 serviceLifecycle,
             ]
         ),
@@ -326,6 +338,18 @@ let package = Package(
         .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
         .testTarget(name: "TaskSchedulingTests", dependencies: ["TaskScheduling", "Tasks"]),
         .testTarget(
+            name: "TaskHandlersTests",
+            dependencies: [
+                "AmityCLI", "Concurrency", "HTTPCalling", "TaskHandlers", "TaskRunning", "Tasks",
+                "TestSupport",
+            ],
+            resources: [.copy("scripts")]
+        ),
+        .testTarget(
+            name: "DocumentProcessingTests",
+            dependencies: ["Concurrency", "Documents", "TaskRunning", "Tasks", "TestSupport"]
+        ),
+        .testTarget(
             name: "ConversationIntakeTests",
             dependencies: ["ConversationIntake", "JSON", "TestSupport"],
             resources: [.copy("golden")]
@@ -360,10 +384,12 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "ConversationIntake",
-                "Consuming", "Conversations", "Digests", "Failpoints", "FriendshipScoring",
-                "Messaging",
-                "Metering", "Operations", "Postgres", "SampleConversations", "Settings", "Storage",
-                "TaskRunning", "TaskScheduling", "Tasks", "TestSupport", "WorkerHealth",
+                "Consuming", "Conversations", "Digests", "Documents", "Failpoints",
+                "FriendshipScoring",
+                "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
+                "Settings", "Storage",
+                "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks", "TestSupport",
+                "WorkerHealth",
                 "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]

@@ -23,7 +23,9 @@ WHERE made IS NOT NULL \gexec
 \endif
 \if :{?tasks}
 SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', own, :'role')
-FROM unnest(ARRAY['amity_tasks', 'amity_task_data', 'amity_requests', 'amity_leases']) AS own
+FROM unnest(ARRAY['amity_tasks', 'amity_task_data', 'amity_requests', 'amity_leases',
+                  'amity_documents', 'amity_chunks'])
+    AS own
 WHERE to_regclass(own) IS NOT NULL \gexec
 -- Types and tokens are what an operator sets.
 SELECT format('GRANT SELECT ON %s TO %I', own, :'role')

@@ -4,8 +4,17 @@ import ArgumentParser
 import Foundation
 import SafeText
 import Settings
+import TaskHandlers
 
 @main
+enum Program {
+    static func main() async {
+        // Before all else: each run of a command waits for it.
+        CommandRunner.runIfAsked()
+        await AmityCommand.main()
+    }
+}
+
 struct AmityCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "amity",

@@ -1,5 +1,6 @@
 import Concurrency
 import Foundation
+import HTTPCalling
 import Logging
 import WorkerHealth
 

@@ -24,6 +24,17 @@ static inline CURLcode amity_curl_set_write(CURL *easy, curl_write_callback writ
   return curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write);
 }
 
+static inline CURLcode amity_curl_set_open_socket(CURL *easy, curl_opensocket_callback open,
+                                                  void *to) {
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, to);
+  return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open);
+}
+
+// The address is longer than the member that it begins in.
+static inline const struct sockaddr *amity_curl_address(const struct curl_sockaddr *address) {
+  return &address->addr;
+}
+
 static inline long amity_curl_number(CURL *easy, CURLINFO info) {
   long value = 0;
   curl_easy_getinfo(easy, info, &value);

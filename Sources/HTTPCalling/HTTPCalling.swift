@@ -1,10 +1,10 @@
 // HTTPCalling makes Amity's requests to other servers over HTTP. It alone touches libcurl.
 //
-// It sends a request as it is told to and returns the whole answer, within a time and a size. It
-// speaks http and https, checks certificates against those that the system trusts, follows no
-// redirect, keeps no cookies, and reads neither the environment (no proxy) nor .netrc. When to ask,
-// how often, and what an answer means is for its callers. It logs nothing, and no error holds a
-// URL, a header or a body.
+// It sends a request as it is told to and returns the whole answer, within a time and a size, and
+// connects only to addresses that its caller admits. It speaks http and https, checks certificates
+// against those that the system trusts, follows no redirect, keeps no cookies, and reads neither
+// the environment (no proxy) nor .netrc. When to ask, how often, and what an answer means is for
+// its callers. It logs nothing, and no error holds a URL, a header or a body.
 
 import Foundation
 
@@ -22,6 +22,10 @@ package struct HTTPRequest: Sendable {
     package var connectTimeout = Duration.seconds(5)
     /// Most bytes of the answer's body.
     package var responseLimit: Int
+    /// Asked for the very address that a new connection goes to; nil for every address. A
+    /// connection that was kept is not asked for again: requests that admit different addresses of
+    /// a host need different clients.
+    package var admits: (@Sendable (IPAddress) -> Bool)?
 
     package init(
         _ method: Method,

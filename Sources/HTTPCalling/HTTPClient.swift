@@ -60,13 +60,22 @@ package final class HTTPClient: Sendable {
     }
 
     /// Blocks the calling thread.
-    package func sendAndWait(_ request: HTTPRequest) throws(HTTPError) -> HTTPResponse {
+    ///
+    /// - Parameter begun: called at once with what gives the request up: it may be called at any
+    ///   time, from any thread, and closes the connection.
+    package func sendAndWait(
+        _ request: HTTPRequest,
+        begun: (_ cancel: @escaping @Sendable () -> Void) -> Void = { _ in }
+    ) throws(HTTPError) -> HTTPResponse {
         let found = Locked<Outcome>(.failure(.cancelled))
         let isDone = MonotonicSemaphore(value: 0)
-        start(newID(), request) { outcome in
+        let (id, orders) = (newID(), orders)
+        start(id, request) { outcome in
             found.withLock { $0 = outcome }
             isDone.signal()
         }
+        // After the start: what comes before it finds nothing to cancel.
+        begun { orders.post(.cancel(id)) }
         isDone.wait()
         return try found.withLock { $0 }.get()
     }

@@ -30,6 +30,9 @@ package struct ConnectionFailure: Sendable, Hashable {
     /// For people.
     package let text: String
 
+    /// The request does not admit an address that its host has.
+    package static let addressRefused = Self("address-refused", "its address may not be called")
+
     private init(_ code: String, _ text: String) {
         self.code = code
         self.text = text

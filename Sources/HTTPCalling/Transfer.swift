@@ -10,6 +10,9 @@ final class Transfer {
     private(set) var isUsable = true
 
     private let responseLimit: Int
+    private let admits: (@Sendable (IPAddress) -> Bool)?
+    /// Whether an address of the host was not admitted.
+    private var isRefused = false
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var body = Data()
     /// Whether the rest of the body was not taken.
@@ -26,6 +29,7 @@ final class Transfer {
         self.easy = easy
         self.done = done
         responseLimit = request.responseLimit
+        admits = request.admits
         set(CURLOPT_PRIVATE, to: id)
         setProtocol(authorities)
         setMessage(request)
@@ -38,6 +42,7 @@ final class Transfer {
             },
             Unmanaged.passUnretained(self).toOpaque()
         )
+        if admits != nil { setOpenSocket() }
     }
 
     deinit {
@@ -58,6 +63,7 @@ final class Transfer {
         case CURLE_WRITE_ERROR where isCut:
             return response.isSuccess ? .failure(.tooLarge) : .success(response)
         case CURLE_OPERATION_TIMEDOUT: return .failure(.timeout)
+        case CURLE_COULDNT_CONNECT where isRefused: return .failure(.unreachable(.addressRefused))
         case _:
             let number = Int32(truncatingIfNeeded: amity_curl_number(easy, CURLINFO_OS_ERRNO))
             return .failure(.unreachable(ConnectionFailure(code, errno: number)))
@@ -83,7 +89,30 @@ final class Transfer {
         return count
     }
 
+    /// - Returns: a socket for a connection to that address; nil where it is not admitted.
+    private func openSocket(to address: UnsafeMutablePointer<curl_sockaddr>) -> Int32? {
+        guard let target = IPAddress(amity_curl_address(address)), admits?(target) == true else {
+            isRefused = true
+            return nil
+        }
+        let kind = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
+        return socket(address.pointee.family, kind, address.pointee.protocol)
+    }
+
     // MARK: Options
+
+    private func setOpenSocket() {
+        let code = amity_curl_set_open_socket(
+            easy,
+            { transfer, _, address in
+                guard let transfer, let address else { return -1 }
+                let this = Unmanaged<Transfer>.fromOpaque(transfer).takeUnretainedValue()
+                return this.openSocket(to: address) ?? -1
+            },
+            Unmanaged.passUnretained(self).toOpaque()
+        )
+        check(code)
+    }
 
     private func setProtocol(_ authorities: String?) {
         set(CURLOPT_PROTOCOLS_STR, to: "http,https")

@@ -92,6 +92,7 @@ package enum Schema {
         deadLetters,
         outbox,
         tasks,
+        documents,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

@@ -65,7 +65,7 @@ enum SchemaObject {
         let form =
             #/
             CREATE\ (?:UNIQUE\ )?INDEX\ (?:IF\ NOT\ EXISTS\ )?(?:(?<name>\w+)\s+)?
-            ON\ (?<table>\w+)\s*\((?<columns>[^()]*)(?<end>[()])
+            ON\ (?<table>\w+)(?:\ USING\ \w+)?\s*\((?<columns>[^()]*)(?<end>[()])
             /#
         guard let found = sql.prefixMatch(of: form) else { return nil }
         if let name = found.name {

@@ -201,7 +201,45 @@ import Testing
         #expect(reason.code == "no-address" && !reason.text.contains("invalid"))
     }
 
+    // MARK: Addresses
+
+    /// Fault: an address is checked, and the connection goes to another one.
+    @Test(arguments: ["127.0.0.1", "localhost"])
+    func aConnectionGoesWhereItIsAdmitted(host: String) async throws {
+        let stub = try StubServer { _ in .json("{}") }
+        let url = stub.url.replacing("127.0.0.1", with: host)
+        var request = HTTPRequest(.get, url, timeout: .seconds(10), responseLimit: 100)
+        request.admits = { _ in false }
+        await #expect(throws: HTTPError.unreachable(.addressRefused)) {
+            try await client.send(request)
+        }
+        #expect(stub.connections == 0)
+        request.admits = { $0 == IPAddress("127.0.0.1") }
+        #expect(try await client.send(request).isSuccess)
+        #expect(stub.connections == 1)
+    }
+
     // MARK: Giving up
+
+    /// Fault: a thread that waits cannot be told that its answer is not wanted any more.
+    @Test func aThreadThatWaitsMayBeToldToGiveUp() async throws {
+        let stub = try StubServer { _ in .hang }
+        let request = HTTPRequest(.get, stub.url, timeout: .seconds(100), responseLimit: 100)
+        await blocking {
+            for isEarly in [true, false] {
+                #expect(throws: HTTPError.cancelled) {
+                    try client.sendAndWait(request) { cancel in
+                        if isEarly { return cancel() }
+                        DispatchQueue.global().async {
+                            while stub.underWay == 0 { usleep(1000) }
+                            cancel()
+                        }
+                    }
+                }
+            }
+        }
+        try await eventually { stub.underWay == 0 }
+    }
 
     @Test func aCancelledTaskEndsItsRequest() async throws {
         let stub = try StubServer { _ in .hang }

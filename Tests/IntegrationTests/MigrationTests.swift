@@ -37,7 +37,7 @@ extension Integration {
                     "created table agenda_agent_prompting", "applied crash attribution",
                     "applied registry and monitor", "applied analyses",
                     "applied causes in the registry",
-                    "applied dead letters", "applied outbox", "applied tasks",
+                    "applied dead letters", "applied outbox", "applied tasks", "applied documents",
                 ]
             )
             #expect(first.error.isEmpty)
@@ -85,6 +85,7 @@ extension Integration {
                         "applied crash attribution", "applied registry and monitor",
                         "applied analyses", "applied causes in the registry",
                         "applied dead letters", "applied outbox", "applied tasks",
+                        "applied documents",
                     ]
             )
             #expect(try scene.sql(catalogue).string(0, 0) == before)

@@ -11,7 +11,7 @@ struct SchemaTests {
     @Test func stepsKeepTheirNamesAndTheirOrder() {
         let applied = [
             "crash attribution", "registry and monitor", "analyses", "causes in the registry",
-            "dead letters", "outbox", "tasks",
+            "dead letters", "outbox", "tasks", "documents",
         ]
         #expect(Schema.steps.map(\.name).prefix(applied.count) == applied[...])
     }
@@ -77,6 +77,7 @@ struct SchemaObjectTests {
     @Test(arguments: [
         ("CREATE INDEX ON t (a, b) WHERE a > 0", "t_a_b_idx"), ("CREATE INDEX i ON t (a)", "i"),
         ("CREATE UNIQUE INDEX IF NOT EXISTS i ON t (a)", "i"),
+        ("CREATE INDEX i ON t USING gin (a)", "i"),
         ("CREATE UNIQUE INDEX i ON t (coalesce(a, ''), b) WHERE b > 0", "i"),
     ])
     func anIndexHasTheNameThatItIsGiven(sql: String, name: String) {

@@ -223,7 +223,9 @@ package struct ClaimedTask: Sendable {
     package var payload: String
     /// In seconds.
     package var timeout: Int
+}
 
+extension ClaimedTask {
     init(_ row: inout RowReader) throws(PostgresError) {
         id = TaskID(stored: try row.text() ?? "")
         type = try row.text() ?? ""

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A JSON value as it was given, with its kind.
-enum JSONTree: Decodable {
+package enum JSONTree: Decodable {
     case null
     case bool(Bool)
     case number(Double)
@@ -9,7 +9,7 @@ enum JSONTree: Decodable {
     case array([JSONTree])
     case object([String: JSONTree])
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let value = try decoder.singleValueContainer()
         func read<Value: Decodable>(_ make: (Value) -> JSONTree) -> JSONTree? {
             do { return make(try value.decode(Value.self)) } catch { return nil }

@@ -7,6 +7,11 @@ package enum TypesFile {
         package var pointer: String
         package var message: String
 
+        package init(pointer: String, message: String) {
+            self.pointer = pointer
+            self.message = message
+        }
+
         package var description: String {
             "\(pointer.isEmpty ? "the file" : pointer): \(message)"
         }
@@ -14,6 +19,9 @@ package enum TypesFile {
 
     package struct Problems: Error, Equatable, Sendable, CustomStringConvertible {
         package var list: [Problem]
+
+        package init(list: [Problem]) { self.list = list }
+
         package var description: String { list.map(\.description).joined(separator: "; ") }
     }
 

@@ -1,7 +1,6 @@
 import Foundation
+import HTTPCalling
 import Testing
-
-@testable import AnalysisServices
 
 struct RetryAfterTests {
     /// 2026-01-01T10:00:00Z

@@ -1,10 +1,10 @@
 import Foundation
 
 /// The header by which a service says when to come back (RFC 9110, 10.2.3).
-enum RetryAfter {
+package enum RetryAfter {
     /// - Parameter text: seconds, or a date in any of the three forms HTTP knows.
     /// - Returns: how long from now, zero or more; nil for what is neither.
-    static func delay(_ text: String, at now: Date) -> Duration? {
+    package static func delay(_ text: String, at now: Date) -> Duration? {
         let text = text.trimmingCharacters(in: .whitespaces)
         if let seconds = Double(text) {
             // Some services give fractions. What is out of all proportion is for ever.

@@ -1,0 +1,33 @@
+import HTTPCalling
+
+/// Calls services whose URLs come from elsewhere: public addresses over https, and whatever
+/// `TargetHosts` lists.
+package struct GuardedClient: Sendable {
+    private let client: HTTPClient
+    private let targets: TargetHosts
+
+    /// - Parameters:
+    ///   - connections: most that are kept for later requests.
+    ///   - authorities: a file of certificates (PEM) to trust; nil for the system's.
+    package init(
+        _ targets: TargetHosts,
+        connections: Int = 32,
+        trusting authorities: String? = nil
+    ) {
+        client = HTTPClient(connections: connections, trusting: authorities)
+        self.targets = targets
+    }
+
+    /// Blocks the calling thread; see `HTTPClient.sendAndWait`.
+    func sendAndWait(
+        _ request: HTTPRequest,
+        begun: (_ cancel: @escaping @Sendable () -> Void) -> Void
+    ) throws(HTTPError) -> HTTPResponse {
+        guard let target = HTTPTarget(request.url) else { throw .unreachable(.addressRefused) }
+        var request = request
+        // One connection is kept for one host, port and protocol, and what is admitted depends on
+        // nothing else.
+        request.admits = { [targets] in targets.admit(target, at: $0) }
+        return try client.sendAndWait(request, begun: begun)
+    }
+}
