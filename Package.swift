@@ -102,7 +102,7 @@ let package = Package(
             name: "Settings",
             dependencies: [
                 "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Messaging", "Postgres",
-                "SafeText", "Tasks", logging,
+                "SafeText", "TaskHandlers", "Tasks", logging,
             ]
         ),
         .target(
@@ -198,9 +198,9 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations",
-                "DeadLetters", "Doctor", "Operations", "Postgres", "Settings", "TaskRunning",
-                "TaskScheduling", "Tasks", "WorkerHealth", "WorkerRuntime", logging,
-                serviceLifecycle, unixSignals,
+                "DeadLetters", "Doctor", "Documents", "Operations", "Postgres", "Settings",
+                "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks", "WorkerHealth",
+                "WorkerRuntime", logging, serviceLifecycle, unixSignals,
             ]
         ),
         .target(
@@ -248,8 +248,7 @@ let package = Package(
                 "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
                 "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
                 "Storage", "TaskAPI", "TaskHandlers", "Tasks", "WorkerHealth", argumentParser,
-                coreMetrics, logging,
-                serviceLifecycle,
+                coreMetrics, logging, serviceLifecycle,
             ]
         ),
         .testTarget(name: "SampleConversationsTests", dependencies: ["SampleConversations"]),
@@ -383,14 +382,11 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "ConversationIntake",
-                "Consuming", "Conversations", "Digests", "Documents", "Failpoints",
-                "FriendshipScoring",
+                "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
+                "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring",
                 "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
-                "Settings", "Storage",
-                "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks", "TestSupport",
-                "WorkerHealth",
-                "WorkerRuntime", logging,
+                "Settings", "Storage", "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks",
+                "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]
         ),

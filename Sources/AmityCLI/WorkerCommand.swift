@@ -2,6 +2,7 @@ import ArgumentParser
 import Conversations
 import CoreMetrics
 import Daemon
+import Foundation
 import HTTPServing
 import Logging
 import Metering
@@ -87,7 +88,9 @@ private func taskService(
     if settings.tasks.pools.isEmpty { return nil }
     let service = TaskWorkerService(
         settings: settings,
-        handlers: .builtIn,
+        handlers: settings.tasks.handlers(
+            environment: ProcessInfo.processInfo.environment
+        ),
         consumption: worker.consumption,
         readiness: worker.readiness,
         health: worker.health,

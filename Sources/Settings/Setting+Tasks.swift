@@ -23,5 +23,33 @@ extension Setting {
             default: "7",
             "age at which tasks that have ended are deleted; 0 for never"
         ),
+        .init(
+            "TASK_COMMANDS",
+            .text,
+            "file with the commands that run tasks on this worker, as JSON: see the article Tasks"
+        ),
+        .init(
+            "HTTP_TARGET_HOSTS",
+            .text,
+            """
+            hosts, host:port or CIDR, with commas between, that services for tasks may have \
+            although they are not public, also without TLS; by default none
+            """
+        ),
+        .init(
+            "DOCUMENT_ROOT",
+            .text,
+            "folder below which document_processing reads files; not set: this worker runs none"
+        ),
+        .init(
+            "EMBEDDINGS_BASE_URL",
+            .text,
+            """
+            service with OpenAI's interface that makes vectors of documents' chunks; /embeddings \
+            is added
+            """
+        ),
+        .init("EMBEDDINGS_MODEL", .text, "model to ask for; required with EMBEDDINGS_BASE_URL"),
+        .init("EMBEDDINGS_API_KEY", .secret, "key for that service"),
     ]
 }

@@ -201,7 +201,8 @@ extension Integration {
             try scene.wait(for: id, toBe: .processing)
             try scene.tasks.sql(
                 """
-                UPDATE amity_tasks SET state = 3, run = 2, worker = NULL, due_at = now() + interval '9'
+                UPDATE amity_tasks
+                SET state = 3, run = 2, worker = NULL, due_at = now() + interval '1h'
                 WHERE id = $1::uuid
                 """,
                 .text(id.text)
