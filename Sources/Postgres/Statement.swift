@@ -24,15 +24,14 @@ package struct Statement: Sendable {
     package static let commit = Statement("commit", "COMMIT", commits: true)
     package static let rollback = Statement("rollback", "ROLLBACK")
 
-    /// What follows it can be taken back alone, by `takeBack`, or stays from `keep` on.
+    /// What follows the last one of them can be taken back alone, by `takeBack`.
     package static let savepoint = Statement("savepoint", "SAVEPOINT apart")
-    package static let keep = Statement("keep", "RELEASE SAVEPOINT apart")
     package static let takeBack = Statement("take_back", "ROLLBACK TO SAVEPOINT apart")
 
     /// Whether it begins or ends a transaction, or a part of one, and does nothing else.
     var isControl: Bool { Self.control.contains(name) }
 
     private static let control = Set(
-        [begin, commit, rollback, savepoint, keep, takeBack].map(\.name)
+        [begin, commit, rollback, savepoint, takeBack].map(\.name)
     )
 }

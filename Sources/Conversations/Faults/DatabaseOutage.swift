@@ -178,12 +178,6 @@ extension DatabaseOutage {
         }
     }
 
-    /// Rows could not be written in a transaction that took others, without an error: another
-    /// process was there first, or a policy hides their users from a writer.
-    func leftOut(_ rows: [ExactText]) {
-        state.withLock { for row in rows { $0.evidence.metBesideOthers(by: row, at: .now) } }
-    }
-
     /// Whether rows were refused beside others a moment ago (chosen: ten seconds), so that more of
     /// them are likely.
     var isRefusingRows: Bool {

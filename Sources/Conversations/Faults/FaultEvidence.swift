@@ -15,8 +15,8 @@ import Postgres
 ///   put back, with no attempt spent.
 ///
 /// The steps, in order, of `ConversationHandler`. A batch is tried once more before any of them,
-/// each user under a savepoint: who is refused there beside others that are taken has had all of
-/// them at once.
+/// its users under savepoints: a user that is refused there alone, beside others that are taken,
+/// has had all of them at once.
 ///
 /// 1. No session came about, or the session ended: the server's. Where sessions end again and again
 ///    and new ones are to be had, the batch is parted all the same.

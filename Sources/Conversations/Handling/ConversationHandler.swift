@@ -163,9 +163,7 @@ package struct ConversationHandler: Handler {
             let parts = settling.refused.flatMap {
                 part($0, besideOthersThat: settling.passed, &run, context)
             }
-            if open.isEmpty { return parts }
-            if settling.passed.contains(.scoring) { outage.leftOut(open) }
-            return again(open, &run) + parts
+            return open.isEmpty ? parts : again(open, &run) + parts
         } catch {
             return part(group, after: error, &run, context)
         }

@@ -160,32 +160,34 @@ struct FriendshipFold {
     /// Whether anything is to be written.
     var isEmpty: Bool { applied.isEmpty }
     var movesTopics: Bool { !moved.isEmpty }
-
-    /// By the spelling that is stored.
-    var touchedUsers: [ExactText] { Array(touched) }
+    var numberOfUsers: Int { touched.count }
     var conversations: [ExactText] { applied.map(\.conversation) }
 
-    /// What is to be written of one user, by the spelling that is stored.
-    func part(of user: ExactText) -> FriendshipFold {
-        var part = self
-        part.touched = [user]
-        part.moved = moved.filter { $0.key.user == user }
-        part.applied = applied.filter { users.stored($0.user) == user }
-        return part
+    /// What is to be written, in parts of so many users at most.
+    func parts(of count: Int) -> [FriendshipFold] {
+        let moved = Dictionary(grouping: moved, by: \.key.user)
+        let applied = Dictionary(grouping: applied) { users.stored($0.user) }
+        let touched = Array(touched)
+        return stride(from: 0, to: touched.count, by: count).map { start in
+            let users = touched[start..<min(start + count, touched.count)]
+            var part = self
+            part.touched = Set(users)
+            part.moved = Dictionary(uniqueKeysWithValues: users.flatMap { moved[$0] ?? [] })
+            part.applied = users.flatMap { applied[$0] ?? [] }
+            return part
+        }
     }
 
     /// What writes it so that it can be taken back alone.
-    var writesApart: [(Statement, [Parameter])] {
-        [(.savepoint, []), userUpdate, eventUpdate, (.keep, [])]
-    }
+    var writesApart: [(Statement, [Parameter])] { [(.savepoint, []), userUpdate, eventUpdate] }
 
-    static let statementsApart = 4
+    static let statementsApart = 3
 
-    /// Writes nothing of this user.
-    mutating func leaveOut(_ user: ExactText) {
-        touched.remove(user)
-        moved = moved.filter { $0.key.user != user }
-        applied.removeAll { users.stored($0.user) == user }
+    /// Writes nothing of the users of a part.
+    mutating func leaveOut(_ part: FriendshipFold) {
+        touched.subtract(part.touched)
+        moved = moved.filter { touched.contains($0.key.user) }
+        applied.removeAll { !touched.contains(users.stored($0.user)) }
     }
 
     /// What writes the users, and their topics where there are any.

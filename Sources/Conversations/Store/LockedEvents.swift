@@ -39,14 +39,16 @@ struct LockedEvents {
     /// - Parameters:
     ///   - makesUsers: whether to make users that have no row; waits for locks.
     ///   - agents: whose topics to read.
+    ///   - end: what ends another transaction first.
     init(
         _ request: Request,
         makesUsers: Bool = false,
         expecting agents: [ExactText] = [],
+        after end: [(Statement, [Parameter])] = [],
         in session: inout Session
     ) throws(PostgresError) {
         let texts = Parameter.textArray(request.ids.map(\.text))
-        var flight: [(Statement, [Parameter])] = [(.begin, [])]
+        var flight: [(Statement, [Parameter])] = end + [(.begin, [])]
         if makesUsers {
             flight.append((SQL.makeAndLockUsers, [texts]))
             // Locked already, so it waits for none. An event that has come to light since then may
@@ -80,18 +82,18 @@ struct LockedEvents {
     }
 
     /// Users of unsettled events that have no row yet, or none that is locked.
-    var strangers: [String] {
+    var strangers: Set<ExactText> {
         let missing = events.values.lazy.filter {
             !$0.isSettled && $0.defect == nil && !users.has($0.userID)
         }
-        return Set(missing.map(\.userID)).map(\.text)
+        return Set(missing.map(\.userID))
     }
 
     /// Users whose row could neither be made nor found: the column may hold them in another
     /// spelling that it takes for the same.
     mutating func findOtherSpellings(in session: inout Session) throws(PostgresError) {
         // In one order everywhere: they are locked one by one.
-        let missing = strangers.sorted()
+        let missing = strangers.map(\.text).sorted()
         if missing.isEmpty { return }
         topics = nil
         let found = try session.flight(missing.map { (SQL.lockUser, [.text($0)]) })
