@@ -25,7 +25,10 @@ let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift
 
 let package = Package(
     name: "amity",
-    products: [.executable(name: "amity", targets: ["AmityCLI"])],
+    products: [
+        .executable(name: "amity", targets: ["AmityCLI"]),
+        .library(name: "AmityWorker", targets: ["AmityWorker"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -198,7 +201,8 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations",
-                "DeadLetters", "Doctor", "Documents", "Operations", "Postgres", "Settings",
+                "DeadLetters", "Doctor", "Documents", "Metering", "Operations", "Postgres",
+                "PrometheusMetrics", "Settings",
                 "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks", "WorkerHealth",
                 "WorkerRuntime", logging, serviceLifecycle, unixSignals,
             ]
@@ -233,6 +237,14 @@ let package = Package(
                 "WorkerHealth", hummingbird, logging, nioCore,
             ],
             resources: [.embedInCode("openapi.json")]
+        ),
+        .target(
+            name: "AmityWorker",
+            dependencies: [
+                "Concurrency", "Consuming", "Daemon", "Digests", "HTTPServing", "JSON", "Metering",
+                "Postgres", "PrometheusMetrics", "Settings", "TaskHandlers", "TaskRunning", "Tasks",
+                "WorkerHealth", coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
+            ]
         ),
         .target(
             name: "Benchmark",

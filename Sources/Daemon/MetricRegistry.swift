@@ -3,7 +3,7 @@ import PrometheusMetrics
 
 extension PrometheusRegistry {
     /// Knows what Amity measures.
-    convenience init(describing metrics: [Metric]) {
+    package convenience init(describing metrics: [Metric]) {
         self.init(
             describing: metrics.map { metric in
                 guard case .histogram(let buckets) = metric.kind else {

@@ -1,0 +1,121 @@
+// AmityWorker: the library for workers in Swift. A package writes handlers of tasks, and runs them
+// with the same claim, lease, drain and settings as `amity worker` has.
+//
+// It is the one module with a public interface; everything else is reached through it.
+import Concurrency
+import Consuming
+import CoreMetrics
+import Daemon
+import Foundation
+import HTTPServing
+import Logging
+import Metering
+import PrometheusMetrics
+import ServiceLifecycle
+import Settings
+import TaskHandlers
+import TaskRunning
+import WorkerHealth
+
+/// A worker for tasks, with handlers of your own.
+public enum AmityWorker {
+    /// Runs tasks until SIGTERM or SIGINT, then lets what runs finish, and returns.
+    ///
+    /// The settings are those of `amity worker`, from the environment and `.env`: `RABBITMQ_URL`,
+    /// `DATABASE_URL`, `TASK_QUEUES` (here `default` where it is not set), `TASK_CONCURRENCY`,
+    /// `DRAIN_TIMEOUT_SECONDS` and others; `amity settings` prints them all. Health and metrics are
+    /// served on `HTTP_HOST` and `HTTP_PORT`. It ends the process with status 78 where settings are
+    /// not usable, 69 where the port is taken, 70 where every thread was lost to a handler that did
+    /// not return.
+    ///
+    /// - Parameter handlers: one for each type. The types have to be known to the API, too: see
+    ///   `amity types apply`.
+    public static func run(_ handlers: any TaskHandler...) async {
+        await run(handlers: handlers)
+    }
+
+    /// The same with an array.
+    public static func run(handlers: [any TaskHandler]) async {
+        // A command of TASK_COMMANDS begins as this program.
+        CommandRunner.runIfAsked()
+        let names = handlers.map { type(of: $0).type }
+        if let double = names.first(where: { name in names.count { $0 == name } > 1 }) {
+            quit(78, "two handlers have the type \(double): give each its own")
+        }
+        var settings: WorkerSettings
+        do throws(SettingsError) {
+            settings = try WorkerSettings(SettingValues.load())
+        } catch {
+            quit(78, "\(error)")
+        }
+        if settings.tasks.pools.isEmpty { settings.tasks.pools = ["default"] }
+        bootstrapLogging(format: settings.logFormat, level: settings.logLevel)
+        do {
+            try await serve(handlers, settings)
+        } catch let error as HTTPServerError {
+            quit(69, "\(error)")
+        } catch {
+            quit(70, "\(error)")
+        }
+    }
+
+    private static func serve(
+        _ handlers: [any TaskHandler],
+        _ settings: WorkerSettings
+    ) async throws {
+        let logger = Logger(label: "amity")
+        let registry = PrometheusRegistry(describing: Metric.taskRuns + Metric.scheduling)
+        MetricsSystem.bootstrap(registry)
+        let health = LinkHealth()
+        let readiness = Readiness(logger: logger)
+        // What a worker without conversations does not wait for.
+        readiness.set(.notConsuming, false)
+        readiness.set(.databaseUnknown, false)
+        let own = handlers.map { ($0.typeName, wrap($0)) }
+        let tasks = TaskWorkerService(
+            settings: settings,
+            handlers: settings.tasks.handlers(
+                own: Dictionary(uniqueKeysWithValues: own),
+                environment: ProcessInfo.processInfo.environment
+            ),
+            consumption: Consumption(),
+            readiness: readiness,
+            health: health,
+            logger: logger
+        )
+        var services: [any Service] = [
+            SchedulingService(settings: settings, health: health, logger: logger), tasks,
+        ]
+        if let http = settings.http {
+            let pages = HealthPages(readiness: readiness, health: health) {
+                tasks.refreshMetrics()
+                return registry.text()
+            }
+            services.insert(HTTPServer(http, showing: pages, logger: logger), at: 0)
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                // They stop in reverse order.
+                services: services.map {
+                    .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+                },
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
+        try await group.run()
+    }
+
+    private static func wrap(_ handler: some TaskHandler) -> any RunHandler {
+        TypedHandler(handler: handler)
+    }
+
+    private static func quit(_ status: Int32, _ text: String) -> Never {
+        writeToStandardError(text + "\n")
+        exit(status)
+    }
+}
+
+extension TaskHandler {
+    fileprivate var typeName: String { Self.type }
+}
