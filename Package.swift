@@ -339,9 +339,10 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "ConversationIntake",
-                "Conversations", "Digests", "Failpoints", "FriendshipScoring", "Messaging",
-                "Metering", "Operations", "Postgres", "SampleConversations", "Settings", "Storage",
-                "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+                "Conversations", "Digests", "Failpoints", "FriendshipScoring", "HTTPServing",
+                "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
+                "Settings", "Storage", "TaskAPI", "Tasks", "TestSupport", "WorkerHealth",
+                "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]
         ),
