@@ -110,5 +110,28 @@ extension Integration {
                 }
             }
         }
+
+        /// Fault: a database that hangs holds up every request that needs what is known already.
+        @Test func whatIsKnownIsTakenWhileOneReadsItAgain() async throws {
+            let remembered = Remembered<Int>(for: .zero)
+            let (isReading, mayEnd) = (
+                AsyncStream<Void>.makeStream(), AsyncStream<Void>.makeStream()
+            )
+            #expect(try await remembered.get { 1 } == 1)
+            async let slow = remembered.get {
+                isReading.continuation.finish()
+                for await _ in mayEnd.stream {}
+                return 2
+            }
+            for await _ in isReading.stream {}
+            #expect(try await remembered.get { 3 } == 1)
+            mayEnd.continuation.finish()
+            #expect(try await slow == 2)
+            #expect(remembered.last == 2)
+            await #expect(throws: CancellationError.self) {
+                _ = try await remembered.get { throw CancellationError() }
+            }
+            #expect(try await remembered.get { 4 } == 4, "after a failure it is read again")
+        }
     }
 }
