@@ -263,6 +263,12 @@ let package = Package(
                 coreMetrics, logging, serviceLifecycle,
             ]
         ),
+        // The example of a package with a worker of its own, as part of every build.
+        .executableTarget(
+            name: "thumbnail",
+            dependencies: ["AmityWorker"],
+            path: "deploy/examples/thumbnail/Sources/thumbnail"
+        ),
         .testTarget(name: "SampleConversationsTests", dependencies: ["SampleConversations"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .testTarget(name: "SafeTextTests", dependencies: ["SafeText"]),
@@ -395,9 +401,9 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
-                "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring",
+                "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring", "HTTPServing",
                 "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
-                "Settings", "Storage", "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks",
+                "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks",
                 "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]

@@ -65,6 +65,9 @@ package final class HTTPServer: Service {
     /// Waits for what the last connections leave behind: it runs on these threads.
     private func end(_ group: MultiThreadedEventLoopGroup) async {
         announce.finish()
+        // A task of Hummingbird's own lets go of the server a little later, which then still fails
+        // a promise of these threads.
+        do { try await Task.sleep(for: .milliseconds(100)) } catch {}
         await withCheckedContinuation { ended in
             group.shutdownGracefully { _ in ended.resume() }
         }

@@ -2,27 +2,38 @@ import Concurrency
 
 /// Something read from the database that may be a little old.
 final class Remembered<Value: Sendable>: Sendable {
-    private struct Known: Sendable {
-        var value: Value
-        var at: ContinuousClock.Instant
+    private struct State {
+        var value: Value?
+        var at: ContinuousClock.Instant?
+        var isBeingRead = false
     }
 
     private let lifetime: Duration
-    private let known = Locked<Known?>(nil)
+    private let state = Locked(State())
 
     init(for lifetime: Duration) { self.lifetime = lifetime }
 
     /// However old it is.
-    var last: Value? { known.withLock { $0?.value } }
+    var last: Value? { state.withLock { $0.value } }
 
+    /// Where it is old, one caller reads it again; the others take what is known meanwhile, so that
+    /// a database that hangs holds up one.
     func get(_ read: () async throws -> Value) async throws -> Value {
         let now = ContinuousClock.now
-        let fresh = known.withLock { known in
-            known.flatMap { $0.at.duration(to: now) < lifetime ? $0.value : nil }
+        let known: Value? = state.withLock { state in
+            guard let value = state.value, let at = state.at else { return nil }
+            if state.isBeingRead || at.duration(to: now) < lifetime { return value }
+            state.isBeingRead = true
+            return nil
         }
-        if let fresh { return fresh }
-        let value = try await read()
-        known.withLock { $0 = Known(value: value, at: now) }
-        return value
+        if let known { return known }
+        do {
+            let value = try await read()
+            state.withLock { $0 = State(value: value, at: now) }
+            return value
+        } catch {
+            state.withLock { $0.isBeingRead = false }
+            throw error
+        }
     }
 }
