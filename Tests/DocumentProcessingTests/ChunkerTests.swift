@@ -61,9 +61,12 @@ struct ChunkerTests {
             let overlap = Int.random(in: 0...size / 2, using: &generator)
             let scalars = Array(text.unicodeScalars)
             var covered = Set<Int>()
+            var end = 0
             for chunk in Chunker(size: size, overlap: overlap).chunks(of: text) {
                 let own = Array(chunk.text.unicodeScalars)
                 #expect(!own.isEmpty && own.count <= size)
+                #expect(chunk.start + own.count > end, "it has nothing of its own")
+                end = chunk.start + own.count
                 #expect(Array(scalars[chunk.start..<chunk.start + own.count]) == own)
                 covered.formUnion(chunk.start..<chunk.start + own.count)
             }
