@@ -36,19 +36,18 @@ struct SchedulerTurns {
         self.health = health
     }
 
-    /// - Parameter leading: asked in each turn.
+    /// - Parameter leading: tells what is known at the moment.
     consuming func run(until drain: DrainSignal, leading: () -> Leadership) {
         while !drain.isRaised {
             let now = ContinuousClock.now
-            let leadership = leading()
-            guard leadership.leads(at: now) else {
+            guard leading().leads(at: now) else {
                 // A later leadership begins with a scan of everything.
                 floor = ScanFloor()
                 _ = drain.wait(atMost: Self.pause) { leading().leads(at: .now) }
                 continue
             }
             do throws(PostgresError) {
-                let hasMore = try turn(leadership, at: now)
+                let hasMore = try turn(at: now, leading)
                 health.databaseWorks()
                 duration.record(now.duration(to: .now))
                 let next = hasMore ? now : now + Self.interval
@@ -62,8 +61,8 @@ struct SchedulerTurns {
 
     /// - Returns: whether a part had more than its budget.
     private mutating func turn(
-        _ leadership: Leadership,
-        at now: ContinuousClock.Instant
+        at now: ContinuousClock.Instant,
+        _ leading: () -> Leadership
     ) throws(PostgresError) -> Bool {
         let hasMoreDue = try publishDue(at: now)
         if !rest.isDue(at: now) { return hasMoreDue }
@@ -71,7 +70,8 @@ struct SchedulerTurns {
         note(late, "scheduler.deadlines-over", expired)
         let silent = try store.timeOut(atMost: Self.batch)
         note(silent, "scheduler.services-silent", timedOut)
-        if leadership.mayCallLost(at: now) {
+        // Asked now: what came before may have waited for a database that stood still.
+        if leading().mayCallLost(at: .now) {
             note(try store.giveBackLost(), "scheduler.lost-runs-given-back", lost)
         }
         let hasMore = late.count == Self.batch || silent.count == Self.batch

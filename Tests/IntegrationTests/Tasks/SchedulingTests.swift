@@ -1,3 +1,4 @@
+import Failpoints
 import Foundation
 import Postgres
 import TestSupport
@@ -43,16 +44,13 @@ extension Integration {
             try eventually("both are there") { try scene.queue().ready() == 2 }
             let id = made[0].id
             try scene.tasks.claim(id, run: 1)
-            let again = try scene.store.claim(
-                id,
-                run: 1,
-                worker: TaskScene.otherWorker,
-                mayRunAlone: true
-            )
-            guard case .outdated = again else { throw TaskScene.Refused() }
-            _ = try scene.store.giveBack(id, run: 1, worker: TaskScene.worker)
-            // The old lease's confirm, late.
-            try scene.store.published(made)
+            #expect(throws: TaskScene.Refused.self) {
+                try scene.tasks.claim(id, run: 1, worker: TaskScene.otherWorker)
+            }
+            // The confirm of a lease that is over, while another process publishes.
+            let next = try scene.submit()
+            try scene.tasks.sql("UPDATE amity_tasks SET due_at = due_at + interval '1 second'")
+            try scene.store.published(next)
             #expect(try scene.atRest() == 0)
         }
 
@@ -92,8 +90,12 @@ extension Integration {
             #expect(problem.text.contains("403"))
             try scene.submit(pool: there)
             try eventually("the other pool's is published") { try scene.atRest() == 1 }
-            let waiting = try scene.store.list(TaskFilter(), limit: 9).last
-            #expect(waiting?.pool == scene.pool && waiting?.state == .queued)
+            // It is not leased again and again.
+            try eventually("the first one's lease is over") {
+                try scene.tasks.sql(
+                    "SELECT pool FROM amity_tasks WHERE due_at < clock_timestamp() - interval '1 s'"
+                ).string(0, 0) == scene.pool
+            }
         }
 
         // MARK: Scheduler
@@ -108,6 +110,31 @@ extension Integration {
             try eventually("it is at rest", within: .seconds(10)) { try scene.atRest() == 1 }
             #expect(begin.duration(to: .now) > .seconds(4))
             #expect(try scene.take(1) == made.map(SchedulingScene.body))
+        }
+
+        /// Fault: a process dies between the broker's confirm and the row, and its task is lost, or
+        /// run twice.
+        @Test func aTaskWhoseProcessDiedAfterTheConfirmIsPublishedTwiceAndRunOnce() async throws {
+            let scene = try SchedulingScene()
+            try scene.queue().declare([])
+            try scene.submit { $0.delay = 0.1 }
+            let variables = scene.tasks.scene.variables
+            await #expect(processExitsWith: .signal(SIGKILL)) {
+                [variables = variables as [String: String]] in
+                setenv("AMITY_FAILPOINT", "\(Failpoint.retryConfirmed.rawValue):1", 1)
+                let first = try SchedulingScene.process(variables)
+                try eventually("it dies") { first.publisher.room < 0 }
+            }
+            #expect(try scene.queue().ready() == 1)
+            #expect(try scene.atRest() == 0)
+            let second = try scene.process()
+            defer { second.stop() }
+            try eventually("it is at rest") { try scene.atRest() == 1 }
+            let bodies = try scene.take(2)
+            #expect(Set(bodies).count == 1)
+            let id = try scene.onlyTask().id
+            try scene.tasks.claim(id, run: 1)
+            #expect(throws: TaskScene.Refused.self) { try scene.tasks.claim(id, run: 1) }
         }
 
         /// Fault: a delayed task runs at once, or waits for the next full scan.
