@@ -202,9 +202,8 @@ let package = Package(
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations",
                 "DeadLetters", "Doctor", "Documents", "Metering", "Operations", "Postgres",
-                "PrometheusMetrics", "Settings",
-                "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks", "WorkerHealth",
-                "WorkerRuntime", logging, serviceLifecycle, unixSignals,
+                "PrometheusMetrics", "Settings", "TaskHandlers", "TaskRunning", "TaskScheduling",
+                "Tasks", "WorkerHealth", "WorkerRuntime", logging, serviceLifecycle, unixSignals,
             ]
         ),
         .target(
@@ -401,10 +400,11 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
-                "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring", "HTTPServing",
-                "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
-                "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks",
-                "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+                "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring",
+                "HTTPServing", "Messaging", "Metering", "Operations", "Postgres",
+                "SampleConversations", "Settings", "Storage", "TaskAPI", "TaskHandlers",
+                "TaskRunning", "TaskScheduling", "Tasks", "TestSupport", "WorkerHealth",
+                "WorkerRuntime", logging,
             ],
             resources: [.copy("schemas")]
         ),

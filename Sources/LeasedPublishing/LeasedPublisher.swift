@@ -73,9 +73,11 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
         var isWorthSettling: Bool { !settled.isEmpty && settleFrom <= .now }
 
         /// How many more may be handed over. None while one is overdue: then the broker is away.
+        /// What is not settled yet counts: a slow database gets no more than it can take, else the
+        /// leases of what is confirmed would run out, and it would be published again.
         func room(at now: ContinuousClock.Instant) -> Int {
             let isAway = inHand.values.contains { $0 <= now }
-            return isAway ? 0 : max(0, Limits.window - inHand.count)
+            return isAway ? 0 : max(0, Limits.window - inHand.count - settled.count)
         }
 
         func isAside(_ queue: String, at now: ContinuousClock.Instant) -> Bool {

@@ -3,14 +3,16 @@ import Postgres
 /// The statements of a run: from the broker's confirm to its end. $1 and $2 are the task's id and
 /// the run.
 enum RunSQL {
-    /// $1 to $3: ids, runs, and the `due_at` that the sender has set.
+    /// $1 to $3: ids, runs, and the `due_at` that the sender has set. `IS TRUE` keeps the planner
+    /// from all that is queued or due: there may be a million, of which its statistics know nothing
+    /// yet.
     static let published = Statement(
         "tasks_published",
         """
         UPDATE amity_tasks AS task SET due_at = task.deadline
         FROM unnest($1::uuid[], $2::int[], $3::timestamptz[]) AS sent (id, run, lease)
-        WHERE task.id = ANY ($1::uuid[]) AND task.id = sent.id AND task.run = sent.run
-          AND state = \(TaskSQL.queued) AND due_at = sent.lease
+        WHERE task.id = sent.id AND task.run = sent.run
+          AND (state = \(TaskSQL.queued) AND due_at = sent.lease) IS TRUE
         """,
         commits: true
     )

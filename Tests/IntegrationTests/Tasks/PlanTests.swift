@@ -132,5 +132,35 @@ extension Integration {
                 #expect(!isRead, "\(statement.name): \(lines)")
             }
         }
+
+        /// Fault: a backlog has become due since the statistics were made, and setting a thousand
+        /// rows to rest reads all that is queued: it takes longer than their leases, and each is
+        /// published again and again.
+        @Test func confirmedRowsAreFoundByTheirIDsWhateverIsQueued() throws {
+            let scene = try TaskScene()
+            try scene.sql(
+                """
+                INSERT INTO amity_tasks (id, type, pool, priority, state, max_attempts, created_at)
+                SELECT amity_uuid7(now() + n * interval '1 ms'), 'test', 'default', 2, 0, 4, now()
+                FROM generate_series(1, 10000) AS n
+                """
+            )
+            try scene.sql("ANALYZE amity_tasks")
+            try scene.sql("UPDATE amity_tasks SET state = 3, due_at = now()")
+            let ids = try scene.sql("SELECT id FROM amity_tasks LIMIT 1000").map {
+                row throws(PostgresError) in
+                try row.text() ?? ""
+            }
+            var session = try Session(to: scene.scene.owner, applicationName: "plans")
+            let explain = Statement("explain", "EXPLAIN (COSTS OFF) \(RunSQL.published.sql)")
+            let parameters: [Parameter] = [
+                .textArray(ids), .integerArray(ids.map { _ in 1 }),
+                .textArray(ids.map { _ in "-infinity" }),
+            ]
+            let rows = try session.flight([(explain, parameters)])[0]
+            let plan = (0..<rows.count).compactMap { rows.string($0, 0) }
+            let indexes = plan.filter { $0.contains("amity_tasks_") }
+            #expect(indexes.count == 1 && indexes[0].contains("amity_tasks_pkey"), "\(indexes)")
+        }
     }
 }
