@@ -31,16 +31,16 @@ struct APICommand: AsyncParsableCommand {
         warnOfUnknownNames(logger)
         let registry = PrometheusRegistry(describing: Metric.ofAPI + Metric.scheduling)
         MetricsSystem.bootstrap(registry)
-        let health = LinkHealth()
+        // Of its own: what only tasks suffer from does not make intake unready.
         let scheduling = SchedulingService(
             settings: settings.worker,
-            health: health,
+            health: LinkHealth(),
             logger: logger
         )
         let (intake, server) = try apiServices(
             settings,
             publishingBy: scheduling,
-            health: health,
+            health: LinkHealth(),
             metrics: registry,
             logger: logger
         )

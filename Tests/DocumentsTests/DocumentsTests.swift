@@ -124,6 +124,21 @@ struct DocumentsTests {
         #expect(isEqual, "copy the file into the article")
     }
 
+    /// Fault: a tutorial shows other files than those that the tests run.
+    @Test func theExamplesOfTasksAreTheFilesThatAreThere() throws {
+        let blocks = try Document.article("Tasks").blocks.map {
+            $0.lines.joined(separator: "\n") + "\n"
+        }
+        for path in [
+            "resize/handler.py", "resize/types.json", "thumbnail/Package.swift",
+            "thumbnail/Sources/thumbnail/main.swift", "thumbnail/types.json",
+        ] {
+            let file = Document.root.appending(path: "deploy/examples").appending(path: path)
+            let text = try String(contentsOf: file, encoding: .utf8)
+            #expect(blocks.contains(text), "copy \(path) into the article")
+        }
+    }
+
     /// Fault: a message is dead-lettered with a code that no page explains, or a page explains one
     /// that cannot occur.
     @Test func theTableOfErrorCodesIsComplete() throws {

@@ -1,0 +1,80 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Tasks
+
+extension Integration {
+    /// A reader pastes what the article about tasks prints.
+    struct Tutorials {
+        /// - Parameters:
+        ///   - commands: as printed; what they start in the background is stopped at the end.
+        ///   - type: of the task that has to be completed then.
+        private func paste(
+            _ commands: [String],
+            untilCompleted type: String,
+            in tasks: TaskScene
+        ) throws {
+            let amity = Command.amity.deletingLastPathComponent().path
+            let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+            let tasksOfType = "http://localhost:8084/api/v1/tasks?type=\(type)"
+            let script =
+                ["cd '\(Document.root.path)'", "trap 'kill -9 $(jobs -p)' EXIT"] + commands + [
+                    """
+                    for try in $(seq 200); do
+                        curl -s -m 5 '\(tasksOfType)' | grep -q '"completed"' && exit 0
+                        sleep 0.2
+                    done
+                    exit 1
+                    """
+                ]
+            let owner = try tasks.scene.asOwner()
+            let variables = tasks.scene.variables.merging(owner) { _, new in new }.merging([
+                "PATH": "\(amity):\(path)", "API_PORT": "8084",
+            ]) { _, new in new }
+            let done = try Command.run(
+                URL(fileURLWithPath: "/usr/bin/env"),
+                ["bash", "-ec", script.joined(separator: "\n")],
+                environment: variables
+            )
+            #expect(done.status == 0, "\(done.output)\(done.error.suffix(3000))")
+        }
+
+        private func result(of type: String, in tasks: TaskScene) throws -> String? {
+            try tasks.sql(
+                """
+                SELECT result::text FROM amity_tasks JOIN amity_task_data USING (id)
+                WHERE type = $1 AND state = 5
+                """,
+                .text(type)
+            ).string(0, 0)
+        }
+
+        @Test func aServiceInPythonRunsTasksAsPrinted() throws {
+            let tasks = try TaskScene()
+            let commands = try Document.article("Tasks").commands(under: "A service in Python")
+            try #require(commands.count == 8, "\(commands)")
+            try paste(commands, untilCompleted: "resize", in: tasks)
+            #expect(try result(of: "resize", in: tasks) == #"{"width": 64, "height": 48}"#)
+        }
+
+        @Test func aWorkerInSwiftRunsTasksAsPrinted() throws {
+            let tasks = try TaskScene()
+            let printed = try Document.article("Tasks").commands(under: "A worker in Swift")
+            try #require(printed.count == 4, "\(printed)")
+            // It is built with everything else.
+            let commands = printed.filter { $0 != "swift build" }.map {
+                $0 == ".build/debug/thumbnail" ? "HTTP_PORT=0 thumbnail &" : $0
+            }
+            let payload = #"{"task_type":"thumbnail","payload":{"width":640,"height":480}}"#
+            let submit =
+                """
+                curl -s --retry 30 --retry-all-errors --retry-delay 1 -X POST \
+                http://localhost:8084/api/v1/tasks -H "Content-Type: application/json" \
+                -d '\(payload)'
+                """
+            try paste(commands + ["amity api &", submit], untilCompleted: "thumbnail", in: tasks)
+            #expect(try result(of: "thumbnail", in: tasks) == #"{"width": 64, "height": 48}"#)
+        }
+    }
+}
