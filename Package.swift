@@ -222,8 +222,8 @@ let package = Package(
         .target(
             name: "TaskAPI",
             dependencies: [
-                "Concurrency", "Digests", "HTTPServing", "JSON", "Metering", "Postgres", "Tasks",
-                coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
+                "Concurrency", "Digests", "Documents", "HTTPServing", "JSON", "Metering",
+                "Postgres", "Tasks", coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
             ]
         ),
         .target(
