@@ -183,15 +183,15 @@ let package = Package(
             dependencies: [
                 "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters",
                 "FriendshipScoring", "HTTPCalling", "JSON", "Messaging", "Metering", "Postgres",
-                "QueueAccess", "SafeText", "Settings", "Storage", "WorkerHealth", coreMetrics,
-                logging,
+                "QueueAccess", "SafeText", "Settings", "Storage", "Tasks", "WorkerHealth",
+                coreMetrics, logging,
             ]
         ),
         .target(
             name: "Doctor",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Messaging", "Operations", "Postgres",
-                "Settings", "Storage", "WorkerHealth", "WorkerRuntime",
+                "Settings", "Storage", "Tasks", "WorkerHealth", "WorkerRuntime",
             ]
         ),
         .target(
