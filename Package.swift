@@ -360,7 +360,7 @@ let package = Package(
         .testTarget(
             name: "OperationsTests",
             dependencies: [
-                "Consuming", "Operations", "TestSupport", "WorkerHealth", metricsTestKit,
+                "Consuming", "Operations", "Tasks", "TestSupport", "WorkerHealth", metricsTestKit,
             ]
         ),
         .testTarget(
