@@ -186,15 +186,15 @@ let package = Package(
             dependencies: [
                 "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters",
                 "FriendshipScoring", "HTTPCalling", "JSON", "Messaging", "Metering", "Postgres",
-                "QueueAccess", "SafeText", "Settings", "Storage", "WorkerHealth", coreMetrics,
-                logging,
+                "QueueAccess", "SafeText", "Settings", "Storage", "Tasks", "WorkerHealth",
+                coreMetrics, logging,
             ]
         ),
         .target(
             name: "Doctor",
             dependencies: [
                 "AMQP", "AnalysisServices", "Concurrency", "Messaging", "Operations", "Postgres",
-                "Settings", "Storage", "WorkerHealth", "WorkerRuntime",
+                "Settings", "Storage", "Tasks", "WorkerHealth", "WorkerRuntime",
             ]
         ),
         .target(
@@ -225,8 +225,8 @@ let package = Package(
         .target(
             name: "TaskAPI",
             dependencies: [
-                "Concurrency", "Digests", "HTTPServing", "JSON", "Metering", "Postgres", "Tasks",
-                coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
+                "Concurrency", "Digests", "Documents", "HTTPServing", "JSON", "Metering",
+                "Postgres", "Tasks", coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
             ]
         ),
         .target(
@@ -377,7 +377,7 @@ let package = Package(
         .testTarget(
             name: "OperationsTests",
             dependencies: [
-                "Consuming", "Operations", "TestSupport", "WorkerHealth", metricsTestKit,
+                "Consuming", "Operations", "Tasks", "TestSupport", "WorkerHealth", metricsTestKit,
             ]
         ),
         .testTarget(

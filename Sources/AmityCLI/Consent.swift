@@ -12,9 +12,17 @@ func askForConsent(_ action: String, on servers: ServerNames, isGiven: Bool) thr
     if servers.areLocal { return }
     complain("this \(action) on servers that are not this machine's:")
     for line in servers.lines { complain("  \(line)") }
+    try requireYes(isGiven: isGiven, else: "add --yes if these are the servers that you mean")
+}
+
+/// - Parameters:
+///   - isGiven: by `--yes`.
+///   - hint: what is said where there is no terminal to ask on.
+/// - Throws: an exit code unless it may go on.
+func requireYes(isGiven: Bool, else hint: String) throws {
     if isGiven { return }
     guard isatty(STDIN_FILENO) == 1 else {
-        complain("nothing was done: add --yes if these are the servers that you mean")
+        complain("nothing was done: \(hint)")
         throw ExitCode(64)
     }
     writeToStandardError("Type yes to go on: ")

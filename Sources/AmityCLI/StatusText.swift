@@ -1,6 +1,7 @@
 import Foundation
 import Operations
 import SafeText
+import Tasks
 
 /// A status report as lines for people. "?" is what could not be found out.
 struct StatusText {
@@ -14,6 +15,7 @@ struct StatusText {
         lines += Self.others(report.queue)
         lines += Self.section("workers", Self.workers(report))
         lines += Self.causes(report)
+        lines += Self.section("tasks", Self.tasks(report.tasks ?? []))
         lines += Self.section("recent failures", Self.failures(report))
         lines += Self.section("dead letters by code", Self.deadLetters(report))
         // What a worker says of itself is what it met: the doctor looks at everything.
@@ -118,6 +120,25 @@ struct StatusText {
         let shown = workers.prefix(3).joined(separator: ", ")
         return workers.count > 3 ? "\(shown) and \(workers.count - 3) more" : shown
     }
+
+    /// What waits, by priority, and what runs of each pool.
+    private static func tasks(_ queues: [TaskQueueStats]) -> [[String]] {
+        if queues.isEmpty { return [] }
+        let head = ["pool"] + priorities + ["running", "oldest"]
+        let pools = Dictionary(grouping: queues, by: \.pool).sorted { $0.key < $1.key }
+        return [head]
+            + pools.map { pool, queues in
+                let waiting = priorities.map { priority in
+                    queues.reduce(0) { $0 + ($1.priority == priority ? $1.waiting : 0) }
+                }
+                let oldest = queues.compactMap(\.oldestSeconds).max()
+                let running = queues.reduce(0) { $0 + $1.running }
+                return [pool] + waiting.map(String.init)
+                    + ["\(running)", oldest.map { duration($0) } ?? "-"]
+            }
+    }
+
+    private static let priorities = Priority.allCases.map(\.name)
 
     private static func failures(_ report: StatusReport) -> [[String]] {
         report.failures.map { failure in

@@ -62,7 +62,8 @@ extension WorkerSettings {
             consumerTimeout: consumerTimeout,
             alertDeadLetters: monitoring.alertDeadLetters,
             management: monitoring.management,
-            services: services
+            services: services,
+            takesTasks: !tasks.pools.isEmpty
         )
     }
 

@@ -2,6 +2,7 @@ import Concurrency
 import Consuming
 import Glibc
 import Logging
+import Operations
 import ServiceLifecycle
 import Settings
 import TaskRunning
@@ -16,6 +17,7 @@ package final class TaskWorkerService: Service {
     }
 
     private let worker: TaskWorker
+    private let monitor: TaskQueueMonitor
     private let areThreadsLost: Locked<Bool>
 
     /// - Parameters:
@@ -30,6 +32,15 @@ package final class TaskWorkerService: Service {
         logger: Logger
     ) {
         let areThreadsLost = Locked(false)
+        monitor = TaskQueueMonitor(
+            database: settings.database,
+            limits: TaskAlertLimits(
+                tasks: settings.tasks.alertQueueDepth,
+                waitSeconds: settings.tasks.alertWait
+            ),
+            interval: settings.monitoring.interval,
+            logger: logger
+        )
         self.areThreadsLost = areThreadsLost
         worker = TaskWorker(
             TaskWorkerOptions(
@@ -59,12 +70,14 @@ package final class TaskWorkerService: Service {
 
     package func run() async throws {
         worker.start()
+        monitor.start()
         do {
             try await gracefulShutdown()
         } catch {
             // Cancelled, because another part could not begin: it ends all the same.
         }
         await withCheckedContinuation { stopped in
+            monitor.stop()
             startThread(name: "amity-task-stop", stackBytes: 512 << 10) { [worker] in
                 worker.finish()
                 stopped.resume()

@@ -4,14 +4,22 @@ import Storage
 
 /// Looks at the tables: those of the contract and Amity's own.
 enum CatalogueProbe {
-    private static let names =
-        Schema.tables.map(\.name) + Schema.tablesOfWorkers.map(\.name)
-        + [Schema.ledgerName]
+    /// Those that a worker needs.
+    private static func names(withTasks: Bool) -> [Parameter] {
+        let own = withTasks ? Schema.ownTables : Schema.tablesOfWorkers
+        return [.textArray((Schema.tables.map(\.name) + own.map(\.name)) + [Schema.ledgerName])]
+    }
 
-    static func look(into snapshot: inout SessionSnapshot, asking questions: inout Questions) {
-        snapshot.path = path(asking: &questions)
-        snapshot.tables = tables(asking: &questions)
-        let names = [Parameter.textArray(names)]
+    /// - Parameter withTasks: whether the worker takes tasks.
+    static func look(
+        into snapshot: inout SessionSnapshot,
+        asking questions: inout Questions,
+        withTasks: Bool
+    ) {
+        let names = names(withTasks: withTasks)
+        let privileges = DoctorSQL.privileges + (withTasks ? DoctorSQL.privilegesForTasks : [])
+        snapshot.path = path(to: names, asking: &questions)
+        snapshot.tables = tables(names, privileges, asking: &questions)
         snapshot.indexes = questions.ask(
             "indexes",
             CatalogueSQL.indexes,
@@ -20,10 +28,12 @@ enum CatalogueProbe {
         )
     }
 
-    private static func path(asking questions: inout Questions) -> SessionSnapshot.SearchPath? {
+    private static func path(
+        to names: [Parameter],
+        asking questions: inout Questions
+    ) -> SessionSnapshot.SearchPath? {
         let paths = questions.ask("search_path", CatalogueSQL.path, [], CatalogueSQL.path(_:))
         guard var path = paths?.first else { return nil }
-        let names = [Parameter.textArray(names)]
         let found = questions.ask(
             "other schemas",
             SearchPathSQL.elsewhere,
@@ -34,8 +44,11 @@ enum CatalogueProbe {
         return path
     }
 
-    private static func tables(asking questions: inout Questions) -> [String: TableSnapshot]? {
-        let names = [Parameter.textArray(names)]
+    private static func tables(
+        _ names: [Parameter],
+        _ wanted: [(table: String, privilege: String)],
+        asking questions: inout Questions
+    ) -> [String: TableSnapshot]? {
         let columns = questions.ask(
             "columns",
             CatalogueSQL.columns,
@@ -47,7 +60,6 @@ enum CatalogueProbe {
         for (table, name, column) in columns {
             tables[table, default: .init(columns: [:])].columns[name] = column
         }
-        let wanted = DoctorSQL.privileges
         let asked = [
             Parameter.textArray(wanted.map(\.table)), .textArray(wanted.map(\.privilege)),
         ]

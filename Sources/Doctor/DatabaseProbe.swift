@@ -7,6 +7,8 @@ struct DatabaseProbe {
     let queue: String
     /// Most sessions of a worker.
     let sessionsMax: Int
+    /// Whether the worker takes tasks.
+    let takesTasks: Bool
 
     func look() -> DatabaseSnapshot {
         var snapshot = DatabaseSnapshot()
@@ -85,7 +87,7 @@ struct DatabaseProbe {
             DoctorSQL.setting
         )
         for (name, value) in settings ?? [] { snapshot.ownSettings[name.lowercased()] = value }
-        CatalogueProbe.look(into: &snapshot, asking: &questions)
+        CatalogueProbe.look(into: &snapshot, asking: &questions, withTasks: takesTasks)
         lookAtWork(into: &snapshot, asking: &questions)
         return snapshot
     }
@@ -100,6 +102,7 @@ struct DatabaseProbe {
             queue,
             DoctorSQL.worker
         )
+        snapshot.tasks = TaskSnapshot.look(asking: &questions)
         let alerts = questions.ask("alerts", DoctorSQL.alerts, queue, DoctorSQL.alerts(_:))
         if let json = alerts?.first ?? nil {
             do {

@@ -86,6 +86,8 @@ struct SessionSnapshot: Sendable {
     var workers: [WorkerSnapshot]?
     /// Of the workers' monitor, raised now.
     var alerts: [AlertSnapshot] = []
+    /// nil where there are no tables of tasks.
+    var tasks: TaskSnapshot?
     var rows = RowSnapshot()
     /// Others whose last statement changed friendships: the application's name and the role.
     var rivals: [String] = []

@@ -19,6 +19,7 @@ package struct Doctor: Sendable {
         BrokerAlarmCheck(), BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(),
         QueueKindCheck(), QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
         ConsumersCheck(), WorkersCheck(), AlertsCheck(), DeadLettersCheck(),
+        TaskWorkersCheck(), TaskSchedulerCheck(), TaskThreadsCheck(),
         ManagementCheck(), ManagementEncryptionCheck(),
         DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),
         DatabaseWritableCheck(), PoolerCheck(), SessionSettingsCheck(), ConnectionsCheck(),
@@ -47,7 +48,8 @@ package struct Doctor: Sendable {
             DatabaseProbe(
                 target: options.database,
                 queue: options.topology.names.main,
-                sessionsMax: options.sessionsMax
+                sessionsMax: options.sessionsMax,
+                takesTasks: options.takesTasks
             ).look()
         }
         async let management = lookAtManagement()

@@ -20,6 +20,8 @@ package struct DoctorOptions: Sendable {
     package var management: ManagementEndpoint?
     /// nil where no service is asked.
     package var services: AnalysisSettings.Services?
+    /// Whether it names pools of tasks.
+    package var takesTasks: Bool
 
     package init(
         endpoint: Endpoint,
@@ -33,7 +35,8 @@ package struct DoctorOptions: Sendable {
         consumerTimeout: Duration,
         alertDeadLetters: Int,
         management: ManagementEndpoint?,
-        services: AnalysisSettings.Services?
+        services: AnalysisSettings.Services?,
+        takesTasks: Bool
     ) {
         self.endpoint = endpoint
         self.topology = topology
@@ -47,5 +50,6 @@ package struct DoctorOptions: Sendable {
         self.alertDeadLetters = alertDeadLetters
         self.management = management
         self.services = services
+        self.takesTasks = takesTasks
     }
 }

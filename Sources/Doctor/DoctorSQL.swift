@@ -91,6 +91,14 @@ enum DoctorSQL {
             ["SELECT", "INSERT", "UPDATE", "DELETE"].map { (table.name, $0) }
         }
 
+    /// As it gives them with `-v tasks=1`: types and tokens are what an operator sets.
+    static let privilegesForTasks = Schema.tablesOfTasks.flatMap { table in
+        let isOperators = ["amity_task_types", "amity_tokens"].contains(table.name)
+        return (isOperators ? ["SELECT"] : ["SELECT", "INSERT", "UPDATE", "DELETE"]).map {
+            (table: table.name, privilege: $0)
+        }
+    }
+
     /// Whose sessions are ours: `application_name` may be set in DATABASE_URL.
     private static let isOurs = """
         (application_name LIKE 'amity%' OR application_name = current_setting('application_name'))

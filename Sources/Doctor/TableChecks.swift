@@ -20,6 +20,7 @@ struct TablesCheck: Check {
             if let found = tables[table.name] { findings += judge(found, table) }
         }
         findings += own(tables, session)
+        if seen.options.takesTasks { findings += ofTasks(tables, session) }
         return findings.isEmpty ? [.ok("tables and columns are there", by: .database)] : findings
     }
 
@@ -77,10 +78,15 @@ struct TablesCheck: Check {
 
     // MARK: Amity's own
 
-    private func own(_ tables: [String: TableSnapshot], _ session: SessionSnapshot) -> [Finding] {
+    /// What of them is missing, and what is wrong with the others.
+    private func loss(
+        of own: [Schema.OwnTable],
+        _ tables: [String: TableSnapshot],
+        _ session: SessionSnapshot
+    ) -> (lost: [String], findings: [Finding]) {
         var lost: [String] = []
         var findings: [Finding] = []
-        for table in Schema.tablesOfWorkers {
+        for table in own {
             guard let found = tables[table.name] else {
                 lost.append(table.name)
                 continue
@@ -103,6 +109,24 @@ struct TablesCheck: Check {
             let names = Set(indexes.map(\.name))
             lost += table.indexes.filter { !names.contains($0) }
         }
+        return (lost, findings)
+    }
+
+    private func ofTasks(
+        _ tables: [String: TableSnapshot],
+        _ session: SessionSnapshot
+    ) -> [Finding] {
+        let (lost, findings) = loss(of: Schema.tablesOfTasks, tables, session)
+        if lost.isEmpty { return findings }
+        let text = """
+            TASK_QUEUES is set, and of what tasks need there is missing: \
+            \(lost.joined(separator: ", ")): run amity migrate
+            """
+        return findings + [.error(text, by: .database)]
+    }
+
+    private func own(_ tables: [String: TableSnapshot], _ session: SessionSnapshot) -> [Finding] {
+        var (lost, findings) = loss(of: Schema.tablesOfWorkers, tables, session)
         if !lost.isEmpty {
             findings.append(
                 .warning(
@@ -152,13 +176,15 @@ struct GrantsCheck: Check {
     func findings(in seen: DoctorSnapshot) -> [Finding] {
         guard let session = seen.database.session, let tables = session.tables else { return [] }
         let own = Set(Schema.tablesOfWorkers.map(\.name))
+        let tasks = Set(Schema.tablesOfTasks.map(\.name))
         let findings: [Finding] = tables.sorted { $0.key < $1.key }.compactMap {
             name,
             table in
             if table.lacking.isEmpty { return nil }
+            let option = tasks.contains(name) ? " with -v tasks=1" : ""
             let text = """
                 role \(session.role) lacks \(table.lacking.joined(separator: ", ")) on \(name): \
-                run deploy/grants.sql as its owner
+                run deploy/grants.sql\(option) as its owner
                 """
             return own.contains(name) ? .warning(text, by: .database) : .error(text, by: .database)
         }

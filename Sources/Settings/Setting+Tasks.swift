@@ -24,6 +24,20 @@ extension Setting {
             "age at which tasks that have ended are deleted; 0 for never"
         ),
         .init(
+            "ALERT_TASK_QUEUE_DEPTH",
+            .integer(0...1_000_000_000),
+            unit: "tasks",
+            default: "10000",
+            "alert at this many waiting tasks of one pool and priority; 0 for never"
+        ),
+        .init(
+            "ALERT_TASK_WAIT_SECONDS",
+            .integer(0...31_536_000),
+            unit: "s",
+            default: "900",
+            "alert when a task of one pool and priority has waited so long to begin; 0 for never"
+        ),
+        .init(
             "TASK_COMMANDS",
             .text,
             "file with the commands that run tasks on this worker, as JSON: see the article Tasks"

@@ -15,6 +15,10 @@ package struct TaskSettings: Sendable {
     package var threads: Int
     /// Zero for ever.
     package var retentionDays: Int
+    /// Of one pool and priority; 0 for never.
+    package var alertQueueDepth: Int
+    /// Seconds; 0 for never.
+    package var alertWait: Int
     /// By type of task.
     package var commands: [String: CommandsFile.Command] = [:]
     /// What is not public and may be called.
@@ -27,6 +31,8 @@ package struct TaskSettings: Sendable {
         pools = (values.text("TASK_QUEUES") ?? "").split(separator: ",").map(\.trimmed)
         threads = values.integer("TASK_CONCURRENCY")
         retentionDays = values.integer("TASK_RETENTION_DAYS")
+        alertQueueDepth = values.integer("ALERT_TASK_QUEUE_DEPTH")
+        alertWait = values.integer("ALERT_TASK_WAIT_SECONDS")
         for pool in pools where !TaskType.isPool(pool) {
             mistakes.append(
                 """

@@ -126,6 +126,8 @@ extension Schema {
     /// Those that a worker of conversations uses.
     package static let tablesOfWorkers = ownTables.filter { !$0.isForTasks }
 
+    package static let tablesOfTasks = ownTables.filter(\.isForTasks)
+
     package static let ownTables = steps.flatMap { step in
         step.statements.map { (statement: $0, isForTasks: step.isForTasks) }
     }.reduce(into: [OwnTable]()) { tables, next in

@@ -32,6 +32,11 @@ struct Query {
         return nil
     }
 
+    mutating func needed(_ name: String) -> String? {
+        if values[name] == nil { note(name, "is missing") }
+        return text(name)
+    }
+
     mutating func number(_ name: String, _ range: ClosedRange<Double>) -> Double? {
         guard let text = values[name] else { return nil }
         if let number = Double(text), range.contains(number) { return number }

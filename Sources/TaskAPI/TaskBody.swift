@@ -5,10 +5,8 @@ import Tasks
 
 /// Bodies that ask for tasks.
 enum TaskBody {
-    /// In bytes of JSON.
-    static let largestPayload = 256 << 10
     /// Of a body with one task: its payload, and all the rest.
-    static let largest = largestPayload + (64 << 10)
+    static let largest = NewTask.largestPayload + (64 << 10)
     static let mostInABatch = 1_000
     private static let mostTags = 20
     /// Ten years, in seconds.
@@ -79,7 +77,7 @@ enum TaskBody {
         var members = try Members(json, at: pointer, knowing: known, later: later)
         defer { defects += members.defects }
         if !members.defects.isEmpty && !members.has("task_type") { return nil }
-        let payload = members.json("payload", atMost: largestPayload) ?? "{}"
+        let payload = members.json("payload", atMost: NewTask.largestPayload) ?? "{}"
         guard let type = type(&members, types) else { return nil }
         var task = NewTask(type: type.name, pool: type.pool, payload: payload)
         task.priority = priority(&members) ?? type.priority

@@ -10,7 +10,7 @@ package struct TaskRoutes: Sendable {
 
     /// What a request is counted as.
     enum Kind: String, CaseIterable {
-        case submit, batch, read, list, cancel, change, run, statistics
+        case submit, batch, read, list, search, cancel, change, run, statistics
     }
 
     static let root = "api/v1/tasks"
@@ -49,6 +49,7 @@ package struct TaskRoutes: Sendable {
         add(router, "\(root)/:id/run", [(.patch, .run, reportProgress)])
         add(router, "\(root)/:id/run/complete", [(.post, .run, complete)])
         add(router, "\(root)/:id/run/fail", [(.post, .run, fail)])
+        add(router, "api/v1/documents/search", [(.get, .search, searchDocuments)])
         add(router, "api/v1/types", [(.get, .statistics, types)])
         add(router, "api/v1/stats/queues", [(.get, .statistics, queues)])
         add(router, "api/v1/stats/workers", [(.get, .statistics, workers)])

@@ -1,5 +1,6 @@
 import Concurrency
 import CoreMetrics
+import Documents
 import HTTPServing
 import Logging
 import Metering
@@ -32,6 +33,7 @@ package final class TaskService: Sendable {
     private let gauges = Locked<[String: Gauge]>([:])
     let call: StoreCalls
     let watch: TaskWatch
+    let documents: DocumentStore
 
     /// - Parameters:
     ///   - outlet: told what has been committed and is to be published.
@@ -51,6 +53,7 @@ package final class TaskService: Sendable {
         self.outlet = outlet
         call = StoreCalls(store: TaskStore(sessions: sessions), note: note, logger: logger)
         watch = TaskWatch(call: call)
+        documents = DocumentStore(sessions: sessions)
     }
 
     /// Begins to take requests. Tables that are missing keep it from nothing but its work.

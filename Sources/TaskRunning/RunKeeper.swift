@@ -15,6 +15,8 @@ final class RunKeeper: Sendable {
         var name: String
         var pools: [String]
         var threads: Int
+        /// What there is code or a command for.
+        var types: [String]
         var running: Int
         /// Deliveries that wait here, by queue: their rows are on no queue, and not lost.
         var unclaimed: [String: Int]

@@ -112,6 +112,7 @@ package final class TaskWorker: Sendable {
             onFree: { [consumer] in consumer.wake() },
             claim: { [runner] delivery, isAlone, _ in runner.claim(delivery, isAlone: isAlone) }
         )
+        let types = Set(handlers.swift.keys).union(handlers.commands.keys).sorted()
         keeper = RunKeeper(
             runner,
             store: TaskStore(sessions: Self.sessions(options, 1, limit: .seconds(4))),
@@ -123,6 +124,7 @@ package final class TaskWorker: Sendable {
                     name: name,
                     pools: options.pools,
                     threads: options.threads,
+                    types: types,
                     running: runner.runs.all.count,
                     unclaimed: Dictionary(
                         uniqueKeysWithValues: zip(queues, waiting).filter { $0.1 > 0 }

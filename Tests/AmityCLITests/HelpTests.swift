@@ -72,6 +72,11 @@ struct HelpTests {
         "settings": ["--env", "--markdown", "--metrics"],
         "tokens create": ["<name>", "--scope", "--kb"], "tokens list": [],
         "tokens revoke": ["<id>"], "types apply": ["<file>"], "types list": [],
+        "tasks list": taskSelection + ["--before", "--limit", "--json"],
+        "tasks show": ["<id>", "--json", "--payload"],
+        "tasks submit": ["<type>", "--payload", "--priority", "--kb", "--delay"],
+        "tasks cancel": ["<ids>"] + taskSelection + ["--dry-run", "--yes"],
+        "tasks retry": ["<ids>"] + taskSelection + ["--dry-run", "--yes"],
         "dead-letters list": selection + ["--limit", "--json", "--settled", "--look-into-queue"],
         "dead-letters show": ["<id>", "--body-because", "--look-into-queue"],
         "dead-letters retry": selection + ["--all", "--limit", "--rate", "--dry-run"],
@@ -84,6 +89,10 @@ struct HelpTests {
             "--conversations", "--users", "--analyser-seconds", "--replicas", "--threads",
             "--batch", "--repeat", "--seconds", "--json", "--yes", "--svg",
         ],
+    ]
+
+    private static let taskSelection = [
+        "--state", "--type", "--kb", "--batch", "--code", "--newer-than",
     ]
 
     private static let selection = [

@@ -6,6 +6,8 @@ import Testing
 
 /// Command lines, settings and servers that do not do.
 struct MistakeTests {
+    private static let taskID = "01890a5d-ac96-774b-bcce-b302099a8057"
+
     /// Fault: the message says that something is wrong, and not which option takes what; or a
     /// script cannot tell it from a broker that is away, which has status 69.
     @Test(arguments: [
@@ -24,6 +26,14 @@ struct MistakeTests {
         (["tokens", "create", "one", "--scope", "all"], "conversations:write"),
         (["tokens", "create", "one", "--scope", "ops", "--kb", ""], "--kb takes 1 to 255"),
         (["tokens", "revoke", "one"], "'one' is invalid for '<id>'"),
+        (["tasks", "list", "--limit", "0"], "--limit takes 1 to 10000"),
+        (["tasks", "list", "--state", "done"], "processing"),
+        (["tasks", "show", "one"], "'one' is invalid for '<id>'"),
+        (["tasks", "cancel"], "by their ids, or by --state"),
+        (["tasks", "retry", taskID, "--type", "test"], "by their ids, or by --state"),
+        (["tasks", "cancel", taskID, "--dry-run"], "--dry-run takes no ids"),
+        (["tasks", "submit", "test", "--kb", ""], "--kb takes 1 to 255"),
+        (["tasks", "submit", "test", "--priority", "1"], "critical"),
         (["publish", "c", "--copy", "2"], "Unknown option '--copy'"),
     ])
     func aMessageNamesTheOptionAndWhatItTakes(arguments: [String], expected: String) {

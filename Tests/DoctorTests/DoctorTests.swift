@@ -110,6 +110,7 @@ struct DoctorTests {
         let seen = complaints { for table in tasks { $0.database.session?.tables?[table] = nil } }
         #expect(seen == [])
         #expect(Set(DoctorSQL.privileges.map(\.table)).isDisjoint(with: tasks))
+        #expect(Set(DoctorSQL.privilegesForTasks.map(\.table)) == tasks)
     }
 
     /// All that is not fine, as `level check`.

@@ -31,6 +31,8 @@ package struct StatusReport: Encodable, Sendable {
     package var deadLettersWithoutRow: Int?
     /// Messages that rows speak of and that are not in the queue any more.
     package var deadLettersGone: Int?
+    /// Pools and priorities that have tasks; nil where there are no tables of them.
+    package var tasks: [TaskQueueStats]?
     /// What could not be found out, and why.
     package var problems: [String]
     /// Whether the broker and the database have both answered.
@@ -67,6 +69,7 @@ extension StatusReport {
             deadLettersWithoutRow = counts.withoutRow
             deadLettersGone = counts.gone
         }
+        tasks = database.tasks
         problems = broker.problems + database.problems
         isComplete = broker.isReachable && database.isReachable
     }

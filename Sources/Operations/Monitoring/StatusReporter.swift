@@ -4,6 +4,7 @@ import DeadLetters
 import Foundation
 import Postgres
 import QueueAccess
+import Tasks
 
 /// Reads the status from the broker and from the database side by side, as often as its caller
 /// asks. It names what one of them cannot tell, and reports the rest. Stays with its thread.
@@ -23,6 +24,8 @@ package struct StatusReporter: ~Copyable {
         var oldestAge: Double?
         /// Exact; nil where there is no table.
         var deadLettersByCode: [String: Int]?
+        /// nil where there are no tables of tasks.
+        var tasks: [TaskQueueStats]?
         var isReachable = false
         var problems: [String] = []
     }
@@ -104,6 +107,15 @@ extension StatusReporter.DatabasePart {
             problems.append("database: \(error)")
         }
         if workers != nil { countDeadLetters(of: queue, in: sessions) }
+        if isReachable { readTasks(in: sessions) }
+    }
+
+    private mutating func readTasks(in sessions: SessionPool) {
+        do throws(PostgresError) {
+            tasks = try TaskQueueStats.read(from: TaskStore(sessions: sessions))
+        } catch {
+            problems.append("tasks: \(error)")
+        }
     }
 
     private mutating func countDeadLetters(of queue: String, in sessions: SessionPool) {

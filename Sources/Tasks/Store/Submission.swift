@@ -3,7 +3,7 @@ package struct NewTask: Sendable {
     package var type: String
     package var pool: String
     package var priority = Priority.normal
-    /// JSON, at most 256 KB.
+    /// JSON of at most `largestPayload` bytes.
     package var payload: String
     /// JSON; nil for none.
     package var tags: String?
@@ -19,6 +19,8 @@ package struct NewTask: Sendable {
     package var kbID: String?
     /// At most one task of a kb, type and key lives at a time.
     package var uniqueKey: String?
+
+    package static let largestPayload = 256 << 10
 
     package init(type: String, pool: String, payload: String) {
         self.type = type

@@ -49,17 +49,17 @@ extension TaskStore {
     ///
     /// - Returns: what was moved.
     package func retryAll(_ filter: TaskFilter) throws(PostgresError) -> [MovedTask] {
-        let (statement, parameters) = OperatorSQL.retryable(filter)
-        let found = try rows(
-            of: statement,
-            [.integer(Self.mostAtOnce)] + parameters,
-            MovedTask.init
-        )
         var moved: [MovedTask] = []
-        for task in found {
+        for task in try retryable(filter) {
             if case .moved(let task) = try retry(task.id) { moved.append(task) }
         }
         return moved
+    }
+
+    /// What `retryAll` would try.
+    package func retryable(_ filter: TaskFilter) throws(PostgresError) -> [MovedTask] {
+        let (statement, parameters) = OperatorSQL.retryable(filter)
+        return try rows(of: statement, [.integer(Self.mostAtOnce)] + parameters, MovedTask.init)
     }
 
     /// Changes the priority of what does not run yet.

@@ -41,7 +41,10 @@ final class TaskAPIScene {
     }
 
     private static func dropTables(_ scene: Scene) throws {
-        for table in ["tasks", "task_data", "task_types", "requests", "leases", "tokens"] {
+        for table in [
+            "tasks", "task_data", "task_types", "requests", "leases", "tokens", "documents",
+            "chunks",
+        ] {
             try scene.sql("DROP TABLE amity_\(table)")
         }
     }

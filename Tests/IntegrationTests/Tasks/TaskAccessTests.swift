@@ -60,6 +60,7 @@ extension Integration {
                 ("POST", "/tasks/cancel", #"{"type":"none"}"#, [.cancelTasks]),
                 ("DELETE", "/tasks/\(id)", nil, [.cancelTasks]),
                 ("POST", "/tasks/\(id)/retry", nil, [.writeTasks]),
+                ("GET", "/documents/search?q=a", nil, [.readTasks]),
                 ("GET", "/types", nil, [.readTasks, .writeTasks]),
                 ("GET", "/stats/queues", nil, [.operations]),
                 ("GET", "/stats/workers", nil, [.operations]),
@@ -105,7 +106,7 @@ extension Integration {
             #expect(try scene.send("POST", "//v1/conversations/end", body).status == 202)
             for (method, path, body) in [
                 ("POST", "/tasks", #"{"task_type":"test"}"#), ("GET", "/tasks", nil),
-                ("GET", "/stats/queues", nil),
+                ("GET", "/stats/queues", nil), ("GET", "/documents/search?q=a", nil),
             ] {
                 let answer = try scene.send(method, path, body)
                 #expect(try answer.status == 503 && answer.code == "tasks_not_set_up")
@@ -133,7 +134,10 @@ extension Integration {
             try eventually("it takes tasks again") {
                 try scene.send("POST", "/tasks", #"{"task_type":"test"}"#).status == 202
             }
-            #expect(try RawAnswer.get("/health/ready", port: scene.port).status == 200)
+            // Its parts have sessions of their own.
+            try eventually("it is ready") {
+                try RawAnswer.get("/health/ready", port: scene.port).status == 200
+            }
         }
     }
 }

@@ -1,0 +1,94 @@
+/// Tasks and types that no worker takes.
+struct TaskWorkersCheck: Check {
+    let name = "task-workers"
+
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
+        guard let tasks = seen.database.session?.tasks else { return [] }
+        let taken = Set(tasks.workers.values.flatMap(\.pools))
+        var findings: [Finding] = tasks.queued.sorted { $0.key < $1.key }.compactMap {
+            pool,
+            count in
+            if count == 0 || taken.contains(pool) { return nil }
+            return .error(
+                """
+                \(count) tasks are queued in pool \(pool), which no living worker takes: start \
+                one with TASK_QUEUES=\(pool)
+                """,
+                by: .database
+            )
+        }
+        // Where no worker takes a pool, all of its types are without one.
+        let without = tasks.types.filter { type in
+            taken.contains(type.pool) && !tasks.workers.values.contains { $0.runs(type) }
+        }
+        if !without.isEmpty {
+            let names = without.prefix(10).map { "\($0.name) (pool \($0.pool))" }
+            let more = without.count > 10 ? " and \(without.count - 10) more" : ""
+            findings.append(
+                .warning(
+                    """
+                    no living worker of its pool has code or a command for the type \
+                    \(names.joined(separator: ", "))\(more): its tasks wait; add it, or name it in \
+                    TASK_COMMANDS
+                    """,
+                    by: .database
+                )
+            )
+        }
+        return findings.isEmpty
+            ? [.ok("\(tasks.workers.count) workers take what there is", by: .database)] : findings
+    }
+}
+
+/// Whether what is due is published.
+struct TaskSchedulerCheck: Check {
+    let name = "task-scheduler"
+
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
+        guard let tasks = seen.database.session?.tasks else { return [] }
+        if tasks.hasLeader { return [.ok("one leads", by: .database)] }
+        if !tasks.hasUnfinished { return [.ok("none leads, and none is needed", by: .database)] }
+        return [
+            .error(
+                """
+                no scheduler leads, so tasks are not begun, tried again or given back: an API, or \
+                a worker with TASK_QUEUES, has one; its log says what keeps it (scheduler)
+                """,
+                by: .database
+            )
+        ]
+    }
+}
+
+/// One type that leaves no thread to others.
+struct TaskThreadsCheck: Check {
+    let name = "task-threads"
+
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
+        guard let tasks = seen.database.session?.tasks else { return [] }
+        // One worker may take several pools.
+        var filled: [String: [String]] = [:]
+        for pool in Set(tasks.workers.values.flatMap(\.pools)).sorted() {
+            let workers = tasks.workers.filter { $0.value.pools.contains(pool) }
+            let threads = workers.values.reduce(0) { $0 + $1.threads }
+            var running: [String: Int] = [:]
+            for runs in tasks.longRuns where workers[runs.worker] != nil {
+                running[runs.type, default: 0] += runs.count
+            }
+            for (type, count) in running where threads > 0 && count >= threads {
+                filled[type, default: []].append(pool)
+            }
+        }
+        let findings = filled.sorted { $0.key < $1.key }.map { type, pools in
+            Finding.warning(
+                """
+                tasks of type \(type) have filled all threads of pool \
+                \(pools.joined(separator: ", ")) for more than \(TaskSnapshot.long) min: give the \
+                type a pool of its own, or a shorter timeout_seconds
+                """,
+                by: .database
+            )
+        }
+        return findings.isEmpty ? [.ok("no type fills them all", by: .database)] : findings
+    }
+}

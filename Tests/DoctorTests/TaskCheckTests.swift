@@ -1,0 +1,105 @@
+import Testing
+
+@testable import Doctor
+@testable import Storage
+
+/// What the checks make of what the database says of tasks.
+struct TaskCheckTests {
+    /// A worker of two threads that runs all there is, and a leader.
+    private static var healthy: TaskSnapshot {
+        var tasks = TaskSnapshot()
+        let pools = ["default", "gpu"]
+        tasks.workers["w1"] = .init(name: "a:1", pools: pools, threads: 2, types: ["resize"])
+        tasks.hasLeader = true
+        tasks.types = [
+            .init(name: "resize", pool: "gpu", isService: false),
+            .init(name: "post", pool: "default", isService: true),
+        ]
+        tasks.queued = ["default": 3]
+        tasks.hasUnfinished = true
+        return tasks
+    }
+
+    private func complaints(_ change: (inout TaskSnapshot) -> Void) -> [String] {
+        var tasks = Self.healthy
+        change(&tasks)
+        return DoctorTests().complaints { $0.database.session?.tasks = tasks }
+    }
+
+    @Test func whatIsRunAsItShouldBeHasNoFinding() {
+        #expect(complaints { _ in } == [])
+    }
+
+    /// Fault: tasks of a pool that was renamed wait for ever, and all workers are well.
+    @Test func aPoolThatNoWorkerTakesIsNamed() {
+        let found = ["error task-workers"]
+        #expect(complaints { $0.queued["other"] = 1 } == found)
+        #expect(complaints { $0.queued["other"] = 0 } == [])
+        #expect(complaints { $0.workers = [:] } == found)
+    }
+
+    /// Fault: a type was applied before the workers that run it were built.
+    @Test func aTypeThatNoWorkerCanRunIsNamed() {
+        let found = ["warning task-workers"]
+        #expect(complaints { $0.workers["w1"]?.types = [] } == found)
+        #expect(complaints { $0.types[0].pool = "default" } == [])
+        #expect(complaints { $0.types[0].name = "another" } == found)
+        // An older worker does not say; and where no worker takes the pool, that is said of what
+        // waits there.
+        #expect(complaints { $0.workers["w1"]?.types = nil } == [])
+        #expect(complaints { $0.workers["w1"]?.pools = ["default"] } == [])
+    }
+
+    @Test func schedulingThatHasStoppedIsNamed() {
+        #expect(complaints { $0.hasLeader = false } == ["error task-scheduler"])
+        #expect(
+            complaints {
+                $0.hasLeader = false
+                $0.hasUnfinished = false
+            } == []
+        )
+    }
+
+    @Test func aTypeThatFillsAllThreadsIsNamed() {
+        let found = ["warning task-threads"]
+        func runs(_ type: String, _ count: Int, of worker: String = "w1") -> TaskSnapshot.LongRuns {
+            .init(worker: worker, type: type, count: count)
+        }
+        #expect(complaints { $0.longRuns = [runs("a", 2)] } == found)
+        #expect(complaints { $0.longRuns = [runs("a", 1), runs("b", 1)] } == [])
+        #expect(complaints { $0.longRuns = [runs("a", 9, of: "another")] } == [])
+        // A pool that has all of one worker's threads, and a part of another's.
+        #expect(
+            complaints {
+                $0.workers["w2"] = .init(name: "b:2", pools: ["gpu"], threads: 4, types: nil)
+                $0.longRuns = [runs("a", 2)]
+            } == found
+        )
+        #expect(
+            complaints {
+                $0.workers["w2"] = .init(name: "b:2", pools: ["gpu", "default"], threads: 1)
+                $0.longRuns = [runs("a", 2)]
+            } == []
+        )
+    }
+
+    /// Fault: a worker is told to take tasks, and its database knows none.
+    @Test func tablesAndGrantsOfTasksAreMissedWherePoolsAreNamed() {
+        func complaints(_ change: (inout DoctorSnapshot) -> Void) -> [String] {
+            DoctorTests().complaints(["TASK_QUEUES": "default"], change)
+        }
+        #expect(complaints { _ in } == [])
+        for table in Schema.tablesOfTasks.map(\.name) {
+            let without = complaints { $0.database.session?.tables?[table] = nil }
+            #expect(without == ["error schema"], "\(table)")
+            let forbidden = complaints { seen in
+                seen.database.session?.tables?[table]?.lacking = ["SELECT"]
+            }
+            #expect(forbidden == ["error grants"], "\(table)")
+        }
+        let withoutIndex = complaints { seen in
+            seen.database.session?.indexes?.removeAll { $0.name == "amity_tasks_due_idx" }
+        }
+        #expect(withoutIndex == ["error schema"])
+    }
+}
