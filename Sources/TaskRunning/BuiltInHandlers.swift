@@ -33,7 +33,7 @@ package struct BenchmarkHandler: RunHandler {
             case let milliseconds = payload.sleep_ms ?? 0, (0...60_000).contains(milliseconds)
         else {
             return .failed(
-                code: "INVALID_PAYLOAD",
+                code: TaskErrorCode.invalidPayload.rawValue,
                 message: "is no object, or its sleep_ms is no whole number from 0 to 60000",
                 retries: false
             )
