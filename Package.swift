@@ -249,7 +249,8 @@ let package = Package(
             name: "Benchmark",
             dependencies: [
                 "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "QueueAccess",
-                "SafeText", "SampleConversations", "Settings", "Storage", logging,
+                "SafeText", "SampleConversations", "Settings", "Storage", "TaskScheduling", "Tasks",
+                logging,
             ]
         ),
         .executableTarget(

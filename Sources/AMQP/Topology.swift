@@ -306,10 +306,13 @@ extension Topology {
     }
 
     /// Deletes all of it with every message in it: for a topology that was made for a trial.
-    package func delete(at endpoint: Endpoint) throws(AMQPError) {
+    package func delete(
+        andQueuesNamed others: [String] = [],
+        at endpoint: Endpoint
+    ) throws(AMQPError) {
         let connection = try Connection.toAny(of: endpoint)
         try connection.openChannel()
-        for queue in queues { try connection.deleteQueue(queue.name) }
+        for name in queues.map(\.name) + others { try connection.deleteQueue(name) }
         try connection.deleteExchange(exchange)
         try connection.close()
     }

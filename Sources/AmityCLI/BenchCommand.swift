@@ -15,7 +15,10 @@ struct BenchCommand: ParsableCommand {
             """
     )
 
-    @Option(help: "Conversations in a run, of twenty items each.")
+    @Flag(help: "Measure tasks instead: TASK_CONCURRENCY as --threads says.")
+    var tasks = false
+
+    @Option(help: "Conversations in a run, of twenty items each; with --tasks, tasks.")
     var conversations = 20_000
 
     @Option(
@@ -60,10 +63,18 @@ struct BenchCommand: ParsableCommand {
     func validate() throws {
         try validateAmounts(conversations: conversations, users: users ?? 1, repeats: `repeat`)
         try validateAnalyser(analyserSeconds, batch)
+        if tasks, batch != nil || analyserSeconds != nil || replicas.values != [1] || auto {
+            throw ValidationError("--tasks takes --conversations, --threads and --repeat alone")
+        }
     }
 
     func run() throws {
         try askForConsentToMeasure(isGiven: yes)
+        if tasks {
+            let bench = TaskBench(tasks: conversations, repeats: `repeat`, threads: threads.values)
+            let report = try measuring { try bench.run() }
+            return print(json ? try report.json : report.text)
+        }
         let batches = batch ?? CountList(analyserSeconds == nil ? [1, 32, 128] : [1])
         let bench = Bench(
             conversations: conversations,

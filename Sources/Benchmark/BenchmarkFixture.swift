@@ -6,6 +6,7 @@ import Postgres
 import SampleConversations
 import Settings
 import Storage
+import Tasks
 
 /// A schema and a queue of the benchmark's own, filled anew before every run with the same
 /// conversations, so that every run finds the same work.
@@ -15,7 +16,7 @@ final class BenchmarkFixture {
     private var ids: [String] = []
     private let name: String
     private let servers: Servers
-    private var session: Session
+    var session: Session
 
     /// - Parameters:
     ///   - count: how many conversations there are at most in a run.
@@ -99,12 +100,18 @@ final class BenchmarkFixture {
         ]
     }
 
+    /// Of tasks that are measured: no other worker takes it.
+    var taskPool: String { name.replacing("_", with: "-") }
+
     /// Leaves nothing behind.
     func tearDown() throws {
         let drop = Statement("drop", "DROP SCHEMA IF EXISTS \(name) CASCADE")
         session = try Self.connect(to: settings.database)
         _ = try session.flight([(drop, [])])
-        try settings.topology.delete(at: settings.endpoint)
+        try settings.topology.delete(
+            andQueuesNamed: TaskQueue.all(of: taskPool).map(\.name),
+            at: settings.endpoint
+        )
     }
 
     // MARK: Before a run

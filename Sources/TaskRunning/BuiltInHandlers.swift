@@ -1,3 +1,5 @@
+import Concurrency
+import Foundation
 import Tasks
 
 /// Answers its payload: for a first try.
@@ -12,21 +14,40 @@ package struct EchoHandler: RunHandler {
     }
 }
 
-/// Does nothing: what is left is Amity's own work.
-package struct EmptyHandler: RunHandler {
+/// Does nothing, or sleeps for as long as its payload says, `{"sleep_ms": 20}`: what is left is
+/// Amity's own work.
+package struct BenchmarkHandler: RunHandler {
     package let isInProcess = true
     package let needsToken = false
+
+    private struct Payload: Decodable {
+        var sleep_ms: Int?
+    }
 
     package init() {}
 
     package func run(_ task: ClaimedTask, in context: RunContext) -> RunEnd {
-        .completed(result: nil)
+        if task.payload == "{}" { return .completed(result: nil) }
+        guard
+            let payload = try? JSONDecoder().decode(Payload.self, from: Data(task.payload.utf8)),
+            case let milliseconds = payload.sleep_ms ?? 0, (0...60_000).contains(milliseconds)
+        else {
+            return .failed(
+                code: TaskErrorCode.invalidPayload.rawValue,
+                message: "is no object, or its sleep_ms is no whole number from 0 to 60000",
+                retries: false
+            )
+        }
+        let stop = MonotonicSemaphore(value: 0)
+        context.onStop { _ in stop.signal() }
+        return stop.wait(atMost: .milliseconds(milliseconds))
+            ? .stopped : .completed(result: nil)
     }
 }
 
 extension HandlerSet {
     /// What every worker can run.
     package static let builtIn = HandlerSet(
-        swift: ["test": EchoHandler(), "benchmark": EmptyHandler()]
+        swift: ["test": EchoHandler(), "benchmark": BenchmarkHandler()]
     )
 }

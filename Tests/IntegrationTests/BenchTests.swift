@@ -28,7 +28,9 @@ extension Integration {
 
         /// Fault: a benchmark on an operator's servers leaves its schema or its queues there.
         private func expectNothingLeft() throws {
-            let queues = try TestQueue.counts().keys.filter { $0.hasPrefix("amity_bench_") }
+            let queues = try TestQueue.counts().keys.filter {
+                $0.contains("amity_bench_") || $0.contains("amity-bench-")
+            }
             #expect(queues.isEmpty)
             let exchanges = try Servers.rabbitmqctl("--quiet", "list_exchanges", "name")
             #expect(!exchanges.contains("amity_bench_"))
@@ -62,6 +64,43 @@ extension Integration {
             let start = try #require(report["start"] as? [String: Any])
             #expect(try median("exec_to_first_ack_ms", in: start) > 0)
             try expectNothingLeft()
+        }
+
+        @Test func tasksAreMeasuredAndNothingIsLeft() throws {
+            let result = try amity([
+                "bench", "--tasks", "--conversations", "200", "--repeat", "1", "--threads", "2,10",
+                "--json",
+            ])
+            #expect(result.status == 0, "\(result.error)")
+            let report = try object(result.output)
+            let reference = try #require(report["reference"] as? [String: Any])
+            #expect(try median("conversations_per_second", in: reference) > 0)
+            let rows = try #require(report["configurations"] as? [[String: Any]])
+            #expect(rows.count == 2)
+            for row in rows {
+                for measure in [
+                    "tasks_per_second", "worker_cpu_seconds_per_1000", "peak_resident_mb",
+                    "at_rest_submit_to_start_ms_p50", "high_under_low_submit_to_start_ms_p99",
+                ] { #expect(try median(measure, in: row) > 0) }
+            }
+            try expectNothingLeft()
+        }
+
+        /// Fault: the script that measures over HTTP has not run since a route changed.
+        @Test func theScriptThatMeasuresTasksRuns() throws {
+            let result = try Command.run(
+                URL(fileURLWithPath: "/usr/bin/env"),
+                [
+                    "python3", "Tests/Load/tasks.py", "--binary", Command.amity.path,
+                    "--scale", "0.01", "--cases", "burst,batches,idle,cancel",
+                ]
+            )
+            #expect(result.status == 0, "\(result.error)")
+            let cases = try result.output.split(separator: "\n").map { try object(String($0)) }
+            #expect(
+                cases.map { $0["case"] as? String }
+                    == ["start", "burst", "batches", "idle", "cancel"]
+            )
         }
 
         @Test func tuneRecommendsSettingsDrawsTheirCurveAndLeavesNothing() throws {
@@ -104,6 +143,7 @@ extension Integration {
 
         @Test(arguments: [
             ["bench", "--batch", "0"], ["bench", "--repeat", "0"], ["bench", "--threads", "1,,2"],
+            ["bench", "--tasks", "--batch", "8"],
             ["tune", "--analyser-seconds", "0"], ["tune", "--seconds", "0"],
             ["tune", "--analyser-seconds", "1", "--batch", "8"],
         ])

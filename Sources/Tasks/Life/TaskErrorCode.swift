@@ -3,6 +3,7 @@ package enum TaskErrorCode: String, Sendable {
     /// The deadline came before a run that succeeded.
     case deadlineExceeded = "DEADLINE_EXCEEDED"
     case timeout = "TIMEOUT"
+    case invalidPayload = "INVALID_PAYLOAD"
     /// The handler ended without a result, and had not been asked to.
     case stopped = "STOPPED"
     /// A statement of the handler's own could not be done.

@@ -95,8 +95,8 @@ extension TaskStore {
     ) throws(PostgresError) -> MovedTask? {
         try sessions.withSession { session throws(PostgresError) in
             if effects.isEmpty {
-                let flight = [(Statement.begin, []), (statement, parameters), (.commit, [])]
-                return try session.flight(flight)[1].map(MovedTask.init).first
+                return try session.flight([(statement.alone, parameters)])[0]
+                    .map(MovedTask.init).first
             }
             let fenced = try session.flight([(.begin, []), (statement, parameters)])[1]
             guard let moved = try fenced.map(MovedTask.init).first else {
