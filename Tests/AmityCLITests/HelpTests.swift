@@ -82,7 +82,7 @@ struct HelpTests {
         "dead-letters retry": selection + ["--all", "--limit", "--rate", "--dry-run"],
         "dead-letters purge": selection + ["--all", "--dry-run", "--yes"],
         "bench": [
-            "--conversations", "--workload", "--users", "--threads", "--auto", "--batch",
+            "--tasks", "--conversations", "--workload", "--users", "--threads", "--auto", "--batch",
             "--analyser-seconds", "--replicas", "--repeat", "--json", "--yes",
         ],
         "tune": [
