@@ -283,7 +283,11 @@ import Testing
                 + ["/usr/bin/env", "python3", try Bench.script("leave"), folder.path, "wait"]
             worker.standardOutput = FileHandle.nullDevice
             try worker.run()
-            defer { worker.terminate() }
+            defer {
+                worker.terminate()
+                // Foundation keeps a process until its end was seen.
+                worker.waitUntilExit()
+            }
             Bench.eventually { folder.process("command") != nil }
             var processes = ["worker": worker.processIdentifier]
             for name in ["runner", "command", "left"] {
