@@ -57,7 +57,7 @@ final class Bench: Sendable {
     let metrics = TestMetrics()
 
     init(
-        timeout: Double = 10,
+        timeout: Double = 60,
         concurrency: Int = 8,
         perSecond: Double? = nil,
         _ answer: @escaping @Sendable (StubServer.Request) -> StubServer.Answer

@@ -34,7 +34,7 @@ import WorkerHealth
         outcome: String
     ) async throws {
         // Short only where it is waited out: a busy machine may take a while for any other answer.
-        let bench = try Bench(timeout: fault.isHang ? 2 : 10) { _ in fault }
+        let bench = try Bench(timeout: fault.isHang ? 2 : 60) { _ in fault }
         #expect(await bench.failure() != nil)
         // An error thrown before the end would end the process: its client must be closed.
         let problem = bench.health.reports.first?.problem

@@ -32,7 +32,7 @@ import Testing
             .status(201, headers: ["Retry-After": "7"], body: "done")
         }
         let url = stub.url + "/a/../%2E%2e/b?c=d"
-        var request = HTTPRequest(.post, url, timeout: .seconds(10), responseLimit: 100)
+        var request = HTTPRequest(.post, url, timeout: .seconds(60), responseLimit: 100)
         request.headers = ["authorization": "Bearer k", "content-type": "text/plain"]
         request.body = Data(repeating: UInt8(ascii: "x"), count: length)
         let response = try await client.send(request)
@@ -49,14 +49,14 @@ import Testing
 
     @Test func aThreadMayWaitForAnAnswer() throws {
         let stub = try StubServer { .json($0.method) }
-        let request = HTTPRequest(.get, stub.url, timeout: .seconds(10), responseLimit: 100)
+        let request = HTTPRequest(.get, stub.url, timeout: .seconds(60), responseLimit: 100)
         #expect(try client.sendAndWait(request).body == Data("GET".utf8))
     }
 
     /// Fault: the answer to HEAD names the length of a body that does not come, or it comes.
     @Test func headHasNoBody() async throws {
         let stub = try StubServer { _ in .status(405) }
-        let request = HTTPRequest(.head, stub.url, timeout: .seconds(10), responseLimit: 100)
+        let request = HTTPRequest(.head, stub.url, timeout: .seconds(60), responseLimit: 100)
         for _ in 0..<2 {
             let response = try await client.send(request)
             #expect(response.status == 405 && response.body.isEmpty)
@@ -76,7 +76,7 @@ import Testing
     @Test(arguments: ["k\r\nx-other: 1", "k\n", "k\0"])
     func aHeaderWithALineBreakIsNotSent(value: String) async throws {
         let stub = try StubServer { _ in .json("{}") }
-        var request = HTTPRequest(.get, stub.url, timeout: .seconds(10), responseLimit: 100)
+        var request = HTTPRequest(.get, stub.url, timeout: .seconds(60), responseLimit: 100)
         request.headers["authorization"] = value
         await #expect(throws: HTTPError.self) { try await client.send(request) }
         #expect(stub.requests.isEmpty)
@@ -208,7 +208,7 @@ import Testing
     func aConnectionGoesWhereItIsAdmitted(host: String) async throws {
         let stub = try StubServer { _ in .json("{}") }
         let url = stub.url.replacing("127.0.0.1", with: host)
-        var request = HTTPRequest(.get, url, timeout: .seconds(10), responseLimit: 100)
+        var request = HTTPRequest(.get, url, timeout: .seconds(60), responseLimit: 100)
         request.admits = { _ in false }
         await #expect(throws: HTTPError.unreachable(.addressRefused)) {
             try await client.send(request)
@@ -268,7 +268,7 @@ import Testing
         client.stop()
         for task in tasks { #expect(await task.value == .cancelled) }
         #expect(await failure(stub.url) == .cancelled)
-        let request = HTTPRequest(.get, stub.url, timeout: .seconds(9), responseLimit: 1)
+        let request = HTTPRequest(.get, stub.url, timeout: .seconds(60), responseLimit: 1)
         #expect(throws: HTTPError.cancelled) { try client.sendAndWait(request) }
         client.stop()
     }
@@ -278,7 +278,7 @@ import Testing
         let stub = try StubServer { _ in .json("{}") }
         let threads = try Self.threads
         for _ in 0..<300 {
-            let request = HTTPRequest(.get, stub.url, timeout: .seconds(9), responseLimit: 9)
+            let request = HTTPRequest(.get, stub.url, timeout: .seconds(60), responseLimit: 9)
             _ = try await HTTPClient(connections: 1).send(request)
         }
         try await eventually { try Self.threads < threads + 100 }

@@ -61,7 +61,7 @@ private final class SecureServer {
     ) async throws(HTTPError) -> Int {
         let client = HTTPClient(connections: 1, trusting: authorities)
         let url = "https://\(host):\(server.port)/"
-        let request = HTTPRequest(.get, url, timeout: .seconds(20), responseLimit: 1 << 16)
+        let request = HTTPRequest(.get, url, timeout: .seconds(60), responseLimit: 1 << 16)
         return try await client.send(request).status
     }
 
@@ -95,7 +95,7 @@ private final class SecureServer {
     @Test func whatIsNotEncryptedIsNotTaken() async throws {
         let stub = try StubServer { _ in .json("{}") }
         let url = stub.url.replacing("http://", with: "https://")
-        let request = HTTPRequest(.get, url, timeout: .seconds(20), responseLimit: 1 << 16)
+        let request = HTTPRequest(.get, url, timeout: .seconds(60), responseLimit: 1 << 16)
         await #expect(throws: HTTPError.self) {
             try await HTTPClient(connections: 1).send(request)
         }
