@@ -97,6 +97,7 @@ private func taskService(
         logger: logger
     )
     worker.alsoRefresh(service.refreshMetrics)
+    worker.alsoWatch(service.pulse)
     return service
 }
 

@@ -68,9 +68,6 @@ public enum AmityWorker {
         MetricsSystem.bootstrap(registry)
         let health = LinkHealth()
         let readiness = Readiness(logger: logger)
-        // What a worker without conversations does not wait for.
-        readiness.set(.notConsuming, false)
-        readiness.set(.databaseUnknown, false)
         let own = handlers.map { ($0.typeName, wrap($0)) }
         let tasks = TaskWorkerService(
             settings: settings,
@@ -83,6 +80,9 @@ public enum AmityWorker {
             health: health,
             logger: logger
         )
+        // What a worker without conversations does not wait for.
+        readiness.set(.notConsuming, false)
+        readiness.set(.databaseUnknown, false)
         var services: [any Service] = [
             SchedulingService(settings: settings, health: health, logger: logger), tasks,
         ]

@@ -65,6 +65,9 @@ package final class TaskWorkerService: Service {
         )
     }
 
+    /// Of its channel thread.
+    package var pulse: Pulse { worker.pulse }
+
     /// Refreshes the metrics that are read on demand.
     package func refreshMetrics() { worker.refreshMetrics() }
 

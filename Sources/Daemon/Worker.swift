@@ -36,6 +36,7 @@ package final class Worker: Service {
     /// Refreshes the gauges that are read on demand; nil until `run`.
     private let parts = Locked<(@Sendable () -> Void)?>(nil)
     private let others = Locked<(@Sendable () -> Void)?>(nil)
+    private let otherPulses = Locked<[Pulse]>([])
     /// Of the registry's thread.
     private let wakeup = Wakeup()
     private let logger: Logger
@@ -73,6 +74,9 @@ package final class Worker: Service {
         parts.withLock { $0 }?()
         others.withLock { $0 }?()
     }
+
+    /// Has a thread of another part of the process watched, too. To be called before `run`.
+    package func alsoWatch(_ pulse: Pulse) { otherPulses.withLock { $0.append(pulse) } }
 
     /// Has metrics of another part of the process refreshed, too.
     package func alsoRefresh(_ refresh: @escaping @Sendable () -> Void) {
@@ -170,7 +174,7 @@ package final class Worker: Service {
         }
         logStart()
         findConcurrency(of: dispatcher, until: drain)
-        manager?.start(watching: [pulse, database.upkeep.pulse])
+        manager?.start(watching: [pulse, database.upkeep.pulse] + otherPulses.withLock { $0 })
         defer { manager?.end() }
         keeper.start()
         publisher.start()

@@ -47,7 +47,7 @@ package final class QueueSetConsumer: Sendable {
     let bell = EventBell()
     let health: LinkHealth
     let readiness: Readiness
-    let pulse: Pulse
+    package let pulse: Pulse
     let logger: Logger
     /// Queues that are left out, by number; with the time of the next look.
     let aside = Locked<[Int: ContinuousClock.Instant]>([:])

@@ -170,11 +170,19 @@ final class TaskRunner: Sendable {
         }
     }
 
-    private static let refused = RunOutcome.failed(
+    private static let resultRefused = RunOutcome.failed(
         code: TaskErrorCode.resultRefused.rawValue,
         message: "",
         retries: true
     )
+
+    private static func refused(by sqlState: String) -> RunOutcome {
+        .failed(
+            code: TaskErrorCode.effectRefused.rawValue,
+            message: "SQLSTATE \(sqlState)",
+            retries: true
+        )
+    }
 
     static let timeout = RunOutcome.failed(
         code: TaskErrorCode.timeout.rawValue,
@@ -190,11 +198,11 @@ final class TaskRunner: Sendable {
     ) {
         var mayBeDone = false
         // Without a limit: the row is this run's until the lease is over, and then it answers so.
-        let moved = health.persist(until: nil) { () throws(PostgresError) -> MovedTask? in
+        let end = health.persist(until: nil) { () throws(PostgresError) -> End in
             do throws(PostgresError) {
                 if let moved = try store.finish(task.id, run: task.run, as: outcome, with: effects)
                 {
-                    return moved
+                    return .written(moved.state)
                 }
             } catch {
                 // The handler's own statements are its own matter.
@@ -202,45 +210,69 @@ final class TaskRunner: Sendable {
                     mayBeDone = true
                     throw error
                 }
-                return try store.finish(
-                    task.id,
-                    run: task.run,
-                    as: .failed(
-                        code: TaskErrorCode.effectRefused.rawValue,
-                        message: "SQLSTATE \(error.sqlState)",
-                        retries: true
-                    )
-                )
+                let state = error.sqlState
+                let moved = try store.finish(task.id, run: task.run, as: Self.refused(by: state))
+                return moved.map { .refused($0.state) } ?? .fenced
             }
-            if mayBeDone, try store.lastState(of: task.id, run: task.run) != nil { return nil }
-            metrics.fenced.increment()
-            log("task.fenced", task, code: "", level: .notice)
-            return nil
+            // The answer to an earlier try may have been lost.
+            if mayBeDone, let state = try store.lastState(of: task.id, run: task.run) {
+                return .written(state)
+            }
+            return .fenced
         }
-        if moved == nil, !health.end.isRaised {
+        if end == nil, !health.end.isRaised {
             // It cannot be written as it is; as a failure it may.
             _ = health.persist(until: nil) { () throws(PostgresError) in
-                try store.finish(task.id, run: task.run, as: Self.refused)
+                try store.finish(task.id, run: task.run, as: Self.resultRefused)
             }
         }
-        note(moved ?? nil, task, outcome, duration)
+        note(end, task, outcome, duration)
+    }
+
+    /// What became of a run's end.
+    private enum End {
+        case written(TaskState)
+        /// A statement of the handler's own was refused: it failed.
+        case refused(TaskState)
+        /// The task had been given to another run.
+        case fenced
     }
 
     private func note(
-        _ moved: MovedTask?,
+        _ end: End?,
         _ task: ClaimedTask,
         _ outcome: RunOutcome,
         _ duration: Duration
     ) {
-        switch outcome {
-        case .succeeded: metrics.ended(task.type, isSuccess: true, after: duration)
-        case .failed(let code, _, _, _):
-            metrics.ended(task.type, isSuccess: false, after: duration)
-            let isFinal = moved?.state == .failed
-            let event: Logger.Message = isFinal ? "task.failed" : "task.retry-scheduled"
-            log(event, task, code: code, level: isFinal ? .error : .warning)
-        case .snoozed, .stopped: metrics.ended(task.type, isSuccess: nil, after: duration)
+        switch (end, outcome) {
+        case (nil, _): metrics.ended(task.type, isSuccess: false, after: duration)
+        case (.fenced, _):
+            metrics.fenced.increment()
+            log("task.fenced", task, code: "", level: .notice)
+        case (.refused(let state), _):
+            failed(task, code: TaskErrorCode.effectRefused.rawValue, state, after: duration)
+        case (.written(let state), .failed(let code, _, _, _)):
+            failed(task, code: code, state, after: duration)
+        case (.written, .succeeded): metrics.ended(task.type, isSuccess: true, after: duration)
+        case (.written, .snoozed), (.written, .stopped):
+            metrics.ended(task.type, isSuccess: nil, after: duration)
         }
+    }
+
+    private func failed(
+        _ task: ClaimedTask,
+        code: String,
+        _ state: TaskState,
+        after duration: Duration
+    ) {
+        metrics.ended(task.type, isSuccess: false, after: duration)
+        let isFinal = state == .failed
+        log(
+            isFinal ? "task.failed" : "task.retry-scheduled",
+            task,
+            code: code,
+            level: isFinal ? .error : .warning
+        )
     }
 
     private func log(

@@ -155,6 +155,9 @@ package final class TaskWorker: Sendable {
         )
     }
 
+    /// Of the channel thread.
+    package var pulse: Pulse { consumer.pulse }
+
     /// Begins; returns at once.
     package func start() {
         logger.notice(
