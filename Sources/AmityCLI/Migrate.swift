@@ -4,6 +4,7 @@ import Logging
 import SafeText
 import Settings
 import Storage
+import Tasks
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,7 +16,12 @@ struct Migrate: AsyncParsableCommand {
             """
     )
 
-    @Flag(help: "Also declare the exchange, the queue, its delay queues and its dead-letter queue.")
+    @Flag(
+        help: """
+            Also declare the exchange, the queue, its delay queues and its dead-letter queue, and \
+            the queues of the pools that TASK_QUEUES names.
+            """
+    )
     var topology = false
 
     @Flag(
@@ -32,13 +38,21 @@ struct Migrate: AsyncParsableCommand {
                 isSeparate: separate
             )
             for line in try migrator.run() { print(line.printable) }
-            if topology {
-                try settings.topology.ensure(
-                    at: settings.endpoint.named("amity migrate"),
-                    logger: Logger(label: "amity")
-                )
-                print("topology of \(settings.topology.names.main.printable) is complete")
-            }
+            if topology { try declare(settings) }
         }
+    }
+
+    private func declare(_ settings: WorkerSettings) throws {
+        let (endpoint, logger) = (settings.endpoint.named("amity migrate"), Logger(label: "amity"))
+        try settings.topology.ensure(at: endpoint, logger: logger)
+        print("topology of \(settings.topology.names.main.printable) is complete")
+        let pools = settings.tasks.pools
+        if pools.isEmpty { return }
+        try settings.topology.ensure(
+            queuesNamed: pools.flatMap(TaskQueue.all).map(\.name),
+            at: endpoint,
+            logger: logger
+        )
+        print("task queues of \(pools.joined(separator: ", ")) are complete")
     }
 }

@@ -33,6 +33,22 @@ extension Integration {
             #expect(leases == 0, "all are given up")
         }
 
+        /// Fault: a worker that may declare nothing finds no queue.
+        @Test func theirQueuesCanBeMadeBefore() throws {
+            let tasks = try TaskWorkerScene()
+            let owner = try tasks.tasks.scene.asOwner()
+            let done = try tasks.tasks.scene.amity(
+                ["migrate", "--topology"],
+                owner.merging(["TASK_QUEUES": tasks.pool]) { _, new in new }
+            )
+            #expect(done.status == 0, "\(done.error)")
+            #expect(done.output.contains("task queues of \(tasks.pool) are complete"))
+            // A look at one that is not there is an error.
+            for priority in Priority.allCases {
+                #expect(try tasks.queue(priority).consumers() == 0)
+            }
+        }
+
         /// Fault: a worker is killed, and what it ran is lost, or charged, or runs twice at once.
         @Test func whatAKilledWorkerRanRunsElsewhere() throws {
             let tasks = try TaskWorkerScene()
