@@ -1,5 +1,6 @@
 import Concurrency
 import Foundation
+import Postgres
 import TestSupport
 import Testing
 
@@ -162,8 +163,15 @@ final class KillStorm {
     /// Waits until nothing is left to do, and checks that all adds up.
     func finish(within limit: Duration) throws {
         let ids = accepted
-        // The test's own session has died with the database.
-        try scene.scene.reconnect()
+        // The test's own session has died with the database, which may still be recovering.
+        try eventually("the database answers") {
+            do {
+                try scene.scene.reconnect()
+                return true
+            } catch is PostgresError {
+                return false
+            }
+        }
         try eventually("every task is final", within: limit) {
             try scene.sql(
                 "SELECT count(*) FROM amity_tasks WHERE state < 5 AND pool = $1",
