@@ -53,10 +53,13 @@ func runWorker(
         servers.append(HTTPServer(http, showing: shown, logger: logger))
     }
     var services: [any Service] = servers
-    let scheduling = SchedulingService(settings: settings, health: health, logger: logger)
-    if servesAPI || tasks != nil { services.append(scheduling) }
+    // A worker of conversations has none, nor its metrics.
+    let scheduling =
+        servesAPI || tasks != nil
+        ? SchedulingService(settings: settings, health: health, logger: logger) : nil
+    if let scheduling { services.append(scheduling) }
     var intake: [any Service] = []
-    if let api, let registry {
+    if let api, let registry, let scheduling {
         try refuseOnePort(for: api)
         let parts = try apiServices(
             api,
