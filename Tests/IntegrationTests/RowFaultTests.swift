@@ -1,7 +1,6 @@
 import Foundation
 import Messaging
 import Postgres
-import TestSupport
 import Testing
 
 extension Integration {
