@@ -123,18 +123,8 @@ func warnOfUnknownNames(_ logger: Logger) {
 
 /// Runs services until SIGTERM or SIGINT, or until one of them ends.
 func runUntilSignal(_ services: [any Service], logger: Logger) async throws {
-    let group = ServiceGroup(
-        configuration: .init(
-            // Services stop in reverse order: the server answers until the worker has drained.
-            services: services.map {
-                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
-            },
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
-        )
-    )
     do {
-        try await group.run()
+        try await ServiceGroup.run(services, logger: logger)
     } catch let error as HTTPServerError {
         complain("\(error)")
         throw ExitStatus.unavailable

@@ -93,17 +93,7 @@ public enum AmityWorker {
             }
             services.insert(HTTPServer(http, showing: pages, logger: logger), at: 0)
         }
-        let group = ServiceGroup(
-            configuration: .init(
-                // They stop in reverse order.
-                services: services.map {
-                    .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
-                },
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger
-            )
-        )
-        try await group.run()
+        try await ServiceGroup.run(services, logger: logger)
     }
 
     private static func wrap(_ handler: some TaskHandler) -> any RunHandler {

@@ -9,16 +9,11 @@ struct IntakeHealth: Sendable {
     let logger: Logger
 
     func failed(_ error: PostgresError) {
-        note(error.problem, "intake.database-failed")
+        links.failed(error.problem, logging: "intake.database-failed", to: logger)
     }
 
     func databaseWorks() {
-        if let lasted = links.works(.database) {
-            logger.notice(
-                "intake.database-restored",
-                metadata: ["seconds": .stringConvertible(lasted / .seconds(1))]
-            )
-        }
+        links.works(.database, logging: "intake.database-restored", to: logger)
     }
 
     var isDatabaseWorking: Bool { !links.reports.contains { $0.problem.link == .database } }
@@ -38,15 +33,8 @@ struct IntakeHealth: Sendable {
                 ? "amity migrate --topology declares it, where the user may"
                 : "look at its length limit (x-max-length, policies), and at the nodes"
         )
-        note(problem, "intake.message-not-taken")
+        links.failed(problem, logging: "intake.message-not-taken", to: logger)
     }
 
     func taken(_ message: OutboxMessage) { links.works(.publisher, message.routingKey) }
-
-    private func note(_ problem: LinkHealth.Problem, _ event: Logger.Message) {
-        var metadata: Logger.Metadata = ["error": "\(problem.text)"]
-        metadata["remedy"] = problem.remedy.map { "\($0)" }
-        let notice = links.failed(problem)
-        logger.log(level: notice.isLogged ? .error : .debug, event, metadata: metadata)
-    }
 }

@@ -67,7 +67,11 @@ package final class HTTPServer: Service {
         announce.finish()
         // A task of Hummingbird's own lets go of the server a little later, which then still fails
         // a promise of these threads.
-        do { try await Task.sleep(for: .milliseconds(100)) } catch {}
+        do {
+            try await Task.sleep(for: .milliseconds(100))
+        } catch {
+            // Cancelled: it ends all the same.
+        }
         await withCheckedContinuation { ended in
             group.shutdownGracefully { _ in ended.resume() }
         }

@@ -148,7 +148,7 @@ package final class TaskService: Sendable {
         }[type]
     }
 
-    /// Before metrics are read. Where the database is away, figures stay as they were.
+    /// Before metrics are read.
     package func refreshGauges() async {
         do {
             try await depths.get {
@@ -156,7 +156,9 @@ package final class TaskService: Sendable {
                 let pools = Set(try await knownTypes().values.map(\.pool))
                 show(depths, pools.union(depths.map(\.pool)))
             }
-        } catch {}
+        } catch {
+            // The call has told of the database; figures stay as they were.
+        }
     }
 
     private func show(_ depths: [TaskQueueDepth], _ pools: Set<String>) {

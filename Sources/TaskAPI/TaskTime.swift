@@ -17,7 +17,7 @@ enum TaskTime {
             do {
                 let date = try style.parse(text)
                 return legal.contains(date) ? date : nil
-            } catch {}
+            } catch { continue }
         }
         return nil
     }

@@ -76,7 +76,11 @@ final class TaskWatch: Sendable {
     /// As long as there are any.
     private func look() async {
         while true {
-            do { try await Task.sleep(for: Self.interval) } catch {}
+            do {
+                try await Task.sleep(for: Self.interval)
+            } catch {
+                // Nothing cancels this task: it ends with the last that wait.
+            }
             let ids: Set<TaskID>? = state.withLock { state in
                 if state.waiters.isEmpty {
                     state.isLooking = false
@@ -86,12 +90,13 @@ final class TaskWatch: Sendable {
             }
             guard let ids else { return }
             var marks: [TaskID: TaskMark]?
-            // While the database is away they wait on.
             do {
                 marks = try await call { store throws(PostgresError) in
                     try store.marks(of: Array(ids))
                 }
-            } catch {}
+            } catch {
+                // The call has told of the database; they wait on.
+            }
             wake(marks, of: ids)
         }
     }

@@ -177,11 +177,10 @@ package final class QueueSetConsumer: Sendable {
 
     /// Takes down that a queue is away.
     func note(_ error: AMQPError, queue: String) {
-        let notice = health.failed(error.problem(of: .taskConsumer, queue))
-        logger.log(
-            level: notice.isLogged ? .error : .debug,
-            "task-consumer.queue-away",
-            metadata: ["queue": "\(queue)", "error": "\(error)"]
+        health.failed(
+            error.problem(of: .taskConsumer, queue),
+            logging: "task-consumer.queue-away",
+            to: logger
         )
     }
 

@@ -28,10 +28,7 @@ package struct BenchmarkHandler: RunHandler {
 
     package func run(_ task: ClaimedTask, in context: RunContext) -> RunEnd {
         if task.payload == "{}" { return .completed(result: nil) }
-        guard
-            let payload = try? JSONDecoder().decode(Payload.self, from: Data(task.payload.utf8)),
-            case let milliseconds = payload.sleep_ms ?? 0, (0...60_000).contains(milliseconds)
-        else {
+        guard let milliseconds = Self.milliseconds(task.payload) else {
             return .failed(
                 code: TaskErrorCode.invalidPayload.rawValue,
                 message: "is no object, or its sleep_ms is no whole number from 0 to 60000",
@@ -42,6 +39,15 @@ package struct BenchmarkHandler: RunHandler {
         context.onStop { _ in stop.signal() }
         return stop.wait(atMost: .milliseconds(milliseconds))
             ? .stopped : .completed(result: nil)
+    }
+
+    /// - Returns: nil for what is no such payload.
+    private static func milliseconds(_ payload: String) -> Int? {
+        do {
+            let read = try JSONDecoder().decode(Payload.self, from: Data(payload.utf8))
+            let milliseconds = read.sleep_ms ?? 0
+            return (0...60_000).contains(milliseconds) ? milliseconds : nil
+        } catch { return nil }
     }
 }
 

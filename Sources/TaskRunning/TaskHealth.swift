@@ -38,22 +38,17 @@ struct TaskHealth: Sendable {
         }
     }
 
+    /// A part of the link of its own: other components know better whether the database works for
+    /// them.
+    private static let subject = "task runs"
+
     func failed(_ error: PostgresError) {
-        let problem = error.problem
-        let notice = links.failed(problem)
-        logger.log(
-            level: notice.isLogged ? .error : .debug,
-            "tasks.database-failed",
-            metadata: ["error": "\(problem.text)"]
-        )
+        var problem = error.problem
+        problem.subject = Self.subject
+        links.failed(problem, logging: "tasks.database-failed", to: logger)
     }
 
     func works() {
-        if let lasted = links.works(.database) {
-            logger.notice(
-                "tasks.database-restored",
-                metadata: ["seconds": .stringConvertible(lasted / .seconds(1))]
-            )
-        }
+        links.works(.database, Self.subject, logging: "tasks.database-restored", to: logger)
     }
 }

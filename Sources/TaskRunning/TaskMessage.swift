@@ -13,9 +13,11 @@ struct TaskMessage: Sendable, Hashable {
 
     /// - Returns: nil for what is no such message.
     init?(_ body: [UInt8]) {
-        guard let parsed = try? JSONDecoder().decode(Body.self, from: Data(body)),
-            let id = TaskID(parsed.task_id), parsed.run >= 1
-        else { return nil }
+        let parsed: Body
+        do {
+            parsed = try JSONDecoder().decode(Body.self, from: Data(body))
+        } catch { return nil }
+        guard let id = TaskID(parsed.task_id), parsed.run >= 1 else { return nil }
         (self.id, run) = (id, parsed.run)
     }
 

@@ -16,22 +16,22 @@ struct SchedulingHealth: Sendable {
     func failed(_ error: PostgresError) {
         var problem = error.problem
         problem.subject = Self.subject
-        note(problem, "scheduler.database-failed")
+        links.failed(problem, logging: "scheduler.database-failed", to: logger)
     }
 
     func databaseWorks() {
-        if let lasted = links.works(.database, Self.subject) {
-            logger.notice(
-                "scheduler.database-restored",
-                metadata: ["seconds": .stringConvertible(lasted / .seconds(1))]
-            )
-        }
+        links.works(
+            .database,
+            Self.subject,
+            logging: "scheduler.database-restored",
+            to: logger
+        )
     }
 
     /// - Parameter reason: why the queue could not be declared; nil where it could, and was missing
     ///   again.
     func isMissing(_ queue: String, because reason: String?) {
-        note(
+        links.failed(
             LinkHealth.Problem(
                 link: .publisher,
                 subject: queue,
@@ -41,12 +41,13 @@ struct SchedulingHealth: Sendable {
                     + "; its tasks wait in amity_tasks",
                 remedy: "amity migrate --topology declares it, where the user may"
             ),
-            "scheduler.queue-set-aside"
+            logging: "scheduler.queue-set-aside",
+            to: logger
         )
     }
 
     func isRefusing(_ queue: String) {
-        note(
+        links.failed(
             LinkHealth.Problem(
                 link: .publisher,
                 subject: queue,
@@ -56,16 +57,10 @@ struct SchedulingHealth: Sendable {
                     + "wait in amity_tasks",
                 remedy: "look at its length limit (x-max-length, policies), and at the nodes"
             ),
-            "scheduler.message-not-taken"
+            logging: "scheduler.message-not-taken",
+            to: logger
         )
     }
 
     func takes(_ queue: String) { links.works(.publisher, queue) }
-
-    private func note(_ problem: LinkHealth.Problem, _ event: Logger.Message) {
-        var metadata: Logger.Metadata = ["error": "\(problem.text)"]
-        metadata["remedy"] = problem.remedy.map { "\($0)" }
-        let notice = links.failed(problem)
-        logger.log(level: notice.isLogged ? .error : .debug, event, metadata: metadata)
-    }
 }

@@ -2,6 +2,7 @@ import Concurrency
 import Postgres
 import TaskRunning
 import Testing
+import WorkerHealth
 
 @testable import AMQP
 @testable import Tasks
@@ -211,6 +212,28 @@ extension Integration {
             scene.stop(worker)
             #expect(try scene.tasks.state(id) == .queued)
             #expect(try scene.store.get(id)?.result == nil)
+        }
+
+        /// Fault: the lease of tasks is renewed, and the worker's health forgets what conversations
+        /// suffer from in the same database.
+        @Test func anotherUsersProblemOfTheDatabaseStays() throws {
+            let scene = try TaskWorkerScene()
+            let problem = LinkHealth.Problem(
+                link: .database,
+                kind: .schema,
+                code: "42P01",
+                text: "a table of conversations is missing"
+            )
+            _ = scene.health.failed(problem)
+            try scene.start(handlers: ["test": echo])
+            let renewals = "SELECT count(*) FROM amity_leases WHERE renewed_at > $1::timestamptz"
+            let begin = try scene.tasks.sql("SELECT clock_timestamp()::text").string(0, 0)
+            try eventually("the lease is renewed") {
+                try scene.tasks.sql(renewals, .text(begin ?? "")).integer(0, 0) == 1
+            }
+            let id = try scene.submit()[0]
+            try scene.wait(for: id, toBe: .completed)
+            #expect(scene.health.reports.map(\.problem) == [problem])
         }
 
         /// Fault: progress is lost, or written for each call.
