@@ -1,6 +1,5 @@
 import AMQP
 import Concurrency
-import Foundation
 import Logging
 import Postgres
 import ServiceLifecycle
@@ -40,10 +39,9 @@ package final class SchedulingService: Service {
             endpoint: settings.endpoint
         )
         options.retentionDays = settings.tasks.retentionDays
-        guard let id = TaskID(UUID().uuidString) else { preconditionFailure("a UUID is an id") }
         scheduler = Scheduler(
             options,
-            id: id,
+            id: .random(),
             publisher: publisher,
             health: health,
             logger: logger

@@ -13,6 +13,8 @@ struct TaskHealth: Sendable {
 
     /// An error that is no outage is met by few rows, and comes again. Chosen.
     private static let tries = 5
+    /// As long as any outage: what ends it is the drain.
+    private static let longest = Duration.seconds(365 * 86_400)
 
     /// Does it, again and again while the database is away. Blocks the calling thread.
     ///
@@ -22,7 +24,7 @@ struct TaskHealth: Sendable {
         until drain: DrainSignal?,
         _ body: () throws(PostgresError) -> R
     ) -> R? {
-        var backoff = Backoff(first: .milliseconds(20), cap: .seconds(1))
+        var persistence = Persistence(until: drain ?? end)
         var failures = 0
         while true {
             do throws(PostgresError) {
@@ -34,7 +36,7 @@ struct TaskHealth: Sendable {
                 if !error.isOutage && !error.endsSession { failures += 1 }
                 if failures >= Self.tries { return nil }
             }
-            if (drain ?? end).wait(for: backoff.next()) { return nil }
+            if !persistence.mayTryAgain(within: Self.longest) { return nil }
         }
     }
 

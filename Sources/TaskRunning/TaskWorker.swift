@@ -95,7 +95,7 @@ package final class TaskWorker: Sendable {
             logger: logger
         )
         runner = TaskRunner(
-            worker: Self.newID(),
+            worker: .random(),
             store: TaskStore(sessions: Self.sessions(options, options.threads)),
             handlers: handlers,
             health: health,
@@ -135,11 +135,6 @@ package final class TaskWorker: Sendable {
             onExhaustion: onExhaustion,
             logger: logger
         )
-    }
-
-    private static func newID() -> TaskID {
-        guard let id = TaskID(UUID().uuidString) else { preconditionFailure("a UUID is an id") }
-        return id
     }
 
     private static func sessions(

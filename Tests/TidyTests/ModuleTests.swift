@@ -83,22 +83,44 @@ struct ModuleTests {
         }
     }
 
+    /// Fault: a target lies in a folder that the image is built without, so that no image is built.
+    @Test func theImageIsBuiltWithEveryTarget() throws {
+        func lines(_ path: String) throws -> [String] {
+            try String(contentsOf: Document.root.appending(path: path), encoding: .utf8)
+                .split(separator: "\n").map(String.init)
+        }
+        let copied = try lines("deploy/Dockerfile").compactMap {
+            $0.wholeMatch(of: /COPY ([\w\/]+) \1/).map { String($0.1) }
+        }
+        let admitted = try lines(".dockerignore").compactMap {
+            $0.hasPrefix("!") ? String($0.dropFirst()) : nil
+        }
+        let package = SourceTree.file("Package.swift").code
+        let paths = package.matches(of: /path: "([^"]+)"/).map { String($0.1) }
+        try #require(paths.count >= 2 && copied.contains("Sources"))
+        for path in paths + ["Sources", "Tests"] {
+            for folders in [copied, admitted] {
+                #expect(folders.contains { path == $0 || path.hasPrefix("\($0)/") }, "\(path)")
+            }
+        }
+    }
+
     // MARK: Reading
 
     /// Each target with those of ours that it depends on.
     private static func targets() throws -> [String: Set<String>] {
         let package = SourceTree.file("Package.swift").code
         var targets: [String: Set<String>] = [:]
-        for part in package.components(separatedBy: "arget(").dropFirst() {
-            guard let name = part.firstMatch(of: /name: "(\w[\w-]*)"/)?.1 else { continue }
-            let list = part.firstMatch(
-                of: /dependencies: \[(.*?)\],?\n?\s*(?:path|resources|swift|\))/
-                    .dotMatchesNewlines()
-            )
-            let own = (list.map { String($0.1) } ?? "")
-                .replacing(/\.product\(.*?\)/.dotMatchesNewlines(), with: "")
-            targets[String(name)] = Set(own.matches(of: /"(\w+)"/).map { String($0.1) })
+        func add(_ name: Substring, _ dependencies: Substring) {
+            targets[String(name)] = Set(dependencies.matches(of: /"(\w+)"/).map { String($0.1) })
         }
+        // The two tables, and the targets that say more of themselves.
+        for entry in package.matches(of: /\n    "(\w+)": \[([^\]\(]*)\],/) {
+            add(entry.1, entry.2)
+        }
+        for target in package.matches(
+            of: /arget\(\s+name: "([\w-]+)",\s+dependencies: \[([^\]]*)\]/
+        ) { add(target.1, target.2) }
         for part in package.components(separatedBy: ".systemLibrary(").dropFirst() {
             let name = try #require(part.firstMatch(of: /name: "(\w+)"/)?.1)
             targets[String(name)] = []

@@ -33,10 +33,7 @@ enum Rule: String, CaseIterable, Sendable {
         case .columns:
             return file.lines.enumerated().filter { $1.utf8.count > 100 && $1.count > 100 }
                 .map { "line \($0.offset + 1)" }
-        case .length:
-            // A list of modules is as long as there are modules.
-            if file.path == "Package.swift" { return [] }
-            return file.lines.count > 401 ? ["\(file.lines.count - 1) lines"] : []
+        case .length: return file.lines.count > 401 ? ["\(file.lines.count - 1) lines"] : []
         case .words:
             if Self.filesOfWords.contains(where: file.path.contains) { return [] }
             let lettersAreText = Self.modulesAboutText.contains { file.path.contains("/\($0)") }

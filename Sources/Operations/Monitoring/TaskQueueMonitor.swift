@@ -13,14 +13,9 @@ package final class TaskQueueMonitor: Sendable {
     private let store: TaskStore
     private let limits: TaskAlertLimits
     private let interval: Duration
-    private let holder = TaskQueueMonitor.newID()
+    private let holder = TaskID.random()
     private let drain = DrainSignal()
     private let logger: Logger
-
-    private static func newID() -> TaskID {
-        guard let id = TaskID(UUID().uuidString) else { preconditionFailure("a UUID is one") }
-        return id
-    }
 
     /// - Parameter database: gets one more session.
     package init(

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A UUID in lower case.
 package struct TaskID: Hashable, Sendable, Codable, CustomStringConvertible {
     package let text: String
@@ -15,6 +17,9 @@ package struct TaskID: Hashable, Sendable, Codable, CustomStringConvertible {
         if !isWellFormed { return nil }
         self.text = text.lowercased()
     }
+
+    /// A new one, for a process.
+    package static func random() -> TaskID { TaskID(stored: UUID().uuidString.lowercased()) }
 
     /// As the database writes it.
     init(stored text: String) { self.text = text }
