@@ -69,7 +69,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "TaskConsuming", "Tasks", "WorkerHealth", "WorkerRuntime", coreMetrics, logging,
     ],
     "TaskConsuming": ["AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging],
-    "LeasedPublishing": ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics],
+    "LeasedPublishing": ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics, deque],
     "TaskScheduling": [
         "AMQP", "Concurrency", "LeasedPublishing", "Messaging", "Metering", "Postgres", "Storage",
         "Tasks", "WorkerHealth", coreMetrics, logging,

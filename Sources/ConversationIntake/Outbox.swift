@@ -102,6 +102,7 @@ struct Outbox: LeasedRows {
 
 extension OutboxMessage: LeasedItem {
     var key: Int { id }
+    var lane: Int { 0 }
     var subject: String { conversationID }
 
     var message: Message {

@@ -1,52 +1,15 @@
 import AMQP
 import Concurrency
 import CoreMetrics
-import Messaging
+import DequeModule
 import Metering
-
-/// What a `LeasedPublisher` publishes: the message of a row that a process has leased.
-package protocol LeasedItem: Sendable {
-    associatedtype Key: Hashable, Sendable
-
-    /// Tells it from every other item in hand.
-    var key: Key { get }
-    var exchange: String { get }
-    var routingKey: String { get }
-    /// The id of what it is about, for logs.
-    var subject: String { get }
-    /// Made when it is handed over.
-    var message: Message { get }
-}
-
-/// The rows behind a `LeasedPublisher`. All but `answered` is called on its thread, and may block.
-package protocol LeasedRows: Sendable {
-    associatedtype Item: LeasedItem
-
-    /// Notes in the database that the broker has these messages.
-    ///
-    /// - Returns: false where it could not: they come again.
-    func settle(_ items: [Item]) -> Bool
-
-    /// On the thread of AMQP's publisher; must not block.
-    func answered(_ item: Item, _ result: Publisher.Result)
-
-    /// Makes a queue that has returned messages.
-    ///
-    /// - Returns: whether they may be sent there again.
-    func declare(_ queue: String) -> Bool
-
-    /// What else is done at an interval.
-    ///
-    /// - Returns: until the next time, at most a second.
-    func turn(_ publisher: LeasedPublisher<Self>) -> Duration
-}
 
 /// Publishes messages whose rows this process has leased, with confirms, and hands those that the
 /// broker has confirmed to their rows, many at a time.
 ///
 /// A lease in the database lasts five seconds; then any process may publish the row. Once it is
 /// nearly over nothing of it is sent any more, so a broker that is away for hours finds no queue of
-/// old copies here.
+/// old copies here. What is urgent overtakes what is not, but for what is on the wire.
 package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
     package typealias Item = Rows.Item
 
@@ -54,12 +17,16 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
         var item: Item
         /// Of its lease.
         var end: ContinuousClock.Instant
-        var handedOverAt = ContinuousClock.now
+        var sentAt = ContinuousClock.now
     }
 
     private struct State {
-        /// Handed over and not answered, with the ends of the leases.
+        /// Taken and not answered, with the ends of the leases.
         var inHand: [Item.Key: ContinuousClock.Instant] = [:]
+        /// Of those, what has not been sent, by lane.
+        var waiting = [Deque<Leased>](repeating: [], count: 4)
+        /// How many of those have been sent.
+        var sent = 0
         var settled: [Item] = []
         /// The database is left alone until then: it has just refused.
         var settleFrom = ContinuousClock.now
@@ -70,9 +37,22 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
 
         var hasWork: Bool { isWorthSettling || !returned.isEmpty }
 
+        /// The most urgent ones that may be sent now.
+        mutating func next(at now: ContinuousClock.Instant) -> [Leased] {
+            var next: [Leased] = []
+            for lane in waiting.indices {
+                while sent < Limits.onWire, var leased = waiting[lane].popFirst() {
+                    leased.sentAt = now
+                    next.append(leased)
+                    sent += 1
+                }
+            }
+            return next
+        }
+
         var isWorthSettling: Bool { !settled.isEmpty && settleFrom <= .now }
 
-        /// How many more may be handed over. None while one is overdue: then the broker is away.
+        /// How many more may be taken. None while one is overdue: then the broker is away.
         /// What is not settled yet counts: a slow database gets no more than it can take, else the
         /// leases of what is confirmed would run out, and it would be published again.
         func room(at now: ContinuousClock.Instant) -> Int {
@@ -159,14 +139,21 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
     }
 
     private func publish(_ leased: [Leased]) {
-        let taken = state.withLock { state in
+        state.withLock { state in
             let now = ContinuousClock.now
             let taken = leased.filter { !state.isAside($0.item.routingKey, at: now) }
                 .prefix(state.room(at: now))
-            for leased in taken { state.inHand[leased.item.key] = leased.end }
-            return taken
+            for leased in taken {
+                state.inHand[leased.item.key] = leased.end
+                state.waiting[leased.item.lane].append(leased)
+            }
         }
-        for leased in taken {
+        sendMore()
+    }
+
+    private func sendMore() {
+        if drain.isRaised { return }
+        for leased in state.withLock({ $0.next(at: .now) }) {
             publisher.publish(
                 leased.item.message,
                 about: leased.item.subject,
@@ -181,8 +168,9 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
     /// On the publisher's thread.
     private func answered(_ leased: Leased, _ result: Publisher.Result) {
         results[result]?.increment()
-        let isWorth = state.withLock { state in
+        let (isWorth, isTimeForMore) = state.withLock { state in
             state.inHand[leased.item.key] = nil
+            state.sent -= 1
             switch result {
             case .confirmed: state.settled.append(leased.item)
             case .returned:
@@ -190,8 +178,12 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
                 state.returned.append(leased)
             case .refused, .abandoned: break
             }
-            return state.settled.count == 1 || state.returned.count == 1 || state.inHand.isEmpty
+            return (
+                state.settled.count == 1 || state.returned.count == 1 || state.inHand.isEmpty,
+                state.sent <= Limits.onWire / 2
+            )
         }
+        if isTimeForMore { sendMore() }
         rows.answered(leased.item, result)
         if isWorth { drain.wake() }
     }
@@ -242,7 +234,7 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
         for (queue, leased) in Dictionary(grouping: returned, by: \.item.routingKey) {
             // What was on its way meanwhile is returned, too.
             let last = declared[queue]
-            let isThere = last.map { last in leased.allSatisfy { $0.handedOverAt < last } } ?? false
+            let isThere = last.map { last in leased.allSatisfy { $0.sentAt < last } } ?? false
             if !isThere {
                 guard rows.declare(queue) else { continue }
                 declared[queue] = .now
@@ -257,6 +249,8 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
 private enum Limits {
     /// Chosen: what a broker confirms in a second or two; a few megabytes.
     static let window = 10_000
+    /// Enough to hide the time to a confirm, few enough that what is urgent need not wait long.
+    static let onWire = 512
     /// The database's lease is longer, by what clocks and waits may differ.
     static let lease = Duration.milliseconds(4500)
     /// Confirms come one by one, and are settled together.

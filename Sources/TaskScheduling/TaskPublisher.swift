@@ -147,6 +147,7 @@ extension Publication: LeasedItem {
     package var key: Key { Key(id: id, run: run) }
     package var exchange: String { "" }
     package var routingKey: String { queue.name }
+    package var lane: Int { priority.rawValue }
     package var subject: String { id.text }
 
     /// Names the row and the run; the payload stays in the database.

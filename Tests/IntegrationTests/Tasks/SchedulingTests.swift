@@ -54,6 +54,22 @@ extension Integration {
             #expect(try scene.atRest() == 0)
         }
 
+        /// Fault: an urgent task waits until thousands of others have been published.
+        @Test func anUrgentTaskOvertakesThoseThatWaitToBePublished() throws {
+            let scene = try SchedulingScene()
+            let process = try scene.process()
+            defer { process.stop() }
+            // Their queues are there.
+            process.publisher.publish(try scene.submit(), leasedAt: .now)
+            try eventually("it is at rest") { try scene.atRest() == 1 }
+            let low = try scene.submit(9_000) { $0.priority = .low }
+            let urgent = try scene.submit { $0.priority = .high }
+            process.publisher.publish(low, leasedAt: .now)
+            process.publisher.publish(urgent, leasedAt: .now)
+            try eventually("the urgent one is there") { try scene.queue(.high).ready() == 1 }
+            #expect(try scene.queue(.low).ready() < 9_000)
+        }
+
         /// Fault: a queue that an operator has deleted stays away.
         @Test func aQueueThatWasDeletedIsDeclaredAgain() throws {
             let scene = try SchedulingScene()
