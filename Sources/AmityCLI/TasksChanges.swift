@@ -139,7 +139,8 @@ extension TasksCommand {
                 (task.kbID, task.delay) = (kb, delay?.seconds)
                 switch try store.submit([SubmitRequest([task])])[0] {
                 case .success(.accepted(let made, _)): for task in made.tasks { print(task.id) }
-                case .success(.keyConflict): throw ExitCode.failure
+                // One without a key and without needs has no other.
+                case .success: throw ExitCode.failure
                 case .failure(let error) where error.kind == .permanent:
                     complain("the database cannot store this payload")
                     throw ExitCode.failure

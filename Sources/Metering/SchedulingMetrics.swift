@@ -18,6 +18,11 @@ extension Metric {
         .counter,
         help: "Tasks whose messages were missing on the broker, and were published again."
     )
+    package static let wakesLost = Metric(
+        "amity_wakes_lost_total",
+        .counter,
+        help: "Tasks that waited for others although these had ended: a defect, mended each minute."
+    )
     package static let taskQueuesAside = Metric(
         "amity_task_queues_aside",
         .gauge,
@@ -44,11 +49,12 @@ extension Metric {
         "reason",
         help: """
             Tasks that the scheduler has moved: deadline (they failed), timeout (a service did not \
-            report), lost (their worker is gone).
+            report), lost (their worker is gone), need_failed (a task that they needed has not \
+            succeeded: they were cancelled).
             """
     )
     package static let scheduling = [
-        taskMessages, taskMessagesInHand, taskMessagesLost, taskQueuesAside, schedulerLeads,
-        schedulerTurn, schedulerLateness, schedulerMoved,
+        taskMessages, taskMessagesInHand, taskMessagesLost, wakesLost, taskQueuesAside,
+        schedulerLeads, schedulerTurn, schedulerLateness, schedulerMoved,
     ]
 }

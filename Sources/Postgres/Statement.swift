@@ -18,9 +18,6 @@ package struct Statement: Sendable {
         self.commits = commits
     }
 
-    /// The same in no transaction but its flight's own.
-    package var alone: Statement { Statement(name, sql, commits: true, timer: timer) }
-
     /// With its isolation level: a pooler may drop the settings that a session is given at its
     /// start, and a role's default may be any level.
     package static let begin = Statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED")

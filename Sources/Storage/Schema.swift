@@ -93,6 +93,7 @@ package enum Schema {
         outbox,
         tasks,
         documents,
+        needs,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

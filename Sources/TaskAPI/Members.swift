@@ -83,6 +83,12 @@ struct Members {
         defects.append(.init(at: name.isEmpty ? pointer : "\(pointer)/\(escaped)", detail))
     }
 
+    /// Of an element of an array.
+    mutating func note(_ name: String, at index: Int, _ detail: String) {
+        guard defects.count < Self.mostDefects else { return }
+        defects.append(.init(at: "\(pointer)/\(name)/\(index)", detail))
+    }
+
     /// - Throws: `Problem` 422 where something is wrong.
     func check() throws(Problem) { try Problem.check(defects) }
 

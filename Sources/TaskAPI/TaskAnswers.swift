@@ -40,6 +40,26 @@ struct Answer {
 }
 
 extension Answer {
+    /// To a batch.
+    init(_ made: Submission) {
+        add("batch_id", made.batchID?.text)
+        add("results", made.tasks.map { Answer($0) })
+    }
+
+    init(_ batch: BatchView) {
+        add("batch_id", batch.id.text)
+        add("kb_id", batch.kbID)
+        add("status", batch.status.rawValue)
+        add("progress", batch.percent)
+        add("total", batch.total)
+        var counts = Answer()
+        for state in TaskState.allCases { counts.add(state.name, batch.counts[state] ?? 0) }
+        add("tasks", json: counts.json)
+        add("created_at", batch.createdAt)
+        add("open_until", batch.openUntil)
+        add("finished_at", batch.finishedAt)
+    }
+
     init(_ task: SubmittedTask) {
         add("task_id", task.id.text)
         add("status", task.status)

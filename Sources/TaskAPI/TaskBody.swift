@@ -8,15 +8,17 @@ enum TaskBody {
     /// Of a body with one task: its payload, and all the rest.
     static let largest = NewTask.largestPayload + (64 << 10)
     static let mostInABatch = 1_000
+    /// Of a batch, in seconds: a week.
+    private static let longestOpen = 604_800
     private static let mostTags = 20
     /// Ten years, in seconds.
     private static let longestDelay = 315_360_000.0
 
     private static let known: Set = [
         "task_type", "kb_id", "payload", "priority", "retry_limit", "delay_seconds", "run_at",
-        "unique", "deadline", "timeout_seconds", "tags",
+        "unique", "deadline", "timeout_seconds", "tags", "needs", "on_failed_need",
     ]
-    private static let later: Set = ["needs", "on_failed_need", "callback", "limit_key"]
+    private static let later: Set = ["callback", "limit_key"]
 
     /// Of `POST /api/v1/tasks`.
     static func task(
@@ -25,56 +27,78 @@ enum TaskBody {
         caller: Caller
     ) throws(Problem) -> NewTask {
         var defects: [Problem.Defect] = []
-        let task = try read(body, at: "", types, caller, &defects)
+        let task = try read(body, at: ("", 0), types, caller, &defects)
         try Problem.check(defects)
         guard let task else { preconditionFailure("what is no task has a defect") }
         return task
     }
 
-    /// Of `POST /api/v1/tasks/batch`: an array, or an object with the array `tasks`.
+    struct Batch {
+        var tasks: [NewTask]
+        /// Of the tasks, in the body.
+        var pointer: String
+        var isOpen = false
+        /// In seconds; nil for the default.
+        var openFor: Int?
+    }
+
+    /// Of `POST /api/v1/tasks/batch` and of `…/batches/{id}/tasks`: an array, or an object with the
+    /// array `tasks`.
+    ///
+    /// - Parameter isNew: whether it may say that the batch stays open; then it may be empty.
     static func batch(
         _ body: [UInt8],
         types: [String: TaskType],
-        caller: Caller
-    ) throws(Problem) -> [NewTask] {
+        caller: Caller,
+        isNew: Bool
+    ) throws(Problem) -> Batch {
         var pointer = ""
+        var batch = Batch(tasks: [], pointer: "")
         var elements = try Members.elements(body)
         if elements == nil {
-            var members = try Members(body, knowing: ["tasks"], later: ["open", "callback"])
+            let known: Set = isNew ? ["tasks", "open", "open_seconds"] : ["tasks"]
+            var members = try Members(body, knowing: known, later: ["callback"])
             pointer = "/tasks"
-            elements =
-                try members.json("tasks", atMost: .max).map { (text) throws(Problem) in
-                    try Members.elements(Array(text.utf8))
-                } ?? nil
+            batch.isOpen = members.flag("open") ?? false
+            batch.openFor = members.integer("open_seconds", 1...longestOpen)
+            if batch.openFor != nil, !batch.isOpen {
+                members.note("open_seconds", "needs open: true")
+            }
+            if batch.isOpen, !members.has("tasks") { elements = [] }
+            if let text = members.json("tasks", atMost: .max) {
+                elements = try Members.elements(Array(text.utf8))
+            }
             if elements == nil { members.note("tasks", "is missing, or no array") }
             try members.check()
         }
-        guard let elements, (1...mostInABatch).contains(elements.count) else {
+        let least = batch.isOpen ? 0 : 1
+        guard let elements, (least...mostInABatch).contains(elements.count) else {
             throw Problem(
                 .unprocessableContent,
                 code: "invalid",
                 "a batch has the wrong size",
-                defects: [.init(at: pointer, "has 1 to \(mostInABatch) tasks")]
+                defects: [.init(at: pointer, "has \(least) to \(mostInABatch) tasks")]
             )
         }
         var defects: [Problem.Defect] = []
-        var tasks: [NewTask] = []
         for (index, element) in elements.enumerated() where defects.count < 100 {
-            let task = try read(element, at: "\(pointer)/\(index)", types, caller, &defects)
-            if let task { tasks.append(task) }
+            let place = ("\(pointer)/\(index)", index)
+            let task = try read(element, at: place, types, caller, &defects)
+            if let task { batch.tasks.append(task) }
         }
         try Problem.check(defects)
-        return tasks
+        batch.pointer = pointer
+        return batch
     }
 
     private static func read(
         _ json: [UInt8],
-        at pointer: String,
+        at place: (pointer: String, index: Int),
         _ types: [String: TaskType],
         _ caller: Caller,
         _ defects: inout [Problem.Defect]
     ) throws(Problem) -> NewTask? {
-        var members = try Members(json, at: pointer, knowing: known, later: later)
+        var members = try Members(json, at: place.pointer, knowing: known, later: later)
         defer { defects += members.defects }
         if !members.defects.isEmpty && !members.has("task_type") { return nil }
         let payload = members.json("payload", atMost: NewTask.largestPayload) ?? "{}"
@@ -88,12 +112,51 @@ enum TaskBody {
         if task.delay != nil, members.has("run_at") {
             members.note("run_at", "cannot stand beside delay_seconds")
         }
+        task.needs = needs(&members, before: place.index)
+        if !task.needs.isEmpty {
+            for name in ["run_at", "delay_seconds"] where members.has(name) {
+                members.note(name, "cannot stand beside needs")
+            }
+        }
+        task.runsOnFailedNeed = runsOnFailedNeed(&members)
         task.deadline = members.time("deadline").map(TaskTime.text)
         task.kbID = try caller.kb(members.text("kb_id", 1...255))
         task.uniqueKey = members.text("unique", 1...255)
         task.tags = members.texts("tags", atMost: mostTags, 1...100)
             .map(JSONEncoder.stored.certainText)
         return task
+    }
+
+    /// - Parameter index: of the task in its batch: it may need those before it.
+    private static func needs(_ members: inout Members, before index: Int) -> [NewTask.Need] {
+        let texts = members.texts("needs", atMost: NewTask.mostNeeds, 1...40) ?? []
+        var needs: [NewTask.Need] = []
+        for (position, text) in texts.enumerated() {
+            if let id = TaskID(text) {
+                needs.append(.task(id))
+            } else if text.hasPrefix("#"), let entry = Int(text.dropFirst()),
+                (0..<index).contains(entry)
+            {
+                needs.append(.entry(entry))
+            } else {
+                members.note(
+                    "needs",
+                    at: position,
+                    "is a task's id, or # and the number of an earlier task of the batch, from 0 on"
+                )
+            }
+        }
+        return needs
+    }
+
+    private static func runsOnFailedNeed(_ members: inout Members) -> Bool {
+        switch members.text("on_failed_need", 1...20) {
+        case nil, "cancel": return false
+        case "run": return true
+        case _:
+            members.note("on_failed_need", "is cancel or run")
+            return false
+        }
     }
 
     private static func type(

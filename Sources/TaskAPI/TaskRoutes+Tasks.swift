@@ -34,17 +34,18 @@ extension TaskRoutes {
     ) async throws -> Response {
         let (caller, body) = try await begin(request, atMost: Self.largestBatch, .writeTasks)
         let types = try await service.knownTypes()
-        let tasks = try TaskBody.batch(body, types: types, caller: caller)
-        var submission = try submission(request, tasks, body, caller)
-        submission.isBatch = true
-        let made = try await service.submit(submission)
-        var answer = Answer()
-        answer.add("batch_id", made.batchID?.text)
-        answer.add("results", made.tasks.map { Answer($0) })
-        return answer.response(.accepted)
+        let batch = try TaskBody.batch(body, types: types, caller: caller, isNew: true)
+        var submission = try submission(request, batch.tasks, body, caller)
+        submission.batch = .new(
+            openFor: batch.isOpen ? batch.openFor ?? TaskStore.openFor : nil
+        )
+        let made = try await service.submit(submission, at: batch.pointer)
+        var response = Answer(made).response(.accepted)
+        if let id = made.batchID { response.headers[.location] = "/api/v1/batches/\(id)" }
+        return response
     }
 
-    private func submission(
+    func submission(
         _ request: Request,
         _ tasks: [NewTask],
         _ body: [UInt8],
@@ -52,6 +53,7 @@ extension TaskRoutes {
     ) throws(Problem) -> SubmitRequest {
         var submission = SubmitRequest(tasks)
         submission.token = caller.token
+        submission.kbScope = caller.kbID
         guard let key = request.headers[.init("Idempotency-Key")!] else { return submission }
         guard (1...Self.longestKey).contains(key.utf8.count),
             key.utf8.allSatisfy({ (0x20..<0x7F).contains($0) })

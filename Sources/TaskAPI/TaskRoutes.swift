@@ -10,7 +10,7 @@ package struct TaskRoutes: Sendable {
 
     /// What a request is counted as.
     enum Kind: String, CaseIterable {
-        case submit, batch, read, list, search, cancel, change, run, statistics
+        case submit, batch, batches, read, list, search, cancel, change, run, statistics
     }
 
     static let root = "api/v1/tasks"
@@ -39,6 +39,14 @@ package struct TaskRoutes: Sendable {
         let root = Self.root
         add(router, root, [(.post, .submit, submit), (.get, .list, list)])
         add(router, "\(root)/batch", [(.post, .batch, submitBatch)])
+        add(router, "api/v1/batches", [(.get, .batches, listBatches)])
+        add(
+            router,
+            "api/v1/batches/:id",
+            [(.get, .batches, getBatch), (.delete, .cancel, cancelBatch)]
+        )
+        add(router, "api/v1/batches/:id/tasks", [(.post, .batch, addToBatch)])
+        add(router, "api/v1/batches/:id/close", [(.post, .batches, closeBatch)])
         add(router, "\(root)/cancel", [(.post, .cancel, cancelAll)])
         add(
             router,

@@ -63,8 +63,8 @@ package final class TaskService: Sendable {
             startThread(name: "amity-submit-\(lane)", stackBytes: 512 << 10) {
                 while let group = self.queue.next(atMost: Self.mostInAGroup) {
                     // A batch has many rows of its own.
-                    self.store(group.filter { !$0.request.isBatch })
-                    for batch in group where batch.request.isBatch { self.store([batch]) }
+                    self.store(group.filter { $0.request.batch == .none })
+                    for one in group where one.request.batch != .none { self.store([one]) }
                 }
                 self.ended.signal()
             }
@@ -85,7 +85,11 @@ package final class TaskService: Sendable {
 
     // MARK: New tasks
 
-    func submit(_ request: SubmitRequest) async throws(Problem) -> Submission {
+    /// - Parameter pointer: where its tasks stand in the body, for errors; nil: it is one task.
+    func submit(
+        _ request: SubmitRequest,
+        at pointer: String? = nil
+    ) async throws(Problem) -> Submission {
         let result = await withCheckedContinuation { answer in
             if !queue.add(Pending(request: request, answer: answer)) {
                 let full = Problem(
@@ -99,6 +103,19 @@ package final class TaskService: Sendable {
         }
         switch try result.get() {
         case .accepted(let submission, _): return submission
+        case .needsMissing(let missing):
+            throw Problem(
+                .unprocessableContent,
+                code: "invalid",
+                "members are missing or wrong",
+                defects: missing.prefix(100).map { entry, need in
+                    let place = pointer.map { "\($0)/\(entry)" } ?? ""
+                    return .init(at: "\(place)/needs/\(need)", "names no task")
+                }
+            )
+        case .batchMissing: throw Problem.noBatch
+        case .batchClosed:
+            throw Problem(.conflict, code: "batch_closed", "the batch takes no more tasks")
         case .keyConflict:
             throw Problem(
                 .unprocessableContent,

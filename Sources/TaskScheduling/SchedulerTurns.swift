@@ -19,6 +19,7 @@ struct SchedulerTurns {
     private let expired = Metric.schedulerMoved.counter("deadline")
     private let timedOut = Metric.schedulerMoved.counter("timeout")
     private let lost = Metric.schedulerMoved.counter("lost")
+    private let needFailed = Metric.schedulerMoved.counter("need_failed")
 
     /// Chosen: what a scheduled task may be late.
     private static let interval = Duration.milliseconds(200)
@@ -69,7 +70,8 @@ struct SchedulerTurns {
         at now: ContinuousClock.Instant,
         _ leading: () -> Leadership
     ) throws(PostgresError) -> Bool {
-        let hasMoreDue = try publishDue(at: now)
+        let hasDependents = try lookAtDependents(at: now)
+        let hasMoreDue = try publishDue(at: now) || hasDependents
         if !rest.isDue(at: now) { return hasMoreDue }
         let late = try store.expire(atMost: Self.batch)
         note(late, "scheduler.deadlines-over", expired)
@@ -79,9 +81,21 @@ struct SchedulerTurns {
         if leading().mayCallLost(at: .now) {
             note(try store.giveBackLost(), "scheduler.lost-runs-given-back", lost)
         }
-        let hasMore = late.count == Self.batch || silent.count == Self.batch
+        let batches = try store.lookAtBatches(atMost: Self.batch)
+        let hasMore = max(late.count, silent.count, batches) == Self.batch
         if !hasMore { rest.done(at: now) }
         return hasMore || hasMoreDue
+    }
+
+    /// - Returns: whether there is more to look at.
+    private func lookAtDependents(
+        at now: ContinuousClock.Instant
+    ) throws(PostgresError) -> Bool {
+        let look = try store.lookAtDependents(atMost: Self.batch)
+        publisher.publish(look.toPublish, leasedAt: now)
+        note(look.cancelled, "scheduler.needs-failed", needFailed)
+        // What was cancelled may be needed, too.
+        return look.count == Self.batch || !look.cancelled.isEmpty
     }
 
     private mutating func publishDue(

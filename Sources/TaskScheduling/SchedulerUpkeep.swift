@@ -13,6 +13,7 @@ struct SchedulerUpkeep {
     private let health: SchedulingHealth
     private let options: Scheduler.Options
     private let lost = Metric.taskMessagesLost.counter()
+    private let lostWakes = Metric.wakesLost.counter()
 
     /// Most rows that one statement deletes or leases. Chosen: some ten milliseconds.
     private static let slice = 1_000
@@ -40,6 +41,10 @@ struct SchedulerUpkeep {
             if isLeading() { look(&messages) } else { messages.forget() }
             return .done
         }
+        chores.add(Chore(every: options.lookInterval)) {
+            if isLeading() { findLostWakes() }
+            return .done
+        }
         chores.add(Chore(every: .seconds(3600), first: .zero ... .seconds(10))) {
             isLeading() ? forget() : .again(after: Self.later)
         }
@@ -55,12 +60,31 @@ struct SchedulerUpkeep {
                 options.retentionDays == 0
                 ? 0 : try store.forget(olderThan: seconds, atMost: Self.slice)
             let requests = try store.forgetRequests(atMost: Self.slice)
-            if max(tasks, requests) == Self.slice { return .again(after: Self.pause) }
+            let batches =
+                options.retentionDays == 0
+                ? 0 : try store.forgetBatches(olderThan: seconds, atMost: Self.slice)
+            if max(tasks, requests, batches) == Self.slice { return .again(after: Self.pause) }
             try store.forgetLeases()
             return .done
         } catch {
             health.failed(error)
             return .again(after: Self.later)
+        }
+    }
+
+    // MARK: Lost wakes
+
+    private func findLostWakes() {
+        do throws(PostgresError) {
+            let count = try store.findLostWakes(atMost: Self.slice)
+            if count == 0 { return }
+            lostWakes.increment(by: count)
+            health.logger.warning(
+                "scheduler.wakes-lost",
+                metadata: ["tasks": .stringConvertible(count)]
+            )
+        } catch {
+            health.failed(error)
         }
     }
 

@@ -44,6 +44,14 @@ struct LifeSimulation {
         var worker: Int
     }
 
+    /// A task that another one waits for.
+    private struct Need {
+        var task: Int
+        /// Others may take its place.
+        var birth: Int
+        var end: TaskState?
+    }
+
     private static let tasks = 12
     private static let workers = 3
 
@@ -54,6 +62,8 @@ struct LifeSimulation {
     private var messages = [Int](repeating: 0, count: tasks)
     /// Whether its last message may have been lost by the broker.
     private var mayBeLost = [Bool](repeating: false, count: tasks)
+    private var births = [Int](repeating: 0, count: tasks)
+    private var needs = [Need?](repeating: nil, count: tasks)
     private var queue: [Message] = []
     private var publications: [Publication] = []
     private var confirms: [Publication] = []
@@ -97,9 +107,13 @@ struct LifeSimulation {
             return
         }
         restarts += 1
+        let need = draw(Self.tasks)
+        needs[task] = draw(4) == 0 && need != task ? Need(task: need, birth: births[need]) : nil
+        births[task] += 1
         lives[task] = TaskLife.submitted(
             at: now,
-            runAt: draw(3) == 0 ? now + draw(5_000) : nil,
+            hasNeeds: needs[task] != nil,
+            runAt: needs[task] == nil && draw(3) == 0 ? now + draw(5_000) : nil,
             deadline: draw(3) == 0 ? now + draw(60_000) : nil,
             maxAttempts: 1 + draw(3)
         )
@@ -204,6 +218,17 @@ struct LifeSimulation {
     /// The scheduler's turn.
     private mutating func look() {
         let task = draw(Self.tasks)
+        if let need = needs[task], lives[task].state == .blocked {
+            var event = TaskEvent(.looked)
+            let state = need.birth == births[need.task] ? lives[need.task].state : need.end
+            event.needs =
+                switch state {
+                case .completed: .met
+                case .failed, .cancelled, nil: .failed
+                case _: .unmet
+                }
+            if apply(event, to: task) { return publish(task) }
+        }
         if lives[task].state == .processing {
             apply(TaskEvent(.timedOut, delay: 1_000), to: task)
         } else if !apply(TaskEvent(.deadlinePassed), to: task), apply(TaskEvent(.due), to: task) {
@@ -240,12 +265,23 @@ struct LifeSimulation {
         let moved = lives[task].apply(event, at: now)
         if moved { applied[event.kind.rawValue] += 1 } else { refused[event.kind.rawValue] += 1 }
         let after = lives[task]
+        if after.state.isFinal, !before.state.isFinal { wakeDependents(of: task) }
         if after.run != before.run {
             messages[task] = 0
             mayBeLost[task] = false
         }
         check(event, before, after, task)
         return moved
+    }
+
+    private mutating func wakeDependents(of task: Int) {
+        for other in needs.indices {
+            guard let need = needs[other], need.task == task, need.birth == births[task] else {
+                continue
+            }
+            needs[other]?.end = lives[task].state
+            apply(TaskEvent(.woken), to: other)
+        }
     }
 
     private mutating func check(
@@ -283,7 +319,13 @@ struct LifeSimulation {
         }
         if after.state.isFinal || after.due != nil { return }
         let isKnown =
-            after.state == .processing ? after.worker != nil : messages[task] > 0 || mayBeLost[task]
+            switch after.state {
+            case .processing: after.worker != nil
+            case .blocked:
+                needs[task].map { $0.birth == births[$0.task] && !lives[$0.task].state.isFinal }
+                    ?? false
+            case _: messages[task] > 0 || mayBeLost[task]
+            }
         if !isKnown { fail("nothing will move it") }
     }
 }

@@ -34,8 +34,11 @@ struct TaskLifeTests {
             var reached = TaskStates()
             for life in Self.lives {
                 var event = TaskEvent(kind, run: life.run, worker: 1, lease: life.due ?? 0)
-                for (retries, isAlone) in [(true, true), (false, true), (true, false)] {
-                    (event.retries, event.isAlone) = (retries, isAlone)
+                for (retries, isAlone, needs) in [
+                    (true, true, TaskEvent.Needs.met), (false, true, .unmet),
+                    (true, false, .failed),
+                ] {
+                    (event.retries, event.isAlone, event.needs) = (retries, isAlone, needs)
                     var after = life
                     guard after.apply(event, at: 100) else {
                         #expect(after == life)

@@ -12,4 +12,6 @@ package enum TaskErrorCode: String, Sendable {
     case resultTooLarge = "RESULT_TOO_LARGE"
     /// PostgreSQL does not take it: no JSON, or text with NUL.
     case resultRefused = "RESULT_REFUSED"
+    /// A task that it needed has not succeeded, or is gone.
+    case needFailed = "NEED_FAILED"
 }

@@ -27,9 +27,20 @@ package struct TaskEvent: Sendable {
         /// By the scheduler: a service that was to report has not.
         case timedOut
         case deadlinePassed
+        /// A task that it needs may have ended.
+        case woken
+        /// By the scheduler: at what it needs.
+        case looked
         case cancelAsked
         case retriedByHand
         case priorityChanged
+    }
+
+    /// What a look at the tasks that one needs has shown.
+    package enum Needs: CaseIterable, Sendable {
+        case unmet, met
+        /// One has not succeeded though it had to.
+        case failed
     }
 
     package let kind: Kind
@@ -42,6 +53,7 @@ package struct TaskEvent: Sendable {
     package var delay = 0
     /// Whether a failed run is worth another.
     package var retries = true
+    package var needs = Needs.met
     /// Whether the lost worker ran nothing else.
     package var isAlone = false
     /// Whether the handler runs inside the worker's process, so that it can end it.

@@ -45,9 +45,12 @@ package struct TaskLife: Equatable, Sendable {
 
     /// As a request makes it.
     ///
-    /// - Parameter runAt: in the past it counts as now.
+    /// - Parameters:
+    ///   - hasNeeds: then `runAt` has no meaning.
+    ///   - runAt: in the past it counts as now.
     package static func submitted(
         at now: Int,
+        hasNeeds: Bool = false,
         runAt: Int? = nil,
         deadline: Int? = nil,
         maxAttempts: Int = 1 + RetryRule.retryLimit,
@@ -60,7 +63,10 @@ package struct TaskLife: Equatable, Sendable {
             maxAttempts: maxAttempts,
             isLimited: isLimited
         )
-        if let runAt, runAt > now {
+        if hasNeeds {
+            life.state = .blocked
+            life.due = now
+        } else if let runAt, runAt > now {
             life.state = .scheduled
             life.due = life.noLater(runAt)
         } else if isLimited {
@@ -92,6 +98,8 @@ package struct TaskLife: Equatable, Sendable {
         case .givenBack: leave(now) { $0.giveBack(now) }
         case .lost: lose(event, now)
         case .deadlinePassed: end(.failed)
+        case .woken: due = now
+        case .looked: look(event.needs, now)
         case .cancelAsked: cancel(now)
         case .retriedByHand: retryByHand(now)
         case .priorityChanged: changePriority(now)
@@ -124,6 +132,16 @@ package struct TaskLife: Equatable, Sendable {
         } else {
             state = .queued
             due = now + Self.lease
+        }
+    }
+
+    private mutating func look(_ needs: TaskEvent.Needs, _ now: Int) {
+        switch needs {
+        case .unmet: due = deadline
+        case .failed: end(.cancelled)
+        case .met:
+            state = isLimited ? .waiting : .queued
+            due = isLimited ? deadline : now + Self.lease
         }
     }
 

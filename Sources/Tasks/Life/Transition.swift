@@ -80,6 +80,13 @@ package struct Transition: Sendable {
             to: [.scheduled, .failed, .cancelled]
         ),
         Transition(.deadlinePassed, from: .pending, [.due, .late], to: .failed),
+        Transition(.woken, from: .blocked, to: .blocked),
+        Transition(
+            .looked,
+            from: .blocked,
+            [.due, .inTime],
+            to: [.blocked, .waiting, .queued, .cancelled]
+        ),
         Transition(
             .cancelAsked,
             from: [.pending, .processing],

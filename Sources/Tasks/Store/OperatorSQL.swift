@@ -19,11 +19,10 @@ enum OperatorSQL {
         UPDATE amity_tasks SET \(cancelling)
         WHERE id = $1::uuid AND state < \(TaskSQL.completed) AND ($2::text IS NULL OR kb_id = $2)
         RETURNING \(MovedTask.columns)
-        """,
-        commits: true
+        """
     )
 
-    /// $1: the most rows; what is locked is left out.
+    /// $1: the most rows.
     static func cancelAll(_ filter: TaskFilter) -> (Statement, [Parameter]) {
         let (name, sql, parameters) = filter.conditions(from: 2)
         return (
@@ -34,12 +33,11 @@ enum OperatorSQL {
                     SELECT id FROM amity_tasks AS task
                     WHERE state < \(TaskSQL.completed) AND \(sql)
                     ORDER BY id LIMIT $1::int
-                    FOR UPDATE SKIP LOCKED)
+                    FOR UPDATE)
                 UPDATE amity_tasks SET \(cancelling)
                 WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND state < \(TaskSQL.completed)
                 RETURNING \(MovedTask.columns)
                 """,
-                commits: true,
                 timer: "cancel_tasks"
             ), parameters
         )

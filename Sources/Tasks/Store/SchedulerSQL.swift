@@ -64,8 +64,7 @@ enum SchedulerSQL {
             SET errors = \(errors("ended.run", .deadlineExceeded))
             FROM ended WHERE data.id = ended.id)
         SELECT \(MovedTask.columns) FROM ended
-        """,
-        commits: true
+        """
     )
 
     /// Runs that were handed over to a service, which has not reported. $1: the most rows.
@@ -93,8 +92,7 @@ enum SchedulerSQL {
             SET errors = \(errors("silent.run", .timeout))
             FROM silent WHERE data.id = silent.id)
         SELECT \(MovedTask.columns) FROM ended
-        """,
-        commits: true
+        """
     )
 
     /// Gives back the runs of workers whose leases have run out. A task that may have ended its
@@ -135,8 +133,7 @@ enum SchedulerSQL {
             SET errors = \(errors("ended.run", .workerCrashed))
             FROM ended WHERE data.id = ended.id AND ended.state = \(TaskSQL.failed))
         SELECT \(MovedTask.columns) FROM ended
-        """,
-        commits: true
+        """
     )
 
     private static let crashes = """
@@ -183,8 +180,9 @@ enum SchedulerSQL {
     )
 
     struct Leased {
+        var moved: MovedTask
         var publication: Publication
-        var state: TaskState
+        var state: TaskState { moved.state }
         /// When it was due, ISO 8601.
         var wasDue: String
         /// Since then, in seconds.
@@ -194,6 +192,7 @@ enum SchedulerSQL {
     static func leased(_ row: inout RowReader) throws(PostgresError) -> Leased {
         let moved = try MovedTask(&row)
         return Leased(
+            moved: moved,
             publication: Publication(
                 id: moved.id,
                 run: moved.run,
@@ -202,7 +201,6 @@ enum SchedulerSQL {
                 priority: moved.priority,
                 lease: try row.text() ?? ""
             ),
-            state: moved.state,
             wasDue: try row.text() ?? "",
             lateness: try row.double() ?? 0
         )
@@ -211,23 +209,39 @@ enum SchedulerSQL {
     // MARK: Retention
 
     /// $1: seconds since the end; $2: the most rows.
+    static let lockOld = Statement(
+        "lock_old_tasks",
+        """
+        SELECT id FROM amity_tasks AS old
+        WHERE state >= \(TaskSQL.completed)
+          AND finished_at < (SELECT clock_timestamp()) - make_interval(secs => $1::float8)
+          AND NOT (\(isWanted))
+        ORDER BY finished_at LIMIT $2::int
+        FOR UPDATE SKIP LOCKED
+        """
+    )
+
+    /// $1: ids, locked. Looks once more: a dependent may have come before the lock.
     static let forget = Statement(
         "forget_tasks",
         """
-        WITH old AS MATERIALIZED (
-            SELECT id FROM amity_tasks
-            WHERE state >= \(TaskSQL.completed)
-              AND finished_at < (SELECT clock_timestamp()) - make_interval(secs => $1::float8)
-            ORDER BY finished_at LIMIT $2::int
-            FOR UPDATE SKIP LOCKED),
-        gone AS (
-            DELETE FROM amity_tasks WHERE id = ANY (ARRAY(SELECT id FROM old)) RETURNING id),
-        data AS (
-            DELETE FROM amity_task_data WHERE id = ANY (ARRAY(SELECT id FROM old)))
+        WITH gone AS (
+            DELETE FROM amity_tasks AS old
+            WHERE id = ANY ($1::uuid[]) AND NOT (\(isWanted)) RETURNING id),
+        data AS (DELETE FROM amity_task_data WHERE id IN (SELECT id FROM gone)),
+        needs AS (DELETE FROM amity_task_needs WHERE task IN (SELECT id FROM gone))
         SELECT 1 FROM gone
-        """,
-        commits: true
+        """
     )
+
+    /// By a task that waits for it, or a batch that has not ended. LIMIT keeps the planner from
+    /// reading all needs at once.
+    private static let isWanted = """
+        (SELECT true FROM amity_task_needs AS need JOIN amity_tasks AS task ON task.id = need.task
+            WHERE need.needs = old.id AND task.state < \(TaskSQL.completed) LIMIT 1) IS TRUE
+        OR (SELECT true FROM amity_batches AS batch
+            WHERE batch.id = old.batch_id AND finished_at IS NULL LIMIT 1) IS TRUE
+        """
 
     /// $1: the most rows.
     static let forgetRequests = Statement(

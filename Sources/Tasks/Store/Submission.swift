@@ -20,7 +20,19 @@ package struct NewTask: Sendable {
     /// At most one task of a kb, type and key lives at a time.
     package var uniqueKey: String?
 
+    /// It waits until these have ended; at most `mostNeeds`. It has no delay of its own then.
+    package var needs: [Need] = []
+    /// Whether it runs also where one of them has not succeeded; else it is cancelled.
+    package var runsOnFailedNeed = false
+
+    package enum Need: Sendable, Hashable {
+        case task(TaskID)
+        /// The number of an earlier task of the same request, from 0 on.
+        case entry(Int)
+    }
+
     package static let largestPayload = 256 << 10
+    package static let mostNeeds = 100
 
     package init(type: String, pool: String, payload: String) {
         self.type = type
@@ -38,7 +50,19 @@ package struct SubmitRequest: Sendable {
     /// SHA-256 of the raw body.
     package var digest: [UInt8] = []
     package var tasks: [NewTask]
-    package var isBatch = false
+    package var batch = Batch.none
+    /// The only kb whose tasks may be needed, and batches added to; nil for all.
+    package var kbScope: String?
+
+    package enum Batch: Sendable, Equatable {
+        case none
+        /// - openFor: seconds in which more may be added; nil for none.
+        case new(openFor: Int? = nil)
+        /// One that is open.
+        case existing(TaskID)
+    }
+
+    var isNewBatch: Bool { if case .new = batch { true } else { false } }
 
     package init(_ tasks: [NewTask]) { self.tasks = tasks }
 
@@ -82,4 +106,8 @@ package enum SubmitOutcome: Sendable {
     case accepted(Submission, toPublish: [Publication])
     /// The key was used for another body.
     case keyConflict
+    /// They name tasks that are not there: the numbers of an entry and of a need of it.
+    case needsMissing([(entry: Int, need: Int)])
+    case batchClosed
+    case batchMissing
 }

@@ -15,16 +15,18 @@ enum SubmitSQL {
                     AS starts_at
             FROM clock, unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[],
                     $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-                    $13::int[], $14::text[])
+                    $13::int[], $14::text[], $15::int[])
                 WITH ORDINALITY AS new (type, pool, priority, max_attempts, timeout_seconds,
                     payload, tags, delay, run_at, deadline, kb_id, unique_key, created_by,
-                    batch_id, number)),
+                    batch_id, has_needs, number)),
         made AS (
             INSERT INTO amity_tasks (id, type, pool, priority, state, due_at, max_attempts,
                 deadline, kb_id, batch_id, unique_key, created_by, created_at)
             SELECT id, type, pool, priority,
-                CASE WHEN starts_at > now THEN \(scheduled) ELSE \(queued) END,
-                CASE WHEN starts_at > now THEN least(starts_at, deadline::timestamptz)
+                CASE WHEN has_needs = 1 THEN \(TaskSQL.blocked)
+                    WHEN starts_at > now THEN \(scheduled) ELSE \(queued) END,
+                CASE WHEN has_needs = 1 THEN now
+                    WHEN starts_at > now THEN least(starts_at, deadline::timestamptz)
                     ELSE now + \(TaskSQL.lease) END,
                 max_attempts, deadline::timestamptz, kb_id, batch_id::uuid, unique_key,
                 nullif(created_by, 0), created_at
@@ -98,6 +100,32 @@ enum SubmitSQL {
         )
     }
 
+    // MARK: Batches
+
+    /// $1 to $4: ids, kbs, tokens, seconds for which they stay open or NULL.
+    static let insertBatches = Statement(
+        "insert_batches",
+        """
+        INSERT INTO amity_batches (id, kb_id, created_by, created_at, open_until, closed_at, due_at)
+        SELECT id::uuid, kb_id, nullif(token, 0), now,
+            now + make_interval(secs => open_for::float8),
+            CASE WHEN open_for IS NULL THEN now END, now + interval '1 second'
+        FROM (SELECT clock_timestamp() AS now OFFSET 0) AS clock,
+            unnest($1::text[], $2::text[], $3::int[], $4::text[])
+                AS new (id, kb_id, token, open_for)
+        """
+    )
+
+    /// $1: ids. Holds them open until their new members are there.
+    static let holdBatches = Statement(
+        "hold_batches",
+        """
+        SELECT id, kb_id, closed_at IS NULL AND open_until > clock_timestamp()
+        FROM amity_batches
+        WHERE id = ANY ($1::uuid[]) ORDER BY id FOR SHARE
+        """
+    )
+
     // MARK: Idempotency keys
 
     /// $1 to $3: token, key, digest. Waits for a request of the same key that is being answered;
@@ -149,6 +177,16 @@ enum SubmitSQL {
         UPDATE amity_requests AS asked SET answer = new.answer::jsonb
         FROM unnest($1::int[], $2::text[], $3::text[]) AS new (token, key, answer)
         WHERE asked.token = new.token AND asked.key = new.key AND asked.answer IS NULL
+        """
+    )
+
+    /// $1 and $2: token, key. Of requests that were refused: a better one may have the same key.
+    static let forgetKeys = Statement(
+        "forget_request_keys",
+        """
+        DELETE FROM amity_requests AS asked
+        USING unnest($1::int[], $2::text[]) AS refused (token, key)
+        WHERE asked.token = refused.token AND asked.key = refused.key AND asked.answer IS NULL
         """
     )
 

@@ -7,6 +7,8 @@ package struct TaskFilter: Sendable {
     package var state: TaskState?
     package var type: String?
     package var batchID: TaskID?
+    /// Only those whose cancellation has not been asked for.
+    package var isUntouched = false
     /// Of the last failure.
     package var code: String?
     /// In milliseconds since 1970.
@@ -29,6 +31,10 @@ package struct TaskFilter: Sendable {
         if let state {
             name += "s\(state.rawValue)"
             sql.append(state.condition)
+        }
+        if isUntouched {
+            name += "u"
+            sql.append("task.cancel_at IS NULL")
         }
         add("k", { "task.kb_id = \($0)" }, kbID.map(Parameter.text))
         add("t", { "task.type = \($0)" }, type.map(Parameter.text))

@@ -19,7 +19,8 @@ extension TaskStore {
         _ id: TaskID,
         kbID: String? = nil
     ) throws(PostgresError) -> MoveOutcome {
-        try move(OperatorSQL.cancel, id, kbID)
+        let key: [Parameter] = [.id(id), .optional(kbID)]
+        return try outcome(of: try move(id, by: OperatorSQL.cancel, key), key)
     }
 
     /// The same for all that a filter names, at most `mostAtOnce`, oldest first.
@@ -29,9 +30,13 @@ extension TaskStore {
         _ filter: TaskFilter,
         isDry: Bool
     ) throws(PostgresError) -> [MovedTask] {
-        let (statement, parameters) =
-            isDry ? OperatorSQL.wouldCancel(filter) : OperatorSQL.cancelAll(filter)
-        return try rows(of: statement, [.integer(Self.mostAtOnce)] + parameters, MovedTask.init)
+        let most: [Parameter] = [.integer(Self.mostAtOnce)]
+        if isDry {
+            let (statement, parameters) = OperatorSQL.wouldCancel(filter)
+            return try rows(of: statement, most + parameters, MovedTask.init)
+        }
+        let (statement, parameters) = OperatorSQL.cancelAll(filter)
+        return try move(by: statement, most + parameters)
     }
 
     /// Begins a failed or cancelled task anew.
@@ -78,9 +83,14 @@ extension TaskStore {
         _ more: [Parameter] = []
     ) throws(PostgresError) -> MoveOutcome {
         let key: [Parameter] = [.id(id), .optional(kbID)]
-        if let moved = try rows(of: statement, key + more, MovedTask.init).first {
-            return .moved(moved)
-        }
+        return try outcome(of: rows(of: statement, key + more, MovedTask.init).first, key)
+    }
+
+    private func outcome(
+        of moved: MovedTask?,
+        _ key: [Parameter]
+    ) throws(PostgresError) -> MoveOutcome {
+        if let moved { return .moved(moved) }
         let found = try rows(of: OperatorSQL.look, key, MovedTask.init).first
         return found.map(MoveOutcome.unchanged) ?? .missing
     }

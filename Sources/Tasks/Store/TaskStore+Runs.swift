@@ -76,7 +76,7 @@ extension TaskStore {
     ) throws(PostgresError) -> MovedTask? {
         let (statement, parameters) = Self.ending(id, run, outcome)
         do throws(PostgresError) {
-            return try end(with: statement, parameters, effects)
+            return try end(id, with: statement, parameters, effects)
         } catch {
             // What a handler answers may be no JSON for PostgreSQL; its own statements are its own
             // matter.
@@ -85,25 +85,23 @@ extension TaskStore {
             else { throw error }
         }
         let (refused, rest) = Self.ending(id, run, Self.failure(.resultRefused))
-        return try end(with: refused, rest, [])
+        return try end(id, with: refused, rest, [])
     }
 
     private func end(
+        _ id: TaskID,
         with statement: Statement,
         _ parameters: [Parameter],
         _ effects: [(Statement, [Parameter])]
     ) throws(PostgresError) -> MovedTask? {
-        try sessions.withSession { session throws(PostgresError) in
-            if effects.isEmpty {
-                return try session.flight([(statement.alone, parameters)])[0]
-                    .map(MovedTask.init).first
-            }
+        if effects.isEmpty { return try move(id, by: statement, parameters) }
+        return try sessions.withSession { session throws(PostgresError) in
             let fenced = try session.flight([(.begin, []), (statement, parameters)])[1]
             guard let moved = try fenced.map(MovedTask.init).first else {
                 _ = try session.flight([(.rollback, [])])
                 return nil
             }
-            _ = try session.flight(effects + [(.commit, [])])
+            _ = try session.flight(effects + [Self.waking(id), (.commit, [])])
             return moved
         }
     }
@@ -154,7 +152,7 @@ extension TaskStore {
         run: Int,
         worker: TaskID
     ) throws(PostgresError) -> MovedTask? {
-        try rows(of: RunSQL.giveBack, [.id(id), .integer(run), .id(worker)], MovedTask.init).first
+        try move(id, by: RunSQL.giveBack, [.id(id), .integer(run), .id(worker)])
     }
 
     /// A service reports later: from now on the run has no worker, and a time limit.
@@ -169,7 +167,7 @@ extension TaskStore {
         let parameters: [Parameter] = [
             .id(id), .integer(run), .id(worker), .integer(timeout),
         ]
-        return try rows(of: RunSQL.handOver, parameters, MovedTask.init).first
+        return try move(id, by: RunSQL.handOver, parameters)
     }
 
     /// Progress that a service tells of. The time limit of a run that was handed over begins anew.

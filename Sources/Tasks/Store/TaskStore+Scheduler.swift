@@ -72,18 +72,18 @@ extension TaskStore {
 
     /// Fails what is due and past its deadline, whatever its state but processing.
     package func expire(atMost limit: Int) throws(PostgresError) -> [MovedTask] {
-        try rows(of: SchedulerSQL.expire, [.integer(limit)], MovedTask.init)
+        try move(by: SchedulerSQL.expire, [.integer(limit)])
     }
 
     /// Ends runs that a service should have reported on: an attempt each.
     package func timeOut(atMost limit: Int) throws(PostgresError) -> [MovedTask] {
-        try rows(of: SchedulerSQL.timeOut, [.integer(limit)], MovedTask.init)
+        try move(by: SchedulerSQL.timeOut, [.integer(limit)])
     }
 
     /// Gives back the runs of workers that have fallen silent. Only for a leader whose own renewals
     /// have succeeded for 15 s: else it is the database that was silent.
     package func giveBackLost() throws(PostgresError) -> [MovedTask] {
-        try rows(of: SchedulerSQL.giveBackLost, [], MovedTask.init)
+        try move(by: SchedulerSQL.giveBackLost, [])
     }
 
     package func depths() throws(PostgresError) -> [TaskQueueDepth] {
@@ -115,12 +115,21 @@ extension TaskStore {
 
     /// Deletes a slice of what ended long ago.
     ///
-    /// - Returns: how many tasks went: as many as `limit` where there may be more.
+    /// - Returns: how many tasks went.
     package func forget(
         olderThan seconds: Double,
         atMost limit: Int
     ) throws(PostgresError) -> Int {
-        try count(of: SchedulerSQL.forget, [.double(seconds), .integer(limit)])
+        try sessions.withSession { session throws(PostgresError) in
+            let locked = try session.flight([
+                (.begin, []), (SchedulerSQL.lockOld, [.double(seconds), .integer(limit)]),
+            ])[1]
+            let ids = try locked.map { row throws(PostgresError) in try row.text() ?? "" }
+            let gone = try session.flight([
+                (SchedulerSQL.forget, [.textArray(ids)]), (.commit, []),
+            ])[0]
+            return gone.count
+        }
     }
 
     /// Deletes a slice of answers that no client asks for any more.

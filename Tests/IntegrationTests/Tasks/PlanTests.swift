@@ -24,6 +24,8 @@ extension Integration {
             ]
         }
 
+        private static let ids = Parameter.textArray([TaskID(firstAt: 1).text])
+
         private static var statements: [(Statement, [Parameter], String)] {
             let text = Parameter.text("x")
             return [
@@ -61,7 +63,12 @@ extension Integration {
                     SchedulerSQL.leaseMissing, [text, .integer(1), .integer(9)],
                     "amity_tasks_pool_idx"
                 ),
-                (SchedulerSQL.forget, [.double(1), .integer(9)], "amity_tasks_finished_idx"),
+                (SchedulerSQL.lockOld, [.double(1), .integer(9)], "amity_tasks_finished_idx"),
+                (NeedsSQL.wake, [ids], "amity_task_needs_needs_idx"),
+                (NeedsSQL.lockDue, [.integer(9)], "amity_tasks_blocked_idx"),
+                (NeedsSQL.decide, [ids], "amity_tasks_pkey"),
+                (NeedsSQL.findLost, [.integer(9)], "amity_tasks_blocked_idx"),
+                (BatchSQL.decide, [ids], "amity_tasks_living_members_idx"),
                 (
                     SubmitSQL.readTwins,
                     [
@@ -99,7 +106,7 @@ extension Integration {
                     CASE WHEN state > 4 THEN now() - n * interval '1 m' END
                 FROM (SELECT n, CASE WHEN n % 10 < 6 THEN 5 WHEN n % 10 = 6 THEN 6
                     WHEN n % 10 = 7 THEN 3 WHEN n % 10 = 8 THEN 0
-                    WHEN n % 40 = 9 THEN 4 ELSE 7 END AS state
+                    WHEN n % 40 = 9 THEN 4 WHEN n % 40 = 19 THEN 1 ELSE 7 END AS state
                     FROM generate_series(1, 10000) AS n) AS made
                 """
             )
@@ -109,7 +116,16 @@ extension Integration {
                 SELECT id, '{}', 300 FROM amity_tasks
                 """
             )
-            for table in ["amity_tasks", "amity_task_data"] { try scene.sql("ANALYZE \(table)") }
+            try scene.sql(
+                """
+                INSERT INTO amity_task_needs
+                SELECT id, lag(id) OVER (ORDER BY id), true FROM amity_tasks
+                WHERE state IN (1, 5) ORDER BY id OFFSET 1
+                """
+            )
+            for table in ["tasks", "task_data", "task_needs"] {
+                try scene.sql("ANALYZE amity_\(table)")
+            }
             var session = try Session(to: scene.scene.owner, applicationName: "plans")
             _ = try session.flight([
                 // Whatever the planner likes, not only what it is left with.
@@ -129,6 +145,7 @@ extension Integration {
                 let isRead =
                     lines.contains("Seq Scan on amity_task_data")
                     || lines.contains("Seq Scan on amity_tasks")
+                    || lines.contains("Seq Scan on amity_task_needs")
                 #expect(!isRead, "\(statement.name): \(lines)")
             }
         }

@@ -247,7 +247,7 @@ extension Integration {
         @Test func aBatchIsMadeAsAWholeOrNotAtAll() throws {
             let scene = try TaskScene()
             var batch = Self.request((0..<1_000).map { TaskScene.task("t\($0)") }, key: "b")
-            batch.isBatch = true
+            batch.batch = .new()
             let (made, publications) = try submission(scene.store.submit([batch])[0])
             let id = try #require(made.batchID)
             #expect(made.tasks.count == 1_000 && publications.count == 1_000)

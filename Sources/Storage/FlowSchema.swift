@@ -1,0 +1,78 @@
+import Postgres
+
+extension Schema {
+    /// Tasks that need others, and tasks that belong together.
+    static let needs = Step(
+        name: "needs and batches",
+        isForTasks: true,
+        statements: [
+            // Kept as long as both tasks are.
+            Statement(
+                "create_amity_task_needs",
+                """
+                CREATE TABLE amity_task_needs (
+                    task uuid NOT NULL,
+                    needs uuid NOT NULL,
+                    must_succeed boolean NOT NULL,
+                    PRIMARY KEY (task, needs)
+                )
+                """
+            ),
+            Statement(
+                "index_amity_task_needs_needs",
+                "CREATE INDEX amity_task_needs_needs_idx ON amity_task_needs (needs)"
+            ),
+            // Open until `closed_at`; when the last member has ended, `finished_at` is set. The
+            // scheduler looks at `due_at`.
+            Statement(
+                "create_amity_batches",
+                """
+                CREATE TABLE amity_batches (
+                    id uuid PRIMARY KEY,
+                    kb_id text,
+                    created_by integer,
+                    created_at timestamptz NOT NULL,
+                    open_until timestamptz,
+                    closed_at timestamptz,
+                    cancelled_at timestamptz,
+                    finished_at timestamptz,
+                    due_at timestamptz NOT NULL
+                ) WITH (
+                    fillfactor = 85,
+                    autovacuum_vacuum_scale_factor = 0.02,
+                    autovacuum_vacuum_cost_delay = 0
+                )
+                """
+            ),
+            Statement(
+                "index_amity_batches_due",
+                """
+                CREATE INDEX amity_batches_due_idx ON amity_batches (due_at)
+                WHERE finished_at IS NULL
+                """
+            ),
+            Statement(
+                "index_amity_batches_finished",
+                """
+                CREATE INDEX amity_batches_finished_idx ON amity_batches (finished_at)
+                WHERE finished_at IS NOT NULL
+                """
+            ),
+            Statement(
+                "index_amity_batches_kb",
+                "CREATE INDEX amity_batches_kb_idx ON amity_batches (kb_id, id)"
+            ),
+            Statement(
+                "index_amity_tasks_blocked",
+                "CREATE INDEX amity_tasks_blocked_idx ON amity_tasks (due_at) WHERE state = 1"
+            ),
+            Statement(
+                "index_amity_tasks_living_members",
+                """
+                CREATE INDEX amity_tasks_living_members_idx ON amity_tasks (batch_id)
+                WHERE batch_id IS NOT NULL AND state < 5
+                """
+            ),
+        ]
+    )
+}

@@ -1,0 +1,128 @@
+import Foundation
+import Postgres
+
+/// The statements of batches. No count is kept: it is made when it is asked for.
+enum BatchSQL {
+    private static let columns = """
+        id, kb_id, extract(epoch FROM created_at)::float8,
+            CASE WHEN closed_at IS NULL THEN extract(epoch FROM open_until)::float8 END,
+            cancelled_at IS NOT NULL, extract(epoch FROM finished_at)::float8,
+            \(counts)
+        """
+
+    /// Of each state, in their order.
+    private static let counts = TaskState.allCases
+        .map { "members.count_\($0.rawValue)" }.joined(separator: ", ")
+    private static let members = """
+        LEFT JOIN LATERAL (
+            SELECT \(TaskState.allCases.map {
+                "count(*) FILTER (WHERE state = \($0.rawValue)) AS count_\($0.rawValue)"
+            }.joined(separator: ", "))
+            FROM amity_tasks WHERE batch_id = batch.id) AS members ON true
+        """
+
+    /// $1: id; $2: kb, or NULL.
+    static let get = Statement(
+        "get_batch",
+        """
+        SELECT \(columns) FROM amity_batches AS batch \(members)
+        WHERE id = $1::uuid AND ($2::text IS NULL OR kb_id = $2)
+        """
+    )
+
+    /// $1: the most rows; $2: kb, or NULL; $3: the cursor, or NULL.
+    static let list = Statement(
+        "list_batches",
+        """
+        SELECT \(columns)
+        FROM (SELECT * FROM amity_batches
+              WHERE ($2::text IS NULL OR kb_id = $2) AND ($3::text IS NULL OR id < $3::uuid)
+              ORDER BY id DESC LIMIT $1::int) AS batch
+        \(members)
+        ORDER BY id DESC
+        """
+    )
+
+    /// $1: id; $2: kb, or NULL.
+    static let close = Statement(
+        "close_batch",
+        """
+        UPDATE amity_batches SET closed_at = clock_timestamp(), due_at = clock_timestamp()
+        WHERE id = $1::uuid AND closed_at IS NULL AND ($2::text IS NULL OR kb_id = $2)
+        """,
+        commits: true
+    )
+
+    /// $1: id; $2: kb, or NULL.
+    static let cancel = Statement(
+        "cancel_batch",
+        """
+        UPDATE amity_batches
+        SET cancelled_at = clock_timestamp(), due_at = clock_timestamp(),
+            closed_at = coalesce(closed_at, clock_timestamp())
+        WHERE id = $1::uuid AND finished_at IS NULL AND cancelled_at IS NULL
+          AND ($2::text IS NULL OR kb_id = $2)
+        """,
+        commits: true
+    )
+
+    /// $1: the most rows. What adds to one holds it; it is met again.
+    static let lockDue = Statement(
+        "lock_due_batches",
+        """
+        SELECT id FROM amity_batches
+        WHERE finished_at IS NULL AND due_at <= (SELECT clock_timestamp())
+        ORDER BY due_at LIMIT $1::int
+        FOR UPDATE SKIP LOCKED
+        """
+    )
+
+    /// $1: ids. In a statement of its own: it sees the tasks that the lock waited for.
+    static let decide = Statement(
+        "decide_batches",
+        """
+        UPDATE amity_batches AS batch
+        SET closed_at = CASE WHEN \(isOver) THEN coalesce(closed_at, clock_timestamp()) END,
+            finished_at = CASE WHEN \(isOver) AND NOT EXISTS (
+                SELECT FROM amity_tasks
+                WHERE batch_id = batch.id AND batch_id IS NOT NULL
+                  AND state < \(TaskSQL.completed)) THEN clock_timestamp() END,
+            due_at = CASE WHEN \(isOver) THEN clock_timestamp() + interval '1 second'
+                ELSE open_until END
+        WHERE id = ANY ($1::uuid[])
+        """
+    )
+
+    private static let isOver = "(closed_at IS NOT NULL OR open_until <= clock_timestamp())"
+
+    /// $1: seconds since the end; $2: the most rows.
+    static let forget = Statement(
+        "forget_batches",
+        """
+        DELETE FROM amity_batches WHERE id IN (
+            SELECT id FROM amity_batches AS batch
+            WHERE finished_at IS NOT NULL
+              AND finished_at < (SELECT clock_timestamp()) - make_interval(secs => $1::float8)
+              AND NOT EXISTS (SELECT FROM amity_tasks
+                WHERE batch_id = batch.id AND batch_id IS NOT NULL)
+            ORDER BY finished_at LIMIT $2::int
+            FOR UPDATE SKIP LOCKED)
+        RETURNING 1
+        """,
+        commits: true
+    )
+
+    static func view(_ row: inout RowReader) throws(PostgresError) -> BatchView {
+        var view = BatchView(
+            id: TaskID(stored: try row.text() ?? ""),
+            kbID: try row.text(),
+            createdAt: Date(timeIntervalSince1970: try row.double() ?? 0),
+            openUntil: try row.double().map(Date.init(timeIntervalSince1970:)),
+            isCancelled: try row.bool() ?? false,
+            finishedAt: try row.double().map(Date.init(timeIntervalSince1970:)),
+            counts: [:]
+        )
+        for state in TaskState.allCases { view.counts[state] = try row.integer() ?? 0 }
+        return view
+    }
+}
