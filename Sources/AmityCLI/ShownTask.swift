@@ -12,6 +12,14 @@ struct ShownTask: Encodable {
         var message: String?
     }
 
+    struct Need: Encodable {
+        var taskId: String
+        /// nil: it is gone.
+        var state: String?
+        /// Whether it is enough that it ends.
+        var mayFail: Bool
+    }
+
     private var taskId: String
     private var type: String
     private var kbId: String?
@@ -34,6 +42,7 @@ struct ShownTask: Encodable {
     /// nil in a list.
     private var timeoutSeconds: Int?
     private var errors: [Failure]?
+    private var needs: [Need]?
 
     /// JSON as the database has it, by name.
     private var userData: [(name: String, json: String)] = []
@@ -41,7 +50,7 @@ struct ShownTask: Encodable {
     private enum CodingKeys: CodingKey {
         case taskId, type, kbId, batchId, pool, priority, state, isCancelAsked, run, attempt
         case maxAttempts, crashes, progress, createdAt, dueAt, deadline, startedAt, finishedAt
-        case errorCode, timeoutSeconds, errors
+        case errorCode, timeoutSeconds, errors, needs
     }
 
     init(_ view: TaskView) {
@@ -55,8 +64,11 @@ struct ShownTask: Encodable {
         (startedAt, finishedAt) = (view.startedAt, view.finishedAt)
     }
 
-    init(_ task: TaskDetail, withPayload: Bool) {
+    init(_ task: TaskDetail, needs: [TaskNeed], withPayload: Bool) {
         self.init(task.view)
+        self.needs = needs.map {
+            Need(taskId: $0.id.text, state: $0.state?.name, mayFail: !$0.mustSucceed)
+        }
         timeoutSeconds = task.timeout
         errors = Self.failures(task.errors).map { failure in
             var failure = failure
@@ -125,7 +137,11 @@ struct ShownTask: Encodable {
         let failures = (errors ?? []).map { failure in
             ["failure", "run \(failure.run)", failure.at, failure.code, failure.message ?? ""]
         }
-        return TextTable.lines(facts.compactMap(\.self)) + TextTable.lines(failures)
+        let needed = (needs ?? []).map { need in
+            ["needs", need.taskId, need.state ?? "gone", need.mayFail ? "may fail" : ""]
+        }
+        return TextTable.lines(facts.compactMap(\.self)) + TextTable.lines(needed)
+            + TextTable.lines(failures)
             + userData.map { "\($0.name)  \($0.json.printableJSON)" }
     }
 }

@@ -94,7 +94,7 @@ struct TasksCommand: ParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show one task, with its failures by code."
+            abstract: "Show one task, with what it needs and its failures by code."
         )
 
         @Argument(help: "The task's id.")
@@ -113,12 +113,14 @@ struct TasksCommand: ParsableCommand {
 
         func run() async throws {
             let store = try taskStore()
-            let found = try await reportingFailure { try store.get(id) }
+            let (found, needs) = try await reportingFailure {
+                (try store.get(id), try store.needs(of: id))
+            }
             guard let task = found else {
                 complain("no task \(id)")
                 throw ExitCode.failure
             }
-            let shown = ShownTask(task, withPayload: payload)
+            let shown = ShownTask(task, needs: needs, withPayload: payload)
             if json { return print(shown.json) }
             for line in shown.lines { print(line) }
         }

@@ -83,6 +83,21 @@ extension Integration {
             #expect(none.status == 1 && none.error.contains("no task"))
         }
 
+        /// Fault: an operator sees that a task waits, and not for what.
+        @Test func aTaskThatWaitsShowsForWhat() throws {
+            let need = try tasks.submit()
+            let id = try tasks.submit {
+                $0.needs = [.task(need)]
+                $0.runsOnFailedNeed = true
+            }
+            let lines = try amity("show", id.text).output.split(separator: "\n")
+            let line = try #require(lines.first { $0.hasPrefix("needs") })
+            #expect(line.contains(need.text) && line.contains("queued"))
+            let needs = try objects(try amity("show", id.text, "--json").output)[0]["needs"]
+            let first = try #require((needs as? [[String: Any]])?.first)
+            #expect(first["task_id"] as? String == need.text && first["may_fail"] as? Bool == true)
+        }
+
         @Test func aTaskIsMadeAsItsTypeSays() throws {
             let made = try amity("submit", "test", "--payload", #"{"a":1}"#, "--kb", "kb-1")
             #expect(made.status == 0, "\(made.error)")
