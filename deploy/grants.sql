@@ -24,11 +24,12 @@ WHERE made IS NOT NULL \gexec
 \if :{?tasks}
 SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', own, :'role')
 FROM unnest(ARRAY['amity_tasks', 'amity_task_data', 'amity_requests', 'amity_leases',
-                  'amity_task_needs', 'amity_batches', 'amity_documents', 'amity_chunks'])
+                  'amity_task_needs', 'amity_batches', 'amity_limit_keys', 'amity_pauses',
+                  'amity_documents', 'amity_chunks'])
     AS own
 WHERE to_regclass(own) IS NOT NULL \gexec
 -- Types and tokens are what an operator sets.
 SELECT format('GRANT SELECT ON %s TO %I', own, :'role')
-FROM unnest(ARRAY['amity_task_types', 'amity_tokens']) AS own
+FROM unnest(ARRAY['amity_task_types', 'amity_limits', 'amity_tokens']) AS own
 WHERE to_regclass(own) IS NOT NULL \gexec
 \endif

@@ -135,6 +135,7 @@ extension TasksCommand {
                 }
                 var task = NewTask(type: type.name, pool: type.pool, payload: json)
                 task.priority = priority ?? type.priority
+                task.limitedBy = type.limit?.key
                 (task.retryLimit, task.timeout) = (type.retryLimit, type.timeout)
                 (task.kbID, task.delay) = (kb, delay?.seconds)
                 switch try store.submit([SubmitRequest([task])])[0] {

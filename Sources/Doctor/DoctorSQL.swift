@@ -93,7 +93,7 @@ enum DoctorSQL {
 
     /// As it gives them with `-v tasks=1`: types and tokens are what an operator sets.
     static let privilegesForTasks = Schema.tablesOfTasks.flatMap { table in
-        let isOperators = ["amity_task_types", "amity_tokens"].contains(table.name)
+        let isOperators = ["amity_task_types", "amity_limits", "amity_tokens"].contains(table.name)
         return (isOperators ? ["SELECT"] : ["SELECT", "INSERT", "UPDATE", "DELETE"]).map {
             (table: table.name, privilege: $0)
         }

@@ -75,4 +75,74 @@ extension Schema {
             ),
         ]
     )
+
+    /// How many tasks of a type, or of a key of it, may begin.
+    static let limits = Step(
+        name: "limits",
+        isForTasks: true,
+        statements: [
+            // What an operator sets. `rate` in starts a second, with `burst`; `cap` at a time.
+            Statement(
+                "create_amity_limits",
+                """
+                CREATE TABLE amity_limits (
+                    type text PRIMARY KEY,
+                    limited_by text NOT NULL,
+                    rate float8,
+                    burst integer,
+                    cap integer,
+                    is_strict boolean NOT NULL
+                )
+                """
+            ),
+            // What is left of a key's bucket. Written at each admission: half of a page is free.
+            Statement(
+                "create_amity_limit_keys",
+                """
+                CREATE TABLE amity_limit_keys (
+                    key text PRIMARY KEY,
+                    type text NOT NULL,
+                    tokens float8 NOT NULL,
+                    refilled_at timestamptz NOT NULL
+                ) WITH (
+                    fillfactor = 50,
+                    autovacuum_vacuum_scale_factor = 0.02,
+                    autovacuum_vacuum_cost_delay = 0
+                )
+                """
+            ),
+            // A type's or a key's: one word of the first, or more of the second.
+            Statement(
+                "create_amity_pauses",
+                """
+                CREATE TABLE amity_pauses (
+                    subject text PRIMARY KEY,
+                    paused_by text NOT NULL,
+                    paused_at timestamptz NOT NULL
+                )
+                """
+            ),
+            Statement(
+                "index_amity_tasks_limit_waiting",
+                """
+                CREATE INDEX amity_tasks_limit_waiting_idx
+                ON amity_tasks (limit_key, priority, id) WHERE state = 2
+                """
+            ),
+            Statement(
+                "index_amity_tasks_limit_occupied",
+                """
+                CREATE INDEX amity_tasks_limit_occupied_idx ON amity_tasks (limit_key, state)
+                WHERE limit_key IS NOT NULL AND state IN (3, 4)
+                """
+            ),
+            Statement(
+                "index_amity_tasks_limit_begun",
+                """
+                CREATE INDEX amity_tasks_limit_begun_idx ON amity_tasks (limit_key)
+                WHERE limit_key IS NOT NULL AND started_at IS NOT NULL AND state < 5
+                """
+            ),
+        ]
+    )
 }

@@ -94,6 +94,7 @@ package enum Schema {
         tasks,
         documents,
         needs,
+        limits,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

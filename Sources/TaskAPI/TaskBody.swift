@@ -104,6 +104,7 @@ enum TaskBody {
         let payload = members.json("payload", atMost: NewTask.largestPayload) ?? "{}"
         guard let type = type(&members, types) else { return nil }
         var task = NewTask(type: type.name, pool: type.pool, payload: payload)
+        task.limitedBy = type.limit?.key
         task.priority = priority(&members) ?? type.priority
         task.retryLimit = members.integer("retry_limit", TaskType.retryLimits) ?? type.retryLimit
         task.timeout = members.integer("timeout_seconds", TaskType.timeouts) ?? type.timeout

@@ -19,6 +19,7 @@ extension TaskRoutes {
                 answer.add("handler", type.handler.kind)
                 answer.add("timeout_seconds", type.timeout)
                 answer.add("retry_limit", type.retryLimit)
+                answer.add("limit", json: type.limit.map { Answer($0).json })
                 return answer
             }
         )

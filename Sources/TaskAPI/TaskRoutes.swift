@@ -10,7 +10,7 @@ package struct TaskRoutes: Sendable {
 
     /// What a request is counted as.
     enum Kind: String, CaseIterable {
-        case submit, batch, batches, read, list, search, cancel, change, run, statistics
+        case submit, batch, batches, limits, read, list, search, cancel, change, run, statistics
     }
 
     static let root = "api/v1/tasks"
@@ -57,6 +57,9 @@ package struct TaskRoutes: Sendable {
         add(router, "\(root)/:id/run", [(.patch, .run, reportProgress)])
         add(router, "\(root)/:id/run/complete", [(.post, .run, complete)])
         add(router, "\(root)/:id/run/fail", [(.post, .run, fail)])
+        add(router, "api/v1/limits", [(.get, .limits, listLimits)])
+        add(router, "api/v1/limits/pause", [(.post, .limits, pauseLimit)])
+        add(router, "api/v1/limits/resume", [(.post, .limits, resumeLimit)])
         add(router, "api/v1/documents/search", [(.get, .search, searchDocuments)])
         add(router, "api/v1/types", [(.get, .statistics, types)])
         add(router, "api/v1/stats/queues", [(.get, .statistics, queues)])

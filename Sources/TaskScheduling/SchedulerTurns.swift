@@ -13,7 +13,10 @@ struct SchedulerTurns {
     private let health: SchedulingHealth
     private let begin = ContinuousClock.now
     private var floor = ScanFloor()
-    private var rest = Chore(every: Self.restInterval, first: .zero ... .zero)
+    /// The last key of limits that was looked at.
+    private var limitCursor = ""
+    private var pause = Self.interval
+    private var slowParts = Chore(every: Self.restInterval, first: .zero ... .zero)
     private let duration = Metric.schedulerTurn.timer()
     private let lateness = Metric.schedulerLateness.timer()
     private let expired = Metric.schedulerMoved.counter("deadline")
@@ -23,10 +26,12 @@ struct SchedulerTurns {
 
     /// Chosen: what a scheduled task may be late.
     private static let interval = Duration.milliseconds(200)
+    /// While tasks wait for others of their key to end. Chosen.
+    private static let quickInterval = Duration.milliseconds(50)
     /// Between two looks at what need not be exact to the second.
     private static let restInterval = Duration.seconds(1)
     /// After a failure of the database. Chosen.
-    private static let pause = Duration.seconds(1)
+    private static let rest = Duration.seconds(1)
     /// Most rows of each priority in one scan, and of each other part. Chosen: some ten
     /// milliseconds each.
     private static let batch = 500
@@ -49,18 +54,18 @@ struct SchedulerTurns {
             guard leading().leads(at: now) else {
                 // A later leadership begins with a scan of everything.
                 floor = ScanFloor()
-                _ = drain.wait(atMost: Self.pause) { leading().leads(at: .now) }
+                _ = drain.wait(atMost: Self.rest) { leading().leads(at: .now) }
                 continue
             }
             do throws(PostgresError) {
                 let hasMore = try turn(at: now, leading)
                 health.databaseWorks()
                 duration.record(now.duration(to: .now))
-                let next = hasMore ? now : now + Self.interval
+                let next = hasMore ? now : now + pause
                 drain.wait(for: ContinuousClock.now.duration(to: next))
             } catch {
                 health.failed(error)
-                drain.wait(for: Self.pause)
+                drain.wait(for: Self.rest)
             }
         }
     }
@@ -71,8 +76,9 @@ struct SchedulerTurns {
         _ leading: () -> Leadership
     ) throws(PostgresError) -> Bool {
         let hasDependents = try lookAtDependents(at: now)
-        let hasMoreDue = try publishDue(at: now) || hasDependents
-        if !rest.isDue(at: now) { return hasMoreDue }
+        let isAdmitting = try admit(at: now)
+        let hasMoreDue = try publishDue(at: now) || hasDependents || isAdmitting
+        if !slowParts.isDue(at: now) { return hasMoreDue }
         let late = try store.expire(atMost: Self.batch)
         note(late, "scheduler.deadlines-over", expired)
         let silent = try store.timeOut(atMost: Self.batch)
@@ -83,7 +89,7 @@ struct SchedulerTurns {
         }
         let batches = try store.lookAtBatches(atMost: Self.batch)
         let hasMore = max(late.count, silent.count, batches) == Self.batch
-        if !hasMore { rest.done(at: now) }
+        if !hasMore { slowParts.done(at: now) }
         return hasMore || hasMoreDue
     }
 
@@ -96,6 +102,24 @@ struct SchedulerTurns {
         note(look.cancelled, "scheduler.needs-failed", needFailed)
         // What was cancelled may be needed, too.
         return look.count == Self.batch || !look.cancelled.isEmpty
+    }
+
+    /// Lets tasks with a limit begin.
+    ///
+    /// - Returns: whether there are more keys.
+    private mutating func admit(
+        at now: ContinuousClock.Instant
+    ) throws(PostgresError) -> Bool {
+        pause = Self.interval
+        if publisher.room < Self.least { return false }
+        let admission = try store.admit(
+            after: &limitCursor,
+            keys: Self.batch,
+            atMost: Self.batch
+        )
+        publisher.publish(admission.toPublish, leasedAt: now)
+        if admission.hasCaps { pause = Self.quickInterval }
+        return !limitCursor.isEmpty
     }
 
     private mutating func publishDue(

@@ -63,7 +63,8 @@ struct SchedulerUpkeep {
             let batches =
                 options.retentionDays == 0
                 ? 0 : try store.forgetBatches(olderThan: seconds, atMost: Self.slice)
-            if max(tasks, requests, batches) == Self.slice { return .again(after: Self.pause) }
+            let keys = try store.forgetLimitKeys(atMost: Self.slice)
+            if max(tasks, requests, batches, keys) == Self.slice { return .again(after: Self.pause) }
             try store.forgetLeases()
             return .done
         } catch {

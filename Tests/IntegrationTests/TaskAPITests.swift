@@ -203,7 +203,7 @@ extension Integration {
                     #""tags":[\#(Array(repeating: "\"a\"", count: 21).joined(separator: ","))]"#,
                     "/tags"
                 ),
-                (#""callback":{}"#, "/callback"), (#""callback":"SECRET""#, "/callback"),
+                (#""needs":"SECRET""#, "/needs"), (#""callback":"SECRET""#, "/callback"),
                 (#""limit_key":"k""#, "/limit_key"), (#""more/less":1"#, "/more~1less"),
             ].map { (#"{"task_type":"test","# + $0.0 + "}", $0.1) }
 

@@ -38,6 +38,35 @@ struct TypesFileTests {
         )
     }
 
+    @Test func aLimitIsReadWithItsDefaults() throws {
+        func limit(_ json: String) throws -> TaskLimit? {
+            let type = #"{"type": "t", "handler": {"kind": "swift"}, "limit": \#(json)}"#
+            return try TypesFile.parse(Data(#"{"types": [\#(type)]}"#.utf8))[0].limit
+        }
+        var expected = TaskLimit()
+        (expected.rate, expected.burst, expected.cap) = (2.5, 1, nil)
+        #expect(try limit(#"{"rate": 2.5}"#) == expected)
+        (expected.key, expected.burst) = (.payload(["account", "id"]), 9)
+        #expect(try limit(#"{"by": "payload.account.id", "rate": 2.5, "burst": 9}"#) == expected)
+        expected = TaskLimit()
+        (expected.key, expected.cap, expected.isStrict) = (.kb, 1, true)
+        #expect(try limit(#"{"by": "kb_id", "order": "strict"}"#) == expected)
+    }
+
+    @Test(arguments: [
+        ("{}", ""), ("3", ""), (#"{"by": "name", "cap": 1}"#, "/by"),
+        (#"{"by": "payload", "cap": 1}"#, "/by"), (#"{"by": "payload.a..b", "cap": 1}"#, "/by"),
+        (#"{"rate": 0}"#, "/rate"), (#"{"rate": "1"}"#, "/rate"),
+        (#"{"rate": 100, "burst": 39}"#, "/burst"), (#"{"cap": 2, "burst": 3}"#, "/burst"),
+        (#"{"cap": 0}"#, "/cap"), (#"{"cap": 2, "order": "strict"}"#, "/cap"),
+        (#"{"cap": 1, "order": "loose"}"#, "/order"), (#"{"cap": 1, "per": 1}"#, "/per"),
+    ])
+    func everyMemberOfALimitIsChecked(json: String, pointer: String) {
+        let type = #"{"type": "t", "handler": {"kind": "swift"}, "limit": \#(json)}"#
+        let found = problems(#"{"types": [\#(type)]}"#)
+        #expect(found.contains("/types/0/limit\(pointer)"), "\(found)")
+    }
+
     /// Fault: a mistake is taken for something else, or the message does not say where it is.
     @Test(arguments: [
         ("[]", [""]), ("{", [""]), ("{}", ["/types"]), (#"{"types": 3}"#, ["/types"]),

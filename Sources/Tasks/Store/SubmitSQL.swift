@@ -9,26 +9,29 @@ enum SubmitSQL {
     private static let make = """
         WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
         given AS MATERIALIZED (
-            SELECT new.*, now, now + number * interval '1 microsecond' AS created_at,
+            SELECT new.*, now, \(limitKey) AS limit_key, now + number * interval '1 microsecond' AS created_at,
                 amity_uuid7(now + number * interval '1 microsecond') AS id,
                 greatest(run_at::timestamptz, now + make_interval(secs => delay::float8))
                     AS starts_at
             FROM clock, unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[],
                     $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-                    $13::int[], $14::text[], $15::int[])
+                    $13::int[], $14::text[], $15::int[],
+                    $16::text[])
                 WITH ORDINALITY AS new (type, pool, priority, max_attempts, timeout_seconds,
                     payload, tags, delay, run_at, deadline, kb_id, unique_key, created_by,
-                    batch_id, has_needs, number)),
+                    batch_id, has_needs, limited_by, number)),
         made AS (
             INSERT INTO amity_tasks (id, type, pool, priority, state, due_at, max_attempts,
-                deadline, kb_id, batch_id, unique_key, created_by, created_at)
+                deadline, kb_id, batch_id, limit_key, unique_key, created_by, created_at)
             SELECT id, type, pool, priority,
                 CASE WHEN has_needs = 1 THEN \(TaskSQL.blocked)
-                    WHEN starts_at > now THEN \(scheduled) ELSE \(queued) END,
+                    WHEN starts_at > now THEN \(scheduled)
+                    WHEN limit_key IS NOT NULL THEN \(TaskSQL.waiting) ELSE \(queued) END,
                 CASE WHEN has_needs = 1 THEN now
                     WHEN starts_at > now THEN least(starts_at, deadline::timestamptz)
+                    WHEN limit_key IS NOT NULL THEN deadline::timestamptz
                     ELSE now + \(TaskSQL.lease) END,
-                max_attempts, deadline::timestamptz, kb_id, batch_id::uuid, unique_key,
+                max_attempts, deadline::timestamptz, kb_id, batch_id::uuid, limit_key, unique_key,
                 nullif(created_by, 0), created_at
             FROM given
             ORDER BY coalesce(kb_id, ''), type, unique_key, number
@@ -41,6 +44,19 @@ enum SubmitSQL {
             FROM given JOIN made USING (id))
         SELECT number, made.id, state, due_at, \(TaskSQL.iso("given.created_at"))
         FROM given LEFT JOIN made USING (id)
+        """
+
+    /// The type, and for a key of it what the task has there; NULL where it has nothing. What is
+    /// long is named by its digest.
+    private static let limitKey = """
+        CASE WHEN limited_by = 'type' THEN type
+            WHEN length(\(limitValue)) > 200
+                THEN type || ':' || encode(sha256(convert_to(\(limitValue), 'UTF8')), 'hex')
+            ELSE type || ':' || \(limitValue) END
+        """
+    private static let limitValue = """
+        CASE WHEN limited_by = 'kb_id' THEN kb_id WHEN limited_by LIKE 'payload.%'
+            THEN payload::jsonb #>> string_to_array(substr(limited_by, 9), '.') END
         """
 
     /// The same alone, and in a transaction with others.

@@ -7,15 +7,28 @@ extension TaskStore {
     package func apply(_ types: [TaskType]) throws(PostgresError) {
         if types.isEmpty { return }
         let sorted = types.sorted { $0.name < $1.name }
-        try count(
-            of: TypeSQL.apply,
-            [
-                .textArray(sorted.map(\.name)), .textArray(sorted.map(\.pool)),
-                .integerArray(sorted.map(\.priority.rawValue)),
-                .textArray(sorted.map { TypeSQL.Handler($0.handler).json }),
-                .integerArray(sorted.map(\.timeout)), .integerArray(sorted.map(\.retryLimit)),
-            ]
-        )
+        let names = Parameter.textArray(sorted.map(\.name))
+        let rows: [Parameter] = [
+            names, .textArray(sorted.map(\.pool)),
+            .integerArray(sorted.map(\.priority.rawValue)),
+            .textArray(sorted.map { TypeSQL.Handler($0.handler).json }),
+            .integerArray(sorted.map(\.timeout)), .integerArray(sorted.map(\.retryLimit)),
+        ]
+        let limited = sorted.filter { $0.limit != nil }
+        let limits = limited.compactMap(\.limit)
+        let limitRows: [Parameter] = [
+            .textArray(limited.map(\.name)), .textArray(limits.map(\.key.text)),
+            .textArray(limits.map { $0.rate.map { "\($0)" } }),
+            .textArray(limits.map { $0.burst.map(String.init) }),
+            .textArray(limits.map { $0.cap.map(String.init) }),
+            .integerArray(limits.map { $0.isStrict ? 1 : 0 }),
+        ]
+        try sessions.withSession { session throws(PostgresError) in
+            _ = try session.flight([
+                (.begin, []), (TypeSQL.apply, rows), (TypeSQL.forgetLimits, [names]),
+                (TypeSQL.applyLimits, limitRows), (.commit, []),
+            ])
+        }
     }
 
     /// All, by name.
@@ -39,15 +52,32 @@ private enum TypeSQL {
             SET pool = excluded.pool, priority = excluded.priority, handler = excluded.handler,
                 timeout_seconds = excluded.timeout_seconds, retry_limit = excluded.retry_limit,
                 changed_at = excluded.changed_at
-        """,
-        commits: true
+        """
+    )
+
+    /// $1: types.
+    static let forgetLimits = Statement(
+        "forget_task_limits",
+        "DELETE FROM amity_limits WHERE type = ANY ($1::text[])"
+    )
+
+    /// $1 to $6: types, what is limited, rates, bursts, caps, whether in strict order (1).
+    static let applyLimits = Statement(
+        "apply_task_limits",
+        """
+        INSERT INTO amity_limits (type, limited_by, rate, burst, cap, is_strict)
+        SELECT type, limited_by, rate::float8, burst::int, cap::int, is_strict = 1
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[])
+            AS new (type, limited_by, rate, burst, cap, is_strict)
+        """
     )
 
     static let list = Statement(
         "list_task_types",
         """
-        SELECT type, pool, priority, handler::text, timeout_seconds, retry_limit
-        FROM amity_task_types ORDER BY type
+        SELECT type, pool, priority, handler::text, timeout_seconds, retry_limit,
+            limited_by, rate, burst, cap, is_strict
+        FROM amity_task_types LEFT JOIN amity_limits USING (type) ORDER BY type
         """
     )
 
@@ -58,8 +88,9 @@ private enum TypeSQL {
         let priority = try row.integer().flatMap(Priority.init(rawValue:)) ?? .normal
         let handler = try row.text().flatMap(Handler.init(json:))?.handler
         let (timeout, retryLimit) = (try row.integer(), try row.integer())
+        let limit = try limit(&row)
         return handler.map {
-            TaskType(
+            var type = TaskType(
                 name: name,
                 pool: pool,
                 priority: priority,
@@ -67,7 +98,21 @@ private enum TypeSQL {
                 timeout: timeout ?? RetryRule.timeout,
                 retryLimit: retryLimit ?? RetryRule.retryLimit
             )
+            type.limit = limit
+            return type
         }
+    }
+
+    private static func limit(_ row: inout RowReader) throws(PostgresError) -> TaskLimit? {
+        let key = try row.text().flatMap(TaskLimit.Key.init)
+        var limit = TaskLimit()
+        limit.rate = try row.double()
+        limit.burst = try row.integer()
+        limit.cap = try row.integer()
+        limit.isStrict = try row.bool() ?? false
+        guard let key else { return nil }
+        limit.key = key
+        return limit
     }
 
     /// As the column `handler` holds it.

@@ -16,6 +16,7 @@ package struct TaskType: Sendable, Equatable {
     /// Of a run, in seconds.
     package var timeout: Int
     package var retryLimit: Int
+    package var limit: TaskLimit?
 
     package init(
         name: String,

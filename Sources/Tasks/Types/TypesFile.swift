@@ -65,7 +65,9 @@ private struct TypesReader {
     }
 
     private mutating func type(_ tree: JSONTree, at pointer: String) -> TaskType? {
-        let known = ["type", "pool", "priority", "handler", "timeout_seconds", "retry_limit"]
+        let known = [
+            "type", "pool", "priority", "handler", "timeout_seconds", "retry_limit", "limit",
+        ]
         guard let members = object(tree, at: pointer, knowing: known) else { return nil }
         let name = text(members, "type", at: pointer) ?? ""
         if members["type"] == nil {
@@ -88,7 +90,7 @@ private struct TypesReader {
         guard let handler = handler(members["handler"], at: "\(pointer)/handler") else {
             return nil
         }
-        return TaskType(
+        var type = TaskType(
             name: name,
             pool: pool,
             priority: priority ?? .normal,
@@ -96,6 +98,48 @@ private struct TypesReader {
             timeout: timeout ?? RetryRule.timeout,
             retryLimit: retryLimit ?? RetryRule.retryLimit
         )
+        type.limit = members["limit"].flatMap { limit($0, at: "\(pointer)/limit") }
+        return type
+    }
+
+    private mutating func limit(_ tree: JSONTree, at pointer: String) -> TaskLimit? {
+        let known = ["by", "rate", "burst", "cap", "order"]
+        guard let members = object(tree, at: pointer, knowing: known) else { return nil }
+        var limit = TaskLimit()
+        if let by = text(members, "by", at: pointer) {
+            if let key = TaskLimit.Key(by) {
+                limit.key = key
+            } else {
+                note("\(pointer)/by", "is type, kb_id, or payload. and a member's name")
+            }
+        }
+        limit.rate = number(members, "rate", in: TaskLimit.rates, at: pointer)
+        limit.burst = integer(members, "burst", in: TaskLimit.bursts, at: pointer)
+        limit.cap = integer(members, "cap", in: TaskLimit.caps, at: pointer)
+        switch text(members, "order", at: pointer) {
+        case nil: break
+        case "strict": limit.isStrict = true
+        case _: note("\(pointer)/order", "is strict, or missing")
+        }
+        if let rate = limit.rate {
+            let least = TaskLimit.leastBurst(for: rate)
+            limit.burst = limit.burst ?? least
+            if limit.burst ?? 0 < least {
+                note(
+                    "\(pointer)/burst",
+                    "is at least \(least) with this rate: tasks are let go every 200 ms, and what "
+                        + "a smaller bucket cannot hold meanwhile is lost"
+                )
+            }
+        } else if limit.burst != nil {
+            note("\(pointer)/burst", "goes with a rate")
+        }
+        if limit.isStrict, limit.cap ?? 1 != 1 {
+            note("\(pointer)/cap", "is 1, or missing, with order: strict")
+        }
+        if limit.isStrict { limit.cap = 1 }
+        if limit.rate == nil, limit.cap == nil { note(pointer, "has neither rate nor cap") }
+        return limit
     }
 
     private mutating func check(_ name: String, at pointer: String) {
@@ -190,6 +234,18 @@ private struct TypesReader {
         guard let value = members[name] else { return nil }
         if case .string(let text) = value { return text }
         note("\(pointer)/\(name)", "is no string")
+        return nil
+    }
+
+    private mutating func number(
+        _ members: [String: JSONTree],
+        _ name: String,
+        in range: ClosedRange<Double>,
+        at pointer: String
+    ) -> Double? {
+        guard let value = members[name] else { return nil }
+        if case .number(let number) = value, range.contains(number) { return number }
+        note("\(pointer)/\(name)", "is a number from \(range.lowerBound) to \(range.upperBound)")
         return nil
     }
 

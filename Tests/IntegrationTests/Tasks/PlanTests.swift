@@ -68,6 +68,14 @@ extension Integration {
                 (NeedsSQL.lockDue, [.integer(9)], "amity_tasks_blocked_idx"),
                 (NeedsSQL.decide, [ids], "amity_tasks_pkey"),
                 (NeedsSQL.findLost, [.integer(9)], "amity_tasks_blocked_idx"),
+                (
+                    LimitSQL.waitingKeys, [.text(""), .integer(9)],
+                    "amity_tasks_limit_waiting_idx"
+                ),
+                (
+                    LimitSQL.admit, [.textArray(["x"]), .integer(9)],
+                    "amity_tasks_limit_occupied_idx"
+                ),
                 (BatchSQL.decide, [ids], "amity_tasks_living_members_idx"),
                 (
                     SubmitSQL.readTwins,

@@ -1,0 +1,190 @@
+import Postgres
+
+/// The statements of limits: which of the tasks that wait may go onto the broker.
+///
+/// A key's bucket shares its room with what is queued: tokens and queued tasks together are at
+/// most the burst, also after the workers were away. So no span of time has more starts than the
+/// burst and what the rate gives meanwhile, whatever the fleet is.
+enum LimitSQL {
+    /// $1: the last key of the scan before; $2: the most keys. Keys with waiting tasks, one
+    /// look at the index for each, and whether they have a cap.
+    static let waitingKeys = Statement(
+        "waiting_limit_keys",
+        """
+        WITH RECURSIVE keys AS (
+            (SELECT limit_key, type FROM amity_tasks
+             WHERE state = \(TaskSQL.waiting) AND limit_key > $1
+             ORDER BY limit_key, priority, id LIMIT 1)
+            UNION ALL
+            SELECT next.limit_key, next.type
+            FROM keys CROSS JOIN LATERAL (
+                SELECT limit_key, type FROM amity_tasks AS task
+                WHERE state = \(TaskSQL.waiting) AND task.limit_key > keys.limit_key
+                ORDER BY limit_key, priority, id LIMIT 1) AS next)
+        SELECT limit_key, keys.type, cap IS NOT NULL
+        FROM (SELECT * FROM keys LIMIT $2::int) AS keys
+        LEFT JOIN amity_limits AS rule ON rule.type = keys.type
+        """
+    )
+
+    /// $1 and $2: keys and their types. A new one begins with a full bucket.
+    static let makeKeys = Statement(
+        "make_limit_keys",
+        """
+        INSERT INTO amity_limit_keys (key, type, tokens, refilled_at)
+        SELECT key, new.type, coalesce(burst, 0), clock_timestamp()
+        FROM unnest($1::text[], $2::text[]) AS new (key, type)
+        LEFT JOIN amity_limits AS rule ON rule.type = new.type
+        ORDER BY key
+        ON CONFLICT DO NOTHING
+        """
+    )
+
+    /// $1: keys.
+    static let lockKeys = Statement(
+        "lock_limit_keys",
+        "SELECT 1 FROM amity_limit_keys WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE"
+    )
+
+    /// In strict order what has begun before goes first: it failed, and comes again.
+    ///
+    /// $1: keys, locked; $2: the most tasks of each. What is queued and runs is counted after the
+    /// lock, in a statement of its own.
+    static let admit = Statement(
+        "admit_tasks",
+        """
+        WITH known AS MATERIALIZED (
+            SELECT limited.key, rate, cap, coalesce(is_strict, false) AS is_strict,
+                clock_timestamp() AS now,
+                EXISTS (SELECT FROM amity_pauses
+                    WHERE subject IN (limited.key, limited.type)) AS is_paused,
+                \(occupied(TaskSQL.queued)) AS queued,
+                \(occupied(TaskSQL.processing)) AS running,
+                burst, tokens, refilled_at
+            FROM amity_limit_keys AS limited
+            LEFT JOIN amity_limits AS rule ON rule.type = limited.type
+            WHERE limited.key = ANY ($1::text[])),
+        filled AS MATERIALIZED (
+            SELECT *, CASE WHEN rate IS NULL THEN 0 ELSE greatest(0, least(burst - queued,
+                tokens + rate * extract(epoch FROM now - refilled_at)::float8)) END AS filled
+            FROM known),
+        room AS MATERIALIZED (
+            SELECT key, is_strict, CASE
+                WHEN is_paused THEN 0
+                WHEN is_strict AND EXISTS (SELECT FROM amity_tasks
+                    WHERE limit_key = filled.key AND limit_key IS NOT NULL
+                      AND started_at IS NOT NULL AND state < \(TaskSQL.completed)
+                      AND state <> \(TaskSQL.waiting)) THEN 0
+                ELSE greatest(0, least($2::int, floor(CASE WHEN rate IS NOT NULL THEN filled END),
+                    cap - queued - running))::int END AS room
+            FROM filled),
+        chosen AS MATERIALIZED (
+            SELECT id FROM room CROSS JOIN LATERAL (
+                SELECT id FROM amity_tasks WHERE limit_key = room.key AND \(mayBegin)
+                ORDER BY priority, id LIMIT CASE WHEN is_strict THEN 0 ELSE room END) AS next
+            UNION ALL
+            SELECT id FROM room CROSS JOIN LATERAL (
+                SELECT id, 0 AS turn FROM amity_tasks
+                WHERE limit_key = room.key AND limit_key IS NOT NULL
+                  AND started_at IS NOT NULL AND state < \(TaskSQL.completed) AND \(mayBegin)
+                UNION ALL
+                SELECT first.id, 1 FROM generate_series(0, 3) AS part (priority)
+                CROSS JOIN LATERAL (
+                    SELECT id FROM amity_tasks AS task WHERE limit_key = room.key
+                      AND task.priority = part.priority AND \(mayBegin)
+                    ORDER BY id LIMIT 1) AS first
+                ORDER BY turn, id LIMIT CASE WHEN is_strict THEN room ELSE 0 END) AS next),
+        moved AS (
+            UPDATE amity_tasks
+            SET state = \(TaskSQL.queued), due_at = clock_timestamp() + \(TaskSQL.lease)
+            WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND \(mayBegin)
+            RETURNING \(MovedTask.columns), due_at, limit_key),
+        spent AS (
+            UPDATE amity_limit_keys AS limited
+            SET tokens = filled - coalesce(began, 0), refilled_at = now
+            FROM filled
+            LEFT JOIN (SELECT limit_key, count(*) AS began FROM moved GROUP BY limit_key) AS spent
+                ON spent.limit_key = filled.key
+            WHERE limited.key = filled.key)
+        SELECT \(MovedTask.columns), due_at::text, NULL, NULL FROM moved
+        """
+    )
+
+    private static let mayBegin = """
+        state = \(TaskSQL.waiting) AND (deadline IS NULL OR deadline > clock_timestamp())
+        """
+
+    private static func occupied(_ state: Int) -> String {
+        """
+        (SELECT count(*) FROM amity_tasks WHERE limit_key = limited.key
+            AND limit_key IS NOT NULL AND state = \(state) AND state IN (3, 4))
+        """
+    }
+
+    // MARK: Operators
+
+    /// $1: the last key before, or NULL; $2: the most rows; $3: a type, or NULL. Tokens as they
+    /// are now.
+    static let list = Statement(
+        "list_limit_keys",
+        """
+        SELECT limited.key, limited.type, limited_by, rate, burst, cap,
+            coalesce(is_strict, false),
+            CASE WHEN rate IS NOT NULL THEN greatest(0, least(burst - queued, tokens
+                + rate * extract(epoch FROM clock_timestamp() - refilled_at)::float8)) END,
+            (SELECT count(*) FROM amity_tasks
+             WHERE limit_key = limited.key AND state = \(TaskSQL.waiting)),
+            queued, \(occupied(TaskSQL.processing)), paused_by,
+            extract(epoch FROM paused_at)::float8
+        FROM (
+            SELECT *, \(occupied(TaskSQL.queued)) AS queued FROM (
+                SELECT * FROM amity_limit_keys
+                WHERE ($1::text IS NULL OR key > $1) AND ($3::text IS NULL OR type = $3)
+                ORDER BY key LIMIT $2::int) AS limited) AS limited
+        LEFT JOIN amity_limits AS rule ON rule.type = limited.type
+        LEFT JOIN LATERAL (
+            SELECT paused_by, paused_at FROM amity_pauses
+            WHERE subject IN (limited.key, limited.type)
+            ORDER BY paused_at LIMIT 1) AS pause ON true
+        ORDER BY limited.key
+        """
+    )
+
+    /// $1: a type or a key; $2: who.
+    static let pause = Statement(
+        "pause_limit",
+        """
+        INSERT INTO amity_pauses (subject, paused_by, paused_at)
+        SELECT $1, $2, clock_timestamp()
+        WHERE EXISTS (SELECT FROM amity_limits WHERE type = split_part($1, ':', 1))
+        ON CONFLICT (subject) DO UPDATE SET subject = excluded.subject
+        RETURNING 1
+        """,
+        commits: true
+    )
+
+    /// $1: a type or a key.
+    static let resume = Statement(
+        "resume_limit",
+        "DELETE FROM amity_pauses WHERE subject = $1 RETURNING 1",
+        commits: true
+    )
+
+    /// Buckets that are full and that no task needs. $1: the most rows.
+    static let forget = Statement(
+        "forget_limit_keys",
+        """
+        DELETE FROM amity_limit_keys WHERE key IN (
+            SELECT key FROM amity_limit_keys AS limited
+            WHERE refilled_at < (SELECT clock_timestamp()) - interval '1 day'
+              AND NOT EXISTS (SELECT FROM amity_tasks
+                WHERE limit_key = limited.key AND state = \(TaskSQL.waiting))
+              AND NOT EXISTS (SELECT FROM amity_tasks
+                WHERE limit_key = limited.key AND limit_key IS NOT NULL AND state IN (3, 4))
+            LIMIT $1::int
+            FOR UPDATE SKIP LOCKED)
+        RETURNING 1
+        """,
+        commits: true
+    )
+}

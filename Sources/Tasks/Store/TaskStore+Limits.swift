@@ -1,0 +1,116 @@
+import Foundation
+import Postgres
+
+/// What a look at waiting tasks has let go.
+package struct Admission: Sendable {
+    package var toPublish: [Publication] = []
+    /// Whether keys with a cap have waiting tasks: one may begin whenever another ends.
+    package var hasCaps = false
+}
+
+/// A key, or a type without keys, with its limit and what waits for it.
+package struct LimitView: Sendable {
+    package var key: String
+    package var type: String
+    package var limit: TaskLimit?
+    /// Starts that may come at once; nil without a rate.
+    package var tokens: Double?
+    package var waiting: Int
+    package var queued: Int
+    package var running: Int
+    package var pausedBy: String?
+    package var pausedAt: Date?
+}
+
+extension TaskStore {
+    /// Lets tasks begin that their limits allow.
+    ///
+    /// - Parameters:
+    ///   - cursor: the last key that was looked at; kept from look to look, so that none waits for
+    ///     the end of the others.
+    ///   - keys: the most of them in one look.
+    ///   - limit: tasks of one key.
+    package func admit(
+        after cursor: inout String,
+        keys most: Int,
+        atMost limit: Int
+    ) throws(PostgresError) -> Admission {
+        let start = cursor
+        let (keys, admission) = try sessions.withSession {
+            session throws(PostgresError) -> ([String], Admission) in
+            let rows = try session.flight([
+                (.begin, []), (LimitSQL.waitingKeys, [.text(start), .integer(most)]),
+            ])[1]
+            var admission = Admission()
+            var (keys, types): ([String], [String]) = ([], [])
+            try rows.forEach { row throws(PostgresError) in
+                keys.append(try row.text() ?? "")
+                types.append(try row.text() ?? "")
+                if try row.bool() ?? false { admission.hasCaps = true }
+            }
+            if keys.isEmpty {
+                _ = try session.flight([(.commit, [])])
+                return (keys, admission)
+            }
+            let names = Parameter.textArray(keys)
+            let admitted = try session.flight([
+                (LimitSQL.makeKeys, [names, .textArray(types)]), (LimitSQL.lockKeys, [names]),
+                (LimitSQL.admit, [names, .integer(limit)]), (.commit, []),
+            ])[2]
+            admission.toPublish = try admitted.map(SchedulerSQL.leased).map(\.publication)
+            return (keys, admission)
+        }
+        cursor = keys.count == most ? keys[most - 1] : ""
+        return admission
+    }
+
+    /// A page of keys that have a bucket, by name.
+    package func limits(
+        of type: String? = nil,
+        after key: String? = nil,
+        atMost count: Int
+    ) throws(PostgresError) -> [LimitView] {
+        let parameters: [Parameter] = [.optional(key), .integer(count), .optional(type)]
+        return try rows(of: LimitSQL.list, parameters) { row throws(PostgresError) in
+            var limit = TaskLimit()
+            let (key, type) = (try row.text() ?? "", try row.text() ?? "")
+            let limitedBy = try row.text().flatMap(TaskLimit.Key.init)
+            limit.rate = try row.double()
+            limit.burst = try row.integer()
+            limit.cap = try row.integer()
+            limit.isStrict = try row.bool() ?? false
+            if let limitedBy { limit.key = limitedBy }
+            return LimitView(
+                key: key,
+                type: type,
+                limit: limitedBy == nil ? nil : limit,
+                tokens: try row.double(),
+                waiting: try row.integer() ?? 0,
+                queued: try row.integer() ?? 0,
+                running: try row.integer() ?? 0,
+                pausedBy: try row.text(),
+                pausedAt: try row.double().map(Date.init(timeIntervalSince1970:))
+            )
+        }
+    }
+
+    /// Lets no more tasks of a type or of one key begin. What is queued or runs goes on.
+    ///
+    /// - Parameters:
+    ///   - subject: a type, or a key as `limits` names it.
+    ///   - name: who does it, for others to see.
+    /// - Returns: false where its type has no limit.
+    package func pause(_ subject: String, by name: String) throws(PostgresError) -> Bool {
+        try count(of: LimitSQL.pause, [.text(subject), .text(name)]) > 0
+    }
+
+    /// - Returns: whether it was paused.
+    package func resume(_ subject: String) throws(PostgresError) -> Bool {
+        try count(of: LimitSQL.resume, [.text(subject)]) > 0
+    }
+
+    /// Deletes a slice of buckets that nothing needs.
+    package func forgetLimitKeys(atMost limit: Int) throws(PostgresError) -> Int {
+        try count(of: LimitSQL.forget, [.integer(limit)])
+    }
+}
