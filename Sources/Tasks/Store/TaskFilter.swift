@@ -2,7 +2,7 @@ import Postgres
 
 /// Which tasks are meant. Each combination of conditions is a statement of its own: so that each
 /// can use an index, and states stand in it as numbers.
-package struct TaskFilter: Sendable {
+package struct TaskFilter: Hashable, Sendable {
     package var kbID: String?
     package var state: TaskState?
     package var type: String?

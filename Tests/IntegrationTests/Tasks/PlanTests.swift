@@ -16,6 +16,16 @@ extension Integration {
             return (statement, [.integer(20)] + parameters)
         }
 
+        private static func page(
+            _ state: TaskState?,
+            _ index: String
+        ) -> (Statement, [Parameter], String) {
+            var filter = TaskFilter()
+            filter.state = state
+            let (statement, parameters) = OverviewSQL.page(filter)
+            return (statement, [.integer(20)] + parameters, index)
+        }
+
         private static var floors: [Parameter] {
             let floors = Priority.allCases.map { _ in "2026-01-01T00:00:00Z" }
             return [
@@ -71,6 +81,12 @@ extension Integration {
                     "amity_tasks_unique_idx"
                 ),
                 (OperatorSQL.cancel, [id, .null], "amity_tasks_pkey"),
+                (OverviewSQL.rates, [], "amity_tasks_finished_idx"),
+                (OverviewSQL.failed, [], "amity_tasks_failed_idx"),
+                (OverviewSQL.facts, [id], "amity_tasks_pkey"),
+                page(.processing, "amity_tasks_worker_idx"),
+                page(.failed, "amity_tasks_failed_idx"),
+                page(nil, "amity_tasks_pkey"),
             ]
                 + [
                     (list { _ in }, "amity_tasks_pkey"),
