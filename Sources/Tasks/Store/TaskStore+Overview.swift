@@ -143,25 +143,9 @@ enum OverviewSQL {
         """
     )
 
-    /// $1: the most rows. What runs is older than what is queued: OFFSET 0 keeps the planner from
-    /// looking for it among the newest, where a backlog may be a million tasks long.
+    /// $1: the most rows.
     static func page(_ filter: TaskFilter) -> (Statement, [Parameter]) {
-        let (name, sql, parameters) = filter.conditions(from: 2)
-        let matching = "SELECT * FROM amity_tasks AS task WHERE \(sql)"
-        let source =
-            filter.state == .processing
-            ? "SELECT * FROM (\(matching) OFFSET 0) AS task" : matching
-        let statement = Statement(
-            "page_of_tasks_\(name)",
-            """
-            SELECT \(columns), NULL, NULL
-            FROM (\(source) ORDER BY id DESC LIMIT $1::int) AS task
-            \(joins)
-            ORDER BY task.id DESC
-            """,
-            timer: "page_of_tasks"
-        )
-        return (statement, parameters)
+        filter.page(named: "page_of_tasks", "\(columns), NULL, NULL", join: lease)
     }
 
     /// $1: id.
@@ -172,7 +156,9 @@ enum OverviewSQL {
             (SELECT jsonb_agg(jsonb_build_object('run', failure -> 'run',
                 'code', failure -> 'code', 'at', failure -> 'at'))
              FROM jsonb_path_query(errors, '$[*]') AS failure)::text
-        FROM amity_tasks AS task \(joins)
+        FROM amity_tasks AS task
+        LEFT JOIN amity_task_data AS data ON data.id = task.id
+        \(lease)
         WHERE task.id = $1::uuid
         """
     )
@@ -181,8 +167,10 @@ enum OverviewSQL {
         \(TaskView.columns), lease.facts ->> 'name', extract(epoch FROM task.cancel_at)::float8
         """
 
-    private static let joins = """
-        LEFT JOIN amity_task_data AS data ON data.id = task.id
-        LEFT JOIN amity_leases AS lease ON lease.name = 'worker ' || task.worker
+    /// Of its worker.
+    private static let lease = """
+        LEFT JOIN LATERAL (
+            SELECT facts FROM amity_leases WHERE name = 'worker ' || task.worker LIMIT 1
+        ) AS lease ON true
         """
 }

@@ -149,6 +149,38 @@ extension Integration {
             }
         }
 
+        /// Fault: a plan does not know how short a page is, and a page of a million tasks reads all
+        /// their data.
+        @Test func aPageReadsNoMoreDataThanItShows() throws {
+            let scene = try TaskScene()
+            var session = try Session(to: scene.scene.owner, applicationName: "plans")
+            // As the planner does not like it for a tenth of many rows.
+            _ = try session.flight([(Statement("joins", "SET enable_nestloop = off"), [])])
+            for page in [Self.page(nil, ""), Self.page(.processing, "")] {
+                try expectOneReadEach(page.0, page.1, &session)
+            }
+            let (list, parameters) = Self.list { $0.kbID = "k" }
+            try expectOneReadEach(list, parameters, &session)
+        }
+
+        private func expectOneReadEach(
+            _ statement: Statement,
+            _ parameters: [Parameter],
+            _ session: inout Session
+        ) throws {
+            let explain = Statement(
+                "explain_\(statement.name)",
+                "EXPLAIN (COSTS OFF) \(statement.sql)"
+            )
+            let rows = try session.flight([(explain, parameters)])[0]
+            let plan = (0..<rows.count).compactMap { rows.string($0, 0) }
+            let reads = plan.indices.filter { plan[$0].contains("on amity_task_data") }
+            let areByID = reads.allSatisfy { index in
+                plan[min(index + 1, plan.count - 1)].contains("Index Cond: (id = task")
+            }
+            #expect(reads.count == 1 && areByID, "\(plan.joined(separator: "\n"))")
+        }
+
         /// Fault: a backlog has become due since the statistics were made, and setting a thousand
         /// rows to rest reads all that is queued: it takes longer than their leases, and each is
         /// published again and again.
