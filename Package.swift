@@ -110,7 +110,8 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "OperatorPages": [
         "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "HTTPServing", "JSON",
-        "Operations", "PrometheusMetrics", "Settings", "WorkerHealth", hummingbird, logging,
+        "Operations", "PrometheusMetrics", "Settings", "Tasks", "WorkerHealth", hummingbird,
+        logging,
     ],
     "TaskAPI": [
         "Concurrency", "Digests", "Documents", "HTTPServing", "JSON", "Metering", "Postgres",
@@ -160,8 +161,8 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "OperatorPagesTests": [
         "Concurrency", "Conversations", "DeadLetters", "HTTPServing", "JSON", "Metering",
-        "Operations", "OperatorPages", "Settings", "TestSupport", "WorkerHealth", coreMetrics,
-        hummingbird, logging, serviceLifecycle,
+        "Operations", "OperatorPages", "Settings", "Tasks", "TestSupport", "WorkerHealth",
+        coreMetrics, hummingbird, logging, serviceLifecycle,
     ],
     "AMQPTests": ["AMQP", "CRabbitMQ", "Concurrency", "Consuming", "Messaging"],
     "MeteringTests": ["Metering", "TestSupport"],

@@ -1,4 +1,3 @@
-import Concurrency
 import Foundation
 import HTTPServing
 import Hummingbird
@@ -6,16 +5,8 @@ import Operations
 
 /// Routes about one conversation, one user, and the worker that answers.
 struct LookupRoutes {
-    /// Chosen: four readers of the page. Each lookup holds a thread while database and broker are
-    /// asked: for seconds where one is away, also when its client has gone.
-    static let mostAtOnce = 8
-
     let operatorService: any OperatorService
-    private let running = Locked(0)
-
-    init(operatorService: any OperatorService) {
-        self.operatorService = operatorService
-    }
+    let limit: LookupLimit
 
     func add(to api: RouterGroup<BasicRequestContext>) {
         api.get("conversations/:id/explanation") { [operatorService] _, context in
@@ -56,15 +47,7 @@ struct LookupRoutes {
     private func lookUp<Answer: Encodable & Sendable>(
         _ ask: @escaping @Sendable () throws(OperatorServiceError) -> Answer
     ) async throws -> Response {
-        let count = running.withLock { count in
-            count += 1
-            return count
-        }
-        defer { running.withLock { $0 -= 1 } }
-        guard count <= Self.mostAtOnce else {
-            throw HTTPError(.tooManyRequests, message: "others are looked up; try again")
-        }
-        return try await Self.answer(ask)
+        try await limit.run { try await Self.answer(ask) }
     }
 
     private static func answer<Answer: Encodable & Sendable>(

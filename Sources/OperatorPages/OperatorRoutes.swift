@@ -3,7 +3,6 @@ import DeadLetters
 import Foundation
 import HTTPServing
 import Hummingbird
-import JSON
 import Operations
 
 /// What the dashboard shows and does, for programs as well.
@@ -38,7 +37,9 @@ struct OperatorRoutes {
         )
         show(Self.cached(lifetime, operatorService.history), at: "stats/history", of: api)
         show(deadLetters, at: "dead-letters", of: api)
-        LookupRoutes(operatorService: operatorService).add(to: api)
+        let limit = LookupLimit()
+        LookupRoutes(operatorService: operatorService, limit: limit).add(to: api)
+        TaskPageRoutes(operatorService, limit: limit).add(to: api)
         api.post("dead-letters/retry") { request, _ in
             try await deal(request, operatorService.retry) {
                 ActionResponse(retried: $0, purged: nil, $1, $2)
@@ -58,17 +59,7 @@ struct OperatorRoutes {
         at path: RouterPath,
         of api: RouterGroup<BasicRequestContext>
     ) {
-        api.get(path) { _, _ in
-            switch await cached.answer() {
-            case .success(let buffer):
-                return Response(
-                    status: .ok,
-                    headers: [.contentType: "application/json"],
-                    body: .init(byteBuffer: buffer)
-                )
-            case .failure(let error): throw HTTPError(.serviceUnavailable, message: "\(error)")
-            }
-        }
+        api.get(path) { _, _ in try await cached.response() }
     }
 
     /// - Parameter name: of the one member of an object around the answer, so that others may join
@@ -81,17 +72,8 @@ struct OperatorRoutes {
         CachedResponse(lifetime: lifetime) {
             Result { () throws(OperatorServiceError) in
                 let answer = try ask()
-                return ByteBuffer(bytes: name.map { json([$0: answer]) } ?? json(answer))
+                return name.map { .json([$0: answer]) } ?? .json(answer)
             }
-        }
-    }
-
-    /// Encoding what is made here cannot fail.
-    private static func json(_ value: some Encodable) -> Data {
-        do {
-            return try JSONEncoder.api.encode(value)
-        } catch {
-            preconditionFailure("an answer has a JSON form")
         }
     }
 

@@ -50,9 +50,11 @@ extension ServerOptions {
         probes = ["/health/live", "/health/ready"]
         if access.sessions != nil {
             openPaths = [Login.path]
-            // A browser that opens the start page is sent to the login page.
+            // A browser that opens a page is sent to the login page.
             whenRefused = { request in
-                guard request.uri.path == "/", request.method == .get else { return nil }
+                guard Page.paths.contains(request.uri.path), request.method == .get else {
+                    return nil
+                }
                 return Login.redirect(to: Login.path)
             }
         }

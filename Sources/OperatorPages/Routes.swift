@@ -16,6 +16,7 @@ struct Routes {
         login?.add(to: router)
         OperatorRoutes(routeContext.operatorService).add(to: router)
         router.get { _, _ in Page.dashboard(canLogOut: login != nil).response() }
+        router.get("tasks") { _, _ in Page.tasks(canLogOut: login != nil).response() }
         Script.add(to: router)
         router.get("metrics") { [routeContext] _, _ in
             Response(

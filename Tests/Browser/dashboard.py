@@ -52,6 +52,8 @@ def the_page_says_how_things_are():
            "dead letters are not above the charts")
     zoned = "/^as of \\d\\d:\\d\\d:\\d\\d \\S+/"
     page.until(f"{zoned}.test(document.querySelector('#as-of').innerText)", "the time has a zone")
+    expect(not page.run("document.querySelector('#pages').checkVisibility()"),
+           "there is a way to tasks, and none are there")
     expect("serves this page" in text("#workers"), "the worker that answers is not marked")
 
 

@@ -10,9 +10,11 @@ parser = argparse.ArgumentParser()
 parser.add_argument("url", help="where the worker serves, without a path")
 parser.add_argument("--token", required=True)
 parser.add_argument("--worker", required=True, help="host:pid as the page is to name it")
-parser.add_argument("--retry", required=True, metavar="CODE", help="a dead letter's, to retry it")
-parser.add_argument("--purge", required=True, metavar="CODE", help="a dead letter's, to purge it")
-parser.add_argument("--markup", required=True, help="id of a conversation that failed")
+parser.add_argument("--retry", metavar="CODE", help="a dead letter's, to retry it")
+parser.add_argument("--purge", metavar="CODE", help="a dead letter's, to purge it")
+parser.add_argument("--markup", help="id of a conversation that failed")
+parser.add_argument("--running", metavar="ID", help="a task's, to cancel it")
+parser.add_argument("--failed", metavar="ID", help="a task's, to retry it")
 parser.add_argument("--canary", required=True, help="text that must not be on the page")
 parser.add_argument("--pictures", metavar="FOLDER", help="where to put screenshots")
 options = parser.parse_args()
@@ -44,7 +46,7 @@ def picture(name, width, height, scheme):
     if options.pictures:
         page.resize(width, height)
         page.prefer(scheme)
-        page.until("document.querySelectorAll('svg path').length > 0", "a chart is drawn")
+        page.until("document.querySelectorAll('svg path, progress').length > 0", "it is drawn")
         page.picture(os.path.join(options.pictures, name))
 
 

@@ -4,6 +4,7 @@ import JSON
 @testable import Conversations
 @testable import DeadLetters
 @testable import Operations
+@testable import Tasks
 
 /// One of everything that the JSON API answers, with every optional member there.
 enum APISample {
@@ -11,9 +12,11 @@ enum APISample {
     static func names() throws -> Set<String> {
         let samples: [any Encodable] = [
             worker, queue, history, overview, explanation,
-            ServingWorker(host: "h", processID: 1, isPaused: true),
+            ServingWorker(host: "h", processID: 1, isPaused: true), taskOverview,
+            TaskPage(tasks: [task], hasMore: false), TaskAlert(name: "a", queue: "q", since: now),
         ]
         var names = Set(AlertName.allCases.map(\.rawValue))
+        names.formUnion(TaskAlertName.allCases.map(\.rawValue))
         for sample in samples {
             let json = try JSONEncoder.api.encode(sample)
             collect(from: try JSONSerialization.jsonObject(with: json), into: &names)
@@ -21,6 +24,7 @@ enum APISample {
         // Of the answers that wrap these, of orders and of errors.
         return names.union([
             "workers", "queues", "letters", "retried", "purged", "is_complete", "error", "message",
+            "alerts",
         ])
     }
 
@@ -116,6 +120,39 @@ enum APISample {
                 deadLetters: 1
             )
         ]
+    )
+
+    static let task: TaskRecord = {
+        var task = TaskRecord(
+            id: TaskID(firstAt: 1).text,
+            type: "t",
+            pool: "p",
+            priority: "low",
+            state: "processing",
+            run: 2,
+            createdAt: now
+        )
+        (task.progress, task.kbID, task.batchID, task.worker) = (40, "k", "b", "h:1")
+        (task.dueAt, task.deadline, task.startedAt) = (now, now, now)
+        (task.cancelAskedAt, task.finishedAt, task.errorCode) = (now, now, "C")
+        (task.timeoutSeconds, task.errors) = (300, [.init(run: 1, code: "C", at: "")])
+        return task
+    }()
+
+    static let taskOverview = TaskOverview(
+        queues: [
+            TaskQueueStats(
+                pool: "p",
+                priority: "low",
+                waiting: 1,
+                running: 1,
+                oldestSeconds: 1,
+                completedPerMinute: 1,
+                failedPerMinute: 1
+            )
+        ],
+        failures: [.init(type: "t", code: "C", count: 1, lastFailedAt: now)],
+        isComplete: true
     )
 
     private static let deadLetter = DeadLetter(

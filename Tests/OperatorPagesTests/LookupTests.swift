@@ -61,7 +61,7 @@ struct LookupTests {
                 "GET /api/v1/users/u/dead-letters HTTP/1.1", "Host: localhost",
                 "Connection: close", "", "",
             ]
-            let connections = try (0..<LookupRoutes.mostAtOnce).map { _ in try rig.connect() }
+            let connections = try (0..<LookupLimit.mostAtOnce).map { _ in try rig.connect() }
             for connection in connections { connection.send(lines.joined(separator: "\r\n")) }
             let deadline = ContinuousClock.now + .seconds(20)
             while rig.operatorService.questions.withLock({ $0 }) < connections.count,

@@ -44,7 +44,9 @@ struct PageFilesTests {
     @Test func noPageHasAGapLeft() async throws {
         try await ServerRig().run(token: "correct-horse-battery") { (rig: ServerRig) throws in
             let bearer = "Authorization: Bearer correct-horse-battery"
-            for page in [try rig.get("/", bearer), try rig.get("/login")] {
+            for page in [
+                try rig.get("/", bearer), try rig.get("/tasks", bearer), try rig.get("/login"),
+            ] {
                 #expect(page.status == 200)
                 #expect(!page.body.contains("{{") && !page.body.contains("}}"))
             }
@@ -66,7 +68,8 @@ struct PageFilesTests {
         #expect(known.isSuperset(of: ["ready", "done_per_second", "error_details", "is_paused"]))
         let snake = /\b[a-z]+(?:_[a-z0-9]+)+\b/
         // What an answer's part is called in the modules, and the member that is asked for.
-        let member = /\b(?:worker|queue|deadLetter|explanation|score|point|failure|alert)\??\.(\w+)/
+        let parts = "worker|queue|deadLetter|explanation|score|point|failure|alert|task"
+        let member = try Regex("\\b(?:\(parts))\\??\\.(\\w+)", as: (Substring, Substring).self)
         var asked: Set<String> = []
         for (name, text) in try Self.files(".js") {
             let code = text.replacing(/\/\/.*|\/\*[\s\S]*?\*\/|from ".*"/, with: "")

@@ -2,6 +2,7 @@ import Concurrency
 import DeadLetters
 import Foundation
 import Operations
+import Tasks
 
 /// A service that knows what a test gives it, and writes down what it is asked.
 final class StubOperatorService: OperatorService {
@@ -11,6 +12,11 @@ final class StubOperatorService: OperatorService {
     /// What was looked for, and whose.
     let lookups = Locked<[String]>([])
     let isPaused = Locked(false)
+    /// nil where there are no tables of tasks.
+    let overview = Locked<TaskOverview?>(nil)
+    let filters = Locked<[TaskFilter]>([])
+    let moves = Locked<[String]>([])
+    let outcome = Locked<MoveOutcome>(.missing)
     /// While it is raised, an answer waits.
     let gate = Locked<DispatchSemaphore?>(nil)
 
@@ -57,6 +63,43 @@ final class StubOperatorService: OperatorService {
     func setConsumption(isOn: Bool) throws(OperatorServiceError) -> ServingWorker {
         isPaused.withLock { $0 = !isOn }
         return try servingWorker()
+    }
+
+    func taskAlerts() throws(OperatorServiceError) -> [TaskAlert]? {
+        let isThere = overview.withLock { $0 != nil }
+        let since = Date(timeIntervalSince1970: 0)
+        return try ask(isThere ? [TaskAlert(name: "task_wait", queue: "p.low", since: since)] : nil)
+    }
+
+    func taskOverview() throws(OperatorServiceError) -> TaskOverview? {
+        try ask(overview.withLock { $0 })
+    }
+
+    func tasks(_ filter: TaskFilter) throws(OperatorServiceError) -> TaskPage {
+        filters.withLock { $0.append(filter) }
+        return try ask(TaskPage(tasks: [], hasMore: true))
+    }
+
+    func task(_ id: TaskID) throws(OperatorServiceError) -> TaskRecord? {
+        try ask(id.text == APISample.task.id ? APISample.task : nil)
+    }
+
+    private func move(_ verb: String, _ id: TaskID) throws(OperatorServiceError) -> MoveOutcome {
+        moves.withLock { $0.append("\(verb) \(id)") }
+        return try ask(outcome.withLock { $0 })
+    }
+
+    func cancelTask(_ id: TaskID) throws(OperatorServiceError) -> MoveOutcome {
+        try move("cancel", id)
+    }
+
+    func retryTask(_ id: TaskID) throws(OperatorServiceError) -> MoveOutcome {
+        try move("retry", id)
+    }
+
+    func retryTasks(_ filter: TaskFilter) throws(OperatorServiceError) -> TaskRetryResult {
+        filters.withLock { $0.append(filter) }
+        return try ask(TaskRetryResult(retried: 3, isComplete: false))
     }
 
     func retry(_ order: DeadLetterSelection) throws(OperatorServiceError) -> DeadLetterActionResult

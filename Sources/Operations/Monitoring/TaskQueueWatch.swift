@@ -1,3 +1,4 @@
+import Foundation
 import Tasks
 
 package enum TaskAlertName: String, Codable, CodingKeyRepresentable, Sendable, CaseIterable {
@@ -58,6 +59,21 @@ struct TaskQueueWatch: Codable {
     /// Alerts that are raised, by queue, and those queues that have none.
     var active: [String: Set<TaskAlertName>] {
         queues.mapValues { Set($0.alerts.filter { $0.value.since != nil }.keys) }
+    }
+
+    /// The alerts that are raised, by the names of their queues.
+    var raised: [TaskAlert] {
+        queues.sorted { $0.key < $1.key }.flatMap { label, queue in
+            TaskAlertName.allCases.compactMap { name in
+                queue.alerts[name]?.since.map { since in
+                    TaskAlert(
+                        name: name.rawValue,
+                        queue: label,
+                        since: Date(timeIntervalSince1970: since)
+                    )
+                }
+            }
+        }
     }
 
     /// Takes a look into account.

@@ -3,7 +3,7 @@ import Foundation
 
 /// What an operator can ask a worker about its queue and all its workers, and the actions on them.
 /// Every call blocks its thread, which needs `WorkerOperatorService.stackBytes` of stack.
-package protocol OperatorService: Sendable {
+package protocol OperatorService: TaskOperatorService {
     func workers() throws(OperatorServiceError) -> [WorkerStats]
     func queues() throws(OperatorServiceError) -> [QueueStats]
     func history() throws(OperatorServiceError) -> History

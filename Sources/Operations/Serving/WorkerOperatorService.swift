@@ -14,13 +14,14 @@ package final class WorkerOperatorService: OperatorService {
     /// Stack of a thread that asks.
     package static let stackBytes = Publisher.stackBytes
     /// Chosen: shorter than the timeout of the clients. An answer at this limit is incomplete.
-    private static let patience: Duration = .seconds(8)
+    static let patience: Duration = .seconds(8)
     /// Chosen: more than one user has, and what a page can show.
     private static let mostDeadLetters = 100
 
     private let explainerOptions: ExplainerOptions
     private let deadLetterOptions: DeadLetterOptions
-    private let logger: Logger
+    let taskTables = TaskTables()
+    let logger: Logger
     /// Written once, by the worker that begins.
     private let sessions = Locked<SessionPool?>(nil)
     /// Written once, by the worker that begins.
@@ -71,16 +72,16 @@ package final class WorkerOperatorService: OperatorService {
         }
     }
 
-    private func read<Answer>(
+    /// - Parameter grants: what gives the role its rights.
+    func read<Answer>(
+        else grants: String = "deploy/grants.sql for the worker's role",
         _ question: (SessionPool) throws -> Answer
     ) throws(OperatorServiceError) -> Answer {
         guard let pool = sessions.withLock({ $0 }) else { throw .early }
         do {
             return try question(pool)
         } catch let error as PostgresError where error.isMissingOrForbidden {
-            throw .database(
-                "\(error); run amity migrate, and deploy/grants.sql for the worker's role"
-            )
+            throw .database("\(error); run amity migrate, and \(grants)")
         } catch let error as PostgresError {
             throw .database("\(error)")
         } catch {

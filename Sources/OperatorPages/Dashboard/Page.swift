@@ -4,6 +4,9 @@ import Hummingbird
 /// and the browser is told to take nothing else. Its style is part of it; the modules of its script
 /// follow from `/assets`.
 struct Page {
+    /// Where the pages are that need a session, and that a browser opens by itself.
+    static let paths: Set = ["/", "/tasks"]
+
     /// Of `Page/`, with names in double braces where `values` go.
     private let text: [UInt8]
     private let styles: [[UInt8]]
@@ -11,13 +14,26 @@ struct Page {
 
     /// - Parameter canLogOut: whether there are sessions to end.
     static func dashboard(canLogOut: Bool) -> Page {
+        page(PackageResources.dashboard_html, canLogOut: canLogOut)
+    }
+
+    static func tasks(canLogOut: Bool) -> Page {
+        page(PackageResources.tasks_html, canLogOut: canLogOut)
+    }
+
+    private static func page(_ text: [UInt8], canLogOut: Bool) -> Page {
         Page(
-            text: PackageResources.dashboard_html,
+            text: text,
             styles: [
                 PackageResources.base_css, PackageResources.dashboard_css,
-                PackageResources.tables_css, PackageResources.narrow_css,
+                PackageResources.tables_css, PackageResources.tasks_css,
+                PackageResources.narrow_css,
             ],
-            values: ["session": canLogOut ? "data-session" : ""]
+            values: [
+                "session": canLogOut ? "data-session" : "",
+                "head": String(decoding: PackageResources.head_html, as: UTF8.self),
+                "ask": String(decoding: PackageResources.ask_html, as: UTF8.self),
+            ]
         )
     }
 

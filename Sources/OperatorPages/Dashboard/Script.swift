@@ -5,8 +5,10 @@ import Hummingbird
 struct Script {
     /// By name, as the modules import each other.
     static let modules: [String: Script] = [
+        "bar.js": Script(PackageResources.bar_js),
         "charts.js": Script(PackageResources.charts_js),
         "confirm.js": Script(PackageResources.confirm_js),
+        "dead-letters.js": Script(PackageResources.dead_letters_js),
         "elements.js": Script(PackageResources.elements_js),
         "explanation.js": Script(PackageResources.explanation_js),
         "failures.js": Script(PackageResources.failures_js),
@@ -14,10 +16,15 @@ struct Script {
         "figures.js": Script(PackageResources.figures_js),
         "format.js": Script(PackageResources.format_js),
         "history.js": Script(PackageResources.history_js),
-        "dead-letters.js": Script(PackageResources.dead_letters_js),
         "main.js": Script(PackageResources.main_js),
         "problems.js": Script(PackageResources.problems_js),
         "search.js": Script(PackageResources.search_js),
+        "task.js": Script(PackageResources.task_js),
+        "task-actions.js": Script(PackageResources.task_actions_js),
+        "task-list.js": Script(PackageResources.task_list_js),
+        "task-queues.js": Script(PackageResources.task_queues_js),
+        "task-words.js": Script(PackageResources.task_words_js),
+        "tasks.js": Script(PackageResources.tasks_js),
         "theme.js": Script(PackageResources.theme_js),
         "verdict.js": Script(PackageResources.verdict_js),
         "workers.js": Script(PackageResources.workers_js),

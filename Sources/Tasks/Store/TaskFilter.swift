@@ -2,7 +2,7 @@ import Postgres
 
 /// Which tasks are meant. Each combination of conditions is a statement of its own: so that each
 /// can use an index, and states stand in it as numbers.
-package struct TaskFilter: Sendable {
+package struct TaskFilter: Hashable, Sendable {
     package var kbID: String?
     package var state: TaskState?
     package var type: String?
@@ -59,6 +59,41 @@ package struct TaskFilter: Sendable {
     }
 }
 
+extension TaskFilter {
+    /// A page of what is meant, newest first. $1: the most rows.
+    ///
+    /// Plans do not know how few rows $1 is, and would rather join all data there is: LIMIT 1 has
+    /// each row's read by its id. What runs is older than what is queued: OFFSET 0 keeps the
+    /// planner from looking for it among the newest, where a million may be queued.
+    ///
+    /// - Parameters:
+    ///   - columns: of `task` and `data`.
+    ///   - join: what more they are taken from.
+    func page(
+        named name: String,
+        _ columns: String,
+        join: String = ""
+    ) -> (Statement, [Parameter]) {
+        let (mark, sql, parameters) = conditions(from: 2)
+        let matching = "SELECT * FROM amity_tasks AS task WHERE \(sql)"
+        let isRunning = state == .processing
+        let source = isRunning ? "SELECT * FROM (\(matching) OFFSET 0) AS task" : matching
+        let statement = Statement(
+            "\(name)_\(mark)",
+            """
+            SELECT \(columns)
+            FROM (\(source) ORDER BY id DESC LIMIT $1::int) AS task
+            LEFT JOIN LATERAL (
+                SELECT errors FROM amity_task_data WHERE id = task.id LIMIT 1) AS data ON true
+            \(join)
+            ORDER BY task.id DESC
+            """,
+            timer: name
+        )
+        return (statement, parameters)
+    }
+}
+
 extension TaskState {
     /// With what the partial indexes are made for.
     fileprivate var condition: String {
@@ -67,7 +102,9 @@ extension TaskState {
         case .failed, .cancelled:
             "task.state = \(rawValue) AND task.state IN (\(TaskSQL.retryable))"
         case .processing: "task.state = \(TaskSQL.processing)"
-        case .scheduled, .blocked, .completed: "task.state = \(rawValue)"
+        // `IS TRUE` keeps the planner from the index of all that ended: the newest are near.
+        case .completed: "(task.state = \(rawValue)) IS TRUE"
+        case .scheduled, .blocked: "task.state = \(rawValue)"
         }
     }
 }

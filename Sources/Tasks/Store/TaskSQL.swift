@@ -81,7 +81,9 @@ package struct MovedTask: Sendable, Equatable {
     package var run: Int
 
     static let columns = "id, type, pool, priority, state, run"
+}
 
+extension MovedTask {
     init(_ row: inout RowReader) throws(PostgresError) {
         id = TaskID(stored: try row.text() ?? "")
         type = try row.text() ?? ""

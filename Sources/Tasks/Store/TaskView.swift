@@ -104,19 +104,7 @@ extension TaskStore {
 
     /// $1: the most rows.
     static func listing(_ filter: TaskFilter) -> (Statement, [Parameter]) {
-        let (name, sql, parameters) = filter.conditions(from: 2)
-        let statement = Statement(
-            "list_tasks_\(name)",
-            """
-            SELECT \(TaskView.columns)
-            FROM (SELECT * FROM amity_tasks AS task WHERE \(sql)
-                  ORDER BY id DESC LIMIT $1::int) AS task
-            LEFT JOIN amity_task_data AS data USING (id)
-            ORDER BY task.id DESC
-            """,
-            timer: "list_tasks"
-        )
-        return (statement, parameters)
+        filter.page(named: "list_tasks", TaskView.columns)
     }
 
     /// $1: id; $2: kb, or NULL.

@@ -218,7 +218,7 @@ extension Integration {
             }
             let again = try admit(scene)
             #expect(again.map(\.id) == [ids[0]])
-            _ = try start(again[0], .succeeded(result: nil), in: scene)
+            _ = try start(try #require(again.first), .succeeded(result: nil), in: scene)
             #expect(try admit(scene).map(\.id) == [ids[1]])
         }
 

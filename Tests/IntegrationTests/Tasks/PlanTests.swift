@@ -16,6 +16,16 @@ extension Integration {
             return (statement, [.integer(20)] + parameters)
         }
 
+        private static func page(
+            _ state: TaskState?,
+            _ index: String
+        ) -> (Statement, [Parameter], String) {
+            var filter = TaskFilter()
+            filter.state = state
+            let (statement, parameters) = OverviewSQL.page(filter)
+            return (statement, [.integer(20)] + parameters, index)
+        }
+
         private static var floors: [Parameter] {
             let floors = Priority.allCases.map { _ in "2026-01-01T00:00:00Z" }
             return [
@@ -86,6 +96,12 @@ extension Integration {
                     "amity_tasks_unique_idx"
                 ),
                 (OperatorSQL.cancel, [id, .null], "amity_tasks_pkey"),
+                (OverviewSQL.rates, [], "amity_tasks_finished_idx"),
+                (OverviewSQL.failed, [], "amity_tasks_failed_idx"),
+                (OverviewSQL.facts, [id], "amity_tasks_pkey"),
+                page(.processing, "amity_tasks_worker_idx"),
+                page(.failed, "amity_tasks_failed_idx"),
+                page(nil, "amity_tasks_pkey"),
             ]
                 + [
                     (list { _ in }, "amity_tasks_pkey"),
@@ -156,6 +172,38 @@ extension Integration {
                     || lines.contains("Seq Scan on amity_task_needs")
                 #expect(!isRead, "\(statement.name): \(lines)")
             }
+        }
+
+        /// Fault: a plan does not know how short a page is, and a page of a million tasks reads all
+        /// their data.
+        @Test func aPageReadsNoMoreDataThanItShows() throws {
+            let scene = try TaskScene()
+            var session = try Session(to: scene.scene.owner, applicationName: "plans")
+            // As the planner does not like it for a tenth of many rows.
+            _ = try session.flight([(Statement("joins", "SET enable_nestloop = off"), [])])
+            for page in [Self.page(nil, ""), Self.page(.processing, "")] {
+                try expectOneReadEach(page.0, page.1, &session)
+            }
+            let (list, parameters) = Self.list { $0.kbID = "k" }
+            try expectOneReadEach(list, parameters, &session)
+        }
+
+        private func expectOneReadEach(
+            _ statement: Statement,
+            _ parameters: [Parameter],
+            _ session: inout Session
+        ) throws {
+            let explain = Statement(
+                "explain_\(statement.name)",
+                "EXPLAIN (COSTS OFF) \(statement.sql)"
+            )
+            let rows = try session.flight([(explain, parameters)])[0]
+            let plan = (0..<rows.count).compactMap { rows.string($0, 0) }
+            let reads = plan.indices.filter { plan[$0].contains("on amity_task_data") }
+            let areByID = reads.allSatisfy { index in
+                plan[min(index + 1, plan.count - 1)].contains("Index Cond: (id = task")
+            }
+            #expect(reads.count == 1 && areByID, "\(plan.joined(separator: "\n"))")
         }
 
         /// Fault: a backlog has become due since the statistics were made, and setting a thousand

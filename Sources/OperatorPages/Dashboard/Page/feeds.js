@@ -46,9 +46,16 @@ export function post(path, body) {
 
 export const reasonOf = ({ status, value }) => value?.error?.message ?? `it answered ${status}`;
 
-const feed = (path, seconds, read = get) => ({
-  path, every: seconds * 1000, read, value: null, at: null, error: null, due: 0, isBusy: false,
-});
+const all = [];
+
+/** What `poll` asks for every so many seconds. */
+export function feed(path, seconds, read = get) {
+  const made = {
+    path, every: seconds * 1000, read, value: null, at: null, error: null, due: 0, isBusy: false,
+  };
+  all.push(made);
+  return made;
+}
 
 export const feeds = {
   // A worker that is not ready says so with an error's status and its reasons.
@@ -57,31 +64,33 @@ export const feeds = {
   workers: feed("/api/v1/stats/workers", 3),
   queues: feed("/api/v1/stats/queues", 3),
   history: feed("/api/v1/stats/history", 15),
+  taskAlerts: feed("/api/v1/stats/task-alerts", 15),
 };
 
 /** When the worker last answered; and while it does not, since when and why. */
 export const contact = { last: null, silence: null };
 
 /** Whether the session has ended. */
-export const isOut = () => Object.values(feeds).some((feed) => feed.error?.status === 401);
+export const isOut = () => all.some((feed) => feed.error?.status === 401);
 
 /** Those that are answered with a reason why there is nothing. */
-export const failing = () => [feeds.workers, feeds.queues, feeds.history]
-  .filter(({ error }) => error && error.status !== 0 && error.status !== 401);
+export const failing = () => all.filter((feed) => feed.error && feed.read === get
+  && feed !== feeds.worker && ![0, 401, 404].includes(feed.error.status));
 
 /** Asks now, and calls `changed` after it. */
 export async function pull(feed, changed) {
   if (feed.isBusy) return;
   feed.isBusy = true;
+  const { path } = feed;
   try {
-    feed.value = await feed.read(feed.path);
-    feed.at = new Date();
-    feed.error = null;
+    const value = await feed.read(path);
+    // Meanwhile another page of it may be wanted.
+    if (path === feed.path) Object.assign(feed, { value, at: new Date(), error: null });
   } catch (error) {
-    feed.error = error;
+    if (path === feed.path) feed.error = error;
   }
   feed.isBusy = false;
-  feed.due = performance.now() + feed.every;
+  feed.due = path === feed.path ? performance.now() + feed.every : 0;
   if (feed.error?.status === 0) {
     contact.silence ??= { since: new Date(), why: feed.error.message };
   } else {
@@ -91,11 +100,11 @@ export async function pull(feed, changed) {
   changed();
 }
 
-/** Asks each when it is due, while the page is seen. */
-export function poll(changed) {
+/** Asks each of `wanted()` when it is due, while the page is seen. */
+export function poll(wanted, changed) {
   const turn = () => {
     if (document.hidden) return;
-    for (const feed of Object.values(feeds)) {
+    for (const feed of wanted()) {
       if (performance.now() >= feed.due) pull(feed, changed);
     }
   };
@@ -110,5 +119,7 @@ export const nameOf = ({ host, process_id: process }) => `${host}:${process}`;
 export const isLiving = ({ state }) => state !== "stopped" && state !== "lost";
 /** Of the queue that this worker consumes. */
 export const isMine = (thing) => !feeds.history.value || thing.queue === feeds.history.value.queue;
+/** Whether there are tables of tasks. */
+export const hasTasks = () => Boolean(feeds.taskAlerts.value?.alerts);
 export const allWorkers = () => feeds.workers.value?.workers ?? [];
 export const ownQueue = () => (feeds.queues.value?.queues ?? []).find(isMine);

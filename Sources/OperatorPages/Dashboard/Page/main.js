@@ -1,13 +1,12 @@
 // Sets everything going, and draws it anew whenever something has been answered.
 
+import * as bar from "./bar.js";
 import * as charts from "./charts.js";
-import { byID } from "./elements.js";
 import { drawFailures } from "./failures.js";
-import { ask, feeds, poll } from "./feeds.js";
+import { feeds, poll } from "./feeds.js";
 import { drawFigures } from "./figures.js";
 import * as deadLetters from "./dead-letters.js";
 import * as search from "./search.js";
-import * as theme from "./theme.js";
 import { drawVerdict } from "./verdict.js";
 import * as workers from "./workers.js";
 
@@ -20,16 +19,7 @@ function draw() {
   deadLetters.lookIfChanged();
 }
 
-async function logOut() {
-  try {
-    await ask("/logout", { method: "POST", headers: { "X-Amity-Request": "dashboard" } });
-    location.assign("/login");
-  } catch {
-    byID("logout").textContent = "Not logged out: try again";
-  }
-}
-
-theme.start();
+bar.start();
 charts.start();
 workers.start(draw);
 deadLetters.start(() => {
@@ -37,6 +27,4 @@ deadLetters.start(() => {
   search.refresh();
 });
 search.start();
-byID("logout").hidden = !("session" in document.documentElement.dataset);
-byID("logout").addEventListener("click", logOut);
-poll(draw);
+poll(() => Object.values(feeds), draw);

@@ -3,6 +3,7 @@
 
 import { allWorkers, failing, feeds, isLiving, isMine, nameOf, ownQueue } from "./feeds.js";
 import { clock, count, duration, known, lasted, plain, plural, since } from "./format.js";
+import { taskAlertText } from "./task-words.js";
 
 /** Longer than two looks at the queue are apart at most. */
 const oldLook = 150;
@@ -21,13 +22,16 @@ export function problems() {
   for (const queue of feeds.queues.value?.queues ?? []) judgeQueue(queue, add);
   if (!found.length) judgeRisingAge(add);
   judgeWorkers(add);
+  for (const alert of feeds.taskAlerts.value?.alerts ?? []) {
+    add("warn", "tasks", taskAlertText(alert), `for ${lasted(alert.since)}`, "/tasks");
+  }
   const rank = ({ level, what }) => (level === "warn" ? ranks.length : 0) + ranks.indexOf(what);
   return found.sort((one, other) => rank(one) - rank(other));
 }
 
 /** A cause comes before what follows from it. */
 const ranks = ["cause", "broker", "queue", "alert", "workers", "worker", "this one", "figures",
-  "dead letters"];
+  "tasks", "dead letters"];
 
 /** Whether a readiness that is lost is only an operator's pause. */
 export const isPause = (reasons) =>

@@ -1,8 +1,9 @@
-// The banner, which names the worst cause, and the bar above it.
+// The banner, which names the worst cause.
 
+import { drawBar } from "./bar.js";
 import { byID, make, say, show } from "./elements.js";
-import { allWorkers, contact, failing, feeds, isLiving, isOut, ownQueue } from "./feeds.js";
-import { clock, count, plural, rate, zonedClock } from "./format.js";
+import { allWorkers, contact, feeds, hasTasks, isLiving, isOut, ownQueue } from "./feeds.js";
+import { count, plural, rate } from "./format.js";
 import { problems } from "./problems.js";
 
 const marks = { ok: "✓", warn: "!", bad: "✕", unknown: "" };
@@ -19,6 +20,8 @@ export function drawVerdict() {
   say("verdict-detail", level === "ok" ? summary() : "");
   show(byID("problems"), found.map((one, index) => entry(one, index === 0)));
   document.title = !hasContact ? "✕ Amity" : found.length ? `(${found.length}) Amity` : "Amity";
+  say("queue", feeds.history.value?.queue ?? "");
+  byID("pages").hidden = !hasTasks();
   drawBar();
 }
 
@@ -36,17 +39,4 @@ function entry(problem, isFirst) {
   return make("li", { "data-level": level, "data-key": `${what} ${title}`, hidden: !text },
     make("b", {}, what),
     link ? make("a", { href: link }, text || title) : make("span", {}, text));
-}
-
-function drawBar() {
-  const { silence, last } = contact;
-  document.body.classList.toggle("stale", Boolean(silence || isOut() || failing().length));
-  const parts = isOut()
-    ? ["Your session has ended. ", make("a", { href: "/login" }, "Log in again")]
-    : silence ? [`This worker has not answered since ${clock(silence.since)} (${silence.why}).`,
-      last ? ` What you see is from ${clock(last)}.` : ""] : [];
-  show(byID("banner"), parts);
-  byID("banner").hidden = !parts.length;
-  say("as-of", silence || isOut() || !last ? "" : `as of ${zonedClock(last)}`);
-  say("queue", feeds.history.value?.queue ?? "");
 }
