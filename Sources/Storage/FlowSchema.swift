@@ -95,7 +95,8 @@ extension Schema {
                 )
                 """
             ),
-            // What is left of a key's bucket. Written at each admission: half of a page is free.
+            // What is left of a key's bucket, and how many of its tasks were queued when that was
+            // counted. Written at each admission: half of a page is free.
             Statement(
                 "create_amity_limit_keys",
                 """
@@ -103,6 +104,7 @@ extension Schema {
                     key text PRIMARY KEY,
                     type text NOT NULL,
                     tokens float8 NOT NULL,
+                    queued integer NOT NULL DEFAULT 0,
                     refilled_at timestamptz NOT NULL
                 ) WITH (
                     fillfactor = 50,

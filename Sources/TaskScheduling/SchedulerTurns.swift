@@ -26,8 +26,8 @@ struct SchedulerTurns {
 
     /// Chosen: what a scheduled task may be late.
     private static let interval = Duration.milliseconds(200)
-    /// While tasks wait for others of their key to end. Chosen.
-    private static let quickInterval = Duration.milliseconds(50)
+    /// While tasks wait for their limits. Chosen: half of what `TaskLimit.turns` needs.
+    private static let quickInterval = Duration.milliseconds(100)
     /// Between two looks at what need not be exact to the second.
     private static let restInterval = Duration.seconds(1)
     /// After a failure of the database. Chosen.
@@ -118,7 +118,7 @@ struct SchedulerTurns {
             atMost: Self.batch
         )
         publisher.publish(admission.toPublish, leasedAt: now)
-        if admission.hasCaps { pause = Self.quickInterval }
+        if admission.hasWaiting { pause = Self.quickInterval }
         return !limitCursor.isEmpty
     }
 

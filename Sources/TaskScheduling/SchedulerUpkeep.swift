@@ -64,7 +64,9 @@ struct SchedulerUpkeep {
                 options.retentionDays == 0
                 ? 0 : try store.forgetBatches(olderThan: seconds, atMost: Self.slice)
             let keys = try store.forgetLimitKeys(atMost: Self.slice)
-            if max(tasks, requests, batches, keys) == Self.slice { return .again(after: Self.pause) }
+            if max(tasks, requests, batches, keys) == Self.slice {
+                return .again(after: Self.pause)
+            }
             try store.forgetLeases()
             return .done
         } catch {

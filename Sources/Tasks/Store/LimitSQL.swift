@@ -4,10 +4,12 @@ import Postgres
 ///
 /// A key's bucket shares its room with what is queued: tokens and queued tasks together are at
 /// most the burst, also after the workers were away. So no span of time has more starts than the
-/// burst and what the rate gives meanwhile, whatever the fleet is.
+/// burst and what the rate gives meanwhile, whatever the fleet is. When queued tasks have begun
+/// since the last admission is not known; they count as if they had begun just now, for what the
+/// rate gave before a start found no room.
 enum LimitSQL {
-    /// $1: the last key of the scan before; $2: the most keys. Keys with waiting tasks, one
-    /// look at the index for each, and whether they have a cap.
+    /// $1: the last key of the scan before; $2: the most keys. Keys with waiting tasks and their
+    /// types: one look at the index for each.
     static let waitingKeys = Statement(
         "waiting_limit_keys",
         """
@@ -21,9 +23,7 @@ enum LimitSQL {
                 SELECT limit_key, type FROM amity_tasks AS task
                 WHERE state = \(TaskSQL.waiting) AND task.limit_key > keys.limit_key
                 ORDER BY limit_key, priority, id LIMIT 1) AS next)
-        SELECT limit_key, keys.type, cap IS NOT NULL
-        FROM (SELECT * FROM keys LIMIT $2::int) AS keys
-        LEFT JOIN amity_limits AS rule ON rule.type = keys.type
+        SELECT limit_key, type FROM keys LIMIT $2::int
         """
     )
 
@@ -60,13 +60,13 @@ enum LimitSQL {
                     WHERE subject IN (limited.key, limited.type)) AS is_paused,
                 \(occupied(TaskSQL.queued)) AS queued,
                 \(occupied(TaskSQL.processing)) AS running,
-                burst, tokens, refilled_at
+                burst, tokens, limited.queued AS queued_then, refilled_at
             FROM amity_limit_keys AS limited
             LEFT JOIN amity_limits AS rule ON rule.type = limited.type
             WHERE limited.key = ANY ($1::text[])),
         filled AS MATERIALIZED (
-            SELECT *, CASE WHEN rate IS NULL THEN 0 ELSE greatest(0, least(burst - queued,
-                tokens + rate * extract(epoch FROM now - refilled_at)::float8)) END AS filled
+            SELECT *, CASE WHEN rate IS NULL THEN 0 ELSE greatest(0, least(
+                burst - greatest(queued, queued_then), tokens + rate * extract(epoch FROM now - refilled_at)::float8)) END AS filled
             FROM known),
         room AS MATERIALIZED (
             SELECT key, is_strict, CASE
@@ -101,7 +101,8 @@ enum LimitSQL {
             RETURNING \(MovedTask.columns), due_at, limit_key),
         spent AS (
             UPDATE amity_limit_keys AS limited
-            SET tokens = filled - coalesce(began, 0), refilled_at = now
+            SET tokens = filled - coalesce(began, 0), refilled_at = now,
+                queued = filled.queued + coalesce(began, 0)
             FROM filled
             LEFT JOIN (SELECT limit_key, count(*) AS began FROM moved GROUP BY limit_key) AS spent
                 ON spent.limit_key = filled.key
@@ -130,14 +131,14 @@ enum LimitSQL {
         """
         SELECT limited.key, limited.type, limited_by, rate, burst, cap,
             coalesce(is_strict, false),
-            CASE WHEN rate IS NOT NULL THEN greatest(0, least(burst - queued, tokens
+            CASE WHEN rate IS NOT NULL THEN greatest(0, least(burst - limited.now_queued, tokens
                 + rate * extract(epoch FROM clock_timestamp() - refilled_at)::float8)) END,
             (SELECT count(*) FROM amity_tasks
              WHERE limit_key = limited.key AND state = \(TaskSQL.waiting)),
-            queued, \(occupied(TaskSQL.processing)), paused_by,
+            limited.now_queued, \(occupied(TaskSQL.processing)), paused_by,
             extract(epoch FROM paused_at)::float8
         FROM (
-            SELECT *, \(occupied(TaskSQL.queued)) AS queued FROM (
+            SELECT *, \(occupied(TaskSQL.queued)) AS now_queued FROM (
                 SELECT * FROM amity_limit_keys
                 WHERE ($1::text IS NULL OR key > $1) AND ($3::text IS NULL OR type = $3)
                 ORDER BY key LIMIT $2::int) AS limited) AS limited

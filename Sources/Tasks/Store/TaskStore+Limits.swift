@@ -4,8 +4,8 @@ import Postgres
 /// What a look at waiting tasks has let go.
 package struct Admission: Sendable {
     package var toPublish: [Publication] = []
-    /// Whether keys with a cap have waiting tasks: one may begin whenever another ends.
-    package var hasCaps = false
+    /// Whether any key had waiting tasks.
+    package var hasWaiting = false
 }
 
 /// A key, or a type without keys, with its limit and what waits for it.
@@ -46,8 +46,8 @@ extension TaskStore {
             try rows.forEach { row throws(PostgresError) in
                 keys.append(try row.text() ?? "")
                 types.append(try row.text() ?? "")
-                if try row.bool() ?? false { admission.hasCaps = true }
             }
+            admission.hasWaiting = !keys.isEmpty
             if keys.isEmpty {
                 _ = try session.flight([(.commit, [])])
                 return (keys, admission)

@@ -43,7 +43,7 @@ package struct TaskLimit: Sendable, Equatable {
     package static let bursts = 1...100_000
     package static let caps = 1...10_000
 
-    /// The scheduler lets tasks begin every 200 ms, and may miss a turn.
+    /// The scheduler lets tasks begin every 100 ms, and may be late; in seconds.
     package static let turns = 0.4
 
     /// The least burst that a rate can be used with.

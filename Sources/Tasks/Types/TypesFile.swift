@@ -127,8 +127,8 @@ private struct TypesReader {
             if limit.burst ?? 0 < least {
                 note(
                     "\(pointer)/burst",
-                    "is at least \(least) with this rate: tasks are let go every 200 ms, and what "
-                        + "a smaller bucket cannot hold meanwhile is lost"
+                    "is at least \(least) with this rate: tasks are let go every 100 ms or so, and "
+                        + "what a smaller bucket cannot hold meanwhile is lost"
                 )
             }
         } else if limit.burst != nil {

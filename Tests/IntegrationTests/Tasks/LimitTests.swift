@@ -240,7 +240,7 @@ extension Integration {
             for round in 0..<3 {
                 let admission = try scene.store.admit(after: &cursor, keys: 10, atMost: 9)
                 admitted += admission.toPublish.count
-                #expect(admission.hasCaps)
+                #expect(admission.hasWaiting)
                 #expect(cursor.isEmpty == (round == 2))
             }
             #expect(admitted == 25)
