@@ -64,6 +64,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "WorkerHealth", "WorkerRuntime", logging,
     ],
     "Tasks": ["Digests", "JSON", "Postgres"],
+    "Schedules": [],
     "TaskRunning": [
         "AMQP", "Concurrency", "Consuming", "JSON", "Messaging", "Metering", "Postgres", "Storage",
         "TaskConsuming", "Tasks", "WorkerHealth", "WorkerRuntime", coreMetrics, logging,
@@ -170,6 +171,7 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "ConversationsTests": ["Conversations", "FriendshipScoring", "Messaging", "Postgres"],
     "TasksTests": ["Tasks", "TestSupport"],
+    "SchedulesTests": ["Schedules", "TestSupport"],
     "TaskSchedulingTests": ["TaskScheduling", "Tasks"],
     "TaskHandlersTests": [
         "AmityCLI", "Concurrency", "HTTPCalling", "TaskHandlers", "TaskRunning", "Tasks",
