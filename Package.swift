@@ -64,7 +64,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "WorkerHealth", "WorkerRuntime", logging,
     ],
     "Tasks": ["Digests", "JSON", "Postgres"],
-    "Schedules": [],
+    "Schedules": ["Failpoints", "JSON", "Postgres", "Tasks"],
     "TaskRunning": [
         "AMQP", "Concurrency", "Consuming", "JSON", "Messaging", "Metering", "Postgres", "Storage",
         "TaskConsuming", "Tasks", "WorkerHealth", "WorkerRuntime", coreMetrics, logging,
@@ -72,8 +72,8 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "TaskConsuming": ["AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging],
     "LeasedPublishing": ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics, deque],
     "TaskScheduling": [
-        "AMQP", "Concurrency", "LeasedPublishing", "Messaging", "Metering", "Postgres", "Storage",
-        "Tasks", "WorkerHealth", coreMetrics, logging,
+        "AMQP", "Concurrency", "LeasedPublishing", "Messaging", "Metering", "Postgres", "Schedules",
+        "Storage", "Tasks", "WorkerHealth", coreMetrics, logging,
     ],
     "TaskHandlers": [
         "CLinux", "Concurrency", "Digests", "HTTPCalling", "JSON", "TaskRunning", "Tasks",
@@ -194,8 +194,8 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
         "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring", "HTTPServing",
-        "Messaging", "Metering", "Operations", "Postgres", "SampleConversations", "Settings",
-        "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks",
+        "Messaging", "Metering", "Operations", "Postgres", "SampleConversations", "Schedules",
+        "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks",
         "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
     ],
 ]

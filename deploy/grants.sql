@@ -24,7 +24,7 @@ WHERE made IS NOT NULL \gexec
 \if :{?tasks}
 SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', own, :'role')
 FROM unnest(ARRAY['amity_tasks', 'amity_task_data', 'amity_requests', 'amity_leases',
-                  'amity_documents', 'amity_chunks'])
+                  'amity_documents', 'amity_chunks', 'amity_schedules'])
     AS own
 WHERE to_regclass(own) IS NOT NULL \gexec
 -- Types and tokens are what an operator sets.

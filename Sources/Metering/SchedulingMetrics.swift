@@ -47,8 +47,17 @@ extension Metric {
             report), lost (their worker is gone).
             """
     )
+    package static let scheduleTicks = Metric(
+        "amity_schedule_ticks_total",
+        .counter,
+        "result",
+        help: """
+            Ticks of schedules: made (a task), unique (none: a task with the same unique key \
+            lives), failed (none, and it is tried again).
+            """
+    )
     package static let scheduling = [
         taskMessages, taskMessagesInHand, taskMessagesLost, taskQueuesAside, schedulerLeads,
-        schedulerTurn, schedulerLateness, schedulerMoved,
+        schedulerTurn, schedulerLateness, schedulerMoved, scheduleTicks,
     ]
 }

@@ -93,6 +93,7 @@ package enum Schema {
         outbox,
         tasks,
         documents,
+        schedules,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

@@ -3,6 +3,7 @@ import CoreMetrics
 import Logging
 import Metering
 import Postgres
+import Schedules
 import Tasks
 
 /// The turns of the scheduler that leads, on a thread of its own. Each part takes so many rows at
@@ -11,6 +12,7 @@ struct SchedulerTurns {
     private let store: TaskStore
     private let publisher: TaskPublisher
     private let health: SchedulingHealth
+    private let schedules: ScheduleTurn
     private let begin = ContinuousClock.now
     private var floor = ScanFloor()
     private var rest = Chore(every: Self.restInterval, first: .zero ... .zero)
@@ -35,10 +37,16 @@ struct SchedulerTurns {
     /// confirmed within a lease by a broker that takes a thousand messages a second.
     private static let reserve = 5_000
 
-    init(_ store: TaskStore, _ publisher: TaskPublisher, _ health: SchedulingHealth) {
+    init(
+        _ store: TaskStore,
+        _ schedules: ScheduleStore,
+        _ publisher: TaskPublisher,
+        _ health: SchedulingHealth
+    ) {
         self.store = store
         self.publisher = publisher
         self.health = health
+        self.schedules = ScheduleTurn(schedules, publisher, health.logger)
     }
 
     /// - Parameter leading: tells what is known at the moment.
@@ -79,7 +87,9 @@ struct SchedulerTurns {
         if leading().mayCallLost(at: .now) {
             note(try store.giveBackLost(), "scheduler.lost-runs-given-back", lost)
         }
-        let hasMore = late.count == Self.batch || silent.count == Self.batch
+        let hasMoreSchedules = try schedules.take()
+        let hasMore =
+            late.count == Self.batch || silent.count == Self.batch || hasMoreSchedules
         if !hasMore { rest.done(at: now) }
         return hasMore || hasMoreDue
     }

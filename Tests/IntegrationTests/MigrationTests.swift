@@ -38,6 +38,7 @@ extension Integration {
                     "applied registry and monitor", "applied analyses",
                     "applied causes in the registry",
                     "applied dead letters", "applied outbox", "applied tasks", "applied documents",
+                    "applied schedules",
                 ]
             )
             #expect(first.error.isEmpty)
@@ -85,7 +86,7 @@ extension Integration {
                         "applied crash attribution", "applied registry and monitor",
                         "applied analyses", "applied causes in the registry",
                         "applied dead letters", "applied outbox", "applied tasks",
-                        "applied documents",
+                        "applied documents", "applied schedules",
                     ]
             )
             #expect(try scene.sql(catalogue).string(0, 0) == before)

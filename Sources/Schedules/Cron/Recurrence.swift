@@ -28,6 +28,15 @@ package struct Recurrence: Sendable {
         return found.map { Date(timeIntervalSince1970: Double($0)) }
     }
 
+    /// The first few after another one.
+    package func times(after instant: Date, _ count: Int) -> [Date] {
+        var times: [Date] = []
+        while times.count < count, let next = next(after: times.last ?? instant) {
+            times.append(next)
+        }
+        return times
+    }
+
     /// The last instant that is not after `now`.
     ///
     /// - Parameter first: one that is not after `now`.
