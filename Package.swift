@@ -115,7 +115,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "TaskAPI": [
         "Concurrency", "Digests", "Documents", "HTTPServing", "JSON", "Metering", "Postgres",
-        "Tasks", coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
+        "Schedules", "Tasks", coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
     ],
     "API": [
         "ConversationIntake", "HTTPServing", "PrometheusMetrics", "TaskAPI", "Tasks",

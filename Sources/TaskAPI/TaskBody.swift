@@ -8,7 +8,7 @@ enum TaskBody {
     /// Of a body with one task: its payload, and all the rest.
     static let largest = NewTask.largestPayload + (64 << 10)
     static let mostInABatch = 1_000
-    private static let mostTags = 20
+    static let mostTags = 20
     /// Ten years, in seconds.
     private static let longestDelay = 315_360_000.0
 
@@ -96,7 +96,7 @@ enum TaskBody {
         return task
     }
 
-    private static func type(
+    static func type(
         _ members: inout Members,
         _ types: [String: TaskType]
     ) -> TaskType? {

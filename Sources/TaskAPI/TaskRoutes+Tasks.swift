@@ -44,7 +44,7 @@ extension TaskRoutes {
         return answer.response(.accepted)
     }
 
-    private func submission(
+    func submission(
         _ request: Request,
         _ tasks: [NewTask],
         _ body: [UInt8],

@@ -10,7 +10,7 @@ package struct TaskRoutes: Sendable {
 
     /// What a request is counted as.
     enum Kind: String, CaseIterable {
-        case submit, batch, read, list, search, cancel, change, run, statistics
+        case submit, batch, read, list, search, cancel, change, run, schedule, statistics
     }
 
     static let root = "api/v1/tasks"
@@ -50,6 +50,7 @@ package struct TaskRoutes: Sendable {
         add(router, "\(root)/:id/run/complete", [(.post, .run, complete)])
         add(router, "\(root)/:id/run/fail", [(.post, .run, fail)])
         add(router, "api/v1/documents/search", [(.get, .search, searchDocuments)])
+        addSchedules(to: router)
         add(router, "api/v1/types", [(.get, .statistics, types)])
         add(router, "api/v1/stats/queues", [(.get, .statistics, queues)])
         add(router, "api/v1/stats/workers", [(.get, .statistics, workers)])
@@ -70,7 +71,7 @@ package struct TaskRoutes: Sendable {
 
     // MARK: Adding
 
-    private func add(
+    func add(
         _ router: Router<BasicRequestContext>,
         _ path: String,
         _ handlers: [(method: HTTPRequest.Method, kind: Kind, handler: Handler)]
