@@ -250,9 +250,9 @@ let package = Package(
             dependencies: [
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
                 "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
-                "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
-                "Storage", "TaskAPI", "TaskHandlers", "Tasks", "WorkerHealth", argumentParser,
-                coreMetrics, logging, serviceLifecycle,
+                "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations",
+                "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "Tasks",
+                "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
             ]
         ),
         // An example of a package with a worker of its own, as part of every build.
