@@ -57,6 +57,8 @@ extension ScheduleStore {
                 all.add(try tick(at: now, 1, only: name, types))
             } catch {
                 if error.endsSession || error.isOutage { throw error }
+                // Not its fault: it stays due.
+                if [.conflict, .timeout].contains(error.kind) { continue }
                 let reason = "its task is refused: \(error)"
                 try put(name, off: reason, at: now)
                 all.failures.append((name, reason))

@@ -186,6 +186,31 @@ extension Integration {
             #expect(try scene.tick(at: "2026-01-01T01:00:30Z").failures.isEmpty)
         }
 
+        /// Fault: a tick that has lost a race waits for a minute, or is too late then.
+        @Test func aTickThatLosesARaceStaysDue() throws {
+            let scene = try ScheduleScene()
+            for name in ["a", "b"] { try scene.define(name, "0 * * * *") { $0.kbID = name } }
+            try scene.tasks.sql(
+                """
+                CREATE FUNCTION race() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF NEW.kb_id = 'b' THEN RAISE EXCEPTION USING ERRCODE = '40001'; END IF;
+                    RETURN NEW;
+                END $$
+                """
+            )
+            try scene.tasks.sql(
+                """
+                CREATE TRIGGER race BEFORE INSERT ON amity_tasks
+                FOR EACH ROW EXECUTE FUNCTION race()
+                """
+            )
+            let ticks = try scene.tick(at: "2026-01-01T01:00:00Z")
+            #expect(ticks.made == 1 && ticks.failures.isEmpty)
+            try scene.tasks.sql("DROP TRIGGER race ON amity_tasks")
+            #expect(try scene.tick(at: "2026-01-01T01:00:00Z").made == 1)
+        }
+
         // MARK: Definitions
 
         /// Fault: a file that a deployment applies each time takes back what an outage left to be
