@@ -106,25 +106,24 @@ struct SchedulesCommand: ParsableCommand {
 
         func run() async throws {
             let (times, zone) = try await times()
-            for line in TextTable.lines(times.map { [$0.text(in: zone), $0.ISO8601Format()] }) {
-                print(line)
-            }
+            for line in ShownSchedule.lines(times, in: zone) { print(line) }
         }
 
-        private func times() async throws -> ([Date], TimeZone?) {
+        /// With the zone's name.
+        private func times() async throws -> ([Date], String) {
             if let name {
                 let store = try scheduleStore()
                 let schedule = try await one(name) { try store.get(name) }
                 if schedule.isPaused { complain("it is paused") }
-                return (schedule.nextTimes(ShownSchedule.timesAhead), schedule.zone)
+                return (
+                    schedule.nextTimes(ShownSchedule.timesAhead), schedule.definition.timeZone
+                )
             }
             var definition = ScheduleDefinition(name: "", cron: cron ?? "", type: "")
             definition.timeZone = timeZone
             do throws(ScheduleDefinition.Unusable) {
                 let recurrence = try definition.recurrence()
-                return (
-                    recurrence.times(after: .now, ShownSchedule.timesAhead), recurrence.zone
-                )
+                return (recurrence.times(after: .now, ShownSchedule.timesAhead), timeZone)
             } catch {
                 complain("\(error)")
                 throw ExitCode.failure

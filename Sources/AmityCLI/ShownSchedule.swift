@@ -62,6 +62,14 @@ struct ShownSchedule: Encodable {
 
     // MARK: Text
 
+    /// Each time there, and in UTC.
+    static func lines(_ times: [Date], in timeZone: String) -> [String] {
+        let zone = Recurrence.zone(named: timeZone)
+        return TextTable.lines(
+            times.map { [$0.text(in: zone), timeZone, $0.ISO8601Format()] }
+        )
+    }
+
     static let head = ["name", "type", "kb", "cron", "zone", "next", "last", "state"]
 
     private var state: String {
@@ -89,8 +97,8 @@ struct ShownSchedule: Encodable {
             lastTask.map { ["last task", $0] }, createdBy.map { ["created by", "token \($0)"] },
             ["created", createdAt.ISO8601Format()], ["changed", changedAt.ISO8601Format()],
         ]
-        let times = nextTimes.map { ["next", $0.text(in: zone), $0.ISO8601Format()] }
-        return TextTable.lines(facts.compactMap(\.self) + times)
+        return TextTable.lines(facts.compactMap(\.self))
+            + Self.lines(nextTimes, in: timeZone).map { "next  \($0)" }
             + (payload.map { ["payload  \($0.printableJSON)"] } ?? [])
     }
 }

@@ -68,7 +68,7 @@ extension Integration {
             }
             let tried = try amity("next", "--cron", "0 3 * * sun", "--time-zone", "Asia/Tokyo")
             #expect(tried.output.split(separator: "\n").count == 5)
-            #expect(tried.output.contains("T03:00:00+09:00  20"), "\(tried.output)")
+            #expect(tried.output.contains("T03:00:00+09:00  Asia/Tokyo  20"), "\(tried.output)")
             let bad = try amity("next", "--cron", "0 0 31 2 *")
             #expect(bad.status == 1 && bad.error.contains("31 February"), "\(bad.error)")
             #expect(try amity("next", "--cron", "* * * * *", "--time-zone", "X").status == 1)
