@@ -8,7 +8,7 @@ import Foundation
 /// every five minutes does not fall silent for the hour that comes twice.
 package struct Recurrence: Sendable {
     private let cron: CronExpression
-    package let zone: TimeZone
+    private let zone: TimeZone
 
     package init(_ cron: CronExpression, in zone: TimeZone) {
         (self.cron, self.zone) = (cron, zone)
