@@ -53,7 +53,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "Settings": [
         "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Messaging", "Postgres",
-        "SafeText", "TaskHandlers", "Tasks", logging,
+        "SafeText", "TaskHandlers", "TaskTypes", "Tasks", logging,
     ],
     "Storage": ["Concurrency", "Postgres", "WorkerHealth", logging],
     "QueueAccess": ["AMQP", "Concurrency", "Consuming", "Messaging"],
@@ -64,18 +64,22 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "WorkerHealth", "WorkerRuntime", logging,
     ],
     "Tasks": ["Digests", "JSON", "Postgres"],
+    "TaskTypes": ["JSON", "Postgres", "Tasks"],
+    "Schedules": ["Failpoints", "JSON", "Postgres", "TaskTypes", "Tasks"],
     "TaskRunning": [
         "AMQP", "Concurrency", "Consuming", "JSON", "Messaging", "Metering", "Postgres", "Storage",
-        "TaskConsuming", "Tasks", "WorkerHealth", "WorkerRuntime", coreMetrics, logging,
+        "TaskConsuming", "TaskTypes", "Tasks", "WorkerHealth", "WorkerRuntime", coreMetrics,
+        logging,
     ],
     "TaskConsuming": ["AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging],
     "LeasedPublishing": ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics, deque],
     "TaskScheduling": [
-        "AMQP", "Concurrency", "LeasedPublishing", "Messaging", "Metering", "Postgres", "Storage",
-        "Tasks", "WorkerHealth", coreMetrics, logging,
+        "AMQP", "Concurrency", "LeasedPublishing", "Messaging", "Metering", "Postgres", "Schedules",
+        "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, logging,
     ],
     "TaskHandlers": [
-        "CLinux", "Concurrency", "Digests", "HTTPCalling", "JSON", "TaskRunning", "Tasks",
+        "CLinux", "Concurrency", "Digests", "HTTPCalling", "JSON", "TaskRunning", "TaskTypes",
+        "Tasks",
     ],
     "Documents": [
         "CLinux", "HTTPCalling", "JSON", "Postgres", "TaskHandlers", "TaskRunning", "Tasks",
@@ -101,8 +105,8 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "Daemon": [
         "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations", "DeadLetters",
         "Doctor", "Documents", "Metering", "Operations", "Postgres", "PrometheusMetrics",
-        "Settings", "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks", "WorkerHealth",
-        "WorkerRuntime", logging, serviceLifecycle, unixSignals,
+        "Settings", "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes", "Tasks",
+        "WorkerHealth", "WorkerRuntime", logging, serviceLifecycle, unixSignals,
     ],
     "HTTPServing": [
         "Concurrency", "Digests", "JSON", hummingbird, logging, nioCore, nioHTTP1, nioPosix,
@@ -115,7 +119,8 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "TaskAPI": [
         "Concurrency", "Digests", "Documents", "HTTPServing", "JSON", "Metering", "Postgres",
-        "Tasks", coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
+        "Schedules", "TaskTypes", "Tasks", coreMetrics, hummingbird, logging, nioCore,
+        serviceLifecycle,
     ],
     "API": [
         "ConversationIntake", "HTTPServing", "PrometheusMetrics", "TaskAPI", "Tasks",
@@ -170,7 +175,8 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
         "AMQP", "AnalysisServices", "Postgres", "SafeText", "Settings", "TestSupport", logging,
     ],
     "ConversationsTests": ["Conversations", "FriendshipScoring", "Messaging", "Postgres"],
-    "TasksTests": ["Tasks", "TestSupport"],
+    "TasksTests": ["TaskTypes", "Tasks", "TestSupport"],
+    "SchedulesTests": ["Schedules", "TestSupport"],
     "TaskSchedulingTests": ["TaskScheduling", "Tasks"],
     "TaskHandlersTests": [
         "AmityCLI", "Concurrency", "HTTPCalling", "TaskHandlers", "TaskRunning", "Tasks",
@@ -193,9 +199,9 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
         "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring", "HTTPServing",
-        "Messaging", "Metering", "Operations", "Postgres", "SampleConversations", "Settings",
-        "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "Tasks",
-        "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+        "Messaging", "Metering", "Operations", "Postgres", "SampleConversations", "Schedules",
+        "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling",
+        "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
     ],
 ]
 
@@ -249,9 +255,9 @@ let package = Package(
             dependencies: [
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
                 "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
-                "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations", "Settings",
-                "Storage", "TaskAPI", "TaskHandlers", "Tasks", "WorkerHealth", argumentParser,
-                coreMetrics, logging, serviceLifecycle,
+                "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations",
+                "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskTypes", "Tasks",
+                "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
             ]
         ),
         // An example of a package with a worker of its own, as part of every build.

@@ -23,9 +23,8 @@ struct AmityCommand: AsyncParsableCommand {
         subcommands: [
             WorkerCommand.self, APICommand.self, Migrate.self, Publish.self, DeadLetters.self,
             Explain.self, Status.self, Health.self, DoctorCommand.self, ShowSettings.self,
-            TasksCommand.self, TypesCommand.self, LimitsCommand.self, TokensCommand.self,
-            BenchCommand.self,
-            TuneCommand.self, BenchWorker.self,
+            TasksCommand.self, SchedulesCommand.self, TypesCommand.self, LimitsCommand.self,
+            TokensCommand.self, BenchCommand.self, TuneCommand.self, BenchWorker.self,
         ]
     )
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import JSON
+import TaskTypes
 import Tasks
 
 extension TasksCommand {
@@ -133,10 +134,8 @@ extension TasksCommand {
                     )
                     throw ExitCode.failure
                 }
-                var task = NewTask(type: type.name, pool: type.pool, payload: json)
-                task.priority = priority ?? type.priority
-                task.limitedBy = type.limit?.key
-                (task.retryLimit, task.timeout) = (type.retryLimit, type.timeout)
+                var task = NewTask(type, payload: json)
+                task.priority = priority ?? task.priority
                 (task.kbID, task.delay) = (kb, delay?.seconds)
                 switch try store.submit([SubmitRequest([task])])[0] {
                 case .success(.accepted(let made, _)): for task in made.tasks { print(task.id) }

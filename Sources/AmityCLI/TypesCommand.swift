@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SafeText
+import TaskTypes
 import Tasks
 
 struct TypesCommand: ParsableCommand {

@@ -5,6 +5,7 @@ import Postgres
 import ServiceLifecycle
 import Settings
 import TaskScheduling
+import TaskTypes
 import Tasks
 import WorkerHealth
 

@@ -53,8 +53,17 @@ extension Metric {
             succeeded: they were cancelled).
             """
     )
+    package static let scheduleTicks = Metric(
+        "amity_schedule_ticks_total",
+        .counter,
+        "result",
+        help: """
+            Ticks of schedules: made (a task), unique (none: a task with the same unique key \
+            lives), failed (none, and it is tried again).
+            """
+    )
     package static let scheduling = [
         taskMessages, taskMessagesInHand, taskMessagesLost, wakesLost, taskQueuesAside,
-        schedulerLeads, schedulerTurn, schedulerLateness, schedulerMoved,
+        schedulerLeads, schedulerTurn, schedulerLateness, schedulerMoved, scheduleTicks,
     ]
 }

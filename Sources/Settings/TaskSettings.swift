@@ -1,5 +1,6 @@
 import Foundation
 import TaskHandlers
+import TaskTypes
 import Tasks
 
 /// What a worker is told of tasks.

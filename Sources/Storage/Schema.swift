@@ -95,6 +95,7 @@ package enum Schema {
         documents,
         needs,
         limits,
+        schedules,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPServing
 import JSON
+import TaskTypes
 import Tasks
 
 /// Bodies that ask for tasks.
@@ -10,7 +11,7 @@ enum TaskBody {
     static let mostInABatch = 1_000
     /// Of a batch, in seconds: a week.
     private static let longestOpen = 604_800
-    private static let mostTags = 20
+    static let mostTags = 20
     /// Ten years, in seconds.
     private static let longestDelay = 315_360_000.0
 
@@ -103,11 +104,10 @@ enum TaskBody {
         if !members.defects.isEmpty && !members.has("task_type") { return nil }
         let payload = members.json("payload", atMost: NewTask.largestPayload) ?? "{}"
         guard let type = type(&members, types) else { return nil }
-        var task = NewTask(type: type.name, pool: type.pool, payload: payload)
-        task.limitedBy = type.limit?.key
-        task.priority = priority(&members) ?? type.priority
-        task.retryLimit = members.integer("retry_limit", TaskType.retryLimits) ?? type.retryLimit
-        task.timeout = members.integer("timeout_seconds", TaskType.timeouts) ?? type.timeout
+        var task = NewTask(type, payload: payload)
+        task.priority = priority(&members) ?? task.priority
+        task.retryLimit = members.integer("retry_limit", TaskType.retryLimits) ?? task.retryLimit
+        task.timeout = members.integer("timeout_seconds", TaskType.timeouts) ?? task.timeout
         task.delay = members.number("delay_seconds", 0...longestDelay)
         task.runAt = members.time("run_at").map(TaskTime.text)
         if task.delay != nil, members.has("run_at") {
@@ -160,7 +160,7 @@ enum TaskBody {
         }
     }
 
-    private static func type(
+    static func type(
         _ members: inout Members,
         _ types: [String: TaskType]
     ) -> TaskType? {

@@ -1,6 +1,7 @@
 import HTTPServing
 import Hummingbird
 import Postgres
+import TaskTypes
 import Tasks
 
 extension TaskRoutes {

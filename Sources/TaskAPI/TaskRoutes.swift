@@ -10,7 +10,8 @@ package struct TaskRoutes: Sendable {
 
     /// What a request is counted as.
     enum Kind: String, CaseIterable {
-        case submit, batch, batches, limits, read, list, search, cancel, change, run, statistics
+        case submit, batch, batches, limits, read, list, search, cancel, change, run, schedule
+        case statistics
     }
 
     static let root = "api/v1/tasks"
@@ -61,6 +62,7 @@ package struct TaskRoutes: Sendable {
         add(router, "api/v1/limits/pause", [(.post, .limits, pauseLimit)])
         add(router, "api/v1/limits/resume", [(.post, .limits, resumeLimit)])
         add(router, "api/v1/documents/search", [(.get, .search, searchDocuments)])
+        addSchedules(to: router)
         add(router, "api/v1/types", [(.get, .statistics, types)])
         add(router, "api/v1/stats/queues", [(.get, .statistics, queues)])
         add(router, "api/v1/stats/workers", [(.get, .statistics, workers)])
@@ -81,7 +83,7 @@ package struct TaskRoutes: Sendable {
 
     // MARK: Adding
 
-    private func add(
+    func add(
         _ router: Router<BasicRequestContext>,
         _ path: String,
         _ handlers: [(method: HTTPRequest.Method, kind: Kind, handler: Handler)]

@@ -5,6 +5,8 @@ import HTTPServing
 import Logging
 import Metering
 import Postgres
+import Schedules
+import TaskTypes
 import Tasks
 
 /// Takes tasks, and answers what becomes of them.
@@ -34,6 +36,7 @@ package final class TaskService: Sendable {
     let call: StoreCalls
     let watch: TaskWatch
     let documents: DocumentStore
+    let schedules: ScheduleStore
 
     /// - Parameters:
     ///   - outlet: told what has been committed and is to be published.
@@ -54,6 +57,7 @@ package final class TaskService: Sendable {
         call = StoreCalls(store: TaskStore(sessions: sessions), note: note, logger: logger)
         watch = TaskWatch(call: call)
         documents = DocumentStore(sessions: sessions)
+        schedules = ScheduleStore(sessions: sessions)
     }
 
     /// Begins to take requests. Tables that are missing keep it from nothing but its work.

@@ -1,5 +1,6 @@
 import Concurrency
 import Postgres
+import TaskTypes
 import Tasks
 
 /// What a worker can run: Swift code and commands of its own, by the name of the type, and any

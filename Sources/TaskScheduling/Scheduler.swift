@@ -4,6 +4,7 @@ import CoreMetrics
 import Logging
 import Metering
 import Postgres
+import Schedules
 import Tasks
 import WorkerHealth
 
@@ -34,6 +35,7 @@ package final class Scheduler: Sendable {
     private let health: SchedulingHealth
     /// For the turns and for the upkeep.
     private let store: TaskStore
+    private let schedules: ScheduleStore
     /// On a session of its own: no statement of another thread delays a renewal.
     private let leaseStore: TaskStore
     private let leadership = Locked(Leadership())
@@ -56,24 +58,24 @@ package final class Scheduler: Sendable {
         self.options = options
         self.publisher = publisher
         self.health = SchedulingHealth(links: health, logger: logger)
-        func store(_ sessions: Int, _ timeout: Duration) -> TaskStore {
-            TaskStore(
-                sessions: SessionPool(
-                    target: options.database,
-                    limit: sessions,
-                    applicationName: "amity scheduler",
-                    statementTimeout: timeout
-                )
+        func sessions(_ limit: Int, _ timeout: Duration) -> SessionPool {
+            SessionPool(
+                target: options.database,
+                limit: limit,
+                applicationName: "amity scheduler",
+                statementTimeout: timeout
             )
         }
-        self.store = store(2, .seconds(10))
-        leaseStore = store(1, .seconds(2))
+        let shared = sessions(2, .seconds(10))
+        store = TaskStore(sessions: shared)
+        schedules = ScheduleStore(sessions: shared)
+        leaseStore = TaskStore(sessions: sessions(1, .seconds(2)))
     }
 
     package func start() {
         startThread(name: "amity-lead", stackBytes: 512 << 10) { self.holdLease() }
         startThread(name: "amity-schedule", stackBytes: 512 << 10) {
-            SchedulerTurns(self.store, self.publisher, self.health).run(
+            SchedulerTurns(self.store, self.schedules, self.publisher, self.health).run(
                 until: self.drain,
                 leading: { self.leadership.withLock(\.self) }
             )

@@ -3,6 +3,8 @@ import CoreMetrics
 import Logging
 import Metering
 import Postgres
+import Schedules
+import TaskTypes
 import Tasks
 
 /// The turns of the scheduler that leads, on a thread of its own. Each part takes so many rows at
@@ -11,6 +13,7 @@ struct SchedulerTurns {
     private let store: TaskStore
     private let publisher: TaskPublisher
     private let health: SchedulingHealth
+    private let schedules: ScheduleTurn
     private let begin = ContinuousClock.now
     private var floor = ScanFloor()
     /// The last key of limits that was looked at.
@@ -41,10 +44,16 @@ struct SchedulerTurns {
     /// confirmed within a lease by a broker that takes a thousand messages a second.
     private static let reserve = 5_000
 
-    init(_ store: TaskStore, _ publisher: TaskPublisher, _ health: SchedulingHealth) {
+    init(
+        _ store: TaskStore,
+        _ schedules: ScheduleStore,
+        _ publisher: TaskPublisher,
+        _ health: SchedulingHealth
+    ) {
         self.store = store
         self.publisher = publisher
         self.health = health
+        self.schedules = ScheduleTurn(schedules, publisher, health.logger)
     }
 
     /// - Parameter leading: tells what is known at the moment.
@@ -88,7 +97,9 @@ struct SchedulerTurns {
             note(try store.giveBackLost(), "scheduler.lost-runs-given-back", lost)
         }
         let batches = try store.lookAtBatches(atMost: Self.batch)
-        let hasMore = max(late.count, silent.count, batches) == Self.batch
+        let hasMoreSchedules = try schedules.take()
+        let hasMore =
+            max(late.count, silent.count, batches) == Self.batch || hasMoreSchedules
         if !hasMore { slowParts.done(at: now) }
         return hasMore || hasMoreDue
     }

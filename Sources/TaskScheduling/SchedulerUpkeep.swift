@@ -3,6 +3,7 @@ import Concurrency
 import CoreMetrics
 import Metering
 import Postgres
+import TaskTypes
 import Tasks
 
 /// What the scheduler that leads does at longer intervals, on a thread of its own: looks for lost

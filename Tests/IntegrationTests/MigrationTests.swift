@@ -38,7 +38,7 @@ extension Integration {
                     "applied registry and monitor", "applied analyses",
                     "applied causes in the registry",
                     "applied dead letters", "applied outbox", "applied tasks", "applied documents",
-                    "applied needs and batches", "applied limits",
+                    "applied needs and batches", "applied limits", "applied schedules",
                 ]
             )
             #expect(first.error.isEmpty)
@@ -87,7 +87,7 @@ extension Integration {
                         "applied analyses", "applied causes in the registry",
                         "applied dead letters", "applied outbox", "applied tasks",
                         "applied documents", "applied needs and batches",
-                        "applied limits",
+                        "applied limits", "applied schedules",
                     ]
             )
             #expect(try scene.sql(catalogue).string(0, 0) == before)

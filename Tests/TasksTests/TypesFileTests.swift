@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import TaskTypes
 @testable import Tasks
 
 struct TypesFileTests {

@@ -1,4 +1,5 @@
 import Foundation
+import TaskTypes
 import Tasks
 
 /// The commands that a worker runs, from a file of its own: what runs here is never decided by what

@@ -193,14 +193,7 @@ enum SchedulerSQL {
         let moved = try MovedTask(&row)
         return Leased(
             moved: moved,
-            publication: Publication(
-                id: moved.id,
-                run: moved.run,
-                type: moved.type,
-                pool: moved.pool,
-                priority: moved.priority,
-                lease: try row.text() ?? ""
-            ),
+            publication: try Publication(moved, leasedIn: &row),
             wasDue: try row.text() ?? "",
             lateness: try row.double() ?? 0
         )

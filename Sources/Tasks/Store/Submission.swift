@@ -20,8 +20,8 @@ package struct NewTask: Sendable {
     /// At most one task of a kb, type and key lives at a time.
     package var uniqueKey: String?
 
-    /// Of its type: says whether it waits until it may begin, and with which others.
-    package var limitedBy: TaskLimit.Key?
+    /// With which others it shares a limit, as its type's `TaskLimit.Key` says; nil for none.
+    package var limitedBy: String?
     /// It waits until these have ended; at most `mostNeeds`. It has no delay of its own then.
     package var needs: [Need] = []
     /// Whether it runs also where one of them has not succeeded; else it is cancelled.

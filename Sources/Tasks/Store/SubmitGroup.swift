@@ -221,7 +221,7 @@ struct SubmitGroup {
             .textArray(tasks.map(\.uniqueKey)), .integerArray(requests.map(\.token)),
             .textArray(open.map { batchIDs[entries[$0].request]?.text }),
             .integerArray(tasks.map { $0.needs.isEmpty ? 0 : 1 }),
-            .textArray(tasks.map { $0.limitedBy?.text }),
+            .textArray(tasks.map { $0.limitedBy }),
         ]
     }
 

@@ -9,7 +9,8 @@ enum SubmitSQL {
     private static let make = """
         WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
         given AS MATERIALIZED (
-            SELECT new.*, now, \(limitKey) AS limit_key, now + number * interval '1 microsecond' AS created_at,
+            SELECT new.*, now, \(limitKey) AS limit_key,
+                now + number * interval '1 microsecond' AS created_at,
                 amity_uuid7(now + number * interval '1 microsecond') AS id,
                 greatest(run_at::timestamptz, now + make_interval(secs => delay::float8))
                     AS starts_at

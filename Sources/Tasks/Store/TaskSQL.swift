@@ -4,21 +4,21 @@ import Postgres
 ///
 /// Every change names the state that it expects and, where a sender knows one, the run: see
 /// `Transition`.
-enum TaskSQL {
-    static let scheduled = TaskState.scheduled.rawValue
-    static let blocked = TaskState.blocked.rawValue
-    static let waiting = TaskState.waiting.rawValue
-    static let queued = TaskState.queued.rawValue
-    static let processing = TaskState.processing.rawValue
-    static let completed = TaskState.completed.rawValue
-    static let failed = TaskState.failed.rawValue
-    static let cancelled = TaskState.cancelled.rawValue
+package enum TaskSQL {
+    package static let scheduled = TaskState.scheduled.rawValue
+    package static let blocked = TaskState.blocked.rawValue
+    package static let waiting = TaskState.waiting.rawValue
+    package static let queued = TaskState.queued.rawValue
+    package static let processing = TaskState.processing.rawValue
+    package static let completed = TaskState.completed.rawValue
+    package static let failed = TaskState.failed.rawValue
+    package static let cancelled = TaskState.cancelled.rawValue
     /// What counts in a pool, and what may be retried by hand: each as its partial index has it.
     static let inPool = "\(waiting), \(queued), \(processing)"
     static let retryable = "\(failed), \(cancelled)"
 
     /// A publishing process has so long until the scheduler does it.
-    static let lease = "interval '\(TaskLife.lease) milliseconds'"
+    package static let lease = "interval '\(TaskLife.lease) milliseconds'"
 
     /// In UTC, whatever the session's zone is.
     static func iso(_ time: String) -> String {
@@ -80,7 +80,7 @@ package struct MovedTask: Sendable, Equatable {
     package var state: TaskState
     package var run: Int
 
-    static let columns = "id, type, pool, priority, state, run"
+    package static let columns = "id, type, pool, priority, state, run"
 }
 
 extension MovedTask {
@@ -91,5 +91,23 @@ extension MovedTask {
         priority = try row.integer().flatMap(Priority.init(rawValue:)) ?? .normal
         state = try row.integer().flatMap(TaskState.init(rawValue:)) ?? .queued
         run = try row.integer() ?? 0
+    }
+}
+
+extension Publication {
+    /// Of a row with the columns of `MovedTask` and then `due_at` as text: the lease's token.
+    package init(leased row: inout RowReader) throws(PostgresError) {
+        try self.init(MovedTask(&row), leasedIn: &row)
+    }
+
+    init(_ moved: MovedTask, leasedIn row: inout RowReader) throws(PostgresError) {
+        self.init(
+            id: moved.id,
+            run: moved.run,
+            type: moved.type,
+            pool: moved.pool,
+            priority: moved.priority,
+            lease: try row.text() ?? ""
+        )
     }
 }

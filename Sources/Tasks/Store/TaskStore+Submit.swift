@@ -45,19 +45,37 @@ extension TaskStore {
                 return try group.outcomes()
             }
             try begin(&group, on: &session)
-            // A living twin may end between the insert that met it and the look at it.
-            for _ in 0..<5 where !group.open.isEmpty {
-                let open = group.open
-                let rows = try session.flight([
-                    (SubmitSQL.submitAmongOthers, group.parameters(open)),
-                    (SubmitSQL.readTwins, group.twins(open)),
-                ])
-                try group.take(rows[0].map(SubmitSQL.made), of: open)
-                group.take(try rows[1].map(SubmitSQL.twin), of: open)
-            }
+            try Self.make(&group, in: &session)
             let outcomes = try group.outcomes()
             _ = try session.flight(group.rest(of: outcomes) + [(.commit, [])])
             return outcomes
+        }
+    }
+
+    /// Makes the tasks of requests without idempotency keys and batches in a transaction of the
+    /// caller's, who publishes them once it has committed.
+    package static func submit(
+        _ requests: [SubmitRequest],
+        in session: inout Session
+    ) throws(PostgresError) -> [SubmitOutcome] {
+        var group = SubmitGroup(requests)
+        try make(&group, in: &session)
+        return try group.outcomes()
+    }
+
+    private static func make(
+        _ group: inout SubmitGroup,
+        in session: inout Session
+    ) throws(PostgresError) {
+        // A living twin may end between the insert that met it and the look at it.
+        for _ in 0..<5 where !group.open.isEmpty {
+            let open = group.open
+            let rows = try session.flight([
+                (SubmitSQL.submitAmongOthers, group.parameters(open)),
+                (SubmitSQL.readTwins, group.twins(open)),
+            ])
+            try group.take(rows[0].map(SubmitSQL.made), of: open)
+            group.take(try rows[1].map(SubmitSQL.twin), of: open)
         }
     }
 

@@ -3,14 +3,14 @@ import Postgres
 /// Tasks in PostgreSQL. Each change is one statement that names the state and the run it expects;
 /// where it answers no row, another process was first. All times are the database's.
 package struct TaskStore: Sendable {
-    let sessions: SessionPool
+    package let sessions: SessionPool
 
     package init(sessions: SessionPool) {
         self.sessions = sessions
     }
 
     /// Runs one statement, which commits.
-    func rows<Value: Sendable>(
+    package func rows<Value: Sendable>(
         of statement: Statement,
         _ parameters: [Parameter],
         _ read: @Sendable (inout RowReader) throws(PostgresError) -> Value
@@ -24,7 +24,7 @@ package struct TaskStore: Sendable {
     ///
     /// - Returns: how many rows it answered.
     @discardableResult
-    func count(of statement: Statement, _ parameters: [Parameter]) throws(PostgresError) -> Int {
+    package func count(of statement: Statement, _ parameters: [Parameter]) throws(PostgresError) -> Int {
         try sessions.withSession { session throws(PostgresError) in
             try session.flight([(statement, parameters)])[0].count
         }

@@ -43,7 +43,7 @@ final class TaskAPIScene {
     private static func dropTables(_ scene: Scene) throws {
         for table in [
             "tasks", "task_data", "task_types", "requests", "leases", "tokens", "documents",
-            "chunks",
+            "chunks", "schedules",
         ] {
             try scene.sql("DROP TABLE amity_\(table)")
         }

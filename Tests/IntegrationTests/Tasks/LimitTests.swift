@@ -3,6 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
+@testable import TaskTypes
 @testable import Tasks
 
 extension Integration {
@@ -34,7 +35,7 @@ extension Integration {
             let requests = (0..<count).map { _ in
                 SubmitRequest([
                     TaskScene.task("send") {
-                        $0.limitedBy = key
+                        $0.limitedBy = key.text
                         change(&$0)
                     }
                 ])
@@ -166,10 +167,13 @@ extension Integration {
             for publication in queued.prefix(100) {
                 _ = try start(publication, .succeeded(result: nil), in: scene)
             }
-            try scene.sql(
-                "UPDATE amity_limit_keys SET refilled_at = refilled_at - interval '1 hour'"
-            )
-            #expect(try admit(scene).count == 100)
+            // When they began is not known: what the rate gave before then had no room.
+            for expected in [0, 100] {
+                try scene.sql(
+                    "UPDATE amity_limit_keys SET refilled_at = refilled_at - interval '1 hour'"
+                )
+                #expect(try admit(scene).count == expected)
+            }
         }
 
         // MARK: Caps and order

@@ -2,6 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
+@testable import TaskTypes
 @testable import Tasks
 
 extension Integration {

@@ -1,6 +1,7 @@
 import Postgres
 import Testing
 
+@testable import TaskTypes
 @testable import Tasks
 
 extension Integration {

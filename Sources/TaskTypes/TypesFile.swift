@@ -1,4 +1,5 @@
 import Foundation
+import Tasks
 
 /// The file that `amity types apply` reads: `{"types": [{"type": …, "handler": {"kind": …}}]}`.
 package enum TypesFile {

@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Tasks
 
 /// What a look at waiting tasks has let go.
 package struct Admission: Sendable {
@@ -57,7 +58,7 @@ extension TaskStore {
                 (LimitSQL.makeKeys, [names, .textArray(types)]), (LimitSQL.lockKeys, [names]),
                 (LimitSQL.admit, [names, .integer(limit)]), (.commit, []),
             ])[2]
-            admission.toPublish = try admitted.map(SchedulerSQL.leased).map(\.publication)
+            admission.toPublish = try admitted.map(Publication.init(leased:))
             return (keys, admission)
         }
         cursor = keys.count == most ? keys[most - 1] : ""
@@ -70,7 +71,8 @@ extension TaskStore {
         after key: String? = nil,
         atMost count: Int
     ) throws(PostgresError) -> [LimitView] {
-        let parameters: [Parameter] = [.optional(key), .integer(count), .optional(type)]
+        let parameters: [Parameter] = [key.map(Parameter.text) ?? .null, .integer(count),
+            type.map(Parameter.text) ?? .null,]
         return try rows(of: LimitSQL.list, parameters) { row throws(PostgresError) in
             var limit = TaskLimit()
             let (key, type) = (try row.text() ?? "", try row.text() ?? "")

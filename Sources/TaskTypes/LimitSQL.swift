@@ -1,4 +1,5 @@
 import Postgres
+import Tasks
 
 /// The statements of limits: which of the tasks that wait may go onto the broker.
 ///
@@ -107,7 +108,7 @@ enum LimitSQL {
             LEFT JOIN (SELECT limit_key, count(*) AS began FROM moved GROUP BY limit_key) AS spent
                 ON spent.limit_key = filled.key
             WHERE limited.key = filled.key)
-        SELECT \(MovedTask.columns), due_at::text, NULL, NULL FROM moved
+        SELECT \(MovedTask.columns), due_at::text FROM moved
         """
     )
 

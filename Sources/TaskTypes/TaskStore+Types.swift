@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Postgres
+import Tasks
 
 extension TaskStore {
     /// Makes or changes types; others stay as they are.

@@ -1,3 +1,5 @@
+import Tasks
+
 /// What is known of a kind of task: where it runs, by what, and with which limits.
 package struct TaskType: Sendable, Equatable {
     package enum Handler: Sendable, Equatable {
@@ -49,6 +51,7 @@ package struct TaskType: Sendable, Equatable {
         )
         return types.values.sorted { $0.name < $1.name }
     }
+
     package static let timeouts = 1...86_400
     package static let retryLimits = 0...100
     /// Names of this kind are for what is built in.
@@ -69,5 +72,15 @@ package struct TaskType: Sendable, Equatable {
     private static func isSmallOrDigit(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
             || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+}
+
+extension NewTask {
+    /// As its type says.
+    package init(_ type: TaskType, payload: String) {
+        self.init(type: type.name, pool: type.pool, payload: payload)
+        priority = type.priority
+        (retryLimit, timeout) = (type.retryLimit, type.timeout)
+        limitedBy = type.limit?.key.text
     }
 }
