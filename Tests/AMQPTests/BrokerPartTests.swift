@@ -63,6 +63,7 @@ struct QueueDifferenceTests {
         ("'x-queue-type' for queue 'q': received none but current is the value 'quorum'", "quorum"),
         ("'x-queue-type': received the value 'quorum' but current is none", "classic"),
         ("'x-queue-type': received 'classic' but current is the value 'stream'", "stream"),
+        ("'x-queue-type' for queue 'q': received 'quorum' but current is 'classic'", "classic"),
     ])
     func aRefusalTellsTheType(text: String, type: String) {
         #expect(QueueDifference.queueType(in: "inequivalent arg \(text)") == type)
