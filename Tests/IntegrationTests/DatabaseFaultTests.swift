@@ -189,7 +189,7 @@ extension Integration {
             lost: Proxy.Direction
         ) throws {
             let scene = try Scene(settings: ["TASK_TIMEOUT_SECONDS": "1"])
-            let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+            let proxy = try Proxy(to: Servers.workersDatabasePort())
             let worker = try scene.startWorker(
                 ["MESSAGE_CONCURRENCY_PER_WORKER": "1"],
                 through: proxy
@@ -232,7 +232,7 @@ extension Integration.DatabaseFaults {
     /// its supervisor kills it.
     @Test func aDrainDoesNotWaitForADatabaseThatHasFallenSilent() throws {
         let scene = try Scene(settings: ["DRAIN_TIMEOUT_SECONDS": "2"])
-        let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+        let proxy = try Proxy(to: Servers.workersDatabasePort())
         let worker = try scene.startWorker(through: proxy)
         try eventually("it is ready") { !worker.events("worker.ready").isEmpty }
         proxy.stall([.toServer, .toClient])

@@ -52,12 +52,14 @@ final class Scene {
             ],
             searchPath: name
         )
-        let address = try #require(URLComponents(string: ownerURL))
+        if Servers.arePooled { try Self.setSessionSettings(of: name) }
+        let address = "127.0.0.1:\(try Servers.workersDatabasePort())"
+        let database = try #require(URLComponents(string: ownerURL)).path
         variables = [
             "RABBITMQ_URL": try #require(Servers.environment["RABBITMQ_URL"]),
             "RABBITMQ_QUEUE_NAME": name,
             "RABBITMQ_EXCHANGE_NAME": "\(name)_exchange",
-            "DATABASE_URL": "postgresql://\(name)@127.0.0.1:\(address.port ?? 0)\(address.path)"
+            "DATABASE_URL": "postgresql://\(name)@\(address)\(database)"
                 + "?options=-csearch_path%3D\(name)",
             "RETRY_BACKOFF_SECONDS": "1",
             // Sums are held against counts of turns.
@@ -81,6 +83,16 @@ final class Scene {
         } catch {
             Issue.record(error, "the schema of a test could not be dropped")
         }
+    }
+
+    /// What PgBouncer drops of a session's start, as the article on high availability has it.
+    private static func setSessionSettings(of role: String) throws {
+        let settings = [
+            "search_path = \(role)", "lock_timeout = '1s'", "statement_timeout = '30s'",
+            "idle_in_transaction_session_timeout = '2s'", "plan_cache_mode = force_generic_plan",
+            "enable_seqscan = off", "jit = off",
+        ]
+        try Servers.psql(settings.flatMap { ["-c", "ALTER ROLE \(role) SET \($0)"] })
     }
 
     private static func makePythonTables(

@@ -16,11 +16,14 @@ enum Servers {
         }
     }()
 
+    /// Whether workers reach PostgreSQL through PgBouncer, as `deploy/dev/matrix` has it.
+    static let arePooled = ProcessInfo.processInfo.environment["AMITY_TEST_POOLER"] != nil
+
     private static func start() throws -> [String: String] {
         let folder = NSTemporaryDirectory() + "amity-tests-\(getpid())"
         let started = try Command.run(
             root.appending(path: "deploy/dev/servers"),
-            ["start", folder, "--owner", "\(getpid())"]
+            ["start", folder, "--owner", "\(getpid())"] + (arePooled ? ["--pooler"] : [])
         )
         try #require(started.status == 0, "\(started.error)")
         let pairs = started.output.split(separator: "\n").map { line in
@@ -74,6 +77,11 @@ enum Servers {
     static func port(_ url: String) throws -> UInt16 {
         let components = try #require(environment[url].flatMap(URLComponents.init(string:)))
         return UInt16(try #require(components.port))
+    }
+
+    /// Where workers reach their database.
+    static func workersDatabasePort() throws -> UInt16 {
+        try port(arePooled ? "POOLED_DATABASE_URL" : "DATABASE_URL")
     }
 
     /// How often PostgreSQL has logged a text: the proof that a fault of its own did happen.
