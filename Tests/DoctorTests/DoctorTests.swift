@@ -254,7 +254,7 @@ struct DoctorTests {
         #expect(found == ["warning delivery-limit"])
     }
 
-    /// Without the management plugin a refused declaration tells the limit, if nothing else differs.
+    /// Without the management plugin a refused declaration tells the limit.
     @Test(arguments: [
         ("4.0.5", "none", ["warning delivery-limit"]), ("3.10.8", "none", []),
         ("4.0.5", "the value '-1' of type 'signedint'", []),

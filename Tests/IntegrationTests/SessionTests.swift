@@ -9,7 +9,7 @@ extension Integration {
         private let target: ConnectionTarget
 
         init() throws {
-            let url = try #require(Servers.environment["DATABASE_URL"])
+            let url = try #require(Servers.environment[Servers.workersDatabase])
             target = try #require(ConnectionTarget(url: url))
         }
 
@@ -194,7 +194,8 @@ extension Integration {
         }
 
         /// Fault: a worker that had one busy moment keeps a session for each thread for ever.
-        @Test func noMoreSessionsAreOpenThanWereNeededAtOnceAndIdleOnesAreClosed() throws {
+        @Test(.withoutPooler)
+        func noMoreSessionsAreOpenThanWereNeededAtOnceAndIdleOnesAreClosed() throws {
             let pool = SessionPool(
                 target: target,
                 limit: 8,

@@ -52,7 +52,9 @@ final class Scene {
             ],
             searchPath: name
         )
-        if Servers.arePooled { try Self.setSessionSettings(of: name) }
+        if Servers.arePooled {
+            try Self.setSessionSettings(of: name, taskSeconds: extra["TASK_TIMEOUT_SECONDS"])
+        }
         let address = "127.0.0.1:\(try Servers.workersDatabasePort())"
         let database = try #require(URLComponents(string: ownerURL)).path
         variables = [
@@ -86,9 +88,10 @@ final class Scene {
     }
 
     /// What PgBouncer drops of a session's start, as the article on high availability has it.
-    private static func setSessionSettings(of role: String) throws {
+    private static func setSessionSettings(of role: String, taskSeconds: String?) throws {
         let settings = [
-            "search_path = \(role)", "lock_timeout = '1s'", "statement_timeout = '30s'",
+            "search_path = \(role)", "lock_timeout = '1s'",
+            "statement_timeout = '\(taskSeconds ?? "30")s'",
             "idle_in_transaction_session_timeout = '2s'", "plan_cache_mode = force_generic_plan",
             "enable_seqscan = off", "jit = off",
         ]

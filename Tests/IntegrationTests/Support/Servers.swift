@@ -79,10 +79,10 @@ enum Servers {
         return UInt16(try #require(components.port))
     }
 
-    /// Where workers reach their database.
-    static func workersDatabasePort() throws -> UInt16 {
-        try port(arePooled ? "POOLED_DATABASE_URL" : "DATABASE_URL")
-    }
+    /// The URL by which workers reach their database.
+    static let workersDatabase = arePooled ? "POOLED_DATABASE_URL" : "DATABASE_URL"
+
+    static func workersDatabasePort() throws -> UInt16 { try port(workersDatabase) }
 
     /// How often PostgreSQL has logged a text: the proof that a fault of its own did happen.
     static func postgresLogCount(_ text: String) throws -> Int {
@@ -114,6 +114,12 @@ enum Servers {
         )
         try #require(done.status == 0, "psql: \(done.error)")
     }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// For what stands between sessions and a pooler: passwords, certificates, their number, and
+    /// settings that a session asks for when it starts.
+    static var withoutPooler: Self { .disabled(if: Servers.arePooled, "a pooler's own matter") }
 }
 
 /// Runs a program to its end.
