@@ -282,7 +282,9 @@ extension Integration {
             ),
             (
                 "statement", "options", 20, ["error pooler"],
-                "gives each statement another server"
+                Pooler.keepsStatements
+                    ? "gives each statement another server"
+                    : "gives each transaction another server"
             ),
         ])
         func aPoolerInBetweenIsNamed(
