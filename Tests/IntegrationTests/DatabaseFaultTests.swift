@@ -23,7 +23,9 @@ extension Integration {
             }
             try scene.reconnect()
             try scene.expectEachToCountOnce(40, by: worker, within: resumption)
-            #expect(worker.outages == 1, "one outage, one line")
+            // PgBouncer may refuse once more, in the first second.
+            let lines = Servers.arePooled ? 1...2 : 1...1
+            #expect(lines.contains(worker.outages), "one outage, one line")
         }
 
         /// Fault: an administrator, a failover or a pooler ends sessions in mid-transaction.
@@ -62,7 +64,7 @@ extension Integration {
         }
 
         /// Fault: the server, or the role, has fewer connections left than the worker has threads.
-        @Test func tooManyConnectionsAreWaitedOut() throws {
+        @Test(.withoutPooler) func tooManyConnectionsAreWaitedOut() throws {
             let scene = try Scene()
             try scene.holdCommits()
             try scene.addConversations(20)
@@ -135,7 +137,7 @@ extension Integration {
 
         /// Fault: the role's default isolation is stricter than what the statements count on: what
         /// is read after a lock is older than the lock.
-        @Test(arguments: ["repeatable read", "serializable"])
+        @Test(.withoutPooler, arguments: ["repeatable read", "serializable"])
         func aStricterDefaultIsolationIsOverridden(isolation: String) throws {
             let scene = try Scene()
             try scene.alterRole("SET default_transaction_isolation = '\(isolation)'")
