@@ -109,3 +109,10 @@ struct PrefetchRenewalTests {
         #expect(!renewal.isDue(held: 0, unsettled: 5, busy: 0))
     }
 }
+
+/// Fault: one message whose headers the library does not read stops the queue, and nothing says
+/// that it is a message.
+@Test func bytesThatTheLibraryDoesNotReadAreSaidToBeAMessages() {
+    let error = AMQPError.library(status: AMQP_STATUS_BAD_AMQP_DATA.rawValue, during: "consume")
+    #expect(error.problem(of: .consumer).remedy?.contains("first message") == true)
+}

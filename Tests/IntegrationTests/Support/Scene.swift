@@ -89,9 +89,10 @@ final class Scene {
 
     /// What PgBouncer drops of a session's start, as the article on high availability has it.
     private static func setSessionSettings(of role: String, taskSeconds: String?) throws {
+        let milliseconds = (taskSeconds.flatMap { Int($0) } ?? 30) * 1000
         let settings = [
-            "search_path = \(role)", "lock_timeout = '1s'",
-            "statement_timeout = '\(taskSeconds ?? "30")s'",
+            "search_path = \(role)", "lock_timeout = \(min(1000, milliseconds / 2))",
+            "statement_timeout = \(milliseconds)",
             "idle_in_transaction_session_timeout = '2s'", "plan_cache_mode = force_generic_plan",
             "enable_seqscan = off", "jit = off",
         ]
