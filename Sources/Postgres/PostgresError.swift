@@ -91,11 +91,12 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
         )
     }
 
-    /// Whether no session came about. PgBouncer lets a client in, keeps it when its server goes,
-    /// and says so to what is asked next: no session in its pool is worth trying then.
-    package var isFromConnecting: Bool {
-        operation == Self.connecting || sqlState == "08P01" && endsSession
-    }
+    /// Whether no session came about.
+    package var isFromConnecting: Bool { operation == Self.connecting }
+
+    /// Whether PgBouncer has ended the session for want of a server. It keeps its clients when the
+    /// server goes, and says so to what each of them asks next.
+    package var isFromPgBouncer: Bool { sqlState == "08P01" && endsSession }
     static let connecting = "connect"
 
     /// Whether the SQLSTATE says that the database, not the message, is what has to be mended.

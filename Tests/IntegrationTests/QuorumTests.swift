@@ -48,7 +48,7 @@ extension Integration {
 
         /// The steps of the article on high availability.
         @Test func theMoveFromClassicLosesAndDoublesNothing() throws {
-            let scene = try Scene(settings: ["MAX_ATTEMPTS": "2"])
+            let scene = try Scene(settings: ["RABBITMQ_QUEUE_TYPE": "classic", "MAX_ATTEMPTS": "2"])
             try scene.addConversations(200)
             let bad = (1...3).map { Array("bad \($0)".utf8) }
             let first = (0..<100).map { "c\($0)" }

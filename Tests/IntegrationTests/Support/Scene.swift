@@ -30,6 +30,10 @@ final class Scene {
     private var session: Session
     private var statements = 0
 
+    /// Of tests that name none; `deploy/dev/matrix` has some of them run on quorum queues, too.
+    private static let queueType =
+        ProcessInfo.processInfo.environment["AMITY_TEST_QUEUE_TYPE"] ?? "classic"
+
     init(_ tables: Tables = .fresh, settings extra: [String: String] = [:]) throws {
         let name = "test_" + UUID().uuidString.prefix(8).lowercased()
         let ownerURL = try #require(Servers.environment["DATABASE_URL"])
@@ -61,6 +65,7 @@ final class Scene {
             "RABBITMQ_URL": try #require(Servers.environment["RABBITMQ_URL"]),
             "RABBITMQ_QUEUE_NAME": name,
             "RABBITMQ_EXCHANGE_NAME": "\(name)_exchange",
+            "RABBITMQ_QUEUE_TYPE": Self.queueType,
             "DATABASE_URL": "postgresql://\(name)@\(address)\(database)"
                 + "?options=-csearch_path%3D\(name)",
             "RETRY_BACKOFF_SECONDS": "1",
