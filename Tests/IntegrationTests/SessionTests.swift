@@ -103,7 +103,7 @@ extension Integration {
             try Servers.psql(["-c", "DROP TABLE \(table)"])
         }
 
-        @Test func aKilledSessionIsAnOutageAndNotAMessagesFault() throws {
+        @Test(.withoutPooler) func aKilledSessionIsAnOutageAndNotAMessagesFault() throws {
             var session = try open()
             let id = try session.flight([(Statement("pid", "SELECT pg_backend_pid()"), [])])[0]
             let pid = try #require(id.integer(0, 0))
