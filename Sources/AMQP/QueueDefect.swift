@@ -38,10 +38,11 @@ package enum QueueDifference {
     /// The queue's type, e.g. "quorum", where that is what differs.
     ///
     /// - Parameter refusal: the broker's text, such as "inequivalent arg 'x-queue-type' for queue
-    ///   'q' in vhost '/': received none but current is the value 'quorum' of type 'longstr'".
+    ///   'q' in vhost '/': received none but current is the value 'quorum' of type 'longstr'", or
+    ///   since RabbitMQ 4 "… received 'classic' but current is 'quorum'".
     package static func queueType(in refusal: String) -> String? {
         guard refusal.contains("'x-queue-type'") else { return nil }
-        if let match = refusal.firstMatch(of: /current is the value '([a-z0-9_-]+)'/) {
+        if let match = refusal.firstMatch(of: /current is (?:the value )?'([a-z0-9_-]+)'/) {
             return String(match.1)
         }
         // Classic is what a queue is that was declared without one.

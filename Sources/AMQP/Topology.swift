@@ -54,7 +54,7 @@ package struct Topology: Sendable {
     package var main: Queue { queue(named: names.main) }
 
     /// A queue of ours that stands alone, of the same type.
-    package func queue(named name: String) -> Queue { Queue(name: name, arguments: typeArguments) }
+    package func queue(named name: String) -> Queue { Queue(name: name, arguments: arguments) }
 
     /// Where copies go: the dead letters and the delays.
     var helpers: [Queue] {
@@ -68,26 +68,33 @@ package struct Topology: Sendable {
                 ] + delayArguments
             )
         }
-        return [Queue(name: names.dead, arguments: typeArguments)] + retries
+        return [queue(named: names.dead)] + retries
     }
 
+    private static let quorum = ("x-queue-type", HeaderValue.string(QueueType.quorum.rawValue))
+
     /// None for classic queues: so Amity has always declared them, and with one they would differ.
-    private var typeArguments: [(String, HeaderValue)] {
+    private var arguments: [(String, HeaderValue)] {
         switch queueType {
         case .classic: []
-        case .quorum: [("x-queue-type", .string(queueType.rawValue))]
+        case .quorum: [Self.quorum, ("x-delivery-limit", .integer(Self.deliveryLimit))]
         }
     }
 
+    /// Beyond what drains, outages and looks into the queue can use up: at the limit the broker
+    /// drops a message. RabbitMQ 4 has a limit of 20 where none is set, and takes -1 for none; to
+    /// RabbitMQ 3 the same -1 means that no message may come back.
+    package static let deliveryLimit: Int64 = 1_000_000_000
+
     /// A quorum queue drops what it dead-letters when the target does not take it, unless it is
     /// told to wait for the target's confirm. For that the broker demands reject-publish, from 3.10
-    /// on.
+    /// on. It needs no delivery limit: nothing comes back to it.
     private var delayArguments: [(String, HeaderValue)] {
         switch queueType {
         case .classic: []
         case .quorum:
-            typeArguments + [
-                ("x-dead-letter-strategy", .string("at-least-once")),
+            [
+                Self.quorum, ("x-dead-letter-strategy", .string("at-least-once")),
                 ("x-overflow", .string("reject-publish")),
             ]
         }

@@ -3,6 +3,7 @@ import Doctor
 import Operations
 import Postgres
 import Settings
+import Tasks
 
 // What each module is told of the settings.
 
@@ -63,7 +64,7 @@ extension WorkerSettings {
             alertDeadLetters: monitoring.alertDeadLetters,
             management: monitoring.management,
             services: services,
-            takesTasks: !tasks.pools.isEmpty
+            taskQueues: tasks.pools.flatMap(TaskQueue.all).map(\.name)
         )
     }
 

@@ -71,7 +71,7 @@ struct DatabaseProbe {
             isEncrypted: questions.isEncrypted,
             isStandby: facts.isStandby,
             isReadOnlyByDefault: facts.isReadOnlyByDefault,
-            hasOurGuards: facts.plans == "force_generic_plan",
+            hasOurGuards: facts.isLimited,
             isolation: facts.isolation,
             timeZone: facts.timeZone,
             pooling: .none,
@@ -141,8 +141,18 @@ extension DatabaseProbe {
             if mine.count == 1, mine.isDisjoint(with: theirs) {
                 return .bySession(places: 2 + places(at: target, atMost: sessionsMax - 2))
             }
+            guard allowsTransactions(&questions) else { return .byStatement }
             return .byTransaction(keepsStatements: areKept(by: &questions, &other))
         } catch { return .bySession(places: 1) }
+    }
+
+    /// PgBouncer ends a session that leaves a transaction open, where it gives each statement
+    /// another server.
+    private func allowsTransactions(_ questions: inout Questions) -> Bool {
+        do throws(PostgresError) {
+            for statement in [Statement.begin, .commit] { try questions.run(statement) }
+            return true
+        } catch { return !error.endsSession }
     }
 
     /// Both prepare one of the same name, perhaps on the same server: only a pooler that knows of

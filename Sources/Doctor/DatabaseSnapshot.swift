@@ -27,6 +27,8 @@ struct SessionSnapshot: Sendable {
         case bySession(places: Int)
         /// Perhaps another server for each transaction; whether prepared statements follow.
         case byTransaction(keepsStatements: Bool)
+        /// Perhaps another server for each statement: transactions are refused.
+        case byStatement
     }
 
     struct Index: Sendable {

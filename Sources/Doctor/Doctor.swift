@@ -94,7 +94,13 @@ package struct Doctor: Sendable {
                 patience: .seconds(5)
             )
             do throws(ManagementError) {
-                return .seen(try ManagementReport(from: api, on: options.topology))
+                return .seen(
+                    try ManagementReport(
+                        from: api,
+                        on: options.topology,
+                        taskQueues: options.taskQueues
+                    )
+                )
             } catch {
                 return .failed(error)
             }

@@ -20,8 +20,9 @@ package struct DoctorOptions: Sendable {
     package var management: ManagementEndpoint?
     /// nil where no service is asked.
     package var services: AnalysisSettings.Services?
-    /// Whether it names pools of tasks.
-    package var takesTasks: Bool
+    /// Of the pools of tasks that it names.
+    package var taskQueues: [String]
+    package var takesTasks: Bool { !taskQueues.isEmpty }
 
     package init(
         endpoint: Endpoint,
@@ -36,7 +37,7 @@ package struct DoctorOptions: Sendable {
         alertDeadLetters: Int,
         management: ManagementEndpoint?,
         services: AnalysisSettings.Services?,
-        takesTasks: Bool
+        taskQueues: [String]
     ) {
         self.endpoint = endpoint
         self.topology = topology
@@ -50,6 +51,6 @@ package struct DoctorOptions: Sendable {
         self.alertDeadLetters = alertDeadLetters
         self.management = management
         self.services = services
-        self.takesTasks = takesTasks
+        self.taskQueues = taskQueues
     }
 }

@@ -7,7 +7,8 @@ enum DoctorSQL {
     static let facts = """
         SELECT current_setting('server_version_num')::int, current_user, current_database(),
                pg_is_in_recovery(), current_setting('default_transaction_read_only')::boolean,
-               current_setting('plan_cache_mode'),
+               '0' NOT IN (current_setting('lock_timeout'), current_setting('statement_timeout'),
+                           current_setting('idle_in_transaction_session_timeout')),
                current_setting('default_transaction_isolation'), current_setting('TimeZone'),
                pg_backend_pid(), extract(epoch FROM clock_timestamp())
         """
@@ -18,7 +19,7 @@ enum DoctorSQL {
         var database: String
         var isStandby: Bool
         var isReadOnlyByDefault: Bool
-        var plans: String
+        var isLimited: Bool
         var isolation: String
         var timeZone: String
         var process: Int?
@@ -31,7 +32,7 @@ enum DoctorSQL {
             database = try row.text() ?? ""
             isStandby = try row.bool() ?? false
             isReadOnlyByDefault = try row.bool() ?? false
-            plans = try row.text() ?? ""
+            isLimited = try row.bool() ?? false
             isolation = try row.text() ?? ""
             timeZone = try row.text() ?? ""
             process = try row.integer()

@@ -3,14 +3,18 @@ import Foundation
 import Operations
 
 extension ManagementReport {
-    init(from management: ManagementAPI, on topology: Topology) throws(ManagementError) {
+    init(
+        from management: ManagementAPI,
+        on topology: Topology,
+        taskQueues: [String]
+    ) throws(ManagementError) {
         let asked = Date()
         let (overview, date) = try management.overview()
         let half = Date().timeIntervalSince(asked) / 2
         self.init(version: overview.rabbitmq_version, queues: [:], consumers: [], alarms: [])
         // The header has the second that has begun.
         skew = date.map { $0.timeIntervalSince(asked) - half + 0.5 }
-        for name in topology.queueNames {
+        for name in topology.queueNames + taskQueues {
             guard let queue = try management.queue(name) else { continue }
             queues[name] = Queue(queue, named: name)
             if name == topology.names.main { consumers = try management.consumers(of: queue) }

@@ -48,7 +48,10 @@ struct QueueLimitsCheck: Check {
             if isDelay, name == "message-ttl" { return [] }
             return [lossy(queue.name, "\(name), and perhaps more", names, by: .amqp)]
         }
-        let isKind = QueueDefect(text) != nil || QueueDifference.queueType(in: text) != nil
+        // Those are other checks' to judge.
+        let isKind =
+            QueueDefect(text) != nil || QueueDifference.queueType(in: text) != nil
+            || text.contains("'x-delivery-limit'")
         if isDelay || isKind { return [] }
         return [.note("\(queue.name) is not as Amity makes it: \(text)", by: .amqp)]
     }
@@ -91,29 +94,79 @@ struct QueueLimitsCheck: Check {
 struct DeliveryLimitCheck: Check {
     let name = "delivery-limit"
 
+    /// Chosen: more drains and outages than a message meets.
+    private static let enough: Int64 = 1000
+    /// Of RabbitMQ 4, where none is set.
+    private static let preset: Int64 = 20
+
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        guard case .seen(let report) = seen.management else { return [] }
         let names = seen.options.topology.names
+        guard case .seen(let report) = seen.management else {
+            // Of its arguments AMQP tells the first that differs.
+            let isNew = isNew(seen.broker.nodes.compactMap(\.version).first ?? "")
+            return seen.broker.queues.compactMap { queue in
+                guard case .differs(let text) = queue.likeness,
+                    text.contains("'x-delivery-limit'")
+                else { return nil }
+                let given = text.firstMatch(of: /current is (?:the value )?'(-?[0-9]+)'/)
+                let limit = limit([given.flatMap { Int64($0.1) }], isNew: isNew)
+                return judge(queue.name, limit, isDead: queue.name == names.dead, by: .amqp)
+            }
+        }
         // Nothing is taken from a delay queue but by the broker itself, when its time is over.
-        let queues = [names.main, names.dead].compactMap { report.queues[$0] }
-        return queues.map { judge($0, report.version, isDead: $0.name == names.dead) }
+        let queues = [names.main, names.dead] + seen.options.taskQueues
+        return queues.compactMap { report.queues[$0] }.compactMap { queue in
+            let found = judge(queue, isNew(report.version), isDead: queue.name == names.dead)
+            // A line for each that is well would hide the others.
+            let isTasks = queue.name != names.main && queue.name != names.dead
+            return isTasks && found.level == .ok ? nil : found
+        }
+    }
+
+    private func isNew(_ version: String) -> Bool {
+        version.split(separator: ".").first.flatMap { Int($0) } ?? 0 >= 4
     }
 
     private func judge(
         _ queue: ManagementReport.Queue,
-        _ version: String,
+        _ isNew: Bool,
         isDead: Bool
     ) -> Finding {
         let name = queue.name
         guard queue.type == "quorum" else {
             return .ok("\(name) is no quorum queue and counts no deliveries", by: .management)
         }
-        let isNew = version.split(separator: ".").first.flatMap { Int($0) } ?? 0 >= 4
-        guard let limit = queue.effective("delivery-limit")?.shown ?? (isNew ? "20" : nil),
-            !limit.hasPrefix("-")
-        else { return .ok("\(name) has no delivery limit", by: .management) }
-        if queue.effective("dead-letter-exchange") != nil {
+        func number(_ value: HeaderValue?) -> Int64? {
+            if case .integer(let number) = value { number } else { nil }
+        }
+        let given = [queue.arguments["x-delivery-limit"], queue.policy["delivery-limit"]]
+        let limit = limit(given.map(number), isNew: isNew)
+        if let limit, limit < Self.enough, queue.effective("dead-letter-exchange") != nil {
             return .ok("\(name) keeps what it gives up after \(limit) deliveries", by: .management)
+        }
+        return judge(name, limit, isDead: isDead, by: .management)
+    }
+
+    /// The one that counts of the queue's own and a policy's; nil for none. RabbitMQ 4 takes a
+    /// negative one for none, RabbitMQ 3 for one that is used up.
+    private func limit(_ given: [Int64?], isNew: Bool) -> Int64? {
+        let given = given.compactMap(\.self)
+        guard let lowest = given.min(), let highest = given.max() else {
+            return isNew ? Self.preset : nil
+        }
+        if lowest >= 0 { return lowest }
+        if isNew { return highest < 0 ? nil : highest }
+        return 0
+    }
+
+    private func judge(
+        _ name: String,
+        _ limit: Int64?,
+        isDead: Bool,
+        by source: Finding.Source
+    ) -> Finding {
+        guard let limit, limit < Self.enough else {
+            return .ok("\(name) has no delivery limit that could be used up", by: source)
         }
         let cause =
             isDead
@@ -121,10 +174,11 @@ struct DeliveryLimitCheck: Check {
             : "each drain of a worker may count"
         return .warning(
             """
-            \(name) throws a message away when it has come back \(limit) times, and \(cause): give \
-            it a dead-letter-exchange, or a higher delivery-limit (RabbitMQ 4: -1 for none)
+            \(name) throws a message away when it has come back \(limit) times, and \(cause): make \
+            it anew with amity migrate --topology, give it a dead-letter-exchange, or set a \
+            delivery-limit of \(Topology.deliveryLimit) by a policy
             """,
-            by: .management
+            by: source
         )
     }
 }

@@ -24,6 +24,16 @@ struct PoolerCheck: Check {
                     by: .database
                 )
             ]
+        case .byStatement:
+            return [
+                .error(
+                    """
+                    the pooler gives each statement another server (pool_mode = statement), and \
+                    Amity writes in transactions: set pool_mode = transaction or session
+                    """,
+                    by: .database
+                )
+            ]
         case .bySession(let places):
             let wanted = seen.options.sessionsMax
             let few: [Finding] =
@@ -60,7 +70,9 @@ struct PoolerCheck: Check {
         .error(
             """
             the limits that a session asks for when it starts (lock_timeout and more) do not \
-            reach the server, the pooler ignores them: connect workers to PostgreSQL itself
+            reach the server, the pooler ignores them: set lock_timeout, statement_timeout and \
+            idle_in_transaction_session_timeout by ALTER ROLE, or connect workers to PostgreSQL \
+            itself
             """,
             by: .database
         )

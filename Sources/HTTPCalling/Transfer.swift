@@ -117,8 +117,9 @@ final class Transfer {
     private func setProtocol(_ authorities: String?) {
         set(CURLOPT_PROTOCOLS_STR, to: "http,https")
         // One connection for each request under way: one that breaks takes no other along.
-        set(CURLOPT_HTTP_VERSION, to: CURL_HTTP_VERSION_1_1)
-        set(CURLOPT_SSLVERSION, to: CURL_SSLVERSION_TLSv1_2)
+        // Enumerators of libcurl 7, and macros of another type since 8.13.
+        set(CURLOPT_HTTP_VERSION, to: Int(CURL_HTTP_VERSION_1_1))
+        set(CURLOPT_SSLVERSION, to: Int(CURL_SSLVERSION_TLSv1_2))
         // libcurl shares what it has read of trusted certificates only where there is no folder of
         // them, too; otherwise each connection keeps a megabyte of them.
         set(CURLOPT_CAPATH, to: nil)

@@ -93,6 +93,10 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
 
     /// Whether no session came about.
     package var isFromConnecting: Bool { operation == Self.connecting }
+
+    /// Whether PgBouncer has ended the session for want of a server. It keeps its clients when the
+    /// server goes, and says so to what each of them asks next.
+    package var isFromPgBouncer: Bool { sqlState == "08P01" && endsSession }
     static let connecting = "connect"
 
     /// Whether the SQLSTATE says that the database, not the message, is what has to be mended.
@@ -135,7 +139,8 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
                 + "PgBouncer 1.21 or newer with max_prepared_statements, or session mode"
         case "25P03": "the worker, or the link, was slow in a transaction"
         // PostgreSQL itself hardly ever says it to a client that speaks its protocol.
-        case "08P01": "PgBouncer says so where it has no place left or rejects an option"
+        case "08P01":
+            "PgBouncer says so where its server is away, no place is left, or an option is rejected"
         case _ where isFromFunction: "in a function of the database, a trigger's say: see its log"
         case _: nil
         }

@@ -10,6 +10,8 @@ import Metering
 package struct Session: ~Copyable, @unchecked Sendable {
     private let connection: OpaquePointer
     private var prepared: Set<String> = []
+    /// How often a statement was not prepared, because it or one before it in its flight failed.
+    private var refusals: [String: Int] = [:]
     private var buffer = ParameterBuffer()
     /// By the name that a flight's first statement is timed under.
     private var timers: [String: CoreMetrics.Timer] = [:]
@@ -181,7 +183,7 @@ package struct Session: ~Copyable, @unchecked Sendable {
         var expected: [(operation: String, preparing: Bool)] = []
         for (statement, parameters) in statements {
             if prepared.insert(statement.name).inserted {
-                let status = PQsendPrepare(connection, statement.name, statement.sql, 0, nil)
+                let status = PQsendPrepare(connection, name(of: statement), statement.sql, 0, nil)
                 try sent(status, statement)
                 expected.append((statement.name, true))
             }
@@ -235,11 +237,11 @@ package struct Session: ~Copyable, @unchecked Sendable {
     }
 
     private mutating func execute(_ statement: Statement, _ parameters: [Parameter]) -> Int32 {
-        let connection = connection
+        let (connection, name) = (connection, name(of: statement))
         return buffer.withCStrings(parameters) { values in
             PQsendQueryPrepared(
                 connection,
-                statement.name,
+                name,
                 Int32(parameters.count),
                 values,
                 nil,
@@ -247,6 +249,19 @@ package struct Session: ~Copyable, @unchecked Sendable {
                 0
             )
         }
+    }
+
+    /// The name that it is prepared under: another one after each refusal, for PgBouncer does not
+    /// free the name of what its server has not prepared.
+    private func name(of statement: Statement) -> String {
+        refusals[statement.name].map { "\(statement.name)/\($0)" } ?? statement.name
+    }
+
+    private mutating func refuse(_ statement: String) {
+        prepared.remove(statement)
+        refusals[statement, default: 0] += 1
+        // Chosen: a bound on what PgBouncer keeps for a session.
+        if refusals[statement] == 100 { isBroken = true }
     }
 
     private mutating func sent(_ status: Int32, _ statement: Statement) throws(PostgresError) {
@@ -272,7 +287,7 @@ package struct Session: ~Copyable, @unchecked Sendable {
                 if failure == nil, status != PGRES_PIPELINE_ABORTED {
                     failure = Self.error(in: result, during: operation)
                 }
-                if preparing { prepared.remove(operation) }
+                if preparing { refuse(operation) }
                 PQclear(result)
             }
             // Each answer ends with a null; a link that breaks here shows at the sync.

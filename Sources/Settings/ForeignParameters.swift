@@ -3,7 +3,8 @@ import Postgres
 /// Parameters of DATABASE_URL that other drivers take and libpq does not, with libpq's form.
 enum ForeignParameters {
     private static let pooling =
-        "Amity prepares its statements once a session; a pooler needs pool_mode = session"
+        "Amity prepares its statements once a session; a pooler needs pool_mode = session, or is "
+        + "PgBouncer 1.21 or later"
     private static let sessions = "DATABASE_SESSIONS_MAX bounds the sessions"
     private static let limits = "Amity sets limits of its own (TASK_TIMEOUT_SECONDS)"
     private static let search = "use options=-csearch_path%3Dname"

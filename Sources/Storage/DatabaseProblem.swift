@@ -14,8 +14,11 @@ extension PostgresError {
         )
     }
 
-    /// The link is gone, or the server is going down or coming up: one cause, with many words.
-    private var isRestart: Bool { ["", "57P01", "57P02", "57P03"].contains(sqlState) }
+    /// The link is gone, or the server is going down or coming up, perhaps behind PgBouncer: one
+    /// cause, with many words.
+    private var isRestart: Bool {
+        ["", "57P01", "57P02", "57P03"].contains(sqlState) || isFromPgBouncer
+    }
 
     private var problemKind: LinkHealth.Kind {
         switch kind {

@@ -63,6 +63,7 @@ struct QueueDifferenceTests {
         ("'x-queue-type' for queue 'q': received none but current is the value 'quorum'", "quorum"),
         ("'x-queue-type': received the value 'quorum' but current is none", "classic"),
         ("'x-queue-type': received 'classic' but current is the value 'stream'", "stream"),
+        ("'x-queue-type' for queue 'q': received 'quorum' but current is 'classic'", "classic"),
     ])
     func aRefusalTellsTheType(text: String, type: String) {
         #expect(QueueDifference.queueType(in: "inequivalent arg \(text)") == type)
@@ -107,4 +108,11 @@ struct PrefetchRenewalTests {
         #expect(!renewal.isDue(held: 5, unsettled: 5, busy: 4, waiting: 1))
         #expect(!renewal.isDue(held: 0, unsettled: 5, busy: 0))
     }
+}
+
+/// Fault: one message whose headers the library does not read stops the queue, and nothing says
+/// that it is a message.
+@Test func bytesThatTheLibraryDoesNotReadAreSaidToBeAMessages() {
+    let error = AMQPError.library(status: AMQP_STATUS_BAD_AMQP_DATA.rawValue, during: "consume")
+    #expect(error.problem(of: .consumer).remedy?.contains("first message") == true)
 }

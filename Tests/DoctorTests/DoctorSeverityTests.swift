@@ -236,6 +236,7 @@ extension DoctorTests {
         #expect(with(.byTransaction(keepsStatements: false)) == ["error pooler"])
         #expect(with(.byTransaction(keepsStatements: true)) == [])
         #expect(with(.byTransaction(keepsStatements: true), guards: false) == ["warning pooler"])
+        #expect(with(.byStatement) == ["error pooler"])
         // It may not get as far as a session.
         let mixed = complaints { snapshot in
             snapshot.database.servers[0].failure = "SQLSTATE 42P05"

@@ -228,12 +228,48 @@ struct DoctorTests {
         #expect(with("3.13.7", ["x-delivery-limit": .integer(9)]) == ["warning delivery-limit"])
         #expect(with("3.13.7", [:], ["delivery-limit": .integer(9)]) == ["warning delivery-limit"])
         #expect(with("4.0.1", ["x-dead-letter-exchange": .string("")]) == [])
+        let own: [String: HeaderValue] = ["x-delivery-limit": .integer(Topology.deliveryLimit)]
+        #expect(with("4.0.1", own) == [] && with("3.10.8", own) == [])
+        // As both brokers were seen to act.
+        #expect(with("3.10.8", ["x-delivery-limit": .integer(-1)]) == ["warning delivery-limit"])
+        let none: [String: HeaderValue] = ["x-delivery-limit": .integer(-1)]
+        #expect(with("4.0.5", none, ["delivery-limit": .integer(5)]) == ["warning delivery-limit"])
+        #expect(with("4.0.5", own, ["delivery-limit": .integer(-1)]) == [])
         // The same of the dead letters, which each look counts against.
         let deadLetters = complaints(ofReport: { report in
             report.version = "4.0.5"
             report.queues["conversation_events_processing.dead"]?.type = "quorum"
         })
         #expect(deadLetters == ["warning delivery-limit", "note queue-kind"])
+    }
+
+    @Test func aTaskQueueThatDropsIsNamed() {
+        let name = "amity_tasks.default.normal"
+        let found = complaints(["TASK_QUEUES": "default"]) { snapshot in
+            guard case .seen(var report) = snapshot.management else { return }
+            report.version = "4.0.5"
+            report.queues[name] = .init(name: name, type: "quorum", arguments: [:], policy: [:])
+            snapshot.management = .seen(report)
+        }
+        #expect(found == ["warning delivery-limit"])
+    }
+
+    /// Without the management plugin a refused declaration tells the limit.
+    @Test(arguments: [
+        ("4.0.5", "none", ["warning delivery-limit"]), ("3.10.8", "none", []),
+        ("4.0.5", "the value '-1' of type 'signedint'", []),
+        ("3.10.8", "the value '-1' of type 'signedint'", ["warning delivery-limit"]),
+        ("3.10.8", "the value '9' of type 'signedint'", ["warning delivery-limit"]),
+    ])
+    func aLimitThatDiffersIsNamed(version: String, current: String, found: [String]) {
+        let seen = complaints { snapshot in
+            snapshot.management = .notAsked
+            snapshot.broker.nodes[0].version = version
+            snapshot.broker.queues[0].likeness = .differs(
+                "inequivalent arg 'x-delivery-limit' for queue 'q': current is \(current)"
+            )
+        }
+        #expect(seen.filter { $0.hasSuffix("delivery-limit") || $0.hasSuffix("limits") } == found)
     }
 
     @Test func aConsumerTimeoutThatIsShorterIsNamed() {

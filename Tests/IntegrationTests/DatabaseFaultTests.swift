@@ -62,7 +62,7 @@ extension Integration {
         }
 
         /// Fault: the server, or the role, has fewer connections left than the worker has threads.
-        @Test func tooManyConnectionsAreWaitedOut() throws {
+        @Test(.withoutPooler) func tooManyConnectionsAreWaitedOut() throws {
             let scene = try Scene()
             try scene.holdCommits()
             try scene.addConversations(20)
@@ -135,7 +135,7 @@ extension Integration {
 
         /// Fault: the role's default isolation is stricter than what the statements count on: what
         /// is read after a lock is older than the lock.
-        @Test(arguments: ["repeatable read", "serializable"])
+        @Test(.withoutPooler, arguments: ["repeatable read", "serializable"])
         func aStricterDefaultIsolationIsOverridden(isolation: String) throws {
             let scene = try Scene()
             try scene.alterRole("SET default_transaction_isolation = '\(isolation)'")
@@ -189,7 +189,7 @@ extension Integration {
             lost: Proxy.Direction
         ) throws {
             let scene = try Scene(settings: ["TASK_TIMEOUT_SECONDS": "1"])
-            let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+            let proxy = try Proxy(to: Servers.workersDatabasePort())
             let worker = try scene.startWorker(
                 ["MESSAGE_CONCURRENCY_PER_WORKER": "1"],
                 through: proxy
@@ -232,7 +232,7 @@ extension Integration.DatabaseFaults {
     /// its supervisor kills it.
     @Test func aDrainDoesNotWaitForADatabaseThatHasFallenSilent() throws {
         let scene = try Scene(settings: ["DRAIN_TIMEOUT_SECONDS": "2"])
-        let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+        let proxy = try Proxy(to: Servers.workersDatabasePort())
         let worker = try scene.startWorker(through: proxy)
         try eventually("it is ready") { !worker.events("worker.ready").isEmpty }
         proxy.stall([.toServer, .toClient])

@@ -313,7 +313,7 @@ extension Integration {
         /// Fault: the rows wait for a database that hangs, and the dead letters wait with them.
         @Test func aDatabaseThatHangsHoldsUpNoDeadLetterAndGetsItsRowsLater() throws {
             let scene = try Scene()
-            let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+            let proxy = try Proxy(to: Servers.workersDatabasePort())
             let worker = try scene.startWorker(through: proxy)
             try worker.waitUntilConsuming()
             proxy.stall([.toServer, .toClient])

@@ -150,7 +150,11 @@ extension Integration {
             let management = ["RABBITMQ_MANAGEMENT_URL": plugin.url]
             let type: [(String, HeaderValue)] = [("x-queue-type", .string("quorum"))]
             for (arguments, found) in [
-                (type, ["note queue-kind"]),
+                // None at all is 20 to RabbitMQ 4.
+                (
+                    type + [("x-delivery-limit", .integer(Topology.deliveryLimit))],
+                    ["note queue-kind"]
+                ),
                 (
                     type + [("x-delivery-limit", .integer(3))],
                     ["warning delivery-limit", "note queue-kind"]

@@ -39,7 +39,7 @@ extension Integration {
 
         /// Fault: a deploy sends traffic's share to a worker that cannot do any, or kills one that
         /// can.
-        @Test func healthFollowsOutagesAndTheDrain() throws {
+        @Test(.withoutPooler) func healthFollowsOutagesAndTheDrain() throws {
             let scene = try Scene()
             try scene.addConversation("c1")
             let worker = try scene.startWorker(environment)

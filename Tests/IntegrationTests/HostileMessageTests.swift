@@ -1,3 +1,4 @@
+import CRabbitMQ
 import Messaging
 import Testing
 
@@ -24,8 +25,9 @@ extension Integration {
                 headers: [
                     "CC": .array([.text(copies[0].name)]), "BCC": .array([.text(copies[1].name)]),
                     "x-death": .array([death, death]), "table": .table(["table": .table([:])]),
-                    // Almost as many as fit a frame.
-                    "deep": .arrays(levels: 20_000), "kept": .text("yes"),
+                    // Almost as many as fit a frame, or as the library reads from 0.14 on.
+                    "deep": .arrays(levels: amqp_version_number() < 0x000e_0000 ? 20_000 : 100),
+                    "kept": .text("yes"),
                 ]
             )
             let dead = try #require(try scene.deadLetters.take(1).first)
@@ -42,11 +44,12 @@ extension Integration {
         }
 
         /// Fault: a body of many frames blocks the heartbeats, or its copy cannot be made.
+        /// RabbitMQ 4 takes no larger one.
         @Test func sixteenMebibytesAreScoredOrDeadLetteredLikeAnyOther() throws {
             let scene = try Scene(settings: ["MESSAGE_MAX_BYTES": "33554432"])
             try scene.addConversation("c1")
             let garbage = [UInt8](repeating: UInt8(ascii: "["), count: 16 << 20)
-            try scene.publish([Scene.body("c1", ignoring: 16 << 20), garbage])
+            try scene.publish([Scene.body("c1", ignoring: 16 << 20 - 100), garbage])
             let worker = try scene.startWorker()
             let dead = try #require(try scene.deadLetters.take(1).first)
             // Compared here: the difference of two such bodies would take the report for ever.

@@ -66,7 +66,7 @@ extension Integration {
         /// Fault: a database that is away makes requests hang, or the service stays unready.
         @Test func aDatabaseThatIsAwayIsSaidAndComesBack() async throws {
             let intake = try IntakeScene()
-            let proxy = try Proxy(to: try Servers.port("DATABASE_URL"))
+            let proxy = try Proxy(to: try Servers.workersDatabasePort())
             let service = try intake.service(through: proxy)
             try service.start()
             defer { service.stop() }
@@ -86,7 +86,7 @@ extension Integration {
         /// Fault: the commit's answer is lost, and the conversation is stored or published twice.
         @Test func aCommitWhoseAnswerIsLostCountsOnce() async throws {
             let intake = try IntakeScene()
-            let proxy = try Proxy(to: try Servers.port("DATABASE_URL"))
+            let proxy = try Proxy(to: try Servers.workersDatabasePort())
             let service = try intake.service(through: proxy)
             try service.start()
             defer { service.stop() }

@@ -147,7 +147,7 @@ extension Integration {
 
         /// Fault: a worker that is slow between two statements of a transaction loses its session,
         /// begins again, and never gets to the end: "database away", with nothing done.
-        @Test func aWorkerThatIsSlowInATransactionIsSlowAndNotStuck() throws {
+        @Test(.withoutPooler) func aWorkerThatIsSlowInATransactionIsSlowAndNotStuck() throws {
             let scene = try Scene()
             let item = #"{"speaker":"user","turn_id":1,"text":"abc"}"#
             let log = "[" + Array(repeating: item, count: 8000).joined(separator: ",") + "]"
@@ -197,7 +197,7 @@ extension Integration {
 
         /// Fault: the server ends sessions that idle. The next message finds it out: an error, and
         /// not ready.
-        @Test func aSessionThatDiedIdleIsReplacedWithoutAWord() throws {
+        @Test(.withoutPooler) func aSessionThatDiedIdleIsReplacedWithoutAWord() throws {
             let scene = try Scene()
             try scene.addConversations(3)
             let url = try #require(scene.variables["DATABASE_URL"])
@@ -277,7 +277,7 @@ extension Integration {
 
         /// Fault: after a failover the old primary comes back as a standby, first in the list, and
         /// the worker takes it for ever.
-        @Test func ofSeveralHostsTheOneThatWritesIsTaken() throws {
+        @Test(.withoutPooler) func ofSeveralHostsTheOneThatWritesIsTaken() throws {
             let scene = try Scene()
             let url = try #require(scene.variables["DATABASE_URL"])
             let port = try Servers.port("DATABASE_URL")

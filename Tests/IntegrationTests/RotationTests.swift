@@ -6,7 +6,7 @@ extension Integration {
     struct Rotation {
         /// Fault: a worker keeps the password that it started with, and its log never says why it
         /// is refused.
-        @Test(arguments: RotatingPasswords.Form.allCases)
+        @Test(.withoutPooler, arguments: RotatingPasswords.Form.allCases)
         func aPasswordThatChangesIsReadAgain(form: RotatingPasswords.Form) throws {
             let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
             let passwords = try RotatingPasswords(form, for: scene, password: "canary-first")

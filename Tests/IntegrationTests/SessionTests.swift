@@ -9,7 +9,7 @@ extension Integration {
         private let target: ConnectionTarget
 
         init() throws {
-            let url = try #require(Servers.environment["DATABASE_URL"])
+            let url = try #require(Servers.environment[Servers.workersDatabase])
             target = try #require(ConnectionTarget(url: url))
         }
 
@@ -103,7 +103,7 @@ extension Integration {
             try Servers.psql(["-c", "DROP TABLE \(table)"])
         }
 
-        @Test func aKilledSessionIsAnOutageAndNotAMessagesFault() throws {
+        @Test(.withoutPooler) func aKilledSessionIsAnOutageAndNotAMessagesFault() throws {
             var session = try open()
             let id = try session.flight([(Statement("pid", "SELECT pg_backend_pid()"), [])])[0]
             let pid = try #require(id.integer(0, 0))
@@ -194,7 +194,8 @@ extension Integration {
         }
 
         /// Fault: a worker that had one busy moment keeps a session for each thread for ever.
-        @Test func noMoreSessionsAreOpenThanWereNeededAtOnceAndIdleOnesAreClosed() throws {
+        @Test(.withoutPooler)
+        func noMoreSessionsAreOpenThanWereNeededAtOnceAndIdleOnesAreClosed() throws {
             let pool = SessionPool(
                 target: target,
                 limit: 8,

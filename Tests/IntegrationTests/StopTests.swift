@@ -21,7 +21,7 @@ extension Integration {
         func aWorkerWithNothingInHandEndsWithinTwoSeconds(hang: Hang) throws {
             let scene = try Scene(settings: ["HEARTBEAT_SECONDS": "30"])
             let broker = try Proxy(to: Servers.port("RABBITMQ_URL"))
-            let database = try Proxy(to: Servers.port("DATABASE_URL"))
+            let database = try Proxy(to: Servers.workersDatabasePort())
             let silent = try SilentListener()
             var extra: [String: String] = [:]
             switch hang {

@@ -8,6 +8,9 @@ extension ConversationHandler {
     /// Tries that a race, or the loss of a session, is given before a group is parted and before
     /// one that is alone is given up.
     private static let tries = 3
+    /// The same behind PgBouncer, which has kept every session while the server was away. Chosen:
+    /// more than a pool has unless it is told to.
+    private static let triesBehindPgBouncer = 40
 
     /// What to do about a group whose transaction failed.
     ///
@@ -28,7 +31,8 @@ extension ConversationHandler {
             if group.count > 1 { return group.map { [$0] } }
             if count(group, in: &run.losses) < Self.tries { return later(group, &run) }
         } else if error.endsSession {
-            if count(group, in: &run.losses) < Self.tries {
+            let tries = error.isFromPgBouncer ? Self.triesBehindPgBouncer : Self.tries
+            if count(group, in: &run.losses) < tries {
                 run.pauses = true
                 // An idle session that was ended has not begun with what was sent.
                 if error.sqlState != "57P05" { run.hold(error, outage) }

@@ -75,7 +75,7 @@ final class Soak {
             """
         )
         brokerLink = try Proxy(to: try Servers.port("RABBITMQ_URL"))
-        databaseLink = try Proxy(to: try Servers.port("DATABASE_URL"))
+        databaseLink = try Proxy(to: try Servers.workersDatabasePort())
         passwords = try RotatingPasswords(.parts, for: scene, password: "soak")
         producer = Producer(for: scene, seed: seed)
         workers = try (0..<3).map(start)

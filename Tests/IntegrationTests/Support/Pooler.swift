@@ -8,6 +8,18 @@ final class Pooler {
     private let folder: URL
     private let port: UInt16
 
+    /// Whether this PgBouncer keeps prepared statements in transaction mode unless it is told not
+    /// to: from 1.24 on; 1.21 does where it is told to, and older ones never do.
+    static let keepsStatements: Bool = {
+        do {
+            let asked = try Command.run(program, ["--version"])
+            let minor = asked.output.firstMatch(of: /PgBouncer 1\.([0-9]+)/).flatMap { Int($0.1) }
+            return minor.map { $0 >= 24 } ?? true
+        } catch { return false }
+    }()
+
+    private static let program = URL(fileURLWithPath: "/usr/sbin/pgbouncer")
+
     /// - Parameters:
     ///   - mode: `session`, `transaction` or `statement`.
     ///   - ignoring: what of a session's start it drops.
@@ -33,7 +45,7 @@ final class Pooler {
             \(parameters.isEmpty ? "" : ",")\(parameters)
             """.utf8
         ).write(to: ini)
-        process.executableURL = URL(fileURLWithPath: "/usr/sbin/pgbouncer")
+        process.executableURL = Self.program
         // It refuses to run as root.
         process.arguments = (getuid() == 0 ? ["--user", "postgres"] : []) + ["-q", ini.path]
         process.standardError = FileHandle.nullDevice

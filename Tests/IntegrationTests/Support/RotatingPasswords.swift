@@ -9,7 +9,8 @@ final class RotatingPasswords {
     private let form: Form
     private let user: String
     private let databaseURL: String
-    private let role: PasswordRole
+    /// nil behind a pooler, which knows no password.
+    private let role: PasswordRole?
     private let broker: TemporaryFile
     let database: TemporaryFile
 
@@ -22,7 +23,7 @@ final class RotatingPasswords {
         try scene.alterRole("SET search_path = \(scene.name)")
         try Servers.rabbitmqctl("add_user", user, password)
         try Servers.rabbitmqctl("set_permissions", user, ".*", ".*", ".*")
-        role = try PasswordRole(user, password: password)
+        role = Servers.arePooled ? nil : try PasswordRole(user, password: password)
         try write(password)
     }
 
@@ -47,7 +48,7 @@ final class RotatingPasswords {
         ]
         if form == .urls { return settings }
         let rabbitmq = try ports?.broker ?? Servers.port("RABBITMQ_URL")
-        let postgres = try ports?.database ?? Servers.port("DATABASE_URL")
+        let postgres = try ports?.database ?? Servers.workersDatabasePort()
         settings["RABBITMQ_HOST"] = "127.0.0.1:\(rabbitmq)"
         settings["RABBITMQ_USERNAME"] = user
         settings["POSTGRES_HOST"] = "127.0.0.1:\(postgres)"
@@ -63,7 +64,7 @@ final class RotatingPasswords {
         try changeDatabase(to: password)
     }
 
-    func changeDatabase(to password: String) throws { try role.set(password: password) }
+    func changeDatabase(to password: String) throws { try role?.set(password: password) }
 
     /// Into the files, in place.
     func write(_ password: String) throws {

@@ -30,6 +30,10 @@ final class Scene {
     private var session: Session
     private var statements = 0
 
+    /// Of tests that name none; `deploy/dev/matrix` has some of them run on quorum queues, too.
+    private static let queueType =
+        ProcessInfo.processInfo.environment["AMITY_TEST_QUEUE_TYPE"] ?? "classic"
+
     init(_ tables: Tables = .fresh, settings extra: [String: String] = [:]) throws {
         let name = "test_" + UUID().uuidString.prefix(8).lowercased()
         let ownerURL = try #require(Servers.environment["DATABASE_URL"])
@@ -52,12 +56,17 @@ final class Scene {
             ],
             searchPath: name
         )
-        let address = try #require(URLComponents(string: ownerURL))
+        if Servers.arePooled {
+            try Self.setSessionSettings(of: name, taskSeconds: extra["TASK_TIMEOUT_SECONDS"])
+        }
+        let address = "127.0.0.1:\(try Servers.workersDatabasePort())"
+        let database = try #require(URLComponents(string: ownerURL)).path
         variables = [
             "RABBITMQ_URL": try #require(Servers.environment["RABBITMQ_URL"]),
             "RABBITMQ_QUEUE_NAME": name,
             "RABBITMQ_EXCHANGE_NAME": "\(name)_exchange",
-            "DATABASE_URL": "postgresql://\(name)@127.0.0.1:\(address.port ?? 0)\(address.path)"
+            "RABBITMQ_QUEUE_TYPE": Self.queueType,
+            "DATABASE_URL": "postgresql://\(name)@\(address)\(database)"
                 + "?options=-csearch_path%3D\(name)",
             "RETRY_BACKOFF_SECONDS": "1",
             // Sums are held against counts of turns.
@@ -81,6 +90,18 @@ final class Scene {
         } catch {
             Issue.record(error, "the schema of a test could not be dropped")
         }
+    }
+
+    /// What PgBouncer drops of a session's start, as the article on high availability has it.
+    private static func setSessionSettings(of role: String, taskSeconds: String?) throws {
+        let milliseconds = (taskSeconds.flatMap { Int($0) } ?? 30) * 1000
+        let settings = [
+            "search_path = \(role)", "lock_timeout = \(min(1000, milliseconds / 2))",
+            "statement_timeout = \(milliseconds)",
+            "idle_in_transaction_session_timeout = '2s'", "plan_cache_mode = force_generic_plan",
+            "enable_seqscan = off", "jit = off",
+        ]
+        try Servers.psql(settings.flatMap { ["-c", "ALTER ROLE \(role) SET \($0)"] })
     }
 
     private static func makePythonTables(

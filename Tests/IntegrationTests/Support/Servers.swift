@@ -16,11 +16,14 @@ enum Servers {
         }
     }()
 
+    /// Whether workers reach PostgreSQL through PgBouncer, as `deploy/dev/matrix` has it.
+    static let arePooled = ProcessInfo.processInfo.environment["AMITY_TEST_POOLER"] != nil
+
     private static func start() throws -> [String: String] {
         let folder = NSTemporaryDirectory() + "amity-tests-\(getpid())"
         let started = try Command.run(
             root.appending(path: "deploy/dev/servers"),
-            ["start", folder, "--owner", "\(getpid())"]
+            ["start", folder, "--owner", "\(getpid())"] + (arePooled ? ["--pooler"] : [])
         )
         try #require(started.status == 0, "\(started.error)")
         let pairs = started.output.split(separator: "\n").map { line in
@@ -76,6 +79,11 @@ enum Servers {
         return UInt16(try #require(components.port))
     }
 
+    /// The URL by which workers reach their database.
+    static let workersDatabase = arePooled ? "POOLED_DATABASE_URL" : "DATABASE_URL"
+
+    static func workersDatabasePort() throws -> UInt16 { try port(workersDatabase) }
+
     /// How often PostgreSQL has logged a text: the proof that a fault of its own did happen.
     static func postgresLogCount(_ text: String) throws -> Int {
         let log = environment["AMITY_SERVERS_DIR"]! + "/log/postgres"
@@ -106,6 +114,12 @@ enum Servers {
         )
         try #require(done.status == 0, "psql: \(done.error)")
     }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// For what stands between sessions and a pooler: passwords, certificates, their number, and
+    /// settings that a session asks for when it starts.
+    static var withoutPooler: Self { .disabled(if: Servers.arePooled, "a pooler's own matter") }
 }
 
 /// Runs a program to its end.

@@ -110,7 +110,7 @@ extension Integration {
             let scene = try TaskScene()
             let id = try scene.begin()
             #expect(try scene.store.lastState(of: id, run: 1) == nil)
-            let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+            let proxy = try Proxy(to: Servers.workersDatabasePort())
             let store = try scene.store(through: proxy)
             _ = try store.ownRuns(of: TaskScene.worker)
             proxy.cut(afterBytesToClient: 10)

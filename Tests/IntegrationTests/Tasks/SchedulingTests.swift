@@ -202,7 +202,7 @@ extension Integration {
         /// Fault: a scheduler that has met an outage of the database stays idle, or forgets tasks.
         @Test func aDatabaseThatIsAwayIsNamedAndComesBack() throws {
             let scene = try SchedulingScene()
-            let proxy = try Proxy(to: try Servers.port("DATABASE_URL"))
+            let proxy = try Proxy(to: try Servers.workersDatabasePort())
             let process = try scene.process(through: proxy)
             defer { process.stop() }
             try eventually("it leads") { process.scheduler.isLeading }

@@ -148,7 +148,7 @@ extension Integration {
         /// asks again and there is one task.
         @Test func aRequestWhoseAnswerWasLostMakesOneTask() throws {
             let scene = try TaskScene()
-            let proxy = try Proxy(to: Servers.port("DATABASE_URL"))
+            let proxy = try Proxy(to: Servers.workersDatabasePort())
             let store = try scene.store(through: proxy)
             _ = try store.submit([Self.request(key: "0")])
             var (lost, made, count) = (0, 0, 1)
