@@ -67,7 +67,8 @@ enum LimitSQL {
             WHERE limited.key = ANY ($1::text[])),
         filled AS MATERIALIZED (
             SELECT *, CASE WHEN rate IS NULL THEN 0 ELSE greatest(0, least(
-                burst - greatest(queued, queued_then), tokens + rate * extract(epoch FROM now - refilled_at)::float8)) END AS filled
+                burst - greatest(queued, queued_then),
+                tokens + rate * extract(epoch FROM now - refilled_at)::float8)) END AS filled
             FROM known),
         room AS MATERIALIZED (
             SELECT key, is_strict, CASE

@@ -71,8 +71,10 @@ extension TaskStore {
         after key: String? = nil,
         atMost count: Int
     ) throws(PostgresError) -> [LimitView] {
-        let parameters: [Parameter] = [key.map(Parameter.text) ?? .null, .integer(count),
-            type.map(Parameter.text) ?? .null,]
+        let parameters: [Parameter] = [
+            key.map(Parameter.text) ?? .null, .integer(count),
+            type.map(Parameter.text) ?? .null,
+        ]
         return try rows(of: LimitSQL.list, parameters) { row throws(PostgresError) in
             var limit = TaskLimit()
             let (key, type) = (try row.text() ?? "", try row.text() ?? "")

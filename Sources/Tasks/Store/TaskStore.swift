@@ -24,7 +24,10 @@ package struct TaskStore: Sendable {
     ///
     /// - Returns: how many rows it answered.
     @discardableResult
-    package func count(of statement: Statement, _ parameters: [Parameter]) throws(PostgresError) -> Int {
+    package func count(
+        of statement: Statement,
+        _ parameters: [Parameter]
+    ) throws(PostgresError) -> Int {
         try sessions.withSession { session throws(PostgresError) in
             try session.flight([(statement, parameters)])[0].count
         }
