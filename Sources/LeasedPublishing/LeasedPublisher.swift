@@ -21,11 +21,11 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
     }
 
     private struct State {
-        /// Taken and not answered, with the ends of the leases.
+        /// Sent and not answered, with the ends of the leases.
         var inHand: [Item.Key: ContinuousClock.Instant] = [:]
-        /// Of those, what has not been sent, by lane.
+        /// Not sent yet, by lane.
         var waiting = [Deque<Leased>](repeating: [], count: 4)
-        /// How many of those have been sent.
+        /// How many have been sent and are not answered: one may be twice in hand.
         var sent = 0
         var settled: [Item] = []
         /// The database is left alone until then: it has just refused.
@@ -42,8 +42,10 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
             var next: [Leased] = []
             for lane in waiting.indices {
                 while sent < Limits.onWire, var leased = waiting[lane].popFirst() {
+                    if leased.end <= now { continue }
                     leased.sentAt = now
                     next.append(leased)
+                    inHand[leased.item.key] = leased.end
                     sent += 1
                 }
             }
@@ -57,7 +59,19 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
         /// leases of what is confirmed would run out, and it would be published again.
         func room(at now: ContinuousClock.Instant) -> Int {
             let isAway = inHand.values.contains { $0 <= now }
-            return isAway ? 0 : max(0, Limits.window - inHand.count - settled.count)
+            return isAway ? 0 : max(0, Limits.window - taken - settled.count)
+        }
+
+        /// What has no answer yet.
+        var taken: Int { waiting.reduce(sent) { $0 + $1.count } }
+
+        /// Any process may publish it by now.
+        mutating func dropLate(at now: ContinuousClock.Instant) {
+            for lane in waiting.indices {
+                while let first = waiting[lane].first, first.end <= now {
+                    waiting[lane].removeFirst()
+                }
+            }
         }
 
         func isAside(_ queue: String, at now: ContinuousClock.Instant) -> Bool {
@@ -107,7 +121,7 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
     /// Waits until what is in hand is answered and settled, and ends.
     package func stop(within limit: Duration) {
         let deadline = ContinuousClock.now + limit
-        _ = drain.wait(atMost: limit) { state.withLock { $0.inHand.isEmpty } }
+        _ = drain.wait(atMost: limit) { state.withLock { $0.taken == 0 } }
         drain.raise()
         publisher.stop()
         stopped.wait(atMost: max(.zero, ContinuousClock.now.duration(to: deadline)) + .seconds(1))
@@ -141,10 +155,10 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
     private func publish(_ leased: [Leased]) {
         state.withLock { state in
             let now = ContinuousClock.now
+            state.dropLate(at: now)
             let taken = leased.filter { !state.isAside($0.item.routingKey, at: now) }
                 .prefix(state.room(at: now))
             for leased in taken {
-                state.inHand[leased.item.key] = leased.end
                 state.waiting[leased.item.lane].append(leased)
             }
         }
@@ -179,7 +193,7 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
             case .refused, .abandoned: break
             }
             return (
-                state.settled.count == 1 || state.returned.count == 1 || state.inHand.isEmpty,
+                state.settled.count == 1 || state.returned.count == 1 || state.taken == 0,
                 state.sent <= Limits.onWire / 2
             )
         }
@@ -200,7 +214,7 @@ package final class LeasedPublisher<Rows: LeasedRows>: Sendable {
             declareMissing(&declared)
             if next <= .now {
                 next = .now + rows.turn(self)
-                inHand.record(state.withLock(\.inHand.count))
+                inHand.record(state.withLock(\.taken))
             }
             drain.wait(for: Limits.gathering)
         }

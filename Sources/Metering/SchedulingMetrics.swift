@@ -21,7 +21,10 @@ extension Metric {
     package static let wakesLost = Metric(
         "amity_wakes_lost_total",
         .counter,
-        help: "Tasks that waited for others although these had ended: a defect, mended each minute."
+        help: """
+            Tasks that waited for others although these had ended, found each minute: a defect, or \
+            a process of a version that knows no needs.
+            """
     )
     package static let taskQueuesAside = Metric(
         "amity_task_queues_aside",

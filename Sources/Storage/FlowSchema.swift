@@ -113,6 +113,13 @@ extension Schema {
                 )
                 """
             ),
+            Statement(
+                "index_amity_limit_keys_queued",
+                """
+                CREATE INDEX amity_limit_keys_queued_idx ON amity_limit_keys (refilled_at)
+                WHERE queued > 0
+                """
+            ),
             // A type's or a key's: one word of the first, or more of the second.
             Statement(
                 "create_amity_pauses",

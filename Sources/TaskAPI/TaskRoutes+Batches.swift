@@ -1,3 +1,4 @@
+import Digests
 import HTTPServing
 import Hummingbird
 import Postgres
@@ -14,6 +15,8 @@ extension TaskRoutes {
         let batch = try TaskBody.batch(body, types: types, caller: caller, isNew: false)
         var submission = try submission(request, batch.tasks, body, caller)
         submission.batch = .existing(id)
+        // The same key and body for another batch is another request.
+        submission.digest = Digest.sha256(Array("\(id)".utf8) + body)
         let made = try await service.submit(submission, at: batch.pointer)
         return Answer(made).response(.accepted)
     }

@@ -13,6 +13,8 @@ struct TaskHealth: Sendable {
 
     /// An error that is no outage is met by few rows, and comes again. Chosen.
     private static let tries = 5
+    /// One that loses a race, or waits too long, may come through the next time. Chosen.
+    private static let triesOfRaces = 50
     /// As long as any outage: what ends it is the drain.
     private static let longest = Duration.seconds(365 * 86_400)
 
@@ -25,7 +27,7 @@ struct TaskHealth: Sendable {
         _ body: () throws(PostgresError) -> R
     ) -> R? {
         var persistence = Persistence(until: drain ?? end)
-        var failures = 0
+        var (failures, races) = (0, 0)
         while true {
             do throws(PostgresError) {
                 let value = try body()
@@ -33,8 +35,12 @@ struct TaskHealth: Sendable {
                 return value
             } catch {
                 failed(error)
-                if !error.isOutage && !error.endsSession { failures += 1 }
-                if failures >= Self.tries { return nil }
+                switch error.kind {
+                case _ where error.isOutage || error.endsSession: break
+                case .conflict, .timeout: races += 1
+                case _: failures += 1
+                }
+                if failures >= Self.tries || races >= Self.triesOfRaces { return nil }
             }
             if !persistence.mayTryAgain(within: Self.longest) { return nil }
         }

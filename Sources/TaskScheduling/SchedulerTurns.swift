@@ -84,27 +84,74 @@ struct SchedulerTurns {
         at now: ContinuousClock.Instant,
         _ leading: () -> Leadership
     ) throws(PostgresError) -> Bool {
-        let hasDependents = try lookAtDependents(at: now)
-        let isAdmitting = try admit(at: now)
-        let hasMoreDue = try publishDue(at: now) || hasDependents || isAdmitting
-        if !slowParts.isDue(at: now) { return hasMoreDue }
-        let late = try store.expire(atMost: Self.batch)
-        note(late, "scheduler.deadlines-over", expired)
-        let silent = try store.timeOut(atMost: Self.batch)
-        note(silent, "scheduler.services-silent", timedOut)
-        // Asked now: what came before may have waited for a database that stood still.
-        if leading().mayCallLost(at: .now) {
-            note(try store.giveBackLost(), "scheduler.lost-runs-given-back", lost)
+        var failure: PostgresError?
+        var hasMore = false
+        for part in [Part.due, .dependents, .limits] where try run(part, at: now, &failure) {
+            hasMore = true
         }
-        let batches = try store.lookAtBatches(atMost: Self.batch)
-        let hasMoreSchedules = try schedules.take()
-        let hasMore =
-            max(late.count, silent.count, batches) == Self.batch || hasMoreSchedules
-        if !hasMore { slowParts.done(at: now) }
-        return hasMore || hasMoreDue
+        if slowParts.isDue(at: now) {
+            var isDone = true
+            for part in [Part.deadlines, .services, .batches, .schedules]
+            where try run(part, at: now, &failure) {
+                isDone = false
+            }
+            // Asked now: what came before may have waited for a database that stood still.
+            if leading().mayCallLost(at: .now) {
+                note(try store.giveBackLost(), "scheduler.lost-runs-given-back", lost)
+            }
+            if isDone { slowParts.done(at: now) } else { hasMore = true }
+        }
+        if let failure { throw failure }
+        return hasMore
     }
 
-    /// - Returns: whether there is more to look at.
+    private enum Part {
+        case due, dependents, limits, deadlines, services, batches, schedules
+    }
+
+    /// A part that fails does not keep the others, unless the database is away.
+    ///
+    /// - Returns: whether it has more to do.
+    private mutating func run(
+        _ part: Part,
+        at now: ContinuousClock.Instant,
+        _ failure: inout PostgresError?
+    ) throws(PostgresError) -> Bool {
+        do throws(PostgresError) {
+            switch part {
+            case .due: return try publishDue(at: now)
+            case .dependents: return try lookAtDependents(at: now)
+            case .limits: return try admit(at: now)
+            case .deadlines: return try expire()
+            case .services: return try timeOut()
+            case .batches: return try lookAtBatches()
+            case .schedules: return try schedules.take()
+            }
+        } catch {
+            if error.endsSession || error.isOutage { throw error }
+            failure = failure ?? error
+            return false
+        }
+    }
+
+    private func expire() throws(PostgresError) -> Bool {
+        let late = try store.expire(atMost: Self.batch)
+        note(late, "scheduler.deadlines-over", expired)
+        return late.count == Self.batch
+    }
+
+    private func timeOut() throws(PostgresError) -> Bool {
+        let silent = try store.timeOut(atMost: Self.batch)
+        note(silent, "scheduler.services-silent", timedOut)
+        return silent.count == Self.batch
+    }
+
+    /// Those that are left are looked at in the next second: they are no work that waits.
+    private func lookAtBatches() throws(PostgresError) -> Bool {
+        _ = try store.lookAtBatches(atMost: Self.batch)
+        return false
+    }
+
     private func lookAtDependents(
         at now: ContinuousClock.Instant
     ) throws(PostgresError) -> Bool {
@@ -122,12 +169,9 @@ struct SchedulerTurns {
         at now: ContinuousClock.Instant
     ) throws(PostgresError) -> Bool {
         pause = Self.interval
-        if publisher.room < Self.least { return false }
-        let admission = try store.admit(
-            after: &limitCursor,
-            keys: Self.batch,
-            atMost: Self.batch
-        )
+        let room = min(publisher.room, Self.reserve)
+        if room < Self.least { return false }
+        let admission = try store.admit(after: &limitCursor, keys: Self.batch, room: room)
         publisher.publish(admission.toPublish, leasedAt: now)
         if admission.hasWaiting { pause = Self.quickInterval }
         return !limitCursor.isEmpty

@@ -9,8 +9,9 @@ import Tasks
 /// since the last admission is not known; they count as if they had begun just now, for what the
 /// rate gave before a start found no room.
 enum LimitSQL {
-    /// $1: the last key of the scan before; $2: the most keys. Keys with waiting tasks and their
-    /// types: one look at the index for each.
+    /// $1: the last key of the scan before; $2: the most keys. Keys with waiting tasks, one look at
+    /// the index for each, and keys of which some were queued: what has begun of those gives room
+    /// back, also where nothing waits any more.
     static let waitingKeys = Statement(
         "waiting_limit_keys",
         """
@@ -24,7 +25,12 @@ enum LimitSQL {
                 SELECT limit_key, type FROM amity_tasks AS task
                 WHERE state = \(TaskSQL.waiting) AND task.limit_key > keys.limit_key
                 ORDER BY limit_key, priority, id LIMIT 1) AS next)
-        SELECT limit_key, type FROM keys LIMIT $2::int
+        SELECT limit_key, type, bool_or(waits) FROM (
+            (SELECT limit_key, type, true AS waits FROM keys LIMIT $2::int)
+            UNION ALL
+            (SELECT key, type, false FROM amity_limit_keys WHERE queued > 0
+             ORDER BY refilled_at LIMIT $2::int)) AS found
+        GROUP BY limit_key, type ORDER BY limit_key
         """
     )
 
@@ -50,7 +56,8 @@ enum LimitSQL {
     /// In strict order what has begun before goes first: it failed, and comes again.
     ///
     /// $1: keys, locked; $2: the most tasks of each. What is queued and runs is counted after the
-    /// lock, in a statement of its own.
+    /// lock, in a statement of its own. `IS TRUE` keeps the planner from all that waits. Nothing is
+    /// written where nothing has changed: what the rate gives is reckoned from the last time.
     static let admit = Statement(
         "admit_tasks",
         """
@@ -99,7 +106,7 @@ enum LimitSQL {
         moved AS (
             UPDATE amity_tasks
             SET state = \(TaskSQL.queued), due_at = clock_timestamp() + \(TaskSQL.lease)
-            WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND \(mayBegin)
+            WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND (\(mayBegin)) IS TRUE
             RETURNING \(MovedTask.columns), due_at, limit_key),
         spent AS (
             UPDATE amity_limit_keys AS limited
@@ -108,7 +115,8 @@ enum LimitSQL {
             FROM filled
             LEFT JOIN (SELECT limit_key, count(*) AS began FROM moved GROUP BY limit_key) AS spent
                 ON spent.limit_key = filled.key
-            WHERE limited.key = filled.key)
+            WHERE limited.key = filled.key
+              AND (began > 0 OR filled.queued <> filled.queued_then))
         SELECT \(MovedTask.columns), due_at::text FROM moved
         """
     )
@@ -179,13 +187,16 @@ enum LimitSQL {
         """
         DELETE FROM amity_limit_keys WHERE key IN (
             SELECT key FROM amity_limit_keys AS limited
+            LEFT JOIN amity_limits AS rule ON rule.type = limited.type
             WHERE refilled_at < (SELECT clock_timestamp()) - interval '1 day'
+              AND (rate IS NULL OR tokens + rate
+                * extract(epoch FROM clock_timestamp() - refilled_at)::float8 >= burst)
               AND NOT EXISTS (SELECT FROM amity_tasks
                 WHERE limit_key = limited.key AND state = \(TaskSQL.waiting))
               AND NOT EXISTS (SELECT FROM amity_tasks
                 WHERE limit_key = limited.key AND limit_key IS NOT NULL AND state IN (3, 4))
             LIMIT $1::int
-            FOR UPDATE SKIP LOCKED)
+            FOR UPDATE OF limited SKIP LOCKED)
         RETURNING 1
         """,
         commits: true

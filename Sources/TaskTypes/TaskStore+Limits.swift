@@ -30,11 +30,11 @@ extension TaskStore {
     ///   - cursor: the last key that was looked at; kept from look to look, so that none waits for
     ///     the end of the others.
     ///   - keys: the most of them in one look.
-    ///   - limit: tasks of one key.
+    ///   - room: the most tasks, shared by the keys; each gets one at least.
     package func admit(
         after cursor: inout String,
         keys most: Int,
-        atMost limit: Int
+        room: Int
     ) throws(PostgresError) -> Admission {
         let start = cursor
         let (keys, admission) = try sessions.withSession {
@@ -43,25 +43,27 @@ extension TaskStore {
                 (.begin, []), (LimitSQL.waitingKeys, [.text(start), .integer(most)]),
             ])[1]
             var admission = Admission()
-            var (keys, types): ([String], [String]) = ([], [])
+            var (keys, types, waiting): ([String], [String], [String]) = ([], [], [])
             try rows.forEach { row throws(PostgresError) in
                 keys.append(try row.text() ?? "")
                 types.append(try row.text() ?? "")
+                if try row.bool() ?? false { waiting.append(keys[keys.count - 1]) }
             }
-            admission.hasWaiting = !keys.isEmpty
+            admission.hasWaiting = !waiting.isEmpty
             if keys.isEmpty {
                 _ = try session.flight([(.commit, [])])
-                return (keys, admission)
+                return (waiting, admission)
             }
             let names = Parameter.textArray(keys)
+            let limit = max(1, room / keys.count)
             let admitted = try session.flight([
                 (LimitSQL.makeKeys, [names, .textArray(types)]), (LimitSQL.lockKeys, [names]),
                 (LimitSQL.admit, [names, .integer(limit)]), (.commit, []),
             ])[2]
             admission.toPublish = try admitted.map(Publication.init(leased:))
-            return (keys, admission)
+            return (waiting, admission)
         }
-        cursor = keys.count == most ? keys[most - 1] : ""
+        cursor = keys.count >= most ? keys[keys.count - 1] : ""
         return admission
     }
 

@@ -77,7 +77,8 @@ enum BatchSQL {
         """
     )
 
-    /// $1: ids. In a statement of its own: it sees the tasks that the lock waited for.
+    /// $1: ids. In a statement of its own: it sees the tasks that the lock waited for. A batch that
+    /// takes its time is looked at less often.
     static let decide = Statement(
         "decide_batches",
         """
@@ -87,7 +88,8 @@ enum BatchSQL {
                 SELECT FROM amity_tasks
                 WHERE batch_id = batch.id AND batch_id IS NOT NULL
                   AND state < \(TaskSQL.completed)) THEN clock_timestamp() END,
-            due_at = CASE WHEN \(isOver) THEN clock_timestamp() + interval '1 second'
+            due_at = CASE WHEN \(isOver) THEN clock_timestamp() + least(interval '5 seconds',
+                    greatest(interval '1 second', (clock_timestamp() - created_at) / 20))
                 ELSE open_until END
         WHERE id = ANY ($1::uuid[])
         """

@@ -42,16 +42,21 @@ enum NeedsSQL {
         """
     )
 
-    /// Lets the scheduler look at the dependents of tasks that may have ended, whenever it was to
-    /// look before. $1: ids.
+    /// Lets the scheduler look at the dependents of tasks that have ended, whenever it was to look
+    /// before. `IS TRUE` keeps the planner from all that is blocked: its statistics may not know
+    /// yet how much that is. $1: ids.
     static let wake = Statement(
         "wake_dependents",
         """
         UPDATE amity_tasks SET due_at = clock_timestamp()
         WHERE id = ANY (ARRAY(
             SELECT task.id
-            FROM amity_task_needs AS need JOIN amity_tasks AS task ON task.id = need.task
-            WHERE need.needs = ANY ($1::uuid[]) AND task.state = \(TaskSQL.blocked)
+            FROM amity_task_needs AS need
+            JOIN amity_tasks AS ended ON ended.id = need.needs
+            JOIN amity_tasks AS task ON task.id = need.task
+            WHERE need.needs = ANY ($1::uuid[])
+              AND (ended.state >= \(TaskSQL.completed)) IS TRUE
+              AND (task.state = \(TaskSQL.blocked)) IS TRUE
             ORDER BY task.id
             FOR UPDATE OF task))
         """,
@@ -94,7 +99,8 @@ enum NeedsSQL {
                     ELSE deadline END,
                 finished_at = CASE WHEN is_broken THEN clock_timestamp() END
             FROM verdict
-            WHERE task.id = verdict.id AND state = \(TaskSQL.blocked)
+            WHERE task.id = ANY ($1::uuid[]) AND task.id = verdict.id
+              AND (state = \(TaskSQL.blocked)) IS TRUE
             RETURNING task.id, type, pool, priority, state, run, due_at, cause),
         kept AS (
             UPDATE amity_task_data AS data

@@ -82,9 +82,13 @@ struct SubmitGroup {
         }
         for (number, request) in requests.enumerated() {
             if case .existing(let id) = request.batch {
-                if !isThere(batches[id], for: request) { refused[number] = .batchMissing }
-                if batches[id]?.isOpen == false { refused[number] = .batchClosed }
+                if !isThere(batches[id], for: request) {
+                    refused[number] = .batchMissing
+                } else if batches[id]?.isOpen == false {
+                    refused[number] = .batchClosed
+                }
             }
+            if refused[number] != nil { continue }
             let missing = request.tasks.enumerated().flatMap { entry, task in
                 task.needs.enumerated().compactMap { position, need -> (entry: Int, need: Int)? in
                     guard case .task(let id) = need else { return nil }
@@ -130,6 +134,7 @@ struct SubmitGroup {
 
     private func batchRows(_ new: [Int]) -> [Parameter] {
         let kbs = new.map { number -> String? in
+            if let scope = requests[number].kbScope { return scope }
             let kbs = Set(requests[number].tasks.map(\.kbID))
             return kbs.count == 1 ? kbs.first ?? nil : nil
         }

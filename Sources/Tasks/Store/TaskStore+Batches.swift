@@ -76,7 +76,7 @@ extension TaskStore {
         try count(of: BatchSQL.cancel, [.id(id), .optional(kbID)])
         guard try batch(id, kbID: kbID) != nil else { return .missing }
         var filter = TaskFilter()
-        filter.batchID = id
+        (filter.batchID, filter.kbID) = (id, kbID)
         filter.isUntouched = true
         while try cancelAll(filter, isDry: false).count == Self.mostAtOnce {}
         return try batch(id, kbID: kbID).map(BatchOutcome.done) ?? .missing

@@ -85,7 +85,7 @@ extension TaskStore {
         _ parameters: [Parameter]
     ) throws(PostgresError) -> MovedTask? {
         try sessions.withSession { session throws(PostgresError) in
-            // Where it has not, a look more does no harm, and a round trip more would cost.
+            // Whether it has is for the statement to see: a round trip more would cost.
             try session.flight([(statement, parameters), Self.waking(id)])[0]
                 .map(MovedTask.init).first
         }

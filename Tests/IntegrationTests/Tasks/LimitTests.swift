@@ -50,7 +50,7 @@ extension Integration {
 
         private func admit(_ scene: TaskScene, keys: Int = 500) throws -> [Publication] {
             var cursor = ""
-            return try scene.store.admit(after: &cursor, keys: keys, atMost: 500).toPublish
+            return try scene.store.admit(after: &cursor, keys: keys, room: 5_000).toPublish
         }
 
         // MARK: Keys
@@ -158,9 +158,7 @@ extension Integration {
             _ = try submit(900, in: scene)
             var queued: [Publication] = []
             for _ in 0..<5 {
-                try scene.sql(
-                    "UPDATE amity_limit_keys SET refilled_at = refilled_at - interval '1 hour'"
-                )
+                try rest(scene)
                 queued += try admit(scene)
                 #expect(queued.count == 400)
             }
@@ -169,11 +167,44 @@ extension Integration {
             }
             // When they began is not known: what the rate gave before then had no room.
             for expected in [0, 100] {
-                try scene.sql(
-                    "UPDATE amity_limit_keys SET refilled_at = refilled_at - interval '1 hour'"
-                )
+                try rest(scene)
                 #expect(try admit(scene).count == expected)
             }
+        }
+
+        private func rest(_ scene: TaskScene) throws {
+            try scene.sql(
+                "UPDATE amity_limit_keys SET refilled_at = refilled_at - interval '1 hour'"
+            )
+        }
+
+        /// Fault: a key that has rested has no burst, because its last tasks were still queued when
+        /// it was last looked at.
+        @Test func aKeyThatHasRestedHasItsBurst() throws {
+            let scene = try scene(Self.type { ($0.rate, $0.burst) = (10, 20) })
+            _ = try submit(20, in: scene)
+            for publication in try admit(scene) {
+                _ = try start(publication, .succeeded(result: nil), in: scene)
+            }
+            #expect(try admit(scene).isEmpty)
+            try rest(scene)
+            _ = try submit(30, in: scene)
+            #expect(try admit(scene).count == 20)
+        }
+
+        /// Fault: a bucket that is still filling is forgotten, and begins anew with all its burst.
+        @Test func aBucketThatIsNotFullIsKept() throws {
+            let scene = try scene(Self.type { ($0.rate, $0.burst) = (0.002, 1_000) })
+            _ = try submit(1, in: scene)
+            for publication in try admit(scene) {
+                _ = try start(publication, .succeeded(result: nil), in: scene)
+            }
+            #expect(try admit(scene).isEmpty)
+            let days = "refilled_at = refilled_at - interval '2 days'"
+            try scene.sql("UPDATE amity_limit_keys SET tokens = 0, \(days)")
+            #expect(try scene.store.forgetLimitKeys(atMost: 9) == 0)
+            try scene.sql("UPDATE amity_limit_keys SET tokens = 700, \(days)")
+            #expect(try scene.store.forgetLimitKeys(atMost: 9) == 1)
         }
 
         // MARK: Caps and order
@@ -242,7 +273,7 @@ extension Integration {
             }
             var (cursor, admitted) = ("", 0)
             for round in 0..<3 {
-                let admission = try scene.store.admit(after: &cursor, keys: 10, atMost: 9)
+                let admission = try scene.store.admit(after: &cursor, keys: 10, room: 90)
                 admitted += admission.toPublish.count
                 #expect(admission.hasWaiting)
                 #expect(cursor.isEmpty == (round == 2))
