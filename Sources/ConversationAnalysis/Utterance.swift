@@ -17,6 +17,16 @@ struct Utterance: ~Copyable {
         var isExclaimed: Bool
     }
 
+    /// What an item is, as far as its ends tell.
+    enum Form {
+        case talk
+        /// The name of a sound file, or a text that ends with one; its words are not in the log.
+        case sound
+        /// A button, a stage direction.
+        case sign
+    }
+
+    private(set) var form = Form.talk
     private(set) var words: [Word] = []
     private(set) var units: [Unit] = []
     private(set) var sentences: [Sentence] = []
@@ -25,7 +35,7 @@ struct Utterance: ~Copyable {
     /// Words before which a clause begins.
     private var clauses: [Int] = []
     private var builder = WordBuilder()
-    private var isVietnamese = false
+    private(set) var isVietnamese = false
     /// Whether it is Vietnamese without marks.
     private(set) var isPlain = false
 
@@ -33,24 +43,37 @@ struct Utterance: ~Copyable {
     static let wordLimit = 512
 
     /// Reads another text in the place of the last; the storage stays.
-    mutating func read(_ text: String, with lexicon: Lexicon.Pair) {
+    ///
+    /// - Parameter isExpected: whether Vietnamese is.
+    mutating func read(
+        _ text: String,
+        with lexicon: Lexicon.Pair,
+        vietnamese isExpected: Bool = false
+    ) {
         words.removeAll(keepingCapacity: true)
         units.removeAll(keepingCapacity: true)
         sentences.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
         clauses.removeAll(keepingCapacity: true)
         isVietnamese = false
+        form = Self.form(of: text)
         split(text)
-        isPlain = !isVietnamese && looksVietnameseWithoutMarks
+        isPlain = !isVietnamese && looksVietnamese(isExpected: isExpected)
         tag(with: isPlain ? lexicon.plain : lexicon.marked)
     }
 
     private mutating func split(_ text: String) {
         let table = Letter.table
         var quoteBegin: Int?
+        var isGreek = false
         for scalar in text.unicodeScalars {
             if let letter = Letter(scalar, in: table) {
                 builder.add(letter)
+                continue
+            }
+            if scalar == " " {
+                finishWord()
+                if words.count >= Self.wordLimit { break }
                 continue
             }
             switch scalar {
@@ -60,15 +83,20 @@ struct Utterance: ~Copyable {
             }
             if Self.isForeignLetter(scalar) {
                 builder.add(foreign: scalar)
+                isGreek = 0x370...0x3FF ~= scalar.value || 0x1F00...0x1FFF ~= scalar.value
                 continue
             }
             finishWord()
             if words.count >= Self.wordLimit { break }
             switch scalar {
-            case "?", "\u{FF1F}": end(isAsked: true)
+            case "?", "\u{37E}", "\u{55E}", "\u{61F}", "\u{1367}", "\u{2047}", "\u{2048}",
+                "\u{2049}", "\u{FE56}", "\u{FF1F}":
+                end(isAsked: true)
+            case ";" where isGreek: end(isAsked: true)
             case "!", "\u{FF01}": end(isExclaimed: true)
-            case ".", "\u{2026}", "\n", "\u{3002}": end()
-            case ",", ";", ":", "\u{2013}", "\u{2014}", "(", ")": clauses.append(words.count)
+            case ".", "\u{2026}", "\n", "\u{3002}", "\u{964}": end()
+            case ",", ";", ":", "\u{2013}", "\u{2014}", "(", ")", "\u{FF0C}", "\u{60C}":
+                if clauses.last != words.count { clauses.append(words.count) }
             case "\"", "\u{201C}", "\u{201D}", "\u{201E}", "\u{AB}", "\u{BB}":
                 if let begin = quoteBegin {
                     for index in begin..<words.count { words[index].isQuoted = true }
@@ -83,6 +111,28 @@ struct Utterance: ~Copyable {
         finishWord()
         end()
     }
+
+    private static func form(of text: String) -> Form {
+        let text = text.utf8.drop { $0 <= 0x20 }
+        guard let first = text.first, let end = text.lastIndex(where: { $0 > 0x20 }) else {
+            return .sign
+        }
+        switch (first, text[end]) {
+        case (UInt8(ascii: "["), UInt8(ascii: "]")), (UInt8(ascii: "*"), UInt8(ascii: "*")):
+            return .sign
+        case (_, UInt8(ascii: ">")) where text[...end].suffix(32).contains(UInt8(ascii: "<")):
+            return .sound
+        case _: break
+        }
+        let tail = text[...end].suffix(5)
+        guard tail.contains(UInt8(ascii: ".")) else { return .talk }
+        let name = tail.map { $0 | 0x20 }
+        return soundFiles.contains { name.suffix($0.count) == $0[...] } ? .sound : .talk
+    }
+
+    private static let soundFiles = [
+        ".mp3", ".wav", ".ogg", ".oga", ".m4a", ".aac", ".flac", ".opus", ".webm", ".mp4", ".wma",
+    ].map { Array($0.utf8) }
 
     private mutating func finishWord() {
         if builder.isEmpty { return }
@@ -103,11 +153,12 @@ struct Utterance: ~Copyable {
 
     /// Any letter of a script that no rule reads.
     private static func isForeignLetter(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0xAA, 0xAB...0xB9, 0xBB...0xBF, 0xD7, 0xF7, 0x2000...0x2BFF, 0x3000...0x303F,
-            0xFE00...0xFE0F, 0xFF00...0xFF0F, 0x1F000...0x1FAFF, 0xE0000...:
-            false
-        case _: true
+        if scalar.value < 0xAA { return false }
+        switch scalar.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
+            .nonspacingMark, .spacingMark, .decimalNumber:
+            return scalar.value < 0xFE00 || scalar.value > 0xFE0F
+        case _: return false
         }
     }
 
@@ -122,13 +173,16 @@ struct Utterance: ~Copyable {
 
     /// Words with marks say what they are. Without any, it may be Vietnamese typed in haste, and
     /// then its words are looked up without marks; but not in English, where "to" is not "tớ".
-    private var looksVietnameseWithoutMarks: Bool {
+    ///
+    /// - Parameter isExpected: whether the robot speaks Vietnamese.
+    private func looksVietnamese(isExpected: Bool) -> Bool {
         let languages = Lexicon.Pair.languages.plain
         var balance = 0
         for word in words {
             let tags = languages.tags(of: word)
             if tags.contains(.vietnamese) { balance += 1 }
-            if tags.contains(.english) { balance -= 1 }
+            if tags.contains(.english) || !word.isSyllable { balance -= 1 }
+            if isExpected, word.isSyllable, tags.isEmpty { balance += 1 }
         }
         return balance > 0
     }

@@ -7,9 +7,25 @@ struct Word: Equatable {
     var marked: UInt64
     /// Base letters alone: what is typed without diacritics has nothing else.
     var plain: UInt64
-    var isNumber = false
+    /// What its letters alone say: a number, or the ending of an English verb.
+    var kind = Kind.other
     /// Quoted: another speaker's word, whatever it says.
     var isQuoted = false
+    /// Could be Vietnamese without its marks: consonants, vowels, and one of its few endings.
+    var isSyllable = false
+
+    enum Kind {
+        case other, number, past, progressive
+
+        var tags: Tags {
+            switch self {
+            case .other: []
+            case .number: .number
+            case .past: .event
+            case .progressive: .progressive
+            }
+        }
+    }
 
     static let start: UInt64 = 0xCBF2_9CE4_8422_2325
 
@@ -54,19 +70,31 @@ struct WordBuilder {
     mutating func finish() -> Word {
         shortenRuns()
         shortenLaughter()
-        var word = Word(marked: Word.start, plain: Word.start, isNumber: rest == 0)
+        var word = Word(marked: Word.start, plain: Word.start)
         var tone: UInt16 = 0
-        for index in 0..<count {
-            let letter = letters[index]
+        var isNumber = rest == 0
+        var shape = SyllableShape()
+        for letter in letters[..<count] {
             word.marked = Word.combine(word.marked, UInt64(letter.withoutTone))
             word.plain = Word.combine(word.plain, UInt64(letter.base))
             tone |= letter.tone
-            if !letter.isDigit { word.isNumber = false }
+            isNumber = isNumber && letter.isDigit
+            shape.add(letter)
         }
+        word.kind = isNumber ? .number : kind
+        word.isSyllable = rest == 0 && shape.isWhole
         word.marked = Word.combine(word.marked, UInt64(tone) &+ rest)
         word.plain = Word.combine(word.plain, rest)
         (count, rest, isVietnamese) = (0, 0, false)
         return word
+    }
+
+    private var kind: Word.Kind {
+        guard count > 4, rest == 0 else { return .other }
+        let last = (letters[count - 3].base, letters[count - 2].base, letters[count - 1].base)
+        // "ed", "ing".
+        if (last.1, last.2) == (0x65, 0x64) { return .past }
+        return last == (0x69, 0x6E, 0x67) ? .progressive : .other
     }
 
     /// "sooooo" is "so": three of a letter or more are one. Then its pairs are one as well, and the
@@ -95,10 +123,41 @@ struct WordBuilder {
         count = kept
     }
 
-    /// "hahahaha" is "haha".
+    /// "hahahaha" is "hahaha".
     private mutating func shortenLaughter() {
-        guard count > 4 else { return }
+        guard count > 6 else { return }
         for index in 2..<count where letters[index].bits != letters[index - 2].bits { return }
-        count = 4
+        count = 6
+    }
+}
+
+/// Follows a word letter by letter through consonants, vowels and an ending, as a syllable of
+/// Vietnamese has them: "nghieng", but not "tired" or "wish".
+private struct SyllableShape {
+    private enum Part { case onset, vowels, coda, codaPair, none }
+
+    private var part = Part.onset
+    private var last: UInt32 = 0
+
+    // A bit for each base letter from a to z.
+    private static let onset: UInt32 = 0b00_1010_1111_1011_1100_1100_1110
+    private static let vowels: UInt32 = 0b01_0001_0000_0100_0001_0001_0001
+    private static let coda: UInt32 = 0b00_0000_1000_1011_0000_1100_0100
+    /// Second letters of "ch", "nh", "ng".
+    private static let pairs: UInt32 = 0b00_0000_0000_0000_0000_1100_0000
+
+    var isWhole: Bool { part == .vowels || part == .coda || part == .codaPair }
+
+    @inline(__always)
+    mutating func add(_ letter: Letter) {
+        let bit: UInt32 = letter.isDigit ? 0 : 1 << UInt32(letter.base & 0x1F &- 1)
+        switch part {
+        case .onset:
+            part = bit & Self.vowels != 0 ? .vowels : bit & Self.onset != 0 ? .onset : .none
+        case .vowels: part = bit & Self.vowels != 0 ? .vowels : bit & Self.coda != 0 ? .coda : .none
+        case .coda: part = bit & Self.pairs != 0 && last & Self.pairs == 0 ? .codaPair : .none
+        case .codaPair, .none: part = .none
+        }
+        last = bit
     }
 }
