@@ -62,6 +62,7 @@ struct Utterance: ~Copyable {
         tag(with: isPlain ? lexicon.plain : lexicon.marked)
     }
 
+    @inline(__always)
     private mutating func split(_ text: String) {
         let table = Letter.table
         var quoteBegin: Int?

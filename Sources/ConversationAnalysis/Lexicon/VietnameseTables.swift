@@ -312,8 +312,8 @@ enum VietnameseTables {
             .sad,
             """
             buồn, buồn quá, buồn lắm, buồn ghê, khóc, muốn khóc, hông vui, hong vui, hổng vui,
-            chẳng vui, chả vui, một mình, huhu, huhuhu, hu hu, nhớ mẹ, nhớ bố, nhớ ông, nhớ bà, nhớ ba,
-            mất rồi, không vui, trêu, không chơi với tớ, không chơi với con, không ai chơi,
+            chẳng vui, chả vui, một mình, huhu, huhuhu, hu hu, nhớ mẹ, nhớ bố, nhớ ông, nhớ bà,
+            nhớ ba, mất rồi, không vui, trêu, không chơi với tớ, không chơi với con, không ai chơi,
             chả có ai chơi, cô đơn, bị mắng, lo lắm, tủi thân, không ổn, chẳng bao giờ thắng,
             không ai chơi với con, chả có ai
             """

@@ -74,7 +74,8 @@ struct WordBuilder {
         var tone: UInt16 = 0
         var isNumber = rest == 0
         var shape = SyllableShape()
-        for letter in letters[..<count] {
+        for index in 0..<count {
+            let letter = letters[index]
             word.marked = Word.combine(word.marked, UInt64(letter.withoutTone))
             word.plain = Word.combine(word.plain, UInt64(letter.base))
             tone |= letter.tone
