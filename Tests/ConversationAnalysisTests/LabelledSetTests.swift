@@ -17,9 +17,10 @@ struct LabelledSetTests {
     /// Fault: a change of a rule or a word that mends one sentence and breaks ten others. The
     /// floors are just below what was measured.
     @Test(arguments: [
-        Floors(.conversations, "tuning", questions: 0.96, memories: 0.97, emotion: 0.98),
-        Floors(.conversations, "held-out", questions: 0.92, memories: 0.83, emotion: 0.93),
-        Floors(.talks, "tuning", questions: 0.6, memories: 0.48, emotion: 0.8),
+        Floors(.conversations, "tuning", questions: 0.98, memories: 0.92, emotion: 0.98),
+        Floors(.conversations, "held-out", questions: 0.95, memories: 0.88, emotion: 0.96),
+        Floors(.talks, "tuning", questions: 0.94, memories: 0.88, emotion: 0.94),
+        Floors(.talks, "held-out", questions: 0.74, memories: 0.71, emotion: 0.85),
     ])
     fileprivate func agreesWithTheLabels(floors: Floors) {
         let measured = Measurement(of: floors.split, in: floors.collection)
@@ -28,12 +29,16 @@ struct LabelledSetTests {
     }
 
     /// Fault: one language is served and the figures of all hide it.
-    @Test(arguments: ["en", "vi", "mixed"])
-    func noLanguageIsLeftBehind(language: String) {
-        let measured = Measurement(of: "held-out", in: .conversations, language: language)
-        print("conversations, held-out, \(language), precision / recall\n\(measured)")
-        Floors(.conversations, "held-out", questions: 0.8, memories: 0.7, emotion: 0.8)
-            .expect(of: measured)
+    @Test(arguments: [
+        Floors(.conversations, "held-out", questions: 0.8, memories: 0.8, emotion: 0.88),
+        Floors(.talks, "held-out", questions: 0.54, memories: 0.53, emotion: 0.83),
+    ])
+    fileprivate func noLanguageIsLeftBehind(floors: Floors) {
+        for language in ["en", "vi", "mixed"] {
+            let measured = Measurement(of: floors.split, in: floors.collection, language: language)
+            print("\(floors.collection), \(floors.split), \(language)\n\(measured)")
+            floors.expect(of: measured)
+        }
     }
 }
 
