@@ -64,7 +64,7 @@ struct ConversationReader: ~Copyable {
         told.removeAll(keepingCapacity: true)
         for sentence in child.sentences {
             let isRepeated =
-                lesson.holds(sentence, of: child)
+                lesson.holds(sentence, of: child, after: robot)
                 || robot.contains(sentence, of: child)
             let telling = questions.read(
                 sentence,
@@ -135,24 +135,14 @@ struct RobotUtterance: ~Copyable {
     mutating func read(_ text: String, amidTale isAmidTale: Bool) {
         utterance.read(text, with: .robot, vietnamese: utterance.isVietnamese)
         (asks, isDrill, hasModel, isPersonal) = (false, false, false, false)
-        let hasQuotes = utterance.words.contains { $0.isQuoted }
         (asksInPassing, addressesChild, invites, pretends) = (false, false, false, false)
         (isAnswered, isRepeatedDrill) = (false, false)
         for sentence in utterance.sentences {
-            var tags: Tags = []
-            for index in sentence.units {
-                let unit = utterance.units[index]
-                tags.formUnion(unit.tags)
-                if isDrill(at: index, of: sentence) {
-                    (isDrill, hasModel) = (true, false)
-                } else if unit.tags.contains(.again) {
-                    (isRepeatedDrill, hasModel) = (true, false)
-                } else if unit.tags.isDisjoint(with: [.filler, .drill, .imperative]) {
-                    hasModel = true
-                }
+            let tags = sentence.tags
+            if isDrill || isRepeatedDrill || !tags.isDisjoint(with: [.drill, .again, .imperative]) {
+                findDrill(in: sentence)
             }
             asks = asks || sentence.isAsked
-            hasModel = hasModel || isDrill && hasQuotes
             addressesChild =
                 addressesChild || !tags.isDisjoint(with: [.child, .personal, .passingQuestion])
             pretends = pretends || tags.contains(.pretence)
@@ -166,6 +156,20 @@ struct RobotUtterance: ~Copyable {
                 tags.contains(.personal) || isOpen && tags.contains(.child)
                 || isOpen && isAmidTale && length <= Self.followUpWords && !tags.contains(.being)
             isPersonal = isAbout && !asksInPassing
+        }
+        if isDrill, !hasModel { hasModel = utterance.words.contains { $0.isQuoted } }
+    }
+
+    private mutating func findDrill(in sentence: Utterance.Sentence) {
+        for index in sentence.units {
+            let tags = utterance.units[index].tags
+            if isDrill(at: index, of: sentence) {
+                (isDrill, hasModel) = (true, false)
+            } else if tags.contains(.again) {
+                (isRepeatedDrill, hasModel) = (true, false)
+            } else if tags.isDisjoint(with: [.filler, .drill, .imperative]) {
+                hasModel = true
+            }
         }
     }
 
@@ -185,7 +189,13 @@ struct RobotUtterance: ~Copyable {
         guard !range.isEmpty, range.count > 1 || isDrill else { return false }
         guard isDrill || child.sentences.count == 1 else { return false }
         // Most sentences are over here, before anything is copied.
-        guard hasSaid(child.words[range.lowerBound]) else { return false }
+        let second = min(1, range.count - 1)
+        let begins = utterance.words.indices.dropLast(second).contains {
+            utterance.words[$0].plain == child.words[range.lowerBound].plain
+                && utterance.words[$0 + second].plain
+                    == child.words[range.lowerBound + second].plain
+        }
+        guard begins else { return false }
         return utterance.words.map(\.plain).holds(child.words[range].map(\.plain))
     }
 

@@ -10,7 +10,7 @@
 struct Emotions {
     enum Emotion: String { case interesting, boring, neutral, angry, happy, sad }
 
-    private var seen: Set<UInt64> = []
+    private var seen: [UInt64] = []
     private(set) var angry = 0
     private(set) var sad = 0
     private(set) var bored = 0
@@ -67,9 +67,11 @@ struct Emotions {
                 isAngry = isAngry || feelings.contains(.angry)
                 hasZest = hasZest || !feelings.isDisjoint(with: [.wonder, .joy, .delight])
                 hasJoy = hasJoy || !feelings.isDisjoint(with: [.joy, .delight])
-                let hash = child.words[index..<index + length]
-                    .reduce(Word.start) { Word.combine($0, $1.plain) }
-                if seen.count < Self.limit, seen.insert(hash).inserted { count(feelings) }
+                let hash = child.hash(of: index..<index + length)
+                if seen.count < Self.limit, !seen.contains(hash) {
+                    seen.append(hash)
+                    count(feelings)
+                }
             }
             // "Không học nữa" wants an end of it.
             if tags.contains(.again), index - negator < 4, !isQuestion { bored += 1 }

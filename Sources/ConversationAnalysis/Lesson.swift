@@ -11,8 +11,6 @@ struct Lesson {
     private var models = Models.unknown
     /// Whether the next talk of the child's is a line, whatever it says.
     private var awaitsLine = false
-    /// What the robot said last, without marks.
-    private var model: Set<UInt64> = []
 
     /// Words of a praise between two lines. Chosen.
     private static let praiseWords = 6
@@ -33,18 +31,19 @@ struct Lesson {
             let isPraise = robot.utterance.words.count <= Self.praiseWords && !robot.asks
             awaitsLine = isPraise && models == .unknown
         }
-        model.removeAll(keepingCapacity: true)
-        for word in robot.utterance.words { model.insert(word.plain) }
     }
 
     /// Whether the sentence is a line, or most of one.
-    mutating func holds(_ sentence: Utterance.Sentence, of child: borrowing Utterance) -> Bool {
+    mutating func holds(
+        _ sentence: Utterance.Sentence,
+        of child: borrowing Utterance,
+        after robot: borrowing RobotUtterance
+    ) -> Bool {
+        if !isOn { return false }
         // No line of a lesson talks to the robot.
-        let isToRobot = child.units[sentence.units].contains { $0.tags.contains(.robot) }
-        if awaitsLine && !isToRobot { return true }
-        let words = child.words[child.words(of: sentence.units)]
-        guard isOn, !words.isEmpty else { return false }
-        let common = words.count { model.contains($0.plain) }
+        if awaitsLine && !sentence.tags.contains(.robot) { return true }
+        let words = child.words(of: sentence.units)
+        let common = words.count { robot.hasSaid(child.words[$0]) }
         let isLine = words.count < 3 ? common == words.count : common * 5 >= words.count * 3
         if isLine && models == .unknown { models = .texts }
         return isLine

@@ -11,7 +11,7 @@
 ///    is what it says in anger.
 /// 6. The same words, in whatever order, count once in a conversation.
 struct Memories {
-    private var known: Set<UInt64> = []
+    private var known: [UInt64] = []
     /// Of the items that are counted, in order.
     private(set) var places: [Int] = []
     /// Whether the child tells of its own life, as far as the last item shows.
@@ -42,6 +42,10 @@ struct Memories {
         let before = count
         let isAnswer = robot.isPersonal && !robot.isAnswered
         let isTold = robot.invites || isTelling && !robot.asksInPassing && !robot.isDrill
+        guard !isStopped else {
+            isTelling = isTold
+            return false
+        }
         clauses.removeAll(keepingCapacity: true)
         for sentence in sentences { child.addClauses(of: sentence, to: &clauses) }
         hasEvent = false
@@ -78,7 +82,8 @@ struct Memories {
     mutating func stop() { isStopped = true }
 
     private mutating func add(_ key: UInt64, _ place: Int) {
-        guard !isStopped, known.count < Self.limit, known.insert(key).inserted else { return }
+        guard known.count < Self.limit, !known.contains(key) else { return }
+        known.append(key)
         places.append(place)
     }
 }

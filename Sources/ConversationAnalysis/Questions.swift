@@ -8,10 +8,10 @@
 ///    that ask nothing: no question.
 /// 4. The same words count once in a conversation, and a bare "why" not next to a full one.
 struct Questions {
-    private var asked: Set<UInt64> = []
+    private var asked: [UInt64] = []
     /// First words of what was asked, and those that were asked alone.
-    private var openings: Set<UInt64> = []
-    private var bare: [UInt64: Int] = [:]
+    private var openings: [UInt64] = []
+    private var bare: [(word: UInt64, place: Int)] = []
     /// Of the items that asked.
     private var askedPlaces: [Int] = []
 
@@ -21,11 +21,11 @@ struct Questions {
     /// Of those counted, how many want to know something, not to be allowed something.
     private(set) var curious = 0
 
-    var count: Int { asked.count + bare.keys.count { !openings.contains($0) } }
+    var count: Int { asked.count + bare.count { !openings.contains($0.word) } }
 
     /// Of the items that are counted, in order.
     var places: [Int] {
-        (askedPlaces + bare.filter { !openings.contains($0.key) }.values).sorted()
+        (askedPlaces + bare.filter { !openings.contains($0.word) }.map(\.place)).sorted()
     }
 
     /// - Returns: what stands before the question, whether that counts or not; else all of it.
@@ -47,14 +47,14 @@ struct Questions {
         for clause in form.asking where asked.count < Self.limit {
             let words = clause.map(\.hash).period
             if words.count == 1, form.kind == .bare {
-                if bare[words[0]] == nil { bare[words[0]] = place }
+                if !bare.contains(where: { $0.word == words[0] }) { bare.append((words[0], place)) }
             } else {
-                openings.insert(words[0])
-                let isNew = asked.insert(words.reduce(Word.start, Word.combine)).inserted
-                if isNew {
-                    askedPlaces.append(place)
-                    if !Form.isRequest(clause) { curious += 1 }
-                }
+                let question = words.reduce(Word.start, Word.combine)
+                if asked.contains(question) { continue }
+                asked.append(question)
+                askedPlaces.append(place)
+                openings.append(words[0])
+                if !Form.isRequest(clause) { curious += 1 }
             }
         }
         return telling
@@ -106,7 +106,7 @@ private struct Form {
         if Self.asksAlone(first), isOneWord {
             kind = .bare
         } else {
-            findClauses(isAsked: sentence.isAsked)
+            if !sentence.tags.isDisjoint(with: .asks) { findClauses(isAsked: sentence.isAsked) }
             if !asking.isEmpty {
                 kind = isGuess(after: robot) || isDefinition ? .idle : .full
             } else if isAsked {
@@ -168,15 +168,15 @@ private struct Form {
                 (clause, hasAsked, isNegated) = (index, false, false)
             }
             if hasAsked { continue }
-            let isAny = index < lastAlso || isAny(at: index)
-            if !isReported || isAsked, !isAny, opens(at: index, isAsked: isAsked) {
+            let asks = !tags.isDisjoint(with: .asks) && index >= lastAlso && !isAny(at: index)
+            if asks, !isReported || isAsked, opens(at: index, isAsked: isAsked) {
                 hasAsked = true
                 if asking.isEmpty { begin = index }
             }
             isOwn = isOwn || !tags.isDisjoint(with: [.firstPerson, .negator, .passing])
             if tags.contains(.reporting) || tags.contains(.knowing) && isOwn { isReported = true }
-            if !isReported, !isAny, isAsked || !isNegated, !hasAsked,
-                asks(at: index, isAsked: isAsked) || hasAlternative(at: index)
+            if asks, !isReported, isAsked || !isNegated, !hasAsked,
+                self.asks(at: index, isAsked: isAsked) || hasAlternative(at: index)
             {
                 hasAsked = true
                 if asking.isEmpty { begin = clause }
@@ -331,4 +331,11 @@ private struct Form {
         }
         return true
     }
+}
+
+extension Tags {
+    /// Of what may ask by the form of its clause.
+    fileprivate static let asks: Tags = [
+        .opener, .auxiliary, .why, .asking, .indefinite, .yesNo, .or,
+    ]
 }

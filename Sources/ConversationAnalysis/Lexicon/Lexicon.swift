@@ -179,7 +179,7 @@ struct Lexicon: Sendable {
         let tables = english + vietnamese
         // Less than half of it is used, so that most searches end at the first slot.
         let bytes = tables.reduce(0) { $0 + $1.1.utf8.count }
-        mask = max(256, bytes / 2).nextPowerOfTwo - 1
+        mask = max(256, bytes / 4).nextPowerOfTwo - 1
         slots = [Slot](repeating: Slot(), count: mask + 1)
         var builder = WordBuilder()
         var squeezed: [([UInt64], Tags)] = []
@@ -229,7 +229,7 @@ struct Lexicon: Sendable {
     }
 
     private mutating func insert(_ words: [UInt64], _ tags: Tags) {
-        var key = Word.start
+        var key: UInt64 = 0
         for (index, word) in words.enumerated() {
             key = Self.next(key, word)
             let place = place(of: key)
@@ -243,13 +243,13 @@ struct Lexicon: Sendable {
     }
 
     private func find(_ words: [UInt64]) -> Tags? {
-        let slot = slots[place(of: words.reduce(Word.start, Self.next))]
+        let slot = slots[place(of: words.reduce(0, Self.next))]
         return slot.key == 0 ? nil : slot.tags
     }
 
     @inline(__always)
     private static func next(_ key: UInt64, _ word: UInt64) -> UInt64 {
-        max(1, Word.combine(key &* 31, word))
+        key == 0 ? word : Word.combine(key &* 31, word)
     }
 
     /// Where the key is, or the free slot where it would be.
@@ -264,19 +264,22 @@ struct Lexicon: Sendable {
     private func hash(of word: Word) -> UInt64 { isPlain ? word.plain : word.marked }
 
     func tags(of word: Word) -> Tags {
-        slots[place(of: Self.next(Word.start, hash(of: word)))].tags
+        slots[place(of: hash(of: word))].tags
     }
 
     /// - Returns: one word without tags where nothing is known.
+    @inline(__always)
     func longestMatch(in words: [Word], from first: Int, to end: Int) -> (length: Int, tags: Tags) {
-        var match = (length: 1, tags: words[first].kind.tags)
-        var key = Word.start
-        for index in first..<end {
+        var slot = slots[place(of: hash(of: words[first]))]
+        if slot.key == 0 { return (1, words[first].kind.tags) }
+        var match = (length: 1, tags: slot.tags == .continues ? words[first].kind.tags : slot.tags)
+        var (key, index) = (slot.key, first + 1)
+        while slot.tags.contains(.continues), index < end {
             key = Self.next(key, hash(of: words[index]))
-            let slot = slots[place(of: key)]
+            slot = slots[place(of: key)]
             if slot.key == 0 { break }
-            if slot.tags != .continues { match = (index - first + 1, slot.tags) }
-            if !slot.tags.contains(.continues) { break }
+            index += 1
+            if slot.tags != .continues { match = (index - first, slot.tags) }
         }
         return match
     }

@@ -13,6 +13,12 @@ struct Word: Equatable {
     var isQuoted = false
     /// Could be Vietnamese without its marks: consonants, vowels, and one of its few endings.
     var isSyllable = false
+    /// Whether a comma or the like goes before.
+    var beginsClause = false
+    /// Whether a sentence ends behind it, and how.
+    var endsSentence = false
+    var isAsked = false
+    var isExclaimed = false
 
     enum Kind {
         case other, number, past, progressive
@@ -38,15 +44,12 @@ struct Word: Equatable {
 
 /// Collects the letters of a word and hands it out at its end.
 struct WordBuilder {
-    /// The first `count` of them are the word's.
-    private var letters = [Letter](repeating: .none, count: limit)
+    /// The first `count` of them are the word's. Chosen: no word of ours is longer.
+    private var letters = InlineArray<32, Letter>(repeating: .none)
     private var count = 0
-    /// Letters past `limit`, and those of other scripts: told apart, known to no lexicon.
+    /// Letters past those, and those of other scripts: told apart, known to no lexicon.
     private var rest: UInt64 = 0
     private(set) var isVietnamese = false
-
-    /// Letters of the longest word that is looked at closely. Chosen: no word of ours is longer.
-    private static let limit = 32
 
     var isEmpty: Bool { count == 0 && rest == 0 }
 
@@ -55,7 +58,7 @@ struct WordBuilder {
         isVietnamese = isVietnamese || letter.isVietnamese
         if letter.isMark {
             if count > 0, rest == 0 { letters[count - 1] = letters[count - 1].with(letter) }
-        } else if count < Self.limit {
+        } else if count < letters.count {
             letters[count] = letter
             count += 1
         } else {
@@ -68,26 +71,42 @@ struct WordBuilder {
     }
 
     mutating func finish() -> Word {
-        shortenRuns()
-        shortenLaughter()
-        var word = Word(marked: Word.start, plain: Word.start)
-        var tone: UInt16 = 0
-        var isNumber = rest == 0
-        var shape = SyllableShape()
-        for index in 0..<count {
-            let letter = letters[index]
-            word.marked = Word.combine(word.marked, UInt64(letter.withoutTone))
-            word.plain = Word.combine(word.plain, UInt64(letter.base))
-            tone |= letter.tone
-            isNumber = isNumber && letter.isDigit
-            shape.add(letter)
+        defer { (count, rest, isVietnamese) = (0, 0, false) }
+        while true {
+            var word = Word(marked: Word.start, plain: Word.start)
+            var tone: UInt16 = 0
+            var isNumber = rest == 0
+            var shape = SyllableShape()
+            var (last, beforeLast) = (Letter.none, Letter.none)
+            var (hasRun, alternates) = (false, count > 6)
+            for index in 0..<count {
+                let letter = letters[index]
+                word.marked = Word.combine(word.marked, UInt64(letter.withoutTone))
+                word.plain = Word.combine(word.plain, UInt64(letter.base))
+                tone |= letter.tone
+                isNumber = isNumber && letter.isDigit
+                shape.add(letter)
+                if letter.base == last.base && letter.base == beforeLast.base { hasRun = true }
+                if alternates, index > 1, letter.bits != beforeLast.bits { alternates = false }
+                (last, beforeLast) = (letter, last)
+            }
+            // "sooooo" is "so": three of a letter or more are one. Then its pairs are one as well,
+            // and the lexicon knows "cool" as "col", too.
+            if hasRun {
+                squeeze()
+                continue
+            }
+            // "hahahaha" is "hahaha".
+            if alternates {
+                count = 6
+                continue
+            }
+            word.kind = isNumber ? .number : kind
+            word.isSyllable = rest == 0 && shape.isWhole
+            word.marked = Word.combine(word.marked, UInt64(tone) &+ rest)
+            word.plain = Word.combine(word.plain, rest)
+            return word
         }
-        word.kind = isNumber ? .number : kind
-        word.isSyllable = rest == 0 && shape.isWhole
-        word.marked = Word.combine(word.marked, UInt64(tone) &+ rest)
-        word.plain = Word.combine(word.plain, rest)
-        (count, rest, isVietnamese) = (0, 0, false)
-        return word
     }
 
     private var kind: Word.Kind {
@@ -96,18 +115,6 @@ struct WordBuilder {
         // "ed", "ing".
         if (last.1, last.2) == (0x65, 0x64) { return .past }
         return last == (0x69, 0x6E, 0x67) ? .progressive : .other
-    }
-
-    /// "sooooo" is "so": three of a letter or more are one. Then its pairs are one as well, and the
-    /// lexicon knows "cool" as "col", too.
-    private mutating func shortenRuns() {
-        guard count > 2 else { return }
-        for index in 2..<count
-        where letters[index].base == letters[index - 1].base
-            && letters[index].base == letters[index - 2].base
-        {
-            return squeeze()
-        }
     }
 
     /// Makes one of every run of a letter.
@@ -122,13 +129,6 @@ struct WordBuilder {
             }
         }
         count = kept
-    }
-
-    /// "hahahaha" is "hahaha".
-    private mutating func shortenLaughter() {
-        guard count > 6 else { return }
-        for index in 2..<count where letters[index].bits != letters[index - 2].bits { return }
-        count = 6
     }
 }
 
@@ -151,7 +151,7 @@ private struct SyllableShape {
 
     @inline(__always)
     mutating func add(_ letter: Letter) {
-        let bit: UInt32 = letter.isDigit ? 0 : 1 << UInt32(letter.base & 0x1F &- 1)
+        let bit: UInt32 = letter.isDigit ? 0 : 1 &<< UInt32(letter.base &- 1)
         switch part {
         case .onset:
             part = bit & Self.vowels != 0 ? .vowels : bit & Self.onset != 0 ? .onset : .none
