@@ -34,16 +34,17 @@ struct Word: Equatable {
     }
 
     static let start: UInt64 = 0xCBF2_9CE4_8422_2325
+    static let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
 
     @inline(__always)
     static func combine(_ hash: UInt64, _ value: UInt64) -> UInt64 {
-        let mixed = (hash ^ value) &* 0x9E37_79B9_7F4A_7C15
+        let mixed = (hash ^ value) &* factor
         return mixed ^ (mixed >> 29)
     }
 }
 
 /// Collects the letters of a word and hands it out at its end.
-struct WordBuilder {
+struct WordBuilder: ~Copyable {
     /// The first `count` of them are the word's. Chosen: no word of ours is longer.
     private var letters = InlineArray<32, Letter>(repeating: .none)
     private var count = 0
@@ -72,43 +73,44 @@ struct WordBuilder {
 
     mutating func finish() -> Word {
         defer { (count, rest, isVietnamese) = (0, 0, false) }
-        while true {
-            var word = Word(marked: Word.start, plain: Word.start)
-            var tone: UInt16 = 0
-            var isNumber = rest == 0
-            var shape = SyllableShape()
-            var (last, beforeLast) = (Letter.none, Letter.none)
-            var (hasRun, alternates) = (false, count > 6)
-            for index in 0..<count {
-                let letter = letters[index]
-                word.marked = Word.combine(word.marked, UInt64(letter.withoutTone))
-                word.plain = Word.combine(word.plain, UInt64(letter.base))
-                tone |= letter.tone
-                isNumber = isNumber && letter.isDigit
-                shape.add(letter)
-                if letter.base == last.base && letter.base == beforeLast.base { hasRun = true }
-                if alternates, index > 1, letter.bits != beforeLast.bits { alternates = false }
-                (last, beforeLast) = (letter, last)
-            }
-            // "sooooo" is "so": three of a letter or more are one. Then its pairs are one as well,
-            // and the lexicon knows "cool" as "col", too.
-            if hasRun {
-                squeeze()
-                continue
-            }
-            // "hahahaha" is "hahaha".
-            if alternates {
-                count = 6
-                continue
-            }
-            word.kind = isNumber ? .number : kind
-            word.isSyllable = rest == 0 && shape.isWhole
-            word.marked = Word.combine(word.marked, UInt64(tone) &+ rest)
-            word.plain = Word.combine(word.plain, rest)
-            return word
+        if alternates { count = 6 }
+        var (marked, plain) = (Word.start, Word.start)
+        var any = Letter.none
+        var syllable = Syllable()
+        // A bit for each letter that is the one before.
+        var (same, last): (UInt32, UInt32) = (0, 0)
+        for index in 0..<count {
+            let letter = letters[index]
+            marked = marked &* Word.factor &+ UInt64(letter.withoutTone)
+            plain = plain &* Word.factor &+ UInt64(letter.base)
+            any = any.with(letter)
+            same = same << 1 | (letter.base == last ? 1 : 0)
+            last = letter.base
+            syllable.add(letter)
         }
+        // "sooooo" is "so": three of a letter or more are one. Then its pairs are one as well, and
+        // the lexicon knows "cool" as "col", too.
+        if same & same >> 1 != 0 {
+            squeeze()
+            return finish()
+        }
+        return Word(
+            marked: Word.combine(marked, UInt64(any.tone) << 56 &+ rest),
+            plain: Word.combine(plain, rest),
+            kind: rest == 0 && any.isDigit ? .number : kind,
+            isSyllable: rest == 0 && syllable.isWhole
+        )
     }
 
+    /// "hahahaha" is "hahaha".
+    @inline(__always)
+    private var alternates: Bool {
+        guard count > 6 else { return false }
+        for index in 2..<count where letters[index].bits != letters[index - 2].bits { return false }
+        return true
+    }
+
+    @inline(__always)
     private var kind: Word.Kind {
         guard count > 4, rest == 0 else { return .other }
         let last = (letters[count - 3].base, letters[count - 2].base, letters[count - 1].base)
@@ -129,36 +131,5 @@ struct WordBuilder {
             }
         }
         count = kept
-    }
-}
-
-/// Follows a word letter by letter through consonants, vowels and an ending, as a syllable of
-/// Vietnamese has them: "nghieng", but not "tired" or "wish".
-private struct SyllableShape {
-    private enum Part { case onset, vowels, coda, codaPair, none }
-
-    private var part = Part.onset
-    private var last: UInt32 = 0
-
-    // A bit for each base letter from a to z.
-    private static let onset: UInt32 = 0b00_1010_1111_1011_1100_1100_1110
-    private static let vowels: UInt32 = 0b01_0001_0000_0100_0001_0001_0001
-    private static let coda: UInt32 = 0b00_0000_1000_1011_0000_1100_0100
-    /// Second letters of "ch", "nh", "ng".
-    private static let pairs: UInt32 = 0b00_0000_0000_0000_0000_1100_0000
-
-    var isWhole: Bool { part == .vowels || part == .coda || part == .codaPair }
-
-    @inline(__always)
-    mutating func add(_ letter: Letter) {
-        let bit: UInt32 = letter.isDigit ? 0 : 1 &<< UInt32(letter.base &- 1)
-        switch part {
-        case .onset:
-            part = bit & Self.vowels != 0 ? .vowels : bit & Self.onset != 0 ? .onset : .none
-        case .vowels: part = bit & Self.vowels != 0 ? .vowels : bit & Self.coda != 0 ? .coda : .none
-        case .coda: part = bit & Self.pairs != 0 && last & Self.pairs == 0 ? .codaPair : .none
-        case .codaPair, .none: part = .none
-        }
-        last = bit
     }
 }
