@@ -235,5 +235,9 @@ extension Array where Element: Equatable {
     }
 
     /// The shortest part of which the array is a repetition; an end of it may be missing.
-    var period: ArraySlice<Element> { prefix(count - (borders.last ?? 0)) }
+    var period: ArraySlice<Element> {
+        // Nothing is repeated without its first.
+        guard let first, dropFirst().contains(first) else { return self[...] }
+        return prefix(count - borders.last!)
+    }
 }

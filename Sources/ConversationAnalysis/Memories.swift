@@ -11,9 +11,8 @@
 ///    is what it says in anger.
 /// 6. The same words, in whatever order, count once in a conversation.
 struct Memories {
-    private var known: [UInt64] = []
-    /// Of the items that are counted, in order.
-    private(set) var places: [Int] = []
+    /// Each with the place of its item.
+    private var known: [(key: UInt64, place: Int)] = []
     /// Whether the child tells of its own life, as far as the last item shows.
     private(set) var isTelling = false
     /// Whether the last clause was about a person or thing of the child's.
@@ -29,6 +28,9 @@ struct Memories {
     private static let answerWords = 8
 
     var count: Int { known.count }
+
+    /// Of the items that are counted, in order.
+    var places: [Int] { known.map(\.place) }
 
     /// Reads what of an item is the child's own and asks nothing.
     ///
@@ -82,9 +84,8 @@ struct Memories {
     mutating func stop() { isStopped = true }
 
     private mutating func add(_ key: UInt64, _ place: Int) {
-        guard known.count < Self.limit, !known.contains(key) else { return }
-        known.append(key)
-        places.append(place)
+        guard known.count < Self.limit, !known.contains(where: { $0.key == key }) else { return }
+        known.append((key, place))
     }
 }
 

@@ -8,12 +8,10 @@
 ///    that ask nothing: no question.
 /// 4. The same words count once in a conversation, and a bare "why" not next to a full one.
 struct Questions {
-    private var asked: [UInt64] = []
-    /// First words of what was asked, and those that were asked alone.
-    private var openings: [UInt64] = []
+    /// Each with its first word, and the place of its item.
+    private var asked: [(question: UInt64, opening: UInt64, place: Int)] = []
+    /// Words that were asked alone.
     private var bare: [(word: UInt64, place: Int)] = []
-    /// Of the items that asked.
-    private var askedPlaces: [Int] = []
 
     /// Most different questions that are remembered; past them nothing counts.
     private static let limit = 64
@@ -21,12 +19,14 @@ struct Questions {
     /// Of those counted, how many want to know something, not to be allowed something.
     private(set) var curious = 0
 
-    var count: Int { asked.count + bare.count { !openings.contains($0.word) } }
+    var count: Int { asked.count + bare.count { !isOpening($0.word) } }
 
     /// Of the items that are counted, in order.
     var places: [Int] {
-        (askedPlaces + bare.filter { !openings.contains($0.word) }.map(\.place)).sorted()
+        (asked.map(\.place) + bare.filter { !isOpening($0.word) }.map(\.place)).sorted()
     }
+
+    private func isOpening(_ word: UInt64) -> Bool { asked.contains { $0.opening == word } }
 
     /// - Returns: what stands before the question, whether that counts or not; else all of it.
     mutating func read(
@@ -50,10 +50,8 @@ struct Questions {
                 if !bare.contains(where: { $0.word == words[0] }) { bare.append((words[0], place)) }
             } else {
                 let question = words.reduce(Word.start, Word.combine)
-                if asked.contains(question) { continue }
-                asked.append(question)
-                askedPlaces.append(place)
-                openings.append(words[0])
+                if asked.contains(where: { $0.question == question }) { continue }
+                asked.append((question, words[0], place))
                 if !Form.isRequest(clause) { curious += 1 }
             }
         }

@@ -171,7 +171,8 @@ struct Utterance: ~Copyable {
         if isExclaimed { words[last].isExclaimed = true }
     }
 
-    /// Any letter of a script that no rule reads.
+    /// Any letter of a script that no rule reads. Rare, and inlined it would slow down `split`.
+    @inline(never)
     private static func isForeignLetter(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         // Punctuation, pictures, Chinese and Korean, without a search in Unicode's tables.

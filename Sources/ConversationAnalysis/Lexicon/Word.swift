@@ -50,13 +50,15 @@ struct WordBuilder: ~Copyable {
     private var count = 0
     /// Letters past those, and those of other scripts: told apart, known to no lexicon.
     private var rest: UInt64 = 0
-    private(set) var isVietnamese = false
+    /// Of all letters, also of marks without one.
+    private var seen = Letter.none
 
     var isEmpty: Bool { count == 0 && rest == 0 }
+    var isVietnamese: Bool { seen.isVietnamese }
 
     @inline(__always)
     mutating func add(_ letter: Letter) {
-        isVietnamese = isVietnamese || letter.isVietnamese
+        seen = seen.with(letter)
         if letter.isMark {
             if count > 0, rest == 0 { letters[count - 1] = letters[count - 1].with(letter) }
         } else if count < letters.count {
@@ -72,7 +74,7 @@ struct WordBuilder: ~Copyable {
     }
 
     mutating func finish() -> Word {
-        defer { (count, rest, isVietnamese) = (0, 0, false) }
+        defer { (count, rest, seen) = (0, 0, .none) }
         if alternates { count = 6 }
         var (marked, plain) = (Word.start, Word.start)
         var any = Letter.none
