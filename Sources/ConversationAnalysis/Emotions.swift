@@ -59,6 +59,10 @@ struct Emotions {
             )
             defer { index += length }
             if child.words[index].isQuoted { continue }
+            if tags.isEmpty {
+                isNegated = false
+                continue
+            }
             var feelings = tags.intersection(.feelings)
             // "Why does he cry?" is not the child's own sorrow.
             if isQuestion { feelings.subtract([.angry, .sad]) }

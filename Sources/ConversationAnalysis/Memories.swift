@@ -126,6 +126,8 @@ extension Utterance {
 
 extension Tags {
     fileprivate static let empty: Tags = [.minimal, .filler, .tag, .idle]
+    /// Not in the key of a memory.
+    fileprivate static let contentless = empty.union([.adverb, .hollow, .conjunction])
 }
 
 /// What a clause is, seen as something to remember.
@@ -160,24 +162,28 @@ private struct Clause {
         isTold: Bool
     ) {
         self.followsEvent = followsEvent
-        isPlanned = all.contains { $0.tags.contains(.wish) }
         self.isAnswer = isAnswer
         self.isTold = isTold
         units = all.drop { unit in
             !unit.tags.isDisjoint(with: [.filler, .adverb, .minimal, .conjunction])
                 && unit.tags.isDisjoint(with: [.firstPerson, .possessive, .family, .anaphor, .pet])
         }
-        for unit in all
-        where unit.tags.isDisjoint(with: Tags.empty.union([.adverb, .hollow, .conjunction])) {
-            key &+= unit.hash
+        var tags: Tags = []
+        for unit in all {
+            tags.formUnion(unit.tags)
+            if unit.tags.isDisjoint(with: .contentless) { key &+= unit.hash }
         }
+        isPlanned = tags.contains(.wish)
         guard let first = units.first else { return }
         // "Really" alone is astonishment, before a verb it is not.
-        let isPassing = units.contains { unit in
-            unit.tags.contains(.passing) || unit.tags.contains(.idle) && unit.words.count > 1
-        }
+        let isPassing =
+            !tags.isDisjoint(with: [.passing, .idle])
+            && units.contains { unit in
+                unit.tags.contains(.passing) || unit.tags.contains(.idle) && unit.words.count > 1
+            }
         if isPassing { return }
-        if isOwn(first) {
+        let isOwn = isOwn(first)
+        if isOwn {
             kind = ofOwn(from: subjectEnd)
         } else if first.tags.contains(.firstPerson) {
             kind = units.last!.tags.contains(.now) ? .none : ofTheChild()
@@ -196,9 +202,9 @@ private struct Clause {
             kind = ofOthers()
         }
         isFragment = !first.tags.contains(.firstPerson) && key != 0
-        let isOfFamilyOrPet = units.contains { !$0.tags.isDisjoint(with: [.family, .pet]) }
-        let isOfOwn = isOwn(first) || first.tags.contains(.anaphor) || isOfFamilyOrPet
-        isAboutOwn = kind == .fact || kind == .event && isOfOwn || isOwn(first)
+        let isOfFamilyOrPet = !tags.isDisjoint(with: [.family, .pet])
+        let isOfOwn = isOwn || first.tags.contains(.anaphor) || isOfFamilyOrPet
+        isAboutOwn = kind == .fact || kind == .event && isOfOwn || isOwn
     }
 
     /// What others did, in a tale of the child's own.

@@ -91,7 +91,7 @@ struct Utterance: ~Copyable {
                 continue
             case _: break
             }
-            if Self.isForeignLetter(scalar) {
+            if scalar.value >= 0xAA, Self.isForeignLetter(scalar) {
                 builder.add(foreign: scalar)
                 isGreek = 0x370...0x3FF ~= scalar.value || 0x1F00...0x1FFF ~= scalar.value
                 continue
@@ -176,7 +176,7 @@ struct Utterance: ~Copyable {
     private static func isForeignLetter(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         // Punctuation, pictures, Chinese and Korean, without a search in Unicode's tables.
-        case ..<0xAA, 0x2000...0x206F, 0x1F300...0x1FAFF: return false
+        case 0x2000...0x206F, 0x1F300...0x1FAFF: return false
         case 0x4E00...0x9FFF, 0xAC00...0xD7A3: return true
         case _: break
         }

@@ -179,7 +179,7 @@ struct Lexicon: Sendable {
         let tables = english + vietnamese
         // Less than half of it is used, so that most searches end at the first slot.
         let bytes = tables.reduce(0) { $0 + $1.1.utf8.count }
-        mask = max(256, bytes / 4).nextPowerOfTwo - 1
+        mask = max(256, bytes / 2).nextPowerOfTwo - 1
         slots = [Slot](repeating: Slot(), count: mask + 1)
         var builder = WordBuilder()
         var squeezed: [([UInt64], Tags)] = []
