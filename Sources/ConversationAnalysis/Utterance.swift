@@ -259,7 +259,8 @@ struct Utterance: ~Copyable {
     @inline(__always)
     func hash(of range: Range<Int>) -> UInt64 {
         var hash = words[range.lowerBound].plain
-        for index in range.dropFirst() { hash = Word.combine(hash, words[index].plain) }
+        // Without the factor, "hu hu" would be any word twice.
+        for index in range.dropFirst() { hash = Word.combine(hash &* 31, words[index].plain) }
         return hash
     }
 }

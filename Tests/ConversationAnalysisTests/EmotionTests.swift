@@ -30,6 +30,11 @@ struct EmotionTests {
     ])
     func joyIsHeard(text: String) { #expect(emotion(text) == "happy") }
 
+    /// Fault: all words that are said twice have one hash, so that only the first of them counts.
+    @Test func wordsSaidTwiceAreToldApart() {
+        #expect(analysis([(.user, "hí hí"), (.user, "hu hu")]).sessionEmotion == "sad")
+    }
+
     /// Fault: "buồn ngủ" is sleepy and "buồn cười" funny; "buồn" alone is sad.
     @Test func theLongestPhraseWins() {
         #expect(emotion("buồn cười quá") == "happy")
