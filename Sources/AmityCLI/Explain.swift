@@ -113,15 +113,23 @@ extension Explanation.Score {
 
     private func source(of part: Explanation.Part) -> String {
         guard let source = part.source else { return "not recorded" }
+        let turns = turns(of: part)
         let failure = part.name == "memories" ? sources?.memoryFailure : sources?.llmFailure
         switch (source, failure) {
         case ("log", _): return "the log"
         case ("llm", _): return "llm" + (sources?.model.map { ", \($0)" } ?? "")
         case ("built-in", let failure?), ("zeros", let failure?):
             let service = part.name == "memories" ? "memory service" : "llm"
-            return "\(source), because the \(service) gave none: \(failure)"
-        case _: return source
+            return "\(source)\(turns), because the \(service) gave none: \(failure)"
+        case _: return source + turns
         }
+    }
+
+    /// ": turns 4, 8, 8", by their ids; the last is one with two.
+    private func turns(of part: Explanation.Part) -> String {
+        guard let turns = part.turns, !turns.isEmpty else { return "" }
+        let ids = turns.map(String.init).joined(separator: ", ")
+        return ": \(turns.count == 1 ? "turn" : "turns") \(ids)"
     }
 
     private func row(_ name: String, _ value: String, _ points: String, _ rest: String) -> String {

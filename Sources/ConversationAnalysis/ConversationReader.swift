@@ -13,56 +13,93 @@ extension Analysis {
     package static let mostOfAKind = 20
 
     /// Reads a conversation once, in time that grows with its length and nothing else.
-    package init(reading log: ConversationLog) {
-        var reader = ConversationReader()
-        for item in log.items {
-            switch item.speaker {
-            case .pika: reader.hearRobot(item.text)
-            case .user: reader.hearChild(item.text)
-            case .other: break
-            }
-        }
-        self = reader.analysis
-    }
+    package init(reading log: ConversationLog) { self = ConversationReader(log).analysis }
+}
+
+/// Which items of a log an analysis counted, by their places in it: an item stands once for each
+/// question or memory in it.
+package struct CountedItems: Equatable, Sendable {
+    package var questions: [Int]
+    package var memories: [Int]
+}
+
+extension CountedItems {
+    package init(reading log: ConversationLog) { self = ConversationReader(log).counted }
 }
 
 /// Follows a conversation item by item.
 struct ConversationReader: ~Copyable {
     private var robot = RobotUtterance()
     private var child = Utterance()
+    private var lesson = Lesson()
     private var questions = Questions()
     private var memories = Memories()
     private var emotions = Emotions()
+    /// What the item that is read says without asking.
+    private var told: [Range<Int>] = []
 
-    mutating func hearRobot(_ text: String) { robot.read(text) }
+    init(_ log: ConversationLog) {
+        for (place, item) in log.items.enumerated() {
+            switch item.speaker {
+            case .pika: hearRobot(item.text)
+            case .user: hearChild(item.text, at: place)
+            case .other: break
+            }
+        }
+    }
 
-    mutating func hearChild(_ text: String) {
-        child.read(text, with: .grammar)
+    private mutating func hearRobot(_ text: String) {
+        robot.read(text, amidTale: memories.isTelling)
+        lesson.hear(robot)
+        if robot.pretends { memories.stop() }
+    }
+
+    /// What is not the child's own talk makes no question, mood or memory: silence, buttons and
+    /// sound files, and what the robot has said or wanted repeated.
+    private mutating func hearChild(_ text: String, at place: Int) {
+        child.read(text, with: .grammar, vietnamese: robot.utterance.isVietnamese)
+        guard child.form == .talk, !child.words.isEmpty else { return }
         let before = questions.count
-        var isEcho = false
+        var own = 0
+        told.removeAll(keepingCapacity: true)
         for sentence in child.sentences {
-            let isRepeated = robot.contains(sentence, of: child)
-            let isQuestion = questions.read(
+            let isRepeated =
+                lesson.holds(sentence, of: child, after: robot)
+                || robot.contains(sentence, of: child)
+            let telling = questions.read(
                 sentence,
                 of: child,
                 after: robot,
-                isRepeated: isRepeated
+                isRepeated: isRepeated,
+                place: place
             )
-            isEcho = isEcho || isRepeated
             if isRepeated { continue }
-            if !isQuestion { memories.read(sentence, of: child) }
-            emotions.read(sentence, of: child, after: robot, isQuestion: isQuestion)
+            own += 1
+            let isQuestion = telling != sentence.units
+            let isAngry = emotions.read(sentence, of: child, after: robot, isQuestion: isQuestion)
+            if !isAngry, !telling.isEmpty { told.append(telling) }
         }
-        memories.endItem(of: child, after: robot, isEcho: isEcho)
-        emotions.endItem(of: child, hasAsked: questions.count > before)
+        if own > 0 {
+            let tells = memories.read(told, of: child, after: robot, place: place)
+            let hasAsked = questions.count > before
+            emotions.endItem(of: child, after: robot, tells: tells, asks: hasAsked)
+        }
+        lesson.endItem(after: robot, isOwn: own == child.sentences.count)
         robot.isAnswered = true
     }
 
     var analysis: Analysis {
         Analysis(
             userInitiatedQuestions: min(questions.count, Analysis.mostOfAKind),
-            sessionEmotion: emotions.verdict(questions: questions.count).rawValue,
+            sessionEmotion: emotions.verdict(questions: questions.curious).rawValue,
             newMemoriesCount: min(memories.count, Analysis.mostOfAKind)
+        )
+    }
+
+    var counted: CountedItems {
+        CountedItems(
+            questions: Array(questions.places.prefix(Analysis.mostOfAKind)),
+            memories: Array(memories.places.prefix(Analysis.mostOfAKind))
         )
     }
 }
@@ -74,40 +111,91 @@ struct RobotUtterance: ~Copyable {
     private(set) var asks = false
     /// Whether it wants something repeated.
     private(set) var isDrill = false
+    /// Whether it wants that once more: a drill only where one goes on.
+    private(set) var isRepeatedDrill = false
+    /// Whether it also says what.
+    private(set) var hasModel = false
     /// Whether a short answer would be a fact about the child.
     private(set) var isPersonal = false
+    /// Whether it wants the child to tell of its life.
+    private(set) var invites = false
+    /// Whether a game begins in which the child plays another.
+    private(set) var pretends = false
+    /// Whether it asks how the child is just now, or what it wants to do.
+    private(set) var asksInPassing = false
     /// Whether it speaks of the child at all.
     private(set) var addressesChild = false
     /// Whether the child has said something since.
     var isAnswered = false
 
-    mutating func read(_ text: String) {
-        utterance.read(text, with: .robot)
-        (asks, isDrill, isPersonal, addressesChild, isAnswered) = (
-            false, false, false, false, false
-        )
+    /// Words of a question that goes on with the child's tale without naming the child. Chosen.
+    private static let followUpWords = 6
+
+    /// - Parameter isAmidTale: whether the child tells of its life.
+    mutating func read(_ text: String, amidTale isAmidTale: Bool) {
+        utterance.read(text, with: .robot, vietnamese: utterance.isVietnamese)
+        (asks, isDrill, hasModel, isPersonal) = (false, false, false, false)
+        (asksInPassing, addressesChild, invites, pretends) = (false, false, false, false)
+        (isAnswered, isRepeatedDrill) = (false, false)
         for sentence in utterance.sentences {
-            var tags: Tags = []
-            for unit in utterance.units[sentence.units] { tags.formUnion(unit.tags) }
+            let tags = sentence.tags
+            if isDrill || isRepeatedDrill || !tags.isDisjoint(with: [.drill, .again, .imperative]) {
+                findDrill(in: sentence)
+            }
             asks = asks || sentence.isAsked
-            isDrill = isDrill || tags.contains(.drill)
             addressesChild =
                 addressesChild || !tags.isDisjoint(with: [.child, .personal, .passingQuestion])
-            if sentence.isAsked {
-                // The last question is the one that is answered.
-                isPersonal = tags.contains(.personal) && !tags.contains(.passingQuestion)
+            pretends = pretends || tags.contains(.pretence)
+            invites = invites || tags.contains(.invitation)
+            if !sentence.isAsked { continue }
+            // The last question is the one that is answered.
+            asksInPassing = tags.contains(.passingQuestion)
+            let isOpen = tags.contains(.opener)
+            let length = utterance.words(of: sentence.units).count
+            let isAbout =
+                tags.contains(.personal) || isOpen && tags.contains(.child)
+                || isOpen && isAmidTale && length <= Self.followUpWords && !tags.contains(.being)
+            isPersonal = isAbout && !asksInPassing
+        }
+        if isDrill, !hasModel { hasModel = utterance.words.contains { $0.isQuoted } }
+    }
+
+    private mutating func findDrill(in sentence: Utterance.Sentence) {
+        for index in sentence.units {
+            let tags = utterance.units[index].tags
+            if isDrill(at: index, of: sentence) {
+                (isDrill, hasModel) = (true, false)
+            } else if tags.contains(.again) {
+                (isRepeatedDrill, hasModel) = (true, false)
+            } else if tags.isDisjoint(with: [.filler, .drill, .imperative]) {
+                hasModel = true
             }
         }
     }
 
+    /// "Repeat after me" wherever it stands; "say …" where it begins.
+    private func isDrill(at index: Int, of sentence: Utterance.Sentence) -> Bool {
+        let unit = utterance.units[index]
+        if unit.tags.contains(.drill) { return true }
+        guard unit.tags.contains(.imperative) else { return false }
+        return index == sentence.units.lowerBound || unit.beginsClause
+            || utterance.units[index - 1].tags.contains(.filler)
+    }
+
     /// Whether the child says what the robot has just said: an echo, or a phrase it was to repeat.
     func contains(_ sentence: Utterance.Sentence, of child: borrowing Utterance) -> Bool {
-        let range = child.words(of: sentence)
+        let range = child.words(of: sentence.units)
         // A word alone is an answer, unless it was asked for.
         guard !range.isEmpty, range.count > 1 || isDrill else { return false }
         guard isDrill || child.sentences.count == 1 else { return false }
         // Most sentences are over here, before anything is copied.
-        guard hasSaid(child.words[range.lowerBound]) else { return false }
+        let second = min(1, range.count - 1)
+        let begins = utterance.words.indices.dropLast(second).contains {
+            utterance.words[$0].plain == child.words[range.lowerBound].plain
+                && utterance.words[$0 + second].plain
+                    == child.words[range.lowerBound + second].plain
+        }
+        guard begins else { return false }
         return utterance.words.map(\.plain).holds(child.words[range].map(\.plain))
     }
 
@@ -115,9 +203,8 @@ struct RobotUtterance: ~Copyable {
 }
 
 extension Utterance {
-    func words(of sentence: Sentence) -> Range<Int> {
-        units[sentence.units.lowerBound].words
-            .lowerBound..<units[sentence.units.upperBound - 1].words.upperBound
+    func words(of range: Range<Int>) -> Range<Int> {
+        units[range.lowerBound].words.lowerBound..<units[range.upperBound - 1].words.upperBound
     }
 }
 
@@ -148,5 +235,9 @@ extension Array where Element: Equatable {
     }
 
     /// The shortest part of which the array is a repetition; an end of it may be missing.
-    var period: ArraySlice<Element> { prefix(count - (borders.last ?? 0)) }
+    var period: ArraySlice<Element> {
+        // Nothing is repeated without its first.
+        guard let first, dropFirst().contains(first) else { return self[...] }
+        return prefix(count - borders.last!)
+    }
 }

@@ -10,7 +10,7 @@
 struct Emotions {
     enum Emotion: String { case interesting, boring, neutral, angry, happy, sad }
 
-    private var seen: Set<UInt64> = []
+    private var seen: [UInt64] = []
     private(set) var angry = 0
     private(set) var sad = 0
     private(set) var bored = 0
@@ -19,29 +19,38 @@ struct Emotions {
     private var exclamations = 0
     /// Of the item that is being read.
     private var hasZest = false
-    private var items = 0
-    private var minimalItems = 0
+    private var hasJoy = false
+    private var joyfulItems = 0
     private var longItems = 0
+    /// Items that answer a question of the robot's; the shortest of them; those of two words.
+    private var answers = 0
+    private var minimalAnswers = 0
+    private var shortAnswers = 0
 
     /// Most different words of moods that are remembered.
     private static let limit = 256
     /// Words of an item that tells a tale. Chosen on the labelled set.
     private static let taleWords = 18
+    /// The same where it tells of the child's life.
+    private static let factWords = 14
 
+    /// - Returns: whether the sentence is angry.
     mutating func read(
         _ sentence: Utterance.Sentence,
         of child: borrowing Utterance,
         after robot: borrowing RobotUtterance,
         isQuestion: Bool
-    ) {
+    ) -> Bool {
         // "What is the opposite of happy?" "Sad."
         let isQuizAnswer =
             robot.asks && !robot.isAnswered && !robot.addressesChild && sentence.units.count == 1
-        if isQuizAnswer { return }
+        if isQuizAnswer { return false }
         let feelings = Lexicon.Pair.feelings
         let lexicon = child.isPlain ? feelings.plain : feelings.marked
-        let words = child.words(of: sentence)
-        var (index, isNegated, found) = (words.lowerBound, false, false)
+        let words = child.words(of: sentence.units)
+        var (index, isNegated, found, isAngry) = (words.lowerBound, false, false, false)
+        // Of the last "not" before no feeling.
+        var negator = -8
         while index < words.upperBound {
             let (length, tags) = lexicon.longestMatch(
                 in: child.words,
@@ -50,19 +59,32 @@ struct Emotions {
             )
             defer { index += length }
             if child.words[index].isQuoted { continue }
+            if tags.isEmpty {
+                isNegated = false
+                continue
+            }
             var feelings = tags.intersection(.feelings)
             // "Why does he cry?" is not the child's own sorrow.
             if isQuestion { feelings.subtract([.angry, .sad]) }
             if !feelings.isEmpty && !isNegated {
                 found = true
+                isAngry = isAngry || feelings.contains(.angry)
                 hasZest = hasZest || !feelings.isDisjoint(with: [.wonder, .joy, .delight])
-                let hash = child.words[index..<index + length]
-                    .reduce(Word.start) { Word.combine($0, $1.plain) }
-                if seen.count < Self.limit, seen.insert(hash).inserted { count(feelings) }
+                hasJoy = hasJoy || !feelings.isDisjoint(with: [.joy, .delight])
+                let hash = child.hash(of: index..<index + length)
+                if seen.count < Self.limit, !seen.contains(hash) {
+                    seen.append(hash)
+                    count(feelings)
+                }
             }
+            // "Không học nữa" wants an end of it.
+            if tags.contains(.again), index - negator < 4, !isQuestion { bored += 1 }
+            if tags.contains(.negator) { negator = index }
+            if !tags.isDisjoint(with: .feelings) { negator = -8 }
             isNegated = tags.contains(.negator) || isNegated && tags.contains(.adverb)
         }
         if sentence.isExclaimed && !isQuestion && !found { exclamations += 1 }
+        return isAngry
     }
 
     private mutating func count(_ feelings: Tags) {
@@ -74,24 +96,37 @@ struct Emotions {
         if feelings.contains(.delight) { joy += 2 }
     }
 
-    mutating func endItem(of child: borrowing Utterance, hasAsked: Bool) {
-        if child.units.isEmpty { return }
-        items += 1
-        if child.words.count >= Self.taleWords { longItems += 1 }
+    mutating func endItem(
+        of child: borrowing Utterance,
+        after robot: borrowing RobotUtterance,
+        tells: Bool,
+        asks: Bool
+    ) {
+        defer { (hasZest, hasJoy) = (false, false) }
+        if hasJoy { joyfulItems += 1 }
+        let words = child.words.count
+        if words >= Self.taleWords || tells && words >= Self.factWords { longItems += 1 }
+        // A listener's "mhm" is no answer.
+        guard robot.asks || robot.invites, !robot.isAnswered else { return }
+        answers += 1
+        if tells || asks || hasZest { return }
         let isMinimal = child.units.allSatisfy { unit in
             !unit.tags.isDisjoint(with: [.minimal, .filler])
         }
-        if isMinimal && !hasAsked && !hasZest { minimalItems += 1 }
-        hasZest = false
+        if isMinimal { minimalAnswers += 1 }
+        if words <= 2 { shortAnswers += 1 }
     }
 
+    /// - Parameter questions: those that want to know something.
     func verdict(questions: Int) -> Emotion {
         if angry > 0 { return .angry }
         if sad > 0 { return .sad }
-        let isShort = items >= 3 && minimalItems * 4 >= items * 3 && questions == 0
+        let isShort =
+            answers >= 3 && minimalAnswers > 1 && questions == 0
+            && (minimalAnswers + shortAnswers) * 3 >= answers * 4
         if bored > 0 && joy + wonder == 0 || isShort { return .boring }
         let isCaught = wonder > 0 && questions > 0 || wonder > 1 || questions > 2 || longItems > 1
         if isCaught { return .interesting }
-        return joy > 1 || joy == 1 && exclamations > 1 ? .happy : .neutral
+        return joy > 1 || joyfulItems > 1 || joy == 1 && exclamations > 1 ? .happy : .neutral
     }
 }

@@ -13,14 +13,27 @@ struct EmotionTests {
     func sorrowIsHeard(text: String) { #expect(emotion(text) == "sad") }
 
     @Test(arguments: [
-        "this is boring", "I'm bored", "chán ngắt", "con buồn ngủ", "I don't want to",
+        "this is boring", "I'm bored", "chán ngắt", "I don't want to", "I'm tired of this game",
+        "con mệt rồi, không học nữa đâu", "con không chơi nữa", "can we stop",
     ])
     func boredomIsHeard(text: String) { #expect(emotion(text) == "boring") }
+
+    /// Fault: "I'm tired" took fifteen points, "I am sleepy" took none.
+    @Test(arguments: [
+        "I'm tired", "I am sleepy", "so tired", "con buồn ngủ", "con mệt rồi", "con muốn đi ngủ",
+        "con buon ngu qua", "I'm hungry", "con đói bụng", "I feel sick",
+    ])
+    func tirednessIsNoMood(text: String) { #expect(emotion(text) == "neutral") }
 
     @Test(arguments: [
         "yay I won", "vui quá đi", "Hoan hô!", "this is so much fun", "sooooo happy", "😂😂😂",
     ])
     func joyIsHeard(text: String) { #expect(emotion(text) == "happy") }
+
+    /// Fault: all words that are said twice have one hash, so that only the first of them counts.
+    @Test func wordsSaidTwiceAreToldApart() {
+        #expect(analysis([(.user, "hí hí"), (.user, "hu hu")]).sessionEmotion == "sad")
+    }
 
     /// Fault: "buồn ngủ" is sleepy and "buồn cười" funny; "buồn" alone is sad.
     @Test func theLongestPhraseWins() {

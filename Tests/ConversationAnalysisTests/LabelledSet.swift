@@ -19,10 +19,17 @@ struct Labelled: Decodable, Sendable {
     var memories: Int
     var log: [Item]
 
-    static let all: [Labelled] = {
+    /// Two sets, each labelled by one hand.
+    enum Collection: String, CaseIterable, Sendable { case conversations, talks }
+
+    var collection: Collection { id <= 1000 ? .conversations : .talks }
+
+    static let all = Collection.allCases.flatMap(read)
+
+    private static func read(_ collection: Collection) -> [Labelled] {
         do {
             let url = Bundle.module.url(
-                forResource: "labelled/conversations",
+                forResource: "labelled/\(collection)",
                 withExtension: "jsonl"
             )
             let lines = try Data(contentsOf: #require(url)).split(separator: UInt8(ascii: "\n"))
@@ -31,7 +38,7 @@ struct Labelled: Decodable, Sendable {
             Issue.record(error)
             return []
         }
-    }()
+    }
 
     /// The same conversation with its texts changed.
     func conversation(_ change: (String) -> String = { $0 }) -> ConversationLog {
@@ -66,7 +73,8 @@ struct Agreement: CustomStringConvertible {
     }
 }
 
-/// Precision and recall of every number over one part of the set.
+/// Precision and recall of every number over one part of a set: numbers alone, so that the errors
+/// in a part that is held out stay unseen.
 struct Measurement: CustomStringConvertible {
     private(set) var questions = Agreement()
     private(set) var memories = Agreement()
@@ -76,8 +84,11 @@ struct Measurement: CustomStringConvertible {
 
     static let names = ["interesting", "boring", "neutral", "angry", "happy", "sad"]
 
-    init(of split: String, where isMeant: (Labelled) -> Bool = { _ in true }) {
-        let part = Labelled.all.filter { $0.split == split && isMeant($0) }
+    init(of split: String, in collection: Labelled.Collection, language: String? = nil) {
+        let part = Labelled.all.filter {
+            $0.split == split && $0.collection == collection
+                && (language == nil || $0.language == language)
+        }
         for labelled in part {
             let analysis = Analysis(reading: labelled.conversation())
             questions.add(

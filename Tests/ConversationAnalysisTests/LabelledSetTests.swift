@@ -4,46 +4,70 @@ import Testing
 
 struct LabelledSetTests {
     /// Fault: a label with a slip, or a split that was chosen after a look at the errors.
-    @Test func theSetIsWhole() {
-        #expect(Labelled.all.map(\.id) == Array(1...176))
+    @Test func theSetsAreWhole() {
+        #expect(Labelled.all.map(\.id) == Array(1...176) + Array(1001...1234))
         for labelled in Labelled.all {
             #expect(labelled.split == (labelled.id.isMultiple(of: 3) ? "held-out" : "tuning"))
-            #expect(["en", "vi", "mixed"].contains(labelled.language))
+            #expect(["en", "vi", "mixed", "other"].contains(labelled.language))
             #expect(Measurement.names.contains(labelled.emotion))
         }
         #expect(Set(Labelled.all.map(\.emotion)).count == 6)
     }
 
     /// Fault: a change of a rule or a word that mends one sentence and breaks ten others. The
-    /// floors are two mistakes below what was measured.
+    /// floors are just below what was measured.
     @Test(arguments: [
-        Floors(split: "tuning", questions: 0.96, memories: 0.97, accuracy: 0.98),
-        Floors(split: "held-out", questions: 0.92, memories: 0.83, accuracy: 0.93),
+        Floors(.conversations, "tuning", questions: 0.98, memories: 0.92, emotion: 0.98),
+        Floors(.conversations, "held-out", questions: 0.95, memories: 0.88, emotion: 0.96),
+        Floors(.talks, "tuning", questions: 0.94, memories: 0.88, emotion: 0.94),
+        Floors(.talks, "held-out", questions: 0.74, memories: 0.71, emotion: 0.85),
     ])
     fileprivate func agreesWithTheLabels(floors: Floors) {
-        let measured = Measurement(of: floors.split)
-        print("\(floors.split), precision / recall\n\(measured)")
-        #expect(measured.questions.precision >= floors.questions)
-        #expect(measured.questions.recall >= floors.questions)
-        #expect(measured.memories.precision >= floors.memories)
-        #expect(measured.memories.recall >= floors.memories)
-        #expect(measured.accuracy >= floors.accuracy)
+        let measured = Measurement(of: floors.split, in: floors.collection)
+        print("\(floors.collection), \(floors.split), precision / recall\n\(measured)")
+        floors.expect(of: measured)
     }
 
     /// Fault: one language is served and the figures of all hide it.
-    @Test(arguments: ["en", "vi", "mixed"])
-    func noLanguageIsLeftBehind(language: String) {
-        let measured = Measurement(of: "held-out") { $0.language == language }
-        print("held-out, \(language), precision / recall\n\(measured)")
-        #expect(min(measured.questions.precision, measured.questions.recall) >= 0.8)
-        #expect(min(measured.memories.precision, measured.memories.recall) >= 0.7)
-        #expect(measured.accuracy >= 0.8)
+    @Test(arguments: [
+        Floors(.conversations, "held-out", questions: 0.8, memories: 0.8, emotion: 0.88),
+        Floors(.talks, "held-out", questions: 0.54, memories: 0.53, emotion: 0.83),
+    ])
+    fileprivate func noLanguageIsLeftBehind(floors: Floors) {
+        for language in ["en", "vi", "mixed"] {
+            let measured = Measurement(of: floors.split, in: floors.collection, language: language)
+            print("\(floors.collection), \(floors.split), \(language)\n\(measured)")
+            floors.expect(of: measured)
+        }
     }
 }
 
 private struct Floors: Sendable {
+    var collection: Labelled.Collection
     var split: String
     var questions: Double
     var memories: Double
-    var accuracy: Double
+    var emotion: Double
+
+    init(
+        _ collection: Labelled.Collection,
+        _ split: String,
+        questions: Double,
+        memories: Double,
+        emotion: Double
+    ) {
+        self.collection = collection
+        self.split = split
+        self.questions = questions
+        self.memories = memories
+        self.emotion = emotion
+    }
+
+    func expect(of measured: Measurement) {
+        #expect(measured.questions.precision >= questions)
+        #expect(measured.questions.recall >= questions)
+        #expect(measured.memories.precision >= memories)
+        #expect(measured.memories.recall >= memories)
+        #expect(measured.accuracy >= emotion)
+    }
 }

@@ -103,6 +103,15 @@ struct PropertyTests {
         #expect(analysis(items).newMemoriesCount == 0)
     }
 
+    /// Fault: a mark without a letter at the end of one item makes the next one Vietnamese.
+    @Test func aStrayMarkStaysInItsItem() {
+        var utterance = Utterance()
+        utterance.read("so cute \u{301}", with: .grammar)
+        utterance.read("so cute", with: .grammar)
+        let isVietnamese = utterance.isVietnamese
+        #expect(!isVietnamese)
+    }
+
     /// Fault: one enormous item holds up a worker.
     @Test func readsNoMoreOfAnItemThanItsLimit() {
         var utterance = Utterance()

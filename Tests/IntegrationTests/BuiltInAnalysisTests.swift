@@ -51,6 +51,34 @@ extension Integration {
             for word in ["moon", "far is", "xe to"] { #expect(!worker.log.contains(word)) }
         }
 
+        /// Fault: a number looks wrong, and nothing tells what in the conversation it comes from.
+        @Test func theCountedTurnsAreExplainedByTheirIDs() throws {
+            let scene = try Scene()
+            try scene.addConversation("c1", log: Self.curious)
+            try scene.addConversation("c2", log: Self.inAPIShape(Self.curious))
+            let worker = try scene.startWorker(["LLM_ANALYSIS_ENABLED": ""])
+            try scene.publish(ids: "c1", "c2")
+            try eventually("both are processed") { try scene.count("status = 'PROCESSED'") == 2 }
+            for id in ["c1", "c2"] {
+                let table = try scene.amity(["explain", id]).output
+                #expect(table.contains("built-in: turns 2, 4\n"), "\(table)")
+                #expect(table.contains("built-in: turn 4\n"), "\(table)")
+                let json = try scene.amity(["explain", id, "--json"]).output
+                #expect(json.contains(#""turns":[2,4]"#) && json.contains(#""turns":[4]"#))
+                for word in ["moon", "far is", "xe to"] { #expect(!(table + json).contains(word)) }
+            }
+            // Counted by rules that were others: their turns are not known.
+            try scene.sql(
+                """
+                UPDATE conversation_events SET score_calculation_details
+                    = jsonb_set(score_calculation_details, '{user_initiated_questions}', '7')
+                """
+            )
+            let table = try scene.amity(["explain", "c1"]).output
+            #expect(!table.contains("turns 2, 4") && table.contains("built-in: turn 4\n"))
+            withExtendedLifetime(worker) {}
+        }
+
         private static func inAPIShape(_ log: String) -> String {
             log.replacing(#""speaker":"pika""#, with: #""character":"BOT_RESPONSE_CONVERSATION""#)
                 .replacing(#""speaker":"user""#, with: #""character":"USER_RESPONSE""#)

@@ -68,6 +68,8 @@ struct Tags: OptionSet {
     // What the robot said.
     /// "repeat after me".
     static let drill = bit(31)
+    /// "say": the same, where it begins.
+    static let imperative = bit(5)
     /// "how old are you", "bạn thích … nào": a short answer is a fact.
     static let personal = bit(32)
     /// "do you want to hear", "how are you": it is not.
@@ -94,6 +96,51 @@ struct Tags: OptionSet {
     /// "do", "can": asks before any subject, not only before a pronoun.
     static let helper = bit(44)
 
+    /// "cũng": any question word before it means "any".
+    static let also = bit(45)
+    /// "đó", "mà" behind a question word: it means "some" or nothing.
+    static let some = bit(46)
+    /// "hay": between two things to choose from.
+    static let or = bit(47)
+    /// "I", "you", "they": subjects that a verb may precede anywhere.
+    static let nominative = bit(48)
+    /// "it", "you": may as well end the clause before.
+    static let objective = bit(49)
+    /// "are", "mấy": with many of something.
+    static let plural = bit(50)
+    /// "be", "go": no subject of the verb before.
+    static let bareVerb = bit(51)
+    /// "why": asks in whatever order the words stand.
+    static let reason = bit(52)
+    /// "time" behind "what": asks though no verb follows.
+    static let brief = bit(53)
+    /// "à": a tag of questions, and of statements.
+    static let softTag = bit(54)
+
+    /// "was": others may have done it.
+    static let past = bit(55)
+    /// "đây" at the end: the child is about to do it.
+    static let now = bit(56)
+    /// "tell me about": the robot wants the child to tell of its life.
+    static let invitation = bit(57)
+
+    /// "making": goes on just now.
+    static let progressive = bit(58)
+
+    /// "nữa" behind a "not": no more of it.
+    static let again = bit(59)
+
+    /// "you be the shopkeeper": what the child says of itself is made up from here on.
+    static let pretence = bit(60)
+
+    /// "pika": the one who is asked.
+    static let robot = bit(61)
+    /// "có": begins what "không" makes a question.
+    static let has = bit(62)
+
+    /// "can": before "you" it requests. Tables of the robot's words have no use for it.
+    static let able = Tags.pretence
+
     /// A longer phrase may follow.
     fileprivate static let continues = bit(63)
 
@@ -110,9 +157,9 @@ struct Lexicon: Sendable {
     struct Pair: Sendable {
         let marked, plain: Lexicon
 
-        fileprivate init(_ tables: [(Tags, String)]) {
-            marked = Lexicon(tables, isPlain: false)
-            plain = Lexicon(tables, isPlain: true)
+        fileprivate init(_ english: [(Tags, String)], _ vietnamese: [(Tags, String)]) {
+            marked = Lexicon(english, vietnamese, isPlain: false)
+            plain = Lexicon(english, vietnamese, isPlain: true)
         }
     }
 
@@ -127,24 +174,38 @@ struct Lexicon: Sendable {
     private let mask: Int
     private let isPlain: Bool
 
-    private init(_ tables: [(Tags, String)], isPlain: Bool) {
+    private init(_ english: [(Tags, String)], _ vietnamese: [(Tags, String)], isPlain: Bool) {
         self.isPlain = isPlain
+        let tables = english + vietnamese
         // Less than half of it is used, so that most searches end at the first slot.
         let bytes = tables.reduce(0) { $0 + $1.1.utf8.count }
         mask = max(256, bytes / 2).nextPowerOfTwo - 1
         slots = [Slot](repeating: Slot(), count: mask + 1)
         var builder = WordBuilder()
         var squeezed: [([UInt64], Tags)] = []
-        for (tags, phrases) in tables {
+        var long: [[UInt64]] = []
+        for (index, (tags, phrases)) in tables.enumerated() {
             for phrase in phrases.unicodeScalars.split(whereSeparator: { $0 == "," || $0 == "\n" })
             {
                 if isPlain && phrase.contains("=") { continue }
-                let words = phrase.split(separator: " ").map { text in
+                let texts = phrase.split(separator: " ")
+                // Among Vietnamese without marks, "do" and "to" are Vietnamese.
+                if isPlain, index < english.count,
+                    texts.allSatisfy({ Self.word($0, &builder).isSyllable })
+                {
+                    continue
+                }
+                let words = texts.map { text in
                     (hash(of: Self.word(text, &builder)), hash(of: Self.word(text, &builder, true)))
                 }
                 insert(words.map(\.0), tags)
+                if words.count > 1 { long.append(words.map(\.0)) }
                 if words.contains(where: { $0 != $1 }) { squeezed.append((words.map(\.1), tags)) }
             }
+        }
+        // "I see" has the subject that "I" is.
+        for words in long {
+            insert(words, (find([words[0]]) ?? []).intersection([.subject, .nominative]))
         }
         for (words, tags) in squeezed where find(words) == nil { insert(words, tags) }
         precondition(slots.count { $0.key != 0 } * 2 < slots.count)
@@ -168,7 +229,7 @@ struct Lexicon: Sendable {
     }
 
     private mutating func insert(_ words: [UInt64], _ tags: Tags) {
-        var key = Word.start
+        var key: UInt64 = 0
         for (index, word) in words.enumerated() {
             key = Self.next(key, word)
             let place = place(of: key)
@@ -182,13 +243,13 @@ struct Lexicon: Sendable {
     }
 
     private func find(_ words: [UInt64]) -> Tags? {
-        let slot = slots[place(of: words.reduce(Word.start, Self.next))]
+        let slot = slots[place(of: words.reduce(0, Self.next))]
         return slot.key == 0 ? nil : slot.tags
     }
 
     @inline(__always)
     private static func next(_ key: UInt64, _ word: UInt64) -> UInt64 {
-        max(1, Word.combine(key &* 31, word))
+        key == 0 ? word : Word.combine(key &* 31, word)
     }
 
     /// Where the key is, or the free slot where it would be.
@@ -203,19 +264,22 @@ struct Lexicon: Sendable {
     private func hash(of word: Word) -> UInt64 { isPlain ? word.plain : word.marked }
 
     func tags(of word: Word) -> Tags {
-        slots[place(of: Self.next(Word.start, hash(of: word)))].tags
+        slots[place(of: hash(of: word))].tags
     }
 
     /// - Returns: one word without tags where nothing is known.
+    @inline(__always)
     func longestMatch(in words: [Word], from first: Int, to end: Int) -> (length: Int, tags: Tags) {
-        var match: (length: Int, tags: Tags) = (1, words[first].isNumber ? .number : [])
-        var key = Word.start
-        for index in first..<end {
+        var slot = slots[place(of: hash(of: words[first]))]
+        if slot.key == 0 { return (1, words[first].kind.tags) }
+        var match = (length: 1, tags: slot.tags == .continues ? words[first].kind.tags : slot.tags)
+        var (key, index) = (slot.key, first + 1)
+        while slot.tags.contains(.continues), index < end {
             key = Self.next(key, hash(of: words[index]))
-            let slot = slots[place(of: key)]
+            slot = slots[place(of: key)]
             if slot.key == 0 { break }
-            if slot.tags != .continues { match = (index - first + 1, slot.tags) }
-            if !slot.tags.contains(.continues) { break }
+            index += 1
+            if slot.tags != .continues { match = (index - first, slot.tags) }
         }
         return match
     }
@@ -223,13 +287,13 @@ struct Lexicon: Sendable {
 
 extension Lexicon.Pair {
     /// What shows which of the two it is.
-    static let languages = Self(EnglishTables.language + VietnameseTables.language)
+    static let languages = Self([], EnglishTables.language + VietnameseTables.language)
     /// What shows how a sentence of the child's is built.
-    static let grammar = Self(EnglishTables.grammar + VietnameseTables.grammar)
+    static let grammar = Self(EnglishTables.grammar, VietnameseTables.grammar)
     /// What shows its mood.
-    static let feelings = Self(EnglishTables.feelings + VietnameseTables.feelings)
+    static let feelings = Self(EnglishTables.feelings, VietnameseTables.feelings)
     /// What shows which kind of answer the robot wants.
-    static let robot = Self(EnglishTables.robot + VietnameseTables.robot)
+    static let robot = Self(EnglishTables.robot, VietnameseTables.robot)
 }
 
 extension Int {

@@ -18,7 +18,9 @@ package struct LexicalAnalyser: LocalAnalyser {
 
 extension FinishedConversation {
     /// A lesson makes no memories: the contract spares it the memory service.
-    var isLesson: Bool {
+    var isLesson: Bool { Self.isLesson(botType) }
+
+    static func isLesson(_ botType: String) -> Bool {
         botType.trimmingCharacters(in: .whitespacesAndNewlines).uppercased() == "NEXT_LESSON"
     }
 }

@@ -2,6 +2,7 @@ import AMQP
 import Conversations
 import DeadLetters
 import Foundation
+import FriendshipScoring
 import Postgres
 import QueueAccess
 import SafeText
@@ -88,12 +89,24 @@ package struct Explainer {
             let details = try JSONDecoder().decode(ScoreDetails.self, from: Data(text.utf8))
             return Explanation.Score(
                 details,
+                counted: countedTurns(row, &because),
                 change: change,
                 levelAfter: row.newLevel,
                 weights: options.weights
             )
         } catch {
             because.append("Its score_calculation_details are not in the form that is known here.")
+            return nil
+        }
+    }
+
+    /// nil also where no number came from the built-in analysis.
+    private func countedTurns(_ row: Row, _ because: inout [String]) -> CountedTurns? {
+        guard let log = row.log else { return nil }
+        do throws(ConversationLogError) {
+            return try CountedTurns(log: Data(log.utf8), botType: row.botType)
+        } catch {
+            because.append("Its conversation_log is not in a form that is known here.")
             return nil
         }
     }
@@ -173,7 +186,9 @@ package struct Explainer {
             extract(epoch FROM now() - created_at::timestamptz),
             extract(epoch FROM now()
                 - greatest(created_at::timestamptz, updated_at::timestamptz)),
-            extract(epoch FROM next_attempt_at::timestamptz - now())
+            extract(epoch FROM next_attempt_at::timestamptz - now()), bot_type,
+            CASE WHEN score_calculation_details::text LIKE '%"\(AnalysisSource.builtIn.rawValue)"%'
+                THEN conversation_log::text END
         FROM conversation_events WHERE conversation_id = $1
         """
     )
@@ -201,6 +216,9 @@ package struct Explainer {
         let idle: Double
         /// Seconds until it is due; negative when it is.
         let dueIn: Double
+        let botType: String
+        /// nil unless the built-in analysis has a part in the score.
+        let log: String?
 
         init(_ row: inout RowReader) throws(PostgresError) {
             user = try row.text()
@@ -217,6 +235,8 @@ package struct Explainer {
             age = try row.double() ?? 0
             idle = try row.double() ?? age
             dueIn = try row.double() ?? 0
+            botType = try row.text() ?? ""
+            log = try row.text()
         }
     }
 }

@@ -70,6 +70,9 @@ package struct Explanation: Encodable, Sendable {
         package var points: Double
         /// nil where the row does not say.
         package var source: String?
+        /// Ids of the turns that count, once for each question or memory; nil where another than
+        /// the built-in analysis counted, or its rules have changed since.
+        package var turns: [Int]?
     }
 
     package struct Paid: Encodable, Sendable {
@@ -86,31 +89,38 @@ package struct Explanation: Encodable, Sendable {
 }
 
 extension Explanation.Score {
-    /// - Parameter details: the content of `score_calculation_details`, where it could be read.
+    /// - Parameters:
+    ///   - details: the content of `score_calculation_details`, where it could be read.
+    ///   - counted: what the built-in analysis counts in the log.
     init(
         _ details: ScoreDetails,
+        counted: CountedTurns?,
         change: Double,
         levelAfter: String?,
         weights: ScoreWeights
     ) {
         let sources = details.sources
-        let turns = details.total_turns ?? 0
+        let exchanges = details.total_turns ?? 0
         let questions = details.user_initiated_questions ?? 0
         let emotion = details.session_emotion ?? "neutral"
         let memories = details.new_memories_count ?? 0
+        func turns(_ counted: [Int]?, _ source: AnalysisSource?, count: Int) -> [Int]? {
+            source == .builtIn && counted?.count == count ? counted : nil
+        }
         let emotionPoints = weights.points(forEmotion: emotion)
         parts = [
             .init(
                 name: "turns",
-                value: "\(turns)",
-                points: Double(turns) * weights.perTurn,
+                value: "\(exchanges)",
+                points: Double(exchanges) * weights.perTurn,
                 source: "log"
             ),
             .init(
                 name: "questions",
                 value: "\(questions)",
                 points: Double(questions) * weights.perQuestion,
-                source: sources?.questions.rawValue
+                source: sources?.questions.rawValue,
+                turns: turns(counted?.questions, sources?.questions, count: questions)
             ),
             .init(
                 name: "emotion",
@@ -122,7 +132,8 @@ extension Explanation.Score {
                 name: "memories",
                 value: "\(memories)",
                 points: Double(memories) * weights.perMemory,
-                source: sources?.memories.rawValue
+                source: sources?.memories.rawValue,
+                turns: turns(counted?.memories, sources?.memories, count: memories)
             ),
         ]
         self.change = change

@@ -65,13 +65,16 @@ function scoreTable(score) {
         `${count(score.score_before)} → ${count(score.score_after)}`) : null));
 }
 
-function sourceOf({ name, source }, sources) {
+function sourceOf({ name, source, turns }, sources) {
   if (!known(source)) return "not recorded";
   if (source === "log") return "the log";
   const isMemory = name === "memories";
   const failure = isMemory ? sources?.memory_service_failure : sources?.llm_failure;
   if (source === "llm") return plain(["llm", sources?.model].filter(known).join(", "));
+  const ids = (turns ?? []).join(", ");
+  const counted = ids ? `: ${turns.length === 1 ? "turn" : "turns"} ${ids}` : "";
+  const service = isMemory ? "memory service" : "llm";
   return known(failure)
-    ? plain(`${source}, because the ${isMemory ? "memory service" : "llm"} gave none: ${failure}`)
-    : plain(source);
+    ? plain(`${source}${counted}, because the ${service} gave none: ${failure}`)
+    : plain(source + counted);
 }
