@@ -95,7 +95,8 @@ enum LimitSQL {
             SELECT id FROM room CROSS JOIN LATERAL (
                 SELECT id, 0 AS turn FROM amity_tasks
                 WHERE limit_key = room.key AND limit_key IS NOT NULL
-                  AND started_at IS NOT NULL AND state < \(TaskSQL.completed) AND \(mayBegin)
+                  AND started_at IS NOT NULL AND state < \(TaskSQL.completed)
+                  AND (\(mayBegin)) IS TRUE
                 UNION ALL
                 SELECT first.id, 1 FROM generate_series(0, 3) AS part (priority)
                 CROSS JOIN LATERAL (

@@ -207,6 +207,44 @@ extension Integration {
             #expect(reads.count == 1 && areByID, "\(plan.joined(separator: "\n"))")
         }
 
+        /// Fault: many tasks have come to wait since the statistics were made, and the end of each
+        /// task, or each look at the limits, reads all of them.
+        @Test func whatWaitsIsFoundByItsIDWhateverTheStatisticsSay() throws {
+            let scene = try TaskScene()
+            for table in ["tasks", "task_needs", "limit_keys"] {
+                try scene.sql("ANALYZE amity_\(table)")
+            }
+            try scene.sql(
+                """
+                INSERT INTO amity_tasks (id, type, pool, priority, state, limit_key, max_attempts,
+                    created_at)
+                SELECT amity_uuid7(now() + n * interval '1 ms'), 't', 'p', 1, 1 + n % 2,
+                    CASE WHEN n % 2 = 1 THEN 't' END, 4, now()
+                FROM generate_series(1, 8000) AS n
+                """
+            )
+            var session = try Session(to: scene.scene.owner, applicationName: "plans")
+            for (statement, parameters, all) in [
+                (NeedsSQL.wake, [Self.ids], "amity_tasks_blocked_idx"),
+                (NeedsSQL.decide, [Self.ids], "amity_tasks_blocked_idx"),
+                (
+                    LimitSQL.admit, [.textArray(["t"]), .integer(9)],
+                    "Filter: (id = ANY"
+                ),
+            ] {
+                let explain = Statement(
+                    "explain_\(statement.name)",
+                    "EXPLAIN (COSTS OFF) \(statement.sql)"
+                )
+                let rows = try session.flight([
+                    (.begin, []), (explain, parameters), (.rollback, []),
+                ])[1]
+                let plan = (0..<rows.count).compactMap { rows.string($0, 0) }
+                let isRead = plan.joined().contains(all)
+                #expect(!isRead, "\(plan.joined(separator: "\n"))")
+            }
+        }
+
         /// Fault: a backlog has become due since the statistics were made, and setting a thousand
         /// rows to rest reads all that is queued: it takes longer than their leases, and each is
         /// published again and again.
