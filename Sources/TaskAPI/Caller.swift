@@ -9,6 +9,9 @@ package struct Caller: Sendable, Equatable {
     /// The only kb whose tasks it makes and sees; nil for all.
     var kbID: String?
 
+    /// For others to see.
+    var name: String { token == 0 ? "api" : "token \(token)" }
+
     static let administrator = Caller(scopes: Set(Scope.allCases), kbID: nil)
 
     /// - Parameter scopes: one of them is needed.

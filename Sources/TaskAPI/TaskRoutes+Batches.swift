@@ -103,5 +103,5 @@ extension TaskRoutes {
 }
 
 extension Problem {
-    static let noBatch = Problem(.notFound, code: "no_such_batch", "no batch has this id")
+    static let noBatch = Problem(.notFound, code: "not_found", "there is no such batch")
 }

@@ -30,9 +30,8 @@ extension TaskRoutes {
         _: BasicRequestContext
     ) async throws -> Response {
         let (caller, subject) = try await subject(of: request)
-        let name = caller.token == 0 ? "administrator" : "token \(caller.token)"
         let isLimited = try await service.call { store throws(PostgresError) in
-            try store.pause(subject, by: name)
+            try store.pause(subject, by: caller.name)
         }
         if !isLimited {
             throw Problem(

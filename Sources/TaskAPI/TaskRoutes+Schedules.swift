@@ -114,8 +114,7 @@ extension TaskRoutes {
         let caller = try await callers.caller(of: request)
         try caller.require(.writeTasks, .operations)
         let schedule = try await one(context) { store, name throws(PostgresError) in
-            let pauser = caller.token == 0 ? "api" : "token \(caller.token)"
-            return try store.pause(name, by: pauser, kbID: caller.kbID)
+            try store.pause(name, by: caller.name, kbID: caller.kbID)
         }
         return Answer(wholeOf: schedule).response()
     }

@@ -138,9 +138,7 @@ package struct TaskRecord: Encodable, Sendable, Equatable {
             createdAt: view.createdAt
         )
         (isCancelAsked, crashes) = (view.isCancelAsked, view.crashes)
-        // None comes after the last one.
-        attempt = view.state == .failed ? view.attempts : view.attempt
-        maxAttempts = view.maxAttempts
+        (attempt, maxAttempts) = (view.attempt, view.maxAttempts)
         (progress, errorCode) = (view.percent, view.errorCode)
         (kbID, batchID, worker) = (view.kbID, view.batchID?.text, facts.worker)
         deadline = view.deadline

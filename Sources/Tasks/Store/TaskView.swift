@@ -60,8 +60,11 @@ package struct TaskView: Sendable {
 
     package var mark: TaskMark { TaskMark(state: state, run: run) }
 
-    /// The run that comes, or has come last, from 1 on.
-    package var attempt: Int { min(attempts + 1, maxAttempts) }
+    /// The run that comes, or has come last, from 1 on: after the failure that was the last one,
+    /// none comes.
+    package var attempt: Int {
+        state == .failed ? max(1, attempts) : min(attempts + 1, maxAttempts)
+    }
 }
 
 /// With what its client gave and got. Users' data: for no log.

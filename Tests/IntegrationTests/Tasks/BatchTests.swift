@@ -157,7 +157,7 @@ extension Integration {
                     path == "/tasks" ? #"[{"task_type":"test"}]"# : nil
                 )
                 #expect(answer.status == 404)
-                #expect(try answer.code == "no_such_batch", "\(path)")
+                #expect(try answer.code == "not_found", "\(path)")
             }
         }
 

@@ -338,7 +338,7 @@ extension Integration {
             #expect(try scene.send("POST", "/limits/pause", key).status == 200)
             #expect(try scene.send("POST", "/limits/pause", type).status == 200)
             let paused = try scene.send("GET", "/limits?type=test").list("limits")[0]
-            #expect(paused["paused_by"] as? String == "administrator")
+            #expect(paused["paused_by"] as? String == "api")
             try scene.tasks.claim(ids[0], run: 1)
             _ = try scene.tasks.store.finish(ids[0], run: 1, as: .succeeded(result: nil))
             for body in [key, type] {
