@@ -80,10 +80,10 @@ enum LimitSQL {
         room AS MATERIALIZED (
             SELECT key, is_strict, CASE
                 WHEN is_paused THEN 0
-                WHEN is_strict AND EXISTS (SELECT FROM amity_tasks
+                WHEN is_strict AND (SELECT true FROM amity_tasks
                     WHERE limit_key = filled.key AND limit_key IS NOT NULL
                       AND started_at IS NOT NULL AND state < \(TaskSQL.completed)
-                      AND state <> \(TaskSQL.waiting)) THEN 0
+                      AND (state <> \(TaskSQL.waiting)) IS TRUE LIMIT 1) THEN 0
                 ELSE greatest(0, least($2::int, floor(CASE WHEN rate IS NOT NULL THEN filled END),
                     cap - queued - running))::int END AS room
             FROM filled),
@@ -126,10 +126,11 @@ enum LimitSQL {
         state = \(TaskSQL.waiting) AND (deadline IS NULL OR deadline > clock_timestamp())
         """
 
+    /// `IS TRUE`, as in `TaskSQL.isProcessing`.
     private static func occupied(_ state: Int) -> String {
         """
         (SELECT count(*) FROM amity_tasks WHERE limit_key = limited.key
-            AND limit_key IS NOT NULL AND state = \(state) AND state IN (3, 4))
+            AND limit_key IS NOT NULL AND state IN (3, 4) AND (state = \(state)) IS TRUE)
         """
     }
 

@@ -78,16 +78,17 @@ enum BatchSQL {
     )
 
     /// $1: ids. In a statement of its own: it sees the tasks that the lock waited for. A batch that
-    /// takes its time is looked at less often.
+    /// takes its time is looked at less often. A list of one, and no EXISTS: that may be answered
+    /// from all members of all batches.
     static let decide = Statement(
         "decide_batches",
         """
         UPDATE amity_batches AS batch
         SET closed_at = CASE WHEN \(isOver) THEN coalesce(closed_at, clock_timestamp()) END,
-            finished_at = CASE WHEN \(isOver) AND NOT EXISTS (
-                SELECT FROM amity_tasks
+            finished_at = CASE WHEN \(isOver) AND (
+                SELECT true FROM amity_tasks
                 WHERE batch_id = batch.id AND batch_id IS NOT NULL
-                  AND state < \(TaskSQL.completed)) THEN clock_timestamp() END,
+                  AND state < \(TaskSQL.completed) LIMIT 1) IS NULL THEN clock_timestamp() END,
             due_at = CASE WHEN \(isOver) THEN clock_timestamp() + least(interval '5 seconds',
                     greatest(interval '1 second', (clock_timestamp() - created_at) / 20))
                 ELSE open_until END

@@ -43,22 +43,22 @@ enum NeedsSQL {
     )
 
     /// Lets the scheduler look at the dependents of tasks that have ended, whenever it was to look
-    /// before. `IS TRUE` keeps the planner from all that is blocked: its statistics may not know
-    /// yet how much that is. $1: ids.
+    /// before. Lists within lists, and no join: a join may begin with all tasks or all that are
+    /// blocked, and the planner's statistics may not know yet how many those are. $1: ids.
     static let wake = Statement(
         "wake_dependents",
         """
         UPDATE amity_tasks SET due_at = clock_timestamp()
         WHERE id = ANY (ARRAY(
-            SELECT task.id
-            FROM amity_task_needs AS need
-            JOIN amity_tasks AS ended ON ended.id = need.needs
-            JOIN amity_tasks AS task ON task.id = need.task
-            WHERE need.needs = ANY ($1::uuid[])
-              AND (ended.state >= \(TaskSQL.completed)) IS TRUE
-              AND (task.state = \(TaskSQL.blocked)) IS TRUE
-            ORDER BY task.id
-            FOR UPDATE OF task))
+            SELECT id FROM amity_tasks
+            WHERE id = ANY (ARRAY(
+                SELECT task FROM amity_task_needs
+                WHERE needs = ANY (ARRAY(
+                    SELECT id FROM amity_tasks
+                    WHERE id = ANY ($1::uuid[]) AND (state >= \(TaskSQL.completed)) IS TRUE))))
+              AND (state = \(TaskSQL.blocked)) IS TRUE
+            ORDER BY id
+            FOR UPDATE))
         """,
         commits: true
     )

@@ -69,7 +69,7 @@ enum RunSQL {
         WITH ended AS (
             UPDATE amity_tasks
             SET state = \(TaskSQL.completed), due_at = NULL, finished_at = clock_timestamp()
-            WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+            WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
             RETURNING \(MovedTask.columns)),
         kept AS (
             UPDATE amity_task_data AS data SET result = $3::jsonb
@@ -91,7 +91,7 @@ enum RunSQL {
                     to: "\(TaskSQL.scheduled)",
                     due: TaskSQL.retryDue("$6::float8")
                 ))
-            WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+            WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
             RETURNING \(MovedTask.columns)),
         kept AS (
             UPDATE amity_task_data AS data
@@ -111,7 +111,7 @@ enum RunSQL {
             to: "\(TaskSQL.scheduled)",
             due: TaskSQL.retryDue("$3::float8")
         ))
-        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+        WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
         RETURNING \(MovedTask.columns)
         """
     )
@@ -122,7 +122,7 @@ enum RunSQL {
         """
         UPDATE amity_tasks
         SET state = \(TaskSQL.cancelled), due_at = NULL, finished_at = clock_timestamp()
-        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+        WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
         RETURNING \(MovedTask.columns)
         """
     )
@@ -137,7 +137,7 @@ enum RunSQL {
             to: TaskSQL.givenBackState,
             due: TaskSQL.givenBackDue
         ))
-        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+        WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
           AND worker = $3::uuid
         RETURNING \(MovedTask.columns)
         """
@@ -154,7 +154,7 @@ enum RunSQL {
                 THEN clock_timestamp() + make_interval(secs => $4::float8) END,
             finished_at = CASE WHEN cancel_at IS NOT NULL THEN clock_timestamp() END,
             worker = CASE WHEN cancel_at IS NOT NULL THEN worker END
-        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+        WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
           AND worker = $3::uuid
         RETURNING \(MovedTask.columns)
         """
@@ -169,7 +169,7 @@ enum RunSQL {
             SET progress = coalesce($3::int, progress),
                 due_at = clock_timestamp() + make_interval(secs => timeout_seconds)
             FROM amity_task_data AS data
-            WHERE task.id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+            WHERE task.id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
               AND worker IS NULL AND data.id = task.id
             RETURNING task.id),
         noted AS (
@@ -186,7 +186,7 @@ enum RunSQL {
         """
         WITH moved AS (
             UPDATE amity_tasks SET progress = coalesce($3::int, progress)
-            WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.processing)
+            WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
               AND worker IS NOT NULL
             RETURNING id),
         noted AS (

@@ -17,6 +17,10 @@ package enum TaskSQL {
     static let inPool = "\(waiting), \(queued), \(processing)"
     static let retryable = "\(failed), \(cancelled)"
 
+    /// For a statement that names its rows by id. `IS TRUE` keeps the planner from the partial
+    /// index of all that run: its statistics may not know yet how much that is.
+    static let isProcessing = "(state = \(processing)) IS TRUE"
+
     /// A publishing process has so long until the scheduler does it.
     package static let lease = "interval '\(TaskLife.lease) milliseconds'"
 

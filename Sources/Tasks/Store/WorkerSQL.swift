@@ -59,7 +59,7 @@ enum WorkerSQL {
             FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[])
                 AS new (id, run, percent, note)
             JOIN amity_tasks AS task ON task.id = new.id AND task.run = new.run
-            WHERE task.id = ANY ($1::uuid[]) AND state = \(TaskSQL.processing)
+            WHERE task.id = ANY ($1::uuid[]) AND \(TaskSQL.isProcessing)
             ORDER BY task.id
             FOR UPDATE OF task SKIP LOCKED),
         moved AS (
