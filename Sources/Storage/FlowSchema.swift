@@ -131,18 +131,19 @@ extension Schema {
                 )
                 """
             ),
+            // `IS TRUE`: a statement that says so can use no index of all that waits or runs.
             Statement(
                 "index_amity_tasks_limit_waiting",
                 """
                 CREATE INDEX amity_tasks_limit_waiting_idx
-                ON amity_tasks (limit_key, priority, id) WHERE state = 2
+                ON amity_tasks (limit_key, priority, id) WHERE (state = 2) IS TRUE
                 """
             ),
             Statement(
                 "index_amity_tasks_limit_occupied",
                 """
                 CREATE INDEX amity_tasks_limit_occupied_idx ON amity_tasks (limit_key, state)
-                WHERE limit_key IS NOT NULL AND state IN (3, 4)
+                WHERE limit_key IS NOT NULL AND (state IN (3, 4)) IS TRUE
                 """
             ),
             Statement(

@@ -17,13 +17,13 @@ enum LimitSQL {
         """
         WITH RECURSIVE keys AS (
             (SELECT limit_key, type FROM amity_tasks
-             WHERE state = \(TaskSQL.waiting) AND limit_key > $1
+             WHERE \(isWaiting) AND limit_key > $1
              ORDER BY limit_key, priority, id LIMIT 1)
             UNION ALL
             SELECT next.limit_key, next.type
             FROM keys CROSS JOIN LATERAL (
                 SELECT limit_key, type FROM amity_tasks AS task
-                WHERE state = \(TaskSQL.waiting) AND task.limit_key > keys.limit_key
+                WHERE \(isWaiting) AND task.limit_key > keys.limit_key
                 ORDER BY limit_key, priority, id LIMIT 1) AS next)
         SELECT limit_key, type, bool_or(waits) FROM (
             (SELECT limit_key, type, true AS waits FROM keys LIMIT $2::int)
@@ -96,7 +96,7 @@ enum LimitSQL {
                 SELECT id, 0 AS turn FROM amity_tasks
                 WHERE limit_key = room.key AND limit_key IS NOT NULL
                   AND started_at IS NOT NULL AND state < \(TaskSQL.completed)
-                  AND (\(mayBegin)) IS TRUE
+                  AND \(mayBegin)
                 UNION ALL
                 SELECT first.id, 1 FROM generate_series(0, 3) AS part (priority)
                 CROSS JOIN LATERAL (
@@ -122,15 +122,18 @@ enum LimitSQL {
         """
     )
 
+    /// As the index of those that wait for their limits has it.
+    private static let isWaiting = "(state = \(TaskSQL.waiting)) IS TRUE"
+
     private static let mayBegin = """
-        state = \(TaskSQL.waiting) AND (deadline IS NULL OR deadline > clock_timestamp())
+        \(isWaiting) AND (deadline IS NULL OR deadline > clock_timestamp())
         """
 
     /// `IS TRUE`, as in `TaskSQL.isProcessing`.
     private static func occupied(_ state: Int) -> String {
         """
         (SELECT count(*) FROM amity_tasks WHERE limit_key = limited.key
-            AND limit_key IS NOT NULL AND state IN (3, 4) AND (state = \(state)) IS TRUE)
+            AND limit_key IS NOT NULL AND (state IN (3, 4)) IS TRUE AND (state = \(state)) IS TRUE)
         """
     }
 
@@ -146,7 +149,7 @@ enum LimitSQL {
             CASE WHEN rate IS NOT NULL THEN greatest(0, least(burst - limited.now_queued, tokens
                 + rate * extract(epoch FROM clock_timestamp() - refilled_at)::float8)) END,
             (SELECT count(*) FROM amity_tasks
-             WHERE limit_key = limited.key AND state = \(TaskSQL.waiting)),
+             WHERE limit_key = limited.key AND \(isWaiting)),
             limited.now_queued, \(occupied(TaskSQL.processing)), paused_by,
             extract(epoch FROM paused_at)::float8
         FROM (
@@ -194,9 +197,10 @@ enum LimitSQL {
               AND (rate IS NULL OR tokens + rate
                 * extract(epoch FROM clock_timestamp() - refilled_at)::float8 >= burst)
               AND NOT EXISTS (SELECT FROM amity_tasks
-                WHERE limit_key = limited.key AND state = \(TaskSQL.waiting))
+                WHERE limit_key = limited.key AND \(isWaiting))
               AND NOT EXISTS (SELECT FROM amity_tasks
-                WHERE limit_key = limited.key AND limit_key IS NOT NULL AND state IN (3, 4))
+                WHERE limit_key = limited.key AND limit_key IS NOT NULL
+                  AND (state IN (3, 4)) IS TRUE)
             LIMIT $1::int
             FOR UPDATE OF limited SKIP LOCKED)
         RETURNING 1

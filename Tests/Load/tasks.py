@@ -217,7 +217,18 @@ class Trial:
 
     async def schedules(self):
         """1,000 due each second, among 200,000 rows made by SQL that wait for their time."""
-        rest, seconds = self.count(180_000), self.seconds(20)
+        return await self.due_among(self.count(180_000), self.seconds(20), lead=10)
+
+    async def snapshot(self):
+        """The same among a million, for a minute, while a transaction of before stays open."""
+        held = Database(self.environment["DATABASE_URL"])
+        held.rows("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM amity_tasks")
+        shown = await self.due_among(self.count(940_000), self.seconds(60), lead=40)
+        held.rows("ROLLBACK")
+        return shown
+
+    async def due_among(self, rest, seconds, lead):
+        """`lead`: seconds that making the rows may take."""
         due, rate = self.count(1000) * seconds, self.count(1000)
         self.database.rows(
             f"""
@@ -225,7 +236,7 @@ class Trial:
             CREATE TABLE load_due AS
             SELECT amity_uuid7(clock_timestamp()) AS id,
                 CASE WHEN number > {due} THEN now() + (3600 + number) * interval '1 second'
-                    ELSE now() + interval '10 seconds' + number * interval '1 second' / {rate}
+                    ELSE now() + interval '{lead} seconds' + number * interval '1 second' / {rate}
                 END AS due
             FROM generate_series(1, {due + rest}) AS number;
             INSERT INTO amity_task_data (id, payload, timeout_seconds)
@@ -237,7 +248,10 @@ class Trial:
             """
         )
         before = self.used()
-        await asyncio.sleep(max(0, 10 + seconds - LEEWAY))
+        left = self.database.number("SELECT extract(epoch FROM max(due) - now()) FROM load_due "
+                                    "WHERE due < now() + interval '10 minutes'")
+        assert left > seconds, "the rows took too long to make"
+        await asyncio.sleep(left)
         self.database.wait(f"(SELECT count(*) = {due} FROM amity_tasks WHERE state = 5)")
         waits = self.database.numbers(
             "SELECT extract(epoch FROM started_at - due) FROM load_due JOIN amity_tasks USING (id) "
@@ -281,6 +295,7 @@ class Trial:
 
 
 CASES = ["burst", "single", "batches", "idle", "cancel", "schedules", "priorities"]
+# Takes minutes by itself: `snapshot`.
 
 
 async def main():

@@ -26,7 +26,7 @@ enum RunSQL {
             UPDATE amity_tasks
             SET state = \(TaskSQL.processing), worker = $3::uuid, started_at = clock_timestamp(),
                 due_at = NULL, progress = NULL
-            WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.queued)
+            WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isQueued)
               AND cancel_at IS NULL AND (deadline IS NULL OR deadline > clock_timestamp())
               AND (crashes = 0 OR $5::bool)
             RETURNING id, type, pool, priority, kb_id, run, attempts, max_attempts, crashes),
@@ -44,7 +44,7 @@ enum RunSQL {
         "is_suspect_task",
         """
         SELECT 1 FROM amity_tasks
-        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.queued) AND crashes > 0
+        WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isQueued) AND crashes > 0
           AND cancel_at IS NULL AND (deadline IS NULL OR deadline > clock_timestamp())
         """
     )
@@ -54,7 +54,7 @@ enum RunSQL {
         "task_unhandled",
         """
         UPDATE amity_tasks SET due_at = clock_timestamp() + \(TaskSQL.lease)
-        WHERE id = $1::uuid AND run = $2::int AND state = \(TaskSQL.queued)
+        WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isQueued)
         RETURNING 1
         """,
         commits: true

@@ -18,7 +18,8 @@ package enum TaskSQL {
     static let retryable = "\(failed), \(cancelled)"
 
     /// For a statement that names its rows by id. `IS TRUE` keeps the planner from the partial
-    /// index of all that run: its statistics may not know yet how much that is.
+    /// indexes of all that wait or run: its statistics may not know yet how much that is.
+    static let isQueued = "(state = \(queued)) IS TRUE"
     static let isProcessing = "(state = \(processing)) IS TRUE"
 
     /// A publishing process has so long until the scheduler does it.
