@@ -61,6 +61,7 @@ package final class TaskWorkerService: Service {
                 // The whole process drains, as for any other stop.
                 kill(getpid(), SIGTERM)
             },
+            onDrainAsked: { kill(getpid(), SIGTERM) },
             logger: logger
         )
     }

@@ -73,17 +73,51 @@ extension TaskRoutes {
         return answer.response()
     }
 
-    /// For what starts and stops workers: all that waits and runs, of one pool or of all.
+    /// Asks a worker to stop as SIGTERM does: it takes nothing more, and ends what it runs.
+    @Sendable func drainWorker(
+        _ request: Request,
+        _ context: BasicRequestContext
+    ) async throws -> Response {
+        try await callers.caller(of: request).require(.operations)
+        guard let id = context.parameters.get("id").flatMap({ TaskID($0) }),
+            try await service.call({ store throws(PostgresError) in try store.askToDrain(id) })
+        else {
+            throw Problem(
+                .notFound,
+                code: "no_such_worker",
+                "no worker of this id lives: GET /api/v1/stats/workers names them"
+            )
+        }
+        var answer = Answer()
+        answer.add("worker_id", id.text)
+        answer.add("status", "draining")
+        return answer.response(.accepted)
+    }
+
+    /// For what starts and stops workers: all that waits and runs, of one pool or of all, and how
+    /// many workers would have done with it in time.
     @Sendable func scale(_ request: Request, _: BasicRequestContext) async throws -> Response {
-        var query = Query(request, knowing: ["pool"])
+        var query = Query(request, knowing: ["pool", "target_seconds", "threads"])
         let pool = query.text("pool")
+        let target = query.number("target_seconds", 1...86_400) ?? Demand.target
+        let threads = query.number("threads", 1...1_000)
         try query.check()
         let depths = try await depths(request).filter { pool == nil || $0.pool == pool }
+        let known = try await service.call { store throws(PostgresError) in
+            (try store.meanDuration(pool: pool), try store.workers())
+        }
         let all = depths.reduce(0) { $0 + $1.count }
+        let demand = Demand(
+            backlog: all - depths.running,
+            running: depths.running,
+            seconds: known.0,
+            threads: threads ?? Demand.threads(of: known.1, pool: pool)
+        )
         var answer = Answer()
-        answer.add("backlog", all - depths.running)
-        answer.add("running", depths.running)
+        answer.add("backlog", demand.backlog)
+        answer.add("running", demand.running)
         answer.add("value", all)
+        answer.add("desired_workers", demand.workers(within: target))
         return answer.response()
     }
 

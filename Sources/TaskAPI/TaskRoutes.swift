@@ -67,6 +67,7 @@ package struct TaskRoutes: Sendable {
         add(router, "api/v1/stats/queues", [(.get, .statistics, queues)])
         add(router, "api/v1/stats/workers", [(.get, .statistics, workers)])
         add(router, "api/v1/stats/scale", [(.get, .statistics, scale)])
+        add(router, "api/v1/workers/:id/drain", [(.post, .statistics, drainWorker)])
     }
 
     /// Whether a request shows the token of a run instead of a client's: its route asks for it.

@@ -33,6 +33,7 @@ final class RunKeeper: Sendable {
     private let health: TaskHealth
     private let facts: @Sendable () -> Facts
     private let onExhaustion: @Sendable () -> Void
+    private let onDrainAsked: @Sendable () -> Void
     private let threads: Int
     private let stopped = MonotonicSemaphore(value: 0)
     private let drain = DrainSignal()
@@ -42,6 +43,7 @@ final class RunKeeper: Sendable {
     ///   - store: with a session of its own.
     ///   - threads: of the worker.
     ///   - onExhaustion: called once when no thread is left that comes back.
+    ///   - onDrainAsked: called once when an operator has asked the worker to drain.
     init(
         _ runner: TaskRunner,
         store: TaskStore,
@@ -49,6 +51,7 @@ final class RunKeeper: Sendable {
         threads: Int,
         facts: @escaping @Sendable () -> Facts,
         onExhaustion: @escaping @Sendable () -> Void,
+        onDrainAsked: @escaping @Sendable () -> Void,
         logger: Logger
     ) {
         self.runner = runner
@@ -57,6 +60,7 @@ final class RunKeeper: Sendable {
         self.threads = threads
         self.facts = facts
         self.onExhaustion = onExhaustion
+        self.onDrainAsked = onDrainAsked
         self.logger = logger
     }
 
@@ -79,6 +83,7 @@ final class RunKeeper: Sendable {
         /// Rows of this worker that it does not run, as of the last look.
         var strangers: Set<TaskMessage> = []
         var isExhausted = false
+        var isDrainAsked = false
     }
 
     private func run() {
@@ -104,8 +109,16 @@ final class RunKeeper: Sendable {
 
     private func look(_ state: inout State) throws(PostgresError) {
         let sentAt = ContinuousClock.now
-        try store.renewWorker(runner.worker, facts: JSONEncoder.stored.certainText(facts()))
+        let isDrainAsked = try store.renewWorker(
+            runner.worker,
+            facts: JSONEncoder.stored.certainText(facts())
+        )
         state.renewedAt = sentAt
+        if isDrainAsked, !state.isDrainAsked {
+            state.isDrainAsked = true
+            logger.notice("tasks.drain-asked")
+            onDrainAsked()
+        }
         // In this order: what begins after this look at the table is not missed in the rows.
         let known = runner.runs.all
         let rows = try store.ownRuns(of: runner.worker)

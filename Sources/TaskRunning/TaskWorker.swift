@@ -63,6 +63,7 @@ package final class TaskWorker: Sendable {
     ///   - handlers: what this worker can run; a message of another type goes back.
     ///   - consumption: whether messages are taken at all.
     ///   - onExhaustion: called once when every thread has been lost to a run that does not end.
+    ///   - onDrainAsked: called once when an operator has asked this worker to stop.
     package init(
         _ options: TaskWorkerOptions,
         handlers: HandlerSet,
@@ -70,6 +71,7 @@ package final class TaskWorker: Sendable {
         readiness: Readiness,
         health links: LinkHealth = LinkHealth(),
         onExhaustion: @escaping @Sendable () -> Void,
+        onDrainAsked: @escaping @Sendable () -> Void,
         logger: Logger
     ) {
         self.options = options
@@ -133,6 +135,7 @@ package final class TaskWorker: Sendable {
                 )
             },
             onExhaustion: onExhaustion,
+            onDrainAsked: onDrainAsked,
             logger: logger
         )
     }

@@ -41,6 +41,16 @@ extension TaskStore {
         return Dictionary(medians, uniquingKeysWith: { first, _ in first })
     }
 
+    /// Seconds that the latest runs took that have ended, in the mean.
+    ///
+    /// - Parameter pool: nil for all.
+    /// - Returns: nil where none has ended lately.
+    package func meanDuration(pool: String?) throws(PostgresError) -> Double? {
+        try rows(of: StatisticsSQL.mean, [.optional(pool)]) { row throws(PostgresError) in
+            try row.double()
+        }.first.flatMap(\.self)
+    }
+
     /// Workers whose leases have not run out.
     package func workers() throws(PostgresError) -> [WorkerLease] {
         try rows(of: StatisticsSQL.workers, []) { row throws(PostgresError) in
@@ -71,6 +81,18 @@ private enum StatisticsSQL {
               ORDER BY finished_at DESC LIMIT 1000) AS latest
         WHERE state = \(TaskSQL.completed) AND started_at IS NOT NULL
         GROUP BY type
+        """
+    )
+
+    /// $1: a pool, or NULL.
+    static let mean = Statement(
+        "mean_task_duration",
+        """
+        SELECT avg(extract(epoch FROM finished_at - started_at))::float8
+        FROM (SELECT pool, started_at, finished_at FROM amity_tasks
+              WHERE state >= \(TaskSQL.completed)
+              ORDER BY finished_at DESC LIMIT 1000) AS latest
+        WHERE started_at IS NOT NULL AND ($1::text IS NULL OR pool = $1)
         """
     )
 

@@ -31,20 +31,39 @@ extension TaskStore {
     /// Takes or renews the lease without which a worker's runs are given to others.
     ///
     /// - Parameter facts: JSON for operators, and for `unclaimed`; holds no user's data.
+    /// - Returns: whether an operator has asked the worker to drain.
+    @discardableResult
     package func renewWorker(
         _ worker: TaskID,
         facts: String? = nil
-    ) throws(PostgresError) {
-        try count(of: WorkerSQL.renew, Self.lease(of: worker) + [.optional(facts)])
+    ) throws(PostgresError) -> Bool {
+        let renewal = Self.lease(of: worker) + [.double(Self.workerLease), .optional(facts)]
+        return try sessions.withSession { session throws(PostgresError) in
+            try session.flight([
+                (WorkerSQL.renew, renewal),
+                (WorkerSQL.isDrainAsked, [.text(Self.drain(of: worker))]),
+            ])[1].map { row throws(PostgresError) in try row.bool() ?? false }.first ?? false
+        }
+    }
+
+    /// Asks a worker to stop as it does for SIGTERM, within a second or two.
+    ///
+    /// - Returns: whether there is such a worker.
+    package func askToDrain(_ worker: TaskID) throws(PostgresError) -> Bool {
+        let (request, lease) = (Self.drain(of: worker), Self.lease(of: worker))
+        return try count(of: WorkerSQL.askToDrain, [.text(request), lease[1], lease[0]]) > 0
     }
 
     private static func lease(of worker: TaskID) -> [Parameter] {
-        [.text("worker \(worker.text)"), .id(worker), .double(workerLease)]
+        [.text("worker \(worker.text)"), .id(worker)]
     }
+
+    private static func drain(of worker: TaskID) -> String { "drain \(worker.text)" }
 
     /// Ends it: for a worker that runs nothing any more.
     package func releaseWorker(_ worker: TaskID) throws(PostgresError) {
-        try count(of: WorkerSQL.release, Array(Self.lease(of: worker).prefix(2)))
+        try count(of: WorkerSQL.release, Self.lease(of: worker))
+        try count(of: WorkerSQL.release, [.text(Self.drain(of: worker)), .id(worker)])
     }
 
     /// Takes or renews the leadership of the scheduler.

@@ -19,6 +19,26 @@ enum WorkerSQL {
         commits: true
     )
 
+    /// $1: the name of the request.
+    static let isDrainAsked = Statement(
+        "is_drain_asked",
+        "SELECT EXISTS (SELECT FROM amity_leases WHERE name = $1)"
+    )
+
+    /// $1: the name of the request; $2: the worker; $3: the name of its lease. Answers no row where
+    /// the worker does not live.
+    static let askToDrain = Statement(
+        "ask_to_drain",
+        """
+        INSERT INTO amity_leases (name, holder, renewed_at, lease_until)
+        SELECT $1, holder, clock_timestamp(), clock_timestamp() FROM amity_leases
+        WHERE name = $3 AND holder = $2::uuid AND lease_until > clock_timestamp()
+        ON CONFLICT (name) DO UPDATE SET name = excluded.name
+        RETURNING 1
+        """,
+        commits: true
+    )
+
     /// $1: name; $2: holder.
     static let release = Statement(
         "release_lease",
@@ -77,12 +97,14 @@ enum WorkerSQL {
         commits: true
     )
 
-    /// Leases of workers that have been silent for an hour say nothing any more.
+    /// Leases of workers that have been silent for an hour say nothing any more, nor do requests to
+    /// them.
     static let forgetLeases = Statement(
         "forget_leases",
         """
         DELETE FROM amity_leases
-        WHERE name LIKE 'worker %' AND lease_until < clock_timestamp() - interval '1 hour'
+        WHERE (name LIKE 'worker %' OR name LIKE 'drain %')
+          AND lease_until < clock_timestamp() - interval '1 hour'
         """,
         commits: true
     )

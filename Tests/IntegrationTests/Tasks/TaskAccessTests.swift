@@ -50,6 +50,7 @@ extension Integration {
                 secrets[scope] = try store.createToken(name: "one", scopes: [scope]).secret
             }
             let id = try scene.submit()
+            try scene.tasks.store.renewWorker(TaskScene.worker)
             let task = #"{"task_type":"test"}"#
             let conversation = String(decoding: IntakeScene.body("con"), as: UTF8.self)
             let routes: [(String, String, String?, Set<Scope>)] = [
@@ -65,6 +66,7 @@ extension Integration {
                 ("GET", "/stats/queues", nil, [.operations]),
                 ("GET", "/stats/workers", nil, [.operations]),
                 ("GET", "/stats/scale", nil, [.operations]),
+                ("POST", "/workers/\(TaskScene.worker)/drain", nil, [.operations]),
                 ("GET", "//metrics", nil, [.operations]),
                 ("POST", "//v1/conversations/end", conversation, [.writeConversations]),
             ]

@@ -33,6 +33,22 @@ extension Integration {
             #expect(leases == 0, "all are given up")
         }
 
+        /// Fault: a fleet is made smaller by a kill, in the middle of a run.
+        @Test func aWorkerDrainsWhenItIsAskedTo() throws {
+            let tasks = try TaskWorkerScene()
+            let scene = tasks.tasks.scene
+            let worker = try scene.startWorker(["TASK_QUEUES": tasks.pool])
+            try eventually("it has a lease") { try !tasks.tasks.store.workers().isEmpty }
+            let id = try #require(try tasks.tasks.store.workers().first).worker
+            #expect(try !tasks.tasks.store.askToDrain(TaskID(firstAt: 1)), "it does not live")
+            #expect(try tasks.tasks.store.askToDrain(id))
+            #expect(try tasks.tasks.store.askToDrain(id), "twice is once")
+            #expect(try worker.waitForExit() == 0)
+            #expect(worker.events(["tasks.drain-asked"]).count == 1)
+            let leases = try tasks.tasks.sql("SELECT count(*) FROM amity_leases").integer(0, 0)
+            #expect(leases == 0, "the next worker is not asked")
+        }
+
         /// Fault: a worker that may declare nothing finds no queue.
         @Test func theirQueuesCanBeMadeBefore() throws {
             let tasks = try TaskWorkerScene()

@@ -263,7 +263,8 @@ extension Integration {
             #expect(worker["running"] as? Int == 1)
             #expect(worker["facts"] as? [String: String] == ["host": "h"])
             let scale = try scene.send("GET", "/stats/scale?pool=gpu").json
-            #expect(scale as? [String: Int] == ["backlog": 1, "running": 1, "value": 2])
+            let expected = ["backlog": 1, "running": 1, "value": 2, "desired_workers": 1]
+            #expect(scale as? [String: Int] == expected)
             #expect(try scene.send("GET", "/stats/scale?pool=cpu").json["value"] as? Int == 0)
             let metrics = try RawAnswer.get("/metrics", port: scene.port).body
             #expect(metrics.contains("task_queue_size{queue=\"gpu.high\"} 1\n"))

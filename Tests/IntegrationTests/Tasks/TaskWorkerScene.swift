@@ -73,6 +73,7 @@ final class TaskWorkerScene {
             readiness: readiness,
             health: health,
             onExhaustion: { [isExhausted] in isExhausted.withLock { $0 = true } },
+            onDrainAsked: {},
             logger: quiet
         )
         // Else a look at one that the worker has not made yet is an error.
