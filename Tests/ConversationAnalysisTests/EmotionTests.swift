@@ -1,3 +1,4 @@
+import FriendshipScoring
 import Testing
 
 /// The rules of `Emotions`, one by one.
@@ -100,5 +101,26 @@ struct EmotionTests {
         #expect(analysis([]).sessionEmotion == "neutral")
         #expect(analysis([(.pika, "I'm angry! Wow! Haha!")]).sessionEmotion == "neutral")
         #expect(analysis([(.other, "I'm angry!")]).sessionEmotion == "neutral")
+    }
+
+    /// Fault: only sorrow with a name is heard.
+    @Test func theRobotsConsolationTellsOfSorrow() {
+        let talk: [(Speaker, String)] = [
+            (.pika, "Hello!"), (.user, "dad went back on the ship"),
+            (.pika, "I am so sorry to hear that."), (.user, "till christmas"),
+            (.pika, "You must miss him."), (.user, "he does the troll voice"),
+        ]
+        #expect(analysis(talk).sessionEmotion == "sad")
+        #expect(analysis(Array(talk.prefix(4))).sessionEmotion == "neutral")
+    }
+
+    @Test func anothersSorrowIsNotTheChilds() {
+        #expect(emotion("he cried") == "neutral")
+        #expect(emotion("I cried") == "sad")
+    }
+
+    @Test func aChildThatIsIllMayBeShort() {
+        #expect(emotion("con nhức đầu", "dạ", "không", "có") == "neutral")
+        #expect(emotion("không thích môn nào", "dạ", "không", "chả có") == "boring")
     }
 }

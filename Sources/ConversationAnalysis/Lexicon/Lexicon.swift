@@ -140,6 +140,18 @@ struct Tags: OptionSet {
 
     /// "can": before "you" it requests. Tables of the robot's words have no use for it.
     static let able = Tags.pretence
+    /// "this one": it asks of something to be seen. No word of the child's is one.
+    static let quiz = Tags.identity
+    /// "học", "chơi": what the child may have had enough of.
+    static let activity = Tags.fact
+    /// "make a sentence with": whatever comes next is one. No word of the child's is one.
+    static let exercise = Tags.bored
+    /// "eyes", "throat": how they are passes. No robot's word is one.
+    static let body = Tags.drill
+    /// "guess what it is": what the child asks next may be guesses. No word of the child's is one.
+    static let riddle = Tags.knowing
+    /// "you": the one who is spoken to, in the child's words as in the robot's.
+    static let addressee = Tags.child
 
     /// A longer phrase may follow.
     fileprivate static let continues = bit(63)
@@ -188,19 +200,26 @@ struct Lexicon: Sendable {
             for phrase in phrases.unicodeScalars.split(whereSeparator: { $0 == "," || $0 == "\n" })
             {
                 if isPlain && phrase.contains("=") { continue }
-                let texts = phrase.split(separator: " ")
-                // Among Vietnamese without marks, "do" and "to" are Vietnamese.
-                if isPlain, index < english.count,
-                    texts.allSatisfy({ Self.word($0, &builder).isSyllable })
-                {
-                    continue
+                for phrase in Self.variants(of: phrase) {
+                    let texts = phrase.split(separator: " ")
+                    // Among Vietnamese without marks, "do" and "to" are Vietnamese.
+                    if isPlain, index < english.count,
+                        texts.allSatisfy({ Self.word($0, &builder).isSyllable })
+                    {
+                        continue
+                    }
+                    let words = texts.map { text in
+                        (
+                            hash(of: Self.word(text, &builder)),
+                            hash(of: Self.word(text, &builder, true))
+                        )
+                    }
+                    insert(words.map(\.0), tags)
+                    if words.count > 1 { long.append(words.map(\.0)) }
+                    if words.contains(where: { $0 != $1 }) {
+                        squeezed.append((words.map(\.1), tags))
+                    }
                 }
-                let words = texts.map { text in
-                    (hash(of: Self.word(text, &builder)), hash(of: Self.word(text, &builder, true)))
-                }
-                insert(words.map(\.0), tags)
-                if words.count > 1 { long.append(words.map(\.0)) }
-                if words.contains(where: { $0 != $1 }) { squeezed.append((words.map(\.1), tags)) }
             }
         }
         // "I see" has the subject that "I" is.
@@ -211,6 +230,16 @@ struct Lexicon: Sendable {
         precondition(slots.count { $0.key != 0 } * 2 < slots.count)
     }
 
+    /// Every "không" of a phrase is written in many ways.
+    private static func variants(of phrase: Substring.UnicodeScalarView) -> [Substring
+        .UnicodeScalarView]
+    {
+        let text = String(phrase).trimmingPrefix(while: { $0 == " " })
+        guard text.hasPrefix("không ") || text.hasPrefix("khong ") else { return [phrase] }
+        let rest = text.drop { $0 != " " }
+        return [phrase] + VietnameseTables.negations.map { Substring($0 + rest).unicodeScalars }
+    }
+
     private static func word(
         _ text: Substring.UnicodeScalarView,
         _ builder: inout WordBuilder,
@@ -219,7 +248,9 @@ struct Lexicon: Sendable {
         for scalar in text {
             if let letter = Letter(scalar, in: Letter.table) {
                 builder.add(letter)
-            } else if scalar != "'" && scalar != "=" {
+            } else if scalar == "'" {
+                builder.contract()
+            } else if scalar != "=" {
                 let hash = Word.combine(Word.start, UInt64(scalar.value))
                 return Word(marked: hash, plain: hash)
             }
