@@ -6,8 +6,7 @@ extension EnglishTables {
             """
             repeat after me, say after me, say it after me, after me, can you say, can you repeat,
             try to say, sing along, sing with me, with me, listen and repeat, listen and say,
-            your turn to say, again after me, say it with me, sing it with me, repeat it,
-            sing the answers
+            again after me, say it with me, sing it with me, repeat it
             """
         ),
         (.again, "try again, once more, one more time, say it again, again, one more"),
@@ -23,16 +22,9 @@ extension EnglishTables {
         (
             .personal,
             """
-            your name, old are you, favourite, favorite, do you live, are you from, your sister,
-            your brother, your mom, your mother, your dad, your father, your family, your pet,
-            your dog, your cat, your school, your birthday, your hobby, your teacher, your friend,
-            your best friend, what grade, which grade, what class, what do you like,
-            what do you like to do, do you like to play, do you do, did you do, did you eat,
-            did you see, did you go, did you play, did you get, did you visit, want to be,
-            do you want to be, want to become, when you grow up, do you have, what flavour,
-            what flavor, do you want for, what sport, what sports, do you go to school,
-            which subject, do you eat, is its name, is his name, is her name, its name, his name,
-            her name
+            favourite, favorite, what grade, which grade, what class, do you like to play,
+            want to be, do you want to be, want to become, what flavour, what flavor, what sport,
+            what sports, which subject, is its name, its name, his name, her name
             """
         ),
         (.opener, "what, who, where, when, which, how many, how old, whose, why, how, what's"),

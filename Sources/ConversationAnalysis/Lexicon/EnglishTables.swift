@@ -67,12 +67,12 @@ enum EnglishTables {
         (
             .asking,
             """
-            have you, have you ever, then what, and then what, wanna hear, want to hear a,
-            wanna see, want to see my, wanna know, how do i say, and you, need to know,
-            want to know, i wonder why, i wonder if, i wonder what, i wonder how, i wonder who,
-            i wonder where, i wonder when, tell me why, tell me what, tell me how, tell me where,
-            tell me who, tell me what's, tell me who's, tell me where's, tell me how's,
-            don't get why, don't get how, don't understand why, don't understand how, wanna know why
+            have you, have you ever, wanna hear, wanna see, then what, and then what, wanna know,
+            and you, need to know, want to know, i wonder why, i wonder if, i wonder what,
+            i wonder how, i wonder who, i wonder where, i wonder when, tell me why, tell me what,
+            tell me how, tell me where, tell me who, tell me what's, tell me who's, tell me where's,
+            tell me how's, don't get why, don't get how, don't understand why, don't understand how,
+            wanna know why
             """
         ),
         (.tag, "right, isn't it, aren't you, don't you, huh"),
@@ -102,10 +102,9 @@ enum EnglishTables {
             """
             me, what, huh, pardon, sorry, excuse me, really, oh really, are you sure, seriously,
             you know what, guess what, who cares, who knows, how should i know, how would i know,
-            what's up with that, say again, say that again, can you say that again,
-            can you say it again, can you repeat, can you repeat that, could you repeat that,
-            what did you say, come again, why not, who's there, what the heck, are you kidding me,
-            are you kidding, how about no
+            say again, say that again, can you say that again, can you say it again, can you repeat,
+            can you repeat that, could you repeat that, what did you say, come again, why not,
+            who's there, what the heck, are you kidding me, are you kidding, how about no
             """
         ),
         (.reporting, "asked, asks, said, says, told me, ask"),
@@ -234,11 +233,11 @@ enum EnglishTables {
             """
             i don't know, don't know, if, i could, had to, please, i feel, we feel, have to, i see,
             i said, i think, i guess, i can do it, i can't, pretend, let's pretend, i wish,
-            i forgot, i hope, i mean, i can see, i got it, i had fun, i go first, we done,
-            i hate numbers, my answer, my turn, my god, my goodness, my gosh, oh my gosh, oh my god,
-            need, don't want to, don't wanna, let me, let's, gotta, heard, hear, give up, choose,
-            forgot, cry, cried, pick, tired, bored, scared, excited, hungry, thirsty, sleepy, bet,
-            my bad, hurts, have a cold, have a headache, feeling, i like you, pretend i'm
+            i forgot, i hope, i mean, i can see, i got it, i had fun, i go first, my answer,
+            my turn, my god, my goodness, my gosh, oh my gosh, oh my god, need, don't want to,
+            don't wanna, let me, let's, gotta, heard, hear, give up, choose, forgot, cry, cried,
+            pick, tired, bored, scared, excited, hungry, thirsty, sleepy, bet, my bad, hurts,
+            have a cold, have a headache, feeling, i like you, pretend i'm
             """
         ),
     ]

@@ -27,22 +27,20 @@ extension VietnameseTables {
             .angry,
             """
             đáng ghét, tức, =giận, giận ba, giận bố, giận mẹ, đang giận, con giận, tớ giận,
-            giận lắm, ăn gian, đồ con nít, chơi xấu, tức lắm, tức chết, tức quá, bực, bực mình,
-            bực quá, bực ghê, im đi, =cút, cút đi, đồ ngốc, robot ngốc, pika ngốc, xấu tính, đồ ngu,
-            =ngu, phiền quá, không thèm, dở ẹc, đã bảo, đã bảo không, ghét pika, ghét tiếng anh,
-            ghét lắm, ghét quá, ghét nó, ghét bạn, ghét mẹ, không công bằng,
-            không chơi với pika nữa, bực bội, =điên, điên quá, tức điên, đồ tồi, phiền, xấu lắm,
-            tranh của, giành, ghét thế, 😡, 😠, 🤬
+            giận lắm, ăn gian, đồ con nít, chơi xấu, tức chết, bực, bực mình, im đi, =cút, cút đi,
+            đồ ngốc, robot ngốc, pika ngốc, xấu tính, đồ ngu, =ngu, không thèm, dở ẹc, ghét pika,
+            ghét lắm, ghét quá, ghét nó, ghét bạn, ghét mẹ, không công bằng, bực bội, =điên,
+            điên quá, tức điên, đồ tồi, phiền, xấu lắm, giành, ghét thế, 😡, 😠, 🤬
             """
         ),
         (
             .sad,
             """
-            buồn, buồn quá, buồn lắm, buồn ghê, khóc, muốn khóc, hông vui, hong vui, hổng vui,
-            chẳng vui, chả vui, một mình, huhu, huhuhu, hu hu, nhớ mẹ, nhớ bố, nhớ ông, nhớ bà,
-            nhớ ba, bà mất, ông mất, con mất rồi, tớ mất rồi, bị mất, qua đời, không vui, trêu,
-            không chơi với tớ, không chơi với con, không ai chơi, chả có ai chơi, cô đơn, bị mắng,
-            lo lắm, tủi thân, không ổn, chẳng bao giờ thắng, không ai chơi với con, chả có ai
+            buồn, khóc, muốn khóc, hông vui, hong vui, hổng vui, chẳng vui, chả vui, một mình, huhu,
+            huhuhu, hu hu, nhớ mẹ, nhớ bố, nhớ ông, nhớ bà, nhớ ba, bà mất, ông mất, con mất rồi,
+            tớ mất rồi, bị mất, qua đời, không vui, trêu, không chơi với tớ, không chơi với con,
+            không ai chơi, chả có ai chơi, cô đơn, bị mắng, lo lắm, tủi thân, không ổn,
+            chẳng bao giờ thắng, không ai chơi với con, chả có ai
             """
         ),
         (
@@ -57,10 +55,10 @@ extension VietnameseTables {
         (
             .wonder,
             """
-            hay quá, hay thế, hay nhỉ, hay thật, hay ghê, hay thật đấy, đỉnh, đỉnh quá, đỉnh lắm,
-            ghê thế, ghê vậy, ghê, kể tiếp, kể tiếp đi, kể nữa, kể nữa đi, kể thêm, kể thêm đi,
-            muốn nghe nữa, nghe nữa, woa, =oa, quào, =ồ, =ô, =ơ, đẹp thế, kỳ lạ, lạ thế, thú vị,
-            thích thế, đẹp quá, tuyệt quá, siêu quá, sợ thế, to thế, thiệt hả, thật á
+            hay quá, hay thế, hay nhỉ, hay thật, hay ghê, đỉnh, ghê thế, ghê vậy, ghê, kể tiếp,
+            kể nữa, kể thêm, muốn nghe nữa, nghe nữa, woa, =oa, quào, =ồ, =ô, =ơ, đẹp thế, kỳ lạ,
+            lạ thế, thú vị, thích thế, đẹp quá, tuyệt quá, siêu quá, sợ thế, to thế, thiệt hả,
+            thật á
             """
         ),
         (
@@ -74,8 +72,8 @@ extension VietnameseTables {
             .delight,
             """
             vui quá, vui lắm, vui ơi là vui, vui cực, vui cực kì, vui ghê, hoan hô, ye, yê,
-            =thắng rồi, tớ vui lắm, sướng quá, buồn cười quá, vui quá đi, thích quá đi, hạnh phúc,
-            yêu pika, vui lắm luôn, con thích quá, tớ thích quá
+            =thắng rồi, sướng quá, buồn cười quá, thích quá đi, hạnh phúc, yêu pika, con thích quá,
+            tớ thích quá
             """
         ),
     ]

@@ -20,12 +20,10 @@ extension VietnameseTables {
         (
             .personal,
             """
-            tên là gì, tên gì, mấy tuổi, bao nhiêu tuổi, thích màu gì, thích gì, thích ăn gì,
-            thích chơi gì, thích con gì, thích môn gì, thích con vật nào, thích cô giáo nào,
-            lớp mấy, lớp nào, trường nào, trường bạn, sống ở đâu, nhà bạn ở đâu, ở đâu, những ai,
-            làm nghề gì, nghề gì, món gì, ăn món gì, đi học bằng gì, muốn quà gì, quà gì,
-            sinh tháng mấy, sinh ngày nào, hôm nay làm gì, bạn làm gì, cuối tuần, đi đâu, với ai,
-            gia đình, nuôi con gì, có nuôi, anh chị em, ước mơ, lớn lên, sở thích, hôm qua, môn gì
+            tên là gì, bao nhiêu tuổi, lớp mấy, lớp nào, trường nào, trường bạn, sống ở đâu,
+            nhà bạn ở đâu, ở đâu, những ai, làm nghề gì, nghề gì, món gì, ăn món gì, muốn quà gì,
+            quà gì, sinh tháng mấy, sinh ngày nào, cuối tuần, đi đâu, với ai, gia đình, có nuôi,
+            anh chị em, ước mơ, lớn lên, sở thích, hôm qua, môn gì
             """
         ),
         ([.invitation, .opener], "có gì vui"),
@@ -77,8 +75,8 @@ extension VietnameseTables {
             có biết tại sao, có biết ai, có biết cái, có biết hôm, có biết là, biết vì sao,
             biết tại sao, biết con, biết cái, biết là, biết ai, biết hôm, có biết không, muốn hỏi,
             bạn nghe, hay không, là gì nhỉ, tiếng anh, đang, nghĩ, đoán, thấy, đố, đố con, đố bạn,
-            nghe rõ, sẵn sàng, chọn, cần gì, cần, nói gì, muốn xem, muốn đọc, muốn hát,
-            muốn có nhân vật, nghe được, nhìn, hiểu, đói, mệt, thích không, giận, bực
+            nghe rõ, sẵn sàng, chọn, cần gì, cần, nói gì, muốn xem, muốn đọc, muốn hát, nghe được,
+            nhìn, hiểu, đói, mệt, thích không, giận, bực
             """
         ),
         (

@@ -31,9 +31,8 @@ enum VietnameseTables {
             chỗ nào, màu nào, bạn nào, ngày nào, đường nào, cách nào, bài nào, câu nào, lúc nào,
             quả nào, số nào, chữ nào, hình nào, trò nào, nước nào, nhà nào, bên nào, hồi nào,
             người nào, thứ nào, chuyện nào, truyện nào, làm thế nào, làm sao, như nào, nói thế nào,
-            ai dạy, ai làm, là ai, của ai, là what, không nhỉ, chừng nào mới, =còn bạn, còn pika,
-            hay là, bằng gì, bằng cái gì, để làm gì, cỡ nào, cỡ nào vậy, để chi, là sao, sao thế,
-            sao vậy
+            là ai, của ai, không nhỉ, =còn bạn, còn pika, hay là, bằng gì, bằng cái gì, để làm gì,
+            cỡ nào, cỡ nào vậy, để chi, là sao, sao thế, sao vậy
             """
         ),
         (.indefinite, "gì, ai, đâu, nào, mấy, =chi"),
@@ -72,9 +71,9 @@ enum VietnameseTables {
             .filler,
             """
             ơi, à, ạ, ơ, ê, ồ, ô, ôi, nhỉ, nhé, ha, chứ, nha, ủa, ừ, ừm, dạ, vâng, thế, vậy,
-            cho con hỏi, con hỏi nè, cho em hỏi, cho hỏi, con muốn hỏi, hỏi nè, ta, dợ, dạ pika, á,
-            nè, pika ạ, với pika, hén, hen, đi pika, thế thì, vậy thì, nhưng, nhưng mà, mà, =còn,
-            pika ơi, vậy pika, thế pika, oa, woa, ok pika, này, với, rồi, thôi, thế á, vậy hả
+            cho con hỏi, cho em hỏi, cho hỏi, con muốn hỏi, hỏi nè, ta, dợ, dạ pika, á, nè, pika ạ,
+            với pika, hén, hen, đi pika, thế thì, vậy thì, nhưng, nhưng mà, mà, =còn, pika ơi,
+            vậy pika, thế pika, oa, woa, ok pika, này, với, rồi, thôi, thế á, vậy hả
             """
         ),
         (
@@ -82,15 +81,14 @@ enum VietnameseTables {
             """
             hả, gì, gì cơ, gì vậy, cái gì cơ, gì thế, sao cơ, hở, thật không, thật hả, thật á,
             thật à, thiệt hả, thiệt không, thế à, thế hả, vậy à, vậy hả, thế á, ồ thế à, ai mà biết,
-            ai mà biết được, ai biết, sao mà biết, sao tớ biết được, làm sao mà biết, không có gì,
-            không làm gì, không làm gì cả, không biết gì, gì cũng được, gì cũng, chơi gì cũng được,
-            ai cũng, đâu cũng, nào cũng, sao cũng được, sao cũng, chứ gì, chứ gì nữa, chẳng có gì,
-            không sao, không ai, không có ai, chả có ai, chẳng có ai, nói lại đi,
-            nói lại được không, đọc lại được không, gì cả, gì đó, gì đấy, ai đó, đâu đó, nào đó,
-            chẳng ai, chả ai, không đâu, đâu có, biết gì đâu, robot gì mà, gì mà, bao nhiêu lần rồi,
-            làm gì có, cái gì cũng, sao đâu, chả sao, không gì, có gì đâu, chẳng sao, kể nào,
-            chơi nào, học nào, chứ ai, chứ sao, chứ đâu, chứ sao nữa, chứ sao không, chứ nào,
-            từ đầu tới, từ đầu đến, sao trên trời
+            ai mà biết được, ai biết, sao mà biết, làm sao mà biết, không có gì, không làm gì,
+            không làm gì cả, không biết gì, gì cũng được, gì cũng, chơi gì cũng được, ai cũng,
+            đâu cũng, nào cũng, sao cũng được, sao cũng, chứ gì, chứ gì nữa, chẳng có gì, không sao,
+            không ai, không có ai, chả có ai, chẳng có ai, nói lại đi, nói lại được không, gì cả,
+            gì đó, gì đấy, ai đó, đâu đó, nào đó, chẳng ai, chả ai, không đâu, đâu có, biết gì đâu,
+            gì mà, làm gì có, bao nhiêu lần rồi, cái gì cũng, sao đâu, chả sao, không gì, có gì đâu,
+            chẳng sao, kể nào, chơi nào, học nào, chứ ai, chứ sao, chứ đâu, chứ sao nữa,
+            chứ sao không, chứ nào, từ đầu tới, từ đầu đến, sao trên trời
             """
         ),
         (.reporting, "hỏi, =bảo, kể là, nói là, đã hỏi, dặn"),
@@ -168,8 +166,7 @@ enum VietnameseTables {
         (
             [.being, .asking],
             """
-            là gì, là ai, là what, là cái gì, là con gì, là ở đâu, là tại sao, là khi nào,
-            là cái nào
+            là gì, là ai, là cái gì, là con gì, là ở đâu, là tại sao, là khi nào, là cái nào
             """
         ),
         (.identity, "tuổi, người, lớp, học sinh"),
@@ -216,12 +213,12 @@ enum VietnameseTables {
             """
             đang, không biết, ko biết, biết rồi, muốn chơi, muốn nghe, muốn ngủ, muốn đi ngủ,
             muốn đi chơi, muốn học, muốn khóc, cần, thèm, mong, không muốn, ăn rồi, buồn ngủ,
-            không hiểu, tớ nghe, con nghe, em nghe, mình nghe, tớ xem đi, con xem đi, giúp tớ,
-            giúp con, câu hỏi, chả có ai, chẳng có ai, không có ai, nghĩ, đoán, chọn, để con,
-            con mà, tớ mà, khóc, nhức, mỏi, chóng mặt, no quá, no rồi, nhớ, để tớ, nếu, if, mẹ gọi,
-            mẹ kêu, ba gọi, bố gọi, đi tắm, đi vệ sinh, đi tè, đau, hiểu rồi, mẹ nói, ba nói,
-            cô nói, bà nói, chưa ăn, chưa ngủ, chưa xong, chưa làm, thấy buồn, thấy vui, thấy chán,
-            thấy mệt, thấy sợ, thấy hay, thấy đói, giả vờ, mệt, đói, khát
+            không hiểu, tớ nghe, con nghe, em nghe, mình nghe, giúp tớ, giúp con, câu hỏi,
+            chả có ai, chẳng có ai, không có ai, nghĩ, đoán, chọn, để con, con mà, tớ mà, khóc,
+            nhức, mỏi, chóng mặt, no quá, no rồi, nhớ, để tớ, nếu, if, mẹ gọi, mẹ kêu, ba gọi,
+            bố gọi, đi tắm, đi vệ sinh, đi tè, đau, hiểu rồi, mẹ nói, ba nói, cô nói, bà nói,
+            chưa ăn, chưa ngủ, chưa xong, chưa làm, thấy buồn, thấy vui, thấy chán, thấy mệt,
+            thấy sợ, thấy hay, thấy đói, giả vờ, mệt, đói, khát
             """
         ),
     ]
