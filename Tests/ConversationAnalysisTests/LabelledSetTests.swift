@@ -19,10 +19,10 @@ struct LabelledSetTests {
     @Test(arguments: [
         Floors(.conversations, "tuning", questions: 0.98, memories: 0.9, emotion: 0.98),
         Floors(.conversations, "held-out", questions: 0.95, memories: 0.88, emotion: 0.96),
-        Floors(.talks, "tuning", questions: 0.94, memories: 0.88, emotion: 0.94),
-        Floors(.talks, "held-out", questions: 0.74, memories: 0.71, emotion: 0.85),
-        Floors(.talks2, "tuning", questions: 0.96, memories: 0.87, emotion: 0.92),
-        Floors(.talks2, "held-out", questions: 0, memories: 0, emotion: 0),
+        Floors(.talks, "tuning", questions: 0.94, memories: 0.89, emotion: 0.94),
+        Floors(.talks, "held-out", questions: 0.79, memories: 0.72, emotion: 0.89),
+        Floors(.talks2, "tuning", questions: 0.96, memories: 0.87, emotion: 0.91),
+        Floors(.talks2, "held-out", questions: 0.8, memories: 0.74, emotion: 0.77),
     ])
     fileprivate func agreesWithTheLabels(floors: Floors) {
         let measured = Measurement(of: floors.split, in: floors.collection)
@@ -33,8 +33,8 @@ struct LabelledSetTests {
     /// Fault: one language is served and the figures of all hide it.
     @Test(arguments: [
         Floors(.conversations, "held-out", questions: 0.8, memories: 0.8, emotion: 0.88),
-        Floors(.talks, "held-out", questions: 0.54, memories: 0.53, emotion: 0.83),
-        Floors(.talks2, "held-out", questions: 0, memories: 0, emotion: 0),
+        Floors(.talks, "held-out", questions: 0.62, memories: 0.54, emotion: 0.84),
+        Floors(.talks2, "held-out", questions: 0.71, memories: 0.65, emotion: 0.65),
     ])
     fileprivate func noLanguageIsLeftBehind(floors: Floors) {
         for language in ["en", "vi", "mixed"] {

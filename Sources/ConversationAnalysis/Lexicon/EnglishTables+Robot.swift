@@ -62,15 +62,6 @@ extension EnglishTables {
         ),
         (.child, "you, your, yours, yourself"),
         (.or, "or"),
-        (
-            .sad,
-            """
-            so sorry, i'm so sorry, i am so sorry, i am so very sorry, sorry to hear, that hurts,
-            must hurt, must feel, must be hard, must worry, must miss, you miss, look sad,
-            look down, seem sad, sound sad, so sad, feel sad, be sad, to cry, cheer up, a hug,
-            thank you for telling me
-            """
-        ),
         (.asking, "ask me"),
         (
             .exercise,

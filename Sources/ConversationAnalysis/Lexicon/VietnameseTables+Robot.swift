@@ -39,13 +39,6 @@ extension VietnameseTables {
         ),
         (.or, "hay, hay là"),
         (.has, "có hay"),
-        (
-            .sad,
-            """
-            rất tiếc, tiếc quá, đừng buồn, buồn thế, buồn vậy, buồn hả, buồn à, buồn lắm, nhớ ba,
-            nhớ bố, nhớ mẹ, nhớ bà, nhớ ông, thương con, tội con, ôm con, đừng khóc, im lặng thế
-            """
-        ),
         (.exercise, "một câu có, một câu với, đặt câu, đặt một câu, nói một câu"),
         (.wish, "muốn, ước mơ, ước"),
         (.quiz, "đây là, cái này, con này, số này, chữ này, hình này, đây"),
