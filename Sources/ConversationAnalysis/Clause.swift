@@ -1,4 +1,5 @@
-/// What a clause is, seen as something to remember.
+/// What a clause is, seen as something to remember: by its subject and its predicate, and by what
+/// the robot has asked and the child told before.
 struct Clause {
     enum Kind { case none, fact, event }
 

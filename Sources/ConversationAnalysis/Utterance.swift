@@ -230,6 +230,7 @@ struct Utterance: ~Copyable {
             while word < end {
                 let (length, tags) = lexicon.longestMatch(in: words, from: word, to: end)
                 let hash = hash(of: word..<word + length)
+                // "He he listens".
                 let isStammer =
                     units.count > first && units[units.count - 1].hash == hash
                     && !words[word].beginsClause

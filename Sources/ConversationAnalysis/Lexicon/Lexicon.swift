@@ -197,29 +197,23 @@ struct Lexicon: Sendable {
         var squeezed: [([UInt64], Tags)] = []
         var long: [[UInt64]] = []
         for (index, (tags, phrases)) in tables.enumerated() {
-            for phrase in phrases.unicodeScalars.split(whereSeparator: { $0 == "," || $0 == "\n" })
-            {
+            let spellings = phrases.split(whereSeparator: { $0 == "," || $0 == "\n" })
+                .flatMap(Self.spellings)
+            for phrase in spellings.map(\.unicodeScalars) {
                 if isPlain && phrase.contains("=") { continue }
-                for phrase in Self.variants(of: phrase) {
-                    let texts = phrase.split(separator: " ")
-                    // Among Vietnamese without marks, "do" and "to" are Vietnamese.
-                    if isPlain, index < english.count,
-                        texts.allSatisfy({ Self.word($0, &builder).isSyllable })
-                    {
-                        continue
-                    }
-                    let words = texts.map { text in
-                        (
-                            hash(of: Self.word(text, &builder)),
-                            hash(of: Self.word(text, &builder, true))
-                        )
-                    }
-                    insert(words.map(\.0), tags)
-                    if words.count > 1 { long.append(words.map(\.0)) }
-                    if words.contains(where: { $0 != $1 }) {
-                        squeezed.append((words.map(\.1), tags))
-                    }
+                let texts = phrase.split(separator: " ")
+                // Among Vietnamese without marks, "do" and "to" are Vietnamese.
+                if isPlain, index < english.count,
+                    texts.allSatisfy({ Self.word($0, &builder).isSyllable })
+                {
+                    continue
                 }
+                let words = texts.map { text in
+                    (hash(of: Self.word(text, &builder)), hash(of: Self.word(text, &builder, true)))
+                }
+                insert(words.map(\.0), tags)
+                if words.count > 1 { long.append(words.map(\.0)) }
+                if words.contains(where: { $0 != $1 }) { squeezed.append((words.map(\.1), tags)) }
             }
         }
         // "I see" has the subject that "I" is.
@@ -230,14 +224,12 @@ struct Lexicon: Sendable {
         precondition(slots.count { $0.key != 0 } * 2 < slots.count)
     }
 
-    /// Every "không" of a phrase is written in many ways.
-    private static func variants(of phrase: Substring.UnicodeScalarView) -> [Substring
-        .UnicodeScalarView]
-    {
-        let text = String(phrase).trimmingPrefix(while: { $0 == " " })
-        guard text.hasPrefix("không ") || text.hasPrefix("khong ") else { return [phrase] }
-        let rest = text.drop { $0 != " " }
-        return [phrase] + VietnameseTables.negations.map { Substring($0 + rest).unicodeScalars }
+    /// "Không" before another word is spelt in many ways.
+    private static func spellings(of phrase: Substring) -> [Substring] {
+        let words = phrase.split(separator: " ")
+        guard words.count > 1, words[0] == "không" else { return [phrase] }
+        let rest = words.dropFirst().joined(separator: " ")
+        return VietnameseTables.negations.map { "\($0) \(rest)" }
     }
 
     private static func word(

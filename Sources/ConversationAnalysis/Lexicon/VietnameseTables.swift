@@ -3,9 +3,9 @@
 enum VietnameseTables {
     static let grammar: [(Tags, String)] = questions + memories + answers
 
-    /// Other spellings of "không" before another word.
-    static let negations = [
-        "ko", "k", "hok", "hông", "hong", "hổng", "hem", "khum", "chẳng", "chả",
+    /// "Không" before another word, as it is spelt and said.
+    static let negations: [Substring] = [
+        "không", "ko", "k", "hok", "hông", "hong", "hổng", "hem", "khum", "chẳng", "chả",
     ]
 
     /// Enough of its commonest words to tell it from the other.
