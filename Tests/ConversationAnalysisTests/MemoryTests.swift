@@ -80,7 +80,7 @@ struct MemoryTests {
     @Test func whileTheChildTellsAnyFormCounts() {
         let tale: [(Speaker, String)] = [
             (.pika, "What did you do on your birthday?"), (.user, "me and Kai raced snails"),
-            (.pika, "Who won?"), (.user, "mine but Kai dropped his snail in the pond"),
+            (.pika, "Snails!"), (.user, "tons of them in the wet grass behind grandma's shed"),
         ]
         #expect(analysis(tale).newMemoriesCount == 2)
         // Nor does it all: moods, orders, praise, the robot.
