@@ -51,7 +51,7 @@ struct ConversationReader: ~Copyable {
     private mutating func hearRobot(_ text: String) {
         robot.read(text, amidTale: memories.isTelling)
         lesson.hear(robot)
-        if robot.pretends { memories.stop() }
+        memories.isStopped = robot.isPretending
     }
 
     /// What is not the child's own talk makes no question, mood or memory: silence, buttons and
@@ -119,24 +119,38 @@ struct RobotUtterance: ~Copyable {
     private(set) var isPersonal = false
     /// Whether it wants the child to tell of its life.
     private(set) var invites = false
-    /// Whether a game begins in which the child plays another.
-    private(set) var pretends = false
+    /// Whether it wants a sentence made up.
+    private(set) var wantsSentence = false
+    /// Whether it has begun a game in which the child plays another.
+    private(set) var isPretending = false
     /// Whether it asks how the child is just now, or what it wants to do.
     private(set) var asksInPassing = false
     /// Whether it speaks of the child at all.
     private(set) var addressesChild = false
+    /// Whether more than a yes or no is asked for.
+    private(set) var asksOpenly = false
+    /// Whether it asks what the child wants.
+    private(set) var asksWish = false
+    /// Whether it names what to choose from.
+    private(set) var offers = false
+    /// Whether it lets the child guess, until it has more to say than hints.
+    private(set) var isRiddling = false
     /// Whether the child has said something since.
     var isAnswered = false
 
     /// Words of a question that goes on with the child's tale without naming the child. Chosen.
     private static let followUpWords = 6
+    /// Most words of a hint. Chosen.
+    private static let riddleWords = 12
 
     /// - Parameter isAmidTale: whether the child tells of its life.
     mutating func read(_ text: String, amidTale isAmidTale: Bool) {
         utterance.read(text, with: .robot, vietnamese: utterance.isVietnamese)
         (asks, isDrill, hasModel, isPersonal) = (false, false, false, false)
-        (asksInPassing, addressesChild, invites, pretends) = (false, false, false, false)
-        (isAnswered, isRepeatedDrill) = (false, false)
+        (asksInPassing, addressesChild, invites) = (false, false, false)
+        (isAnswered, isRepeatedDrill, offers, asksWish) = (false, false, false, false)
+        wantsSentence = false
+        if utterance.words.count > Self.riddleWords { isRiddling = false }
         for sentence in utterance.sentences {
             let tags = sentence.tags
             if isDrill || isRepeatedDrill || !tags.isDisjoint(with: [.drill, .again, .imperative]) {
@@ -145,16 +159,28 @@ struct RobotUtterance: ~Copyable {
             asks = asks || sentence.isAsked
             addressesChild =
                 addressesChild || !tags.isDisjoint(with: [.child, .personal, .passingQuestion])
-            pretends = pretends || tags.contains(.pretence)
+            if tags.contains(.pretence) {
+                isPretending = true
+            } else if !tags.isDisjoint(with: [.invitation, .asking]) {
+                isPretending = false
+            }
+            if tags.contains(.riddle) { isRiddling = true }
+            wantsSentence = wantsSentence || tags.contains(.exercise)
+            offers = offers || tags.contains(.or)
             invites = invites || tags.contains(.invitation)
             if !sentence.isAsked { continue }
             // The last question is the one that is answered.
             asksInPassing = tags.contains(.passingQuestion)
-            let isOpen = tags.contains(.opener)
             let length = utterance.words(of: sentence.units).count
+            let isFollowUp =
+                (isAmidTale || isPersonal) && length <= Self.followUpWords
+                && tags.isDisjoint(with: [.being, .quiz])
             let isAbout =
-                tags.contains(.personal) || isOpen && tags.contains(.child)
-                || isOpen && isAmidTale && length <= Self.followUpWords && !tags.contains(.being)
+                tags.contains(.personal) || tags.contains(.child) && !tags.contains(.quiz)
+                || isFollowUp
+            asksWish = tags.contains(.wish)
+            asksOpenly =
+                offers || !tags.isDisjoint(with: [.opener, .personal]) || length < 4
             isPersonal = isAbout && !asksInPassing
         }
         if isDrill, !hasModel { hasModel = utterance.words.contains { $0.isQuoted } }
@@ -187,7 +213,9 @@ struct RobotUtterance: ~Copyable {
         let range = child.words(of: sentence.units)
         // A word alone is an answer, unless it was asked for.
         guard !range.isEmpty, range.count > 1 || isDrill else { return false }
-        guard isDrill || child.sentences.count == 1 else { return false }
+        // "How do you spell … c, a, t", but not "I'm fine. How are you?"
+        let isFirst = sentence.units.lowerBound == 0 && range.count > 2
+        guard isDrill || child.sentences.count == 1 || isFirst else { return false }
         // Most sentences are over here, before anything is copied.
         let second = min(1, range.count - 1)
         let begins = utterance.words.indices.dropLast(second).contains {
@@ -197,6 +225,15 @@ struct RobotUtterance: ~Copyable {
         }
         guard begins else { return false }
         return utterance.words.map(\.plain).holds(child.words[range].map(\.plain))
+    }
+
+    /// Whether an answer only takes up the words of the question: as much as a yes or no.
+    func hasSaidAll(of child: borrowing Utterance, in units: Range<Int>) -> Bool {
+        for unit in child.units[units]
+        where unit.tags.isDisjoint(with: [.filler, .minimal, .negator, .adverb, .hollow]) {
+            for word in child.words[unit.words] where !hasSaid(word) { return false }
+        }
+        return true
     }
 
     func hasSaid(_ word: Word) -> Bool { utterance.words.contains { $0.plain == word.plain } }

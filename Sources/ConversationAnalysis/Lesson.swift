@@ -12,6 +12,11 @@ struct Lesson {
     /// Whether the next talk of the child's is a line, whatever it says.
     private var awaitsLine = false
 
+    /// What is to be said once more where the robot says so.
+    private var model: [UInt64] = []
+
+    /// Words of a line that are remembered. Chosen.
+    private static let modelWords = 24
     /// Words of a praise between two lines. Chosen.
     private static let praiseWords = 6
 
@@ -23,7 +28,12 @@ struct Lesson {
             if robot.hasModel && models == .unknown { models = .texts }
             awaitsLine = !robot.hasModel && models != .texts
         }
-        guard isOn else { return }
+        if robot.wantsSentence { (isOn, awaitsLine) = (true, true) }
+        guard isOn, !robot.wantsSentence else { return }
+        // "Once more" is of the line before, which is no longer the robot's last word.
+        if !robot.isRepeatedDrill {
+            model = robot.utterance.words.prefix(Self.modelWords).map(\.plain)
+        }
         if robot.utterance.form == .sound {
             models = .sounds
             awaitsLine = true
@@ -43,7 +53,10 @@ struct Lesson {
         // No line of a lesson talks to the robot.
         if awaitsLine && !sentence.tags.contains(.robot) { return true }
         let words = child.words(of: sentence.units)
-        let common = words.count { robot.hasSaid(child.words[$0]) }
+        let isAgain = robot.isRepeatedDrill && !robot.isDrill
+        let common = words.count {
+            robot.hasSaid(child.words[$0]) || isAgain && model.contains(child.words[$0].plain)
+        }
         let isLine = words.count < 3 ? common == words.count : common * 5 >= words.count * 3
         if isLine && models == .unknown { models = .texts }
         return isLine

@@ -87,8 +87,10 @@ struct Utterance: ~Copyable {
                 continue
             }
             switch scalar {
-            case "'", "\u{2019}", "\u{2BC}", "\u{200B}"..."\u{200D}", "\u{300}"..."\u{36F}":
+            case "'", "\u{2019}", "\u{2BC}":
+                builder.contract()
                 continue
+            case "\u{200B}"..."\u{200D}", "\u{300}"..."\u{36F}": continue
             case _: break
             }
             if scalar.value >= 0xAA, Self.isForeignLetter(scalar) {
@@ -227,13 +229,21 @@ struct Utterance: ~Copyable {
             var all: Tags = []
             while word < end {
                 let (length, tags) = lexicon.longestMatch(in: words, from: word, to: end)
-                if !words[word].isQuoted {
+                let hash = hash(of: word..<word + length)
+                // "He he listens".
+                let isStammer =
+                    units.count > first && units[units.count - 1].hash == hash
+                    && !words[word].beginsClause
+                if isStammer {
+                    units[units.count - 1].words =
+                        units[units.count - 1].words.lowerBound..<word + length
+                } else if !words[word].isQuoted {
                     all.formUnion(tags)
                     units.append(
                         Unit(
                             tags: tags,
                             words: word..<word + length,
-                            hash: hash(of: word..<word + length),
+                            hash: hash,
                             beginsClause: words[word].beginsClause
                         )
                     )

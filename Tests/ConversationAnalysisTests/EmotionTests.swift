@@ -101,4 +101,14 @@ struct EmotionTests {
         #expect(analysis([(.pika, "I'm angry! Wow! Haha!")]).sessionEmotion == "neutral")
         #expect(analysis([(.other, "I'm angry!")]).sessionEmotion == "neutral")
     }
+
+    @Test func anothersSorrowIsNotTheChilds() {
+        #expect(emotion("he cried") == "neutral")
+        #expect(emotion("I cried") == "sad")
+    }
+
+    @Test func aChildThatIsIllMayBeShort() {
+        #expect(emotion("con nhức đầu", "dạ", "không", "có") == "neutral")
+        #expect(emotion("không thích môn nào", "dạ", "không", "chả có") == "boring")
+    }
 }

@@ -19,17 +19,20 @@ struct Labelled: Decodable, Sendable {
     var memories: Int
     var log: [Item]
 
-    /// Two sets, each labelled by one hand.
-    enum Collection: String, CaseIterable, Sendable { case conversations, talks }
+    /// Three sets, each labelled by one hand.
+    enum Collection: String, CaseIterable, Sendable {
+        case conversations, talks
+        case talks2 = "talks-2"
+    }
 
-    var collection: Collection { id <= 1000 ? .conversations : .talks }
+    var collection: Collection { id <= 1000 ? .conversations : id <= 2000 ? .talks : .talks2 }
 
     static let all = Collection.allCases.flatMap(read)
 
     private static func read(_ collection: Collection) -> [Labelled] {
         do {
             let url = Bundle.module.url(
-                forResource: "labelled/\(collection)",
+                forResource: "labelled/\(collection.rawValue)",
                 withExtension: "jsonl"
             )
             let lines = try Data(contentsOf: #require(url)).split(separator: UInt8(ascii: "\n"))

@@ -5,7 +5,7 @@ import Testing
 struct LabelledSetTests {
     /// Fault: a label with a slip, or a split that was chosen after a look at the errors.
     @Test func theSetsAreWhole() {
-        #expect(Labelled.all.map(\.id) == Array(1...176) + Array(1001...1234))
+        #expect(Labelled.all.map(\.id) == Array(1...176) + Array(1001...1234) + Array(2001...2200))
         for labelled in Labelled.all {
             #expect(labelled.split == (labelled.id.isMultiple(of: 3) ? "held-out" : "tuning"))
             #expect(["en", "vi", "mixed", "other"].contains(labelled.language))
@@ -17,10 +17,12 @@ struct LabelledSetTests {
     /// Fault: a change of a rule or a word that mends one sentence and breaks ten others. The
     /// floors are just below what was measured.
     @Test(arguments: [
-        Floors(.conversations, "tuning", questions: 0.98, memories: 0.92, emotion: 0.98),
+        Floors(.conversations, "tuning", questions: 0.98, memories: 0.9, emotion: 0.98),
         Floors(.conversations, "held-out", questions: 0.95, memories: 0.88, emotion: 0.96),
-        Floors(.talks, "tuning", questions: 0.94, memories: 0.88, emotion: 0.94),
-        Floors(.talks, "held-out", questions: 0.74, memories: 0.71, emotion: 0.85),
+        Floors(.talks, "tuning", questions: 0.94, memories: 0.89, emotion: 0.94),
+        Floors(.talks, "held-out", questions: 0.79, memories: 0.72, emotion: 0.89),
+        Floors(.talks2, "tuning", questions: 0.96, memories: 0.87, emotion: 0.91),
+        Floors(.talks2, "held-out", questions: 0.8, memories: 0.74, emotion: 0.77),
     ])
     fileprivate func agreesWithTheLabels(floors: Floors) {
         let measured = Measurement(of: floors.split, in: floors.collection)
@@ -31,7 +33,8 @@ struct LabelledSetTests {
     /// Fault: one language is served and the figures of all hide it.
     @Test(arguments: [
         Floors(.conversations, "held-out", questions: 0.8, memories: 0.8, emotion: 0.88),
-        Floors(.talks, "held-out", questions: 0.54, memories: 0.53, emotion: 0.83),
+        Floors(.talks, "held-out", questions: 0.62, memories: 0.54, emotion: 0.84),
+        Floors(.talks2, "held-out", questions: 0.71, memories: 0.65, emotion: 0.65),
     ])
     fileprivate func noLanguageIsLeftBehind(floors: Floors) {
         for language in ["en", "vi", "mixed"] {

@@ -52,6 +52,22 @@ struct LessonTests {
         )
     }
 
+    /// Fault: a line said once more is the child's own, for the robot's last words are others.
+    @Test func aLineMayBeSaidOnceMore() {
+        let lesson: [(Speaker, String)] = [
+            (.pika, "Repeat after me: I am bored."), (.user, "I am bo"),
+            (.pika, "Try again!"), (.user, "I am bored"),
+        ]
+        #expect(analysis(lesson) == Analysis(.neutral, questions: 0, memories: 0))
+        let quarrel = lesson + [(.pika, "Once more."), (.user, "stupid robot I said it")]
+        #expect(analysis(quarrel).sessionEmotion == "angry")
+    }
+
+    @Test func aSentenceMadeUpForAWordIsALine() {
+        let exercise = "Make a sentence with the word sad."
+        #expect(emotion("I am sad", after: exercise) == "neutral")
+    }
+
     @Test func ownTalkInALessonIsTheChilds() {
         let own: [(Speaker, String)] = [
             (.pika, "Say: This is a dog."), (.user, "this is a dog. I have a dog. do dogs dream"),

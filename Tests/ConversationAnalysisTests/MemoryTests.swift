@@ -1,3 +1,4 @@
+import FriendshipScoring
 import Testing
 
 /// The rules of `Memories`, one by one.
@@ -73,5 +74,36 @@ struct MemoryTests {
     @Test func theSameFactCountsOnce() {
         #expect(memories("I like dogs. I LIKE DOGS! I really like dogs.") == 1)
         #expect(memories("Tớ thích mèo. tớ rất thích mèo") == 1)
+    }
+
+    /// Fault: what has no verb of the tables is not heard, though the child was asked to tell.
+    @Test func whileTheChildTellsAnyFormCounts() {
+        let tale: [(Speaker, String)] = [
+            (.pika, "What did you do on your birthday?"), (.user, "me and Kai raced snails"),
+            (.pika, "Snails!"), (.user, "tons of them in the wet grass behind grandma's shed"),
+        ]
+        #expect(analysis(tale).newMemoriesCount == 2)
+        // Nor does it all: moods, orders, praise, the robot.
+        for text in ["show me another", "it was so good", "I'm tired", "you are funny", "ok"] {
+            #expect(analysis(tale + [(.pika, "Ha!"), (.user, text)]).newMemoriesCount == 2)
+        }
+    }
+
+    @Test func howABodyIsPassesAndWhatHappensToItDoesNot() {
+        #expect(memories("my eyes are heavy") == 0)
+        #expect(memories("my tooth fell out") == 1)
+    }
+
+    @Test(arguments: [
+        ("If you had a magic wand, what would you do?", "I have a castle and a dragon"),
+        ("Nếu con có phép thuật thì con làm gì?", "con có lâu đài bằng kẹo"),
+    ])
+    func whatIsMadeUpIsNoMemory(robot: String, answer: String) {
+        #expect(memories(answer, after: robot) == 0)
+    }
+
+    @Test func anAnswerOfTheQuestionsWordsIsAYes() {
+        #expect(memories("vui lắm", after: "Giờ ra chơi của con có vui không?") == 0)
+        #expect(memories("tea", after: "What do you like, tea or milk?") == 1)
     }
 }

@@ -1,3 +1,4 @@
+import FriendshipScoring
 import Testing
 
 /// The rules of `Questions`, one by one, on sentences that are not in the labelled set.
@@ -94,5 +95,42 @@ struct QuestionTests {
         #expect(questions("Tại sao? Tại sao nó đỏ? tai sao no do") == 1)
         #expect(questions("Why? Why? Why is it red?") == 1)
         #expect(questions("why why why") == 1)
+    }
+
+    /// Fault: ten guesses at a riddle are ten questions.
+    @Test func aGuessAtARiddleIsNoQuestion() {
+        let riddle: [(Speaker, String)] = [
+            (.pika, "I hid a toy. Guess what it is!"), (.user, "is it a bear"),
+            (.pika, "No, smaller."), (.user, "a mouse?"),
+            (.pika, "Smaller still."), (.user, "does it have wings? is it a fly?"),
+        ]
+        #expect(analysis(riddle).userInitiatedQuestions == 0)
+    }
+
+    @Test(arguments: [
+        "where'd she go, did she run away", "are there wolves? real ones?",
+        "do you tell or do you keep it",
+    ])
+    func halvesThatWantOneAnswerAreOne(text: String) { #expect(questions(text) == 1) }
+
+    @Test func inAGameARoleAsksNothing() {
+        let game = "Let's pretend we are at the doctor."
+        #expect(questions("where does it hurt", after: game) == 0)
+        #expect(questions("do we need a bandage", after: game) == 1)
+    }
+
+    @Test(arguments: [
+        ("Who flies a plane?", "who flies a plane is a pilot"),
+        ("Where do planes land?", "where... um on the roof"),
+        ("How do you spell dog?", "how do you spell... d o g"),
+    ])
+    func anAnswerMayBeginAsTheQuestion(robot: String, answer: String) {
+        #expect(questions(answer, after: robot) == 0)
+    }
+
+    /// Fault: "we're" is taken for "were", "don't" for an order of an answer.
+    @Test func anApostropheMakesAnotherWord() {
+        #expect(questions("we're all big bears") == 0)
+        #expect(questions("were all big bears brown") == 1)
     }
 }

@@ -140,6 +140,18 @@ struct Tags: OptionSet {
 
     /// "can": before "you" it requests. Tables of the robot's words have no use for it.
     static let able = Tags.pretence
+    /// "this one": it asks of something to be seen. No word of the child's is one.
+    static let quiz = Tags.identity
+    /// "học", "chơi": what the child may have had enough of.
+    static let activity = Tags.fact
+    /// "make a sentence with": whatever comes next is one. No word of the child's is one.
+    static let exercise = Tags.bored
+    /// "eyes", "throat": how they are passes. No robot's word is one.
+    static let body = Tags.drill
+    /// "guess what it is": what the child asks next may be guesses. No word of the child's is one.
+    static let riddle = Tags.knowing
+    /// "you": the one who is spoken to, in the child's words as in the robot's.
+    static let addressee = Tags.child
 
     /// A longer phrase may follow.
     fileprivate static let continues = bit(63)
@@ -185,8 +197,9 @@ struct Lexicon: Sendable {
         var squeezed: [([UInt64], Tags)] = []
         var long: [[UInt64]] = []
         for (index, (tags, phrases)) in tables.enumerated() {
-            for phrase in phrases.unicodeScalars.split(whereSeparator: { $0 == "," || $0 == "\n" })
-            {
+            let spellings = phrases.split(whereSeparator: { $0 == "," || $0 == "\n" })
+                .flatMap(Self.spellings)
+            for phrase in spellings.map(\.unicodeScalars) {
                 if isPlain && phrase.contains("=") { continue }
                 let texts = phrase.split(separator: " ")
                 // Among Vietnamese without marks, "do" and "to" are Vietnamese.
@@ -211,6 +224,14 @@ struct Lexicon: Sendable {
         precondition(slots.count { $0.key != 0 } * 2 < slots.count)
     }
 
+    /// "Không" before another word is spelt in many ways.
+    private static func spellings(of phrase: Substring) -> [Substring] {
+        let words = phrase.split(separator: " ")
+        guard words.count > 1, words[0] == "không" else { return [phrase] }
+        let rest = words.dropFirst().joined(separator: " ")
+        return VietnameseTables.negations.map { "\($0) \(rest)" }
+    }
+
     private static func word(
         _ text: Substring.UnicodeScalarView,
         _ builder: inout WordBuilder,
@@ -219,7 +240,9 @@ struct Lexicon: Sendable {
         for scalar in text {
             if let letter = Letter(scalar, in: Letter.table) {
                 builder.add(letter)
-            } else if scalar != "'" && scalar != "=" {
+            } else if scalar == "'" {
+                builder.contract()
+            } else if scalar != "=" {
                 let hash = Word.combine(Word.start, UInt64(scalar.value))
                 return Word(marked: hash, plain: hash)
             }

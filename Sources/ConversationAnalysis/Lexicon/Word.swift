@@ -53,6 +53,14 @@ struct WordBuilder: ~Copyable {
     /// Of all letters, also of marks without one.
     private var seen = Letter.none
 
+    /// Whether an apostrophe stands in it.
+    private var isContracted = false
+
+    /// What an apostrophe makes another word of: "we're" is not "were".
+    private static let contractions: [UInt32] = ["were", "well", "ill", "its"].map {
+        $0.utf8.reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
     var isEmpty: Bool { count == 0 && rest == 0 }
     var isVietnamese: Bool { seen.isVietnamese }
 
@@ -69,12 +77,22 @@ struct WordBuilder: ~Copyable {
         }
     }
 
+    mutating func contract() { isContracted = count > 0 }
+
+    @inline(never)
+    private mutating func isAnotherWord() -> Bool {
+        var text: UInt32 = 0
+        for index in 0..<min(count, 4) { text = text << 8 | letters[index].base }
+        return count < 5 && Self.contractions.contains(text)
+    }
+
     mutating func add(foreign scalar: Unicode.Scalar) {
         rest = Word.combine(rest, UInt64(scalar.value)) | 1
     }
 
     mutating func finish() -> Word {
-        defer { (count, rest, seen) = (0, 0, .none) }
+        defer { (count, rest, seen, isContracted) = (0, 0, .none, false) }
+        if isContracted, isAnotherWord() { rest = 0x27 }
         if alternates { count = 6 }
         var (marked, plain) = (Word.start, Word.start)
         var any = Letter.none
