@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import Logging
 import Postgres
+import TaskTypes
 import Tasks
 
 /// Once a second: renews the worker's lease, and holds what runs here against what the database
@@ -33,6 +34,7 @@ final class RunKeeper: Sendable {
     private let health: TaskHealth
     private let facts: @Sendable () -> Facts
     private let onExhaustion: @Sendable () -> Void
+    private let onPauses: @Sendable (Set<PauseSubject>) -> Void
     private let threads: Int
     private let stopped = MonotonicSemaphore(value: 0)
     private let drain = DrainSignal()
@@ -42,6 +44,7 @@ final class RunKeeper: Sendable {
     ///   - store: with a session of its own.
     ///   - threads: of the worker.
     ///   - onExhaustion: called once when no thread is left that comes back.
+    ///   - onPauses: told each second what operators have paused.
     init(
         _ runner: TaskRunner,
         store: TaskStore,
@@ -49,6 +52,7 @@ final class RunKeeper: Sendable {
         threads: Int,
         facts: @escaping @Sendable () -> Facts,
         onExhaustion: @escaping @Sendable () -> Void,
+        onPauses: @escaping @Sendable (Set<PauseSubject>) -> Void,
         logger: Logger
     ) {
         self.runner = runner
@@ -57,6 +61,7 @@ final class RunKeeper: Sendable {
         self.threads = threads
         self.facts = facts
         self.onExhaustion = onExhaustion
+        self.onPauses = onPauses
         self.logger = logger
     }
 
@@ -125,6 +130,17 @@ final class RunKeeper: Sendable {
         }
         state.strangers = strangers
         try writeProgress(of: known)
+        try readPauses()
+    }
+
+    private func readPauses() throws(PostgresError) {
+        do throws(PostgresError) {
+            onPauses(Set(try store.pauses().map(\.subject)))
+        } catch {
+            // A database that an earlier version has set up.
+            guard error.isMissingOrForbidden else { throw error }
+            onPauses([])
+        }
     }
 
     private func writeProgress(
