@@ -52,8 +52,8 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         coreMetrics, logging,
     ],
     "Settings": [
-        "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Messaging", "Postgres",
-        "SafeText", "TaskHandlers", "TaskTypes", "Tasks", logging,
+        "AMQP", "AnalysisServices", "FriendshipScoring", "HTTPCalling", "JSON", "Messaging",
+        "Postgres", "SafeText", "TaskHandlers", "TaskTypes", "Tasks", logging,
     ],
     "Storage": ["Concurrency", "Postgres", "WorkerHealth", logging],
     "QueueAccess": ["AMQP", "Concurrency", "Consuming", "Messaging"],
@@ -65,6 +65,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "Tasks": ["Digests", "JSON", "Postgres"],
     "TaskTypes": ["JSON", "Postgres", "Tasks"],
+    "Locks": ["Postgres"],
     "Schedules": ["Failpoints", "JSON", "Postgres", "TaskTypes", "Tasks"],
     "TaskRunning": [
         "AMQP", "Concurrency", "Consuming", "JSON", "Messaging", "Metering", "Postgres", "Storage",
@@ -74,12 +75,12 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "TaskConsuming": ["AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging],
     "LeasedPublishing": ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics, deque],
     "TaskScheduling": [
-        "AMQP", "Concurrency", "LeasedPublishing", "Messaging", "Metering", "Postgres", "Schedules",
-        "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, logging,
+        "AMQP", "Concurrency", "LeasedPublishing", "Locks", "Messaging", "Metering", "Postgres",
+        "Schedules", "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, logging,
     ],
     "TaskHandlers": [
-        "CLinux", "Concurrency", "Digests", "HTTPCalling", "JSON", "TaskRunning", "TaskTypes",
-        "Tasks",
+        "CLinux", "Concurrency", "Digests", "HTTPCalling", "JSON", "Metering", "Postgres",
+        "TaskRunning", "TaskTypes", "Tasks", coreMetrics,
     ],
     "Documents": [
         "CLinux", "HTTPCalling", "JSON", "Postgres", "TaskHandlers", "TaskRunning", "Tasks",
@@ -96,7 +97,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "Operations": [
         "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters", "FriendshipScoring",
         "HTTPCalling", "JSON", "Messaging", "Metering", "Postgres", "QueueAccess", "SafeText",
-        "Settings", "Storage", "Tasks", "WorkerHealth", coreMetrics, logging,
+        "Settings", "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, logging,
     ],
     "Doctor": [
         "AMQP", "AnalysisServices", "Concurrency", "Messaging", "Operations", "Postgres",
@@ -104,8 +105,9 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "Daemon": [
         "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations", "DeadLetters",
-        "Doctor", "Documents", "Metering", "Operations", "Postgres", "PrometheusMetrics",
-        "Settings", "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes", "Tasks",
+        "Doctor", "Documents", "HTTPCalling", "Metering", "Operations", "Postgres",
+        "PrometheusMetrics", "Settings", "TaskHandlers", "TaskRunning", "TaskScheduling",
+        "TaskTypes", "Tasks",
         "WorkerHealth", "WorkerRuntime", logging, serviceLifecycle, unixSignals,
     ],
     "HTTPServing": [
@@ -118,9 +120,9 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         logging,
     ],
     "TaskAPI": [
-        "Concurrency", "Digests", "Documents", "HTTPServing", "JSON", "Metering", "Postgres",
-        "Schedules", "TaskTypes", "Tasks", coreMetrics, hummingbird, logging, nioCore,
-        serviceLifecycle,
+        "Concurrency", "Digests", "Documents", "HTTPCalling", "HTTPServing", "JSON", "Locks",
+        "Metering", "Postgres", "Schedules", "TaskTypes", "Tasks", coreMetrics, hummingbird,
+        logging, nioCore, serviceLifecycle,
     ],
     "API": [
         "ConversationIntake", "HTTPServing", "PrometheusMetrics", "TaskAPI", "Tasks",
@@ -192,16 +194,17 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
         "AMQP", "AnalysisServices", "Daemon", "Doctor", "Messaging", "Settings", "Storage",
     ],
     "DaemonTests": ["Conversations", "Daemon", "FriendshipScoring", "Settings", "TestSupport"],
-    "AmityCLITests": ["AmityCLI", "Settings", argumentParser],
+    "AmityCLITests": ["AmityCLI", "Settings", "Tasks", argumentParser],
     "DocumentsTests": ["TestSupport"],
     "TidyTests": ["TestSupport"],
     "BenchmarkTests": ["Benchmark"],
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
         "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring", "HTTPServing",
-        "Messaging", "Metering", "Operations", "Postgres", "SampleConversations", "Schedules",
-        "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling",
-        "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+        "Locks", "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
+        "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning",
+        "TaskScheduling", "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime",
+        logging,
     ],
 ]
 
@@ -254,10 +257,11 @@ let package = Package(
             name: "AmityCLI",
             dependencies: [
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
-                "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
-                "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations",
-                "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskTypes", "Tasks",
-                "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
+                "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Locks", "Metering",
+                "Operations", "OperatorPages", "PrometheusMetrics", "SafeText",
+                "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI",
+                "TaskHandlers", "TaskTypes", "Tasks", "WorkerHealth", argumentParser, coreMetrics,
+                logging, serviceLifecycle,
             ]
         ),
         // An example of a package with a worker of its own, as part of every build.

@@ -25,7 +25,8 @@ WHERE made IS NOT NULL \gexec
 SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', own, :'role')
 FROM unnest(ARRAY['amity_tasks', 'amity_task_data', 'amity_requests', 'amity_leases',
                   'amity_task_needs', 'amity_batches', 'amity_limit_keys', 'amity_pauses',
-                  'amity_documents', 'amity_chunks', 'amity_schedules'])
+                  'amity_documents', 'amity_chunks', 'amity_schedules',
+                  'amity_disabled_callbacks', 'amity_locks'])
     AS own
 WHERE to_regclass(own) IS NOT NULL \gexec
 -- Types and tokens are what an operator sets.

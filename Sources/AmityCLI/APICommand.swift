@@ -82,6 +82,7 @@ func apiServices(
     let tasks = TaskService(
         database: settings.worker.database,
         outlet: scheduling.publisher,
+        targets: settings.worker.tasks.targets,
         logger: logger
     ) { intake.note($0) }
     tasks.start()

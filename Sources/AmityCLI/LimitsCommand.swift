@@ -7,7 +7,7 @@ import Tasks
 struct LimitsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "limits",
-        abstract: "See what waits for the limits of types, and pause and resume them.",
+        abstract: "See what waits for limits, and pause types, keys and pools.",
         discussion: "Limits stand in the file of types: see amity types apply.",
         subcommands: [List.self, Pause.self, Resume.self]
     )
@@ -25,8 +25,11 @@ struct LimitsCommand: ParsableCommand {
 
         func run() async throws {
             let store = try taskStore()
-            let views = try await reportingFailure {
-                try store.limits(of: type, atMost: min(max(limit, 1), 10_000))
+            let (views, pauses) = try await reportingFailure {
+                (
+                    try store.limits(of: type, atMost: min(max(limit, 1), 10_000)),
+                    try store.pauses()
+                )
             }
             let rows = views.map { view in
                 [
@@ -41,42 +44,79 @@ struct LimitsCommand: ParsableCommand {
                 "key", "limit", "tokens", "waiting", "queued", "running", "paused", "since",
             ]
             for line in TextTable.lines([head] + rows) { print(line) }
+            for pause in pauses where type == nil || pause.subject.type == type {
+                let since = pause.since.ISO8601Format()
+                print("\(pause.subject.shown.printable) is paused by \(pause.by), since \(since)")
+            }
         }
     }
 
     struct Pause: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Let no more tasks of a type or a key begin; what is queued goes on."
+            abstract: "Let no more tasks of a type, a key or a pool begin; what runs goes on."
         )
 
-        @Argument(help: "A type, or a key as list shows it.")
-        var subject: String
+        @OptionGroup var subject: Subject
 
         func run() async throws {
             let store = try taskStore()
-            let isLimited = try await reportingFailure {
+            let subject = subject.value
+            try await reportingFailure {
+                if let type = subject.type, type != TaskCallback.type,
+                    !TaskType.all(applying: try store.types()).contains(where: { $0.name == type })
+                {
+                    complain("there is no type \(type)")
+                    throw ExitCode.failure
+                }
                 try store.pause(subject, by: NSUserName())
             }
-            if isLimited { return }
-            complain("only a type that has a limit can be paused: see amity types apply")
-            throw ExitCode.failure
         }
     }
 
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Let tasks of a type or a key begin again."
+            abstract: "Let tasks of a type, a key or a pool begin again."
         )
 
-        @Argument(help: "A type, or a key as list shows it.")
-        var subject: String
+        @OptionGroup var subject: Subject
 
         func run() async throws {
             let store = try taskStore()
+            let subject = subject.value
             let wasPaused = try await reportingFailure { try store.resume(subject) }
             if wasPaused { return }
-            complain("\(subject) was not paused")
+            complain("\(subject.shown) was not paused")
             throw ExitCode.failure
+        }
+    }
+
+    /// What is paused.
+    struct Subject: ParsableArguments {
+        @Argument(help: "A type, or a key as list shows it.")
+        var subject: String?
+
+        @Option(help: "A pool, instead: its workers take nothing of it.")
+        var pool: String?
+
+        func validate() throws {
+            if (subject == nil) == (pool == nil) {
+                throw ValidationError("name a type or a key, or give --pool")
+            }
+            if let pool, !TaskType.isPool(pool) {
+                throw ValidationError("a pool is 1 to 40 of a to z, digits and hyphens")
+            }
+        }
+
+        var value: PauseSubject { pool.map(PauseSubject.pool) ?? PauseSubject(subject ?? "") }
+    }
+}
+
+extension PauseSubject {
+    /// For people.
+    var shown: String {
+        switch self {
+        case .type(let name), .key(let name): name
+        case .pool(let name): "pool \(name)"
         }
     }
 }

@@ -16,6 +16,10 @@ struct StatusText {
         lines += Self.section("workers", Self.workers(report))
         lines += Self.causes(report)
         lines += Self.section("tasks", Self.tasks(report.tasks ?? []))
+        lines += (report.pauses ?? []).map { pause in
+            let age = Self.duration(report.at.timeIntervalSince(pause.since))
+            return "  ! \(pause.kind) \(pause.name.printable) is paused by \(pause.by) for \(age)"
+        }
         lines += Self.section("recent failures", Self.failures(report))
         lines += Self.section("dead letters by code", Self.deadLetters(report))
         // What a worker says of itself is what it met: the doctor looks at everything.

@@ -1,4 +1,5 @@
 import Documents
+import HTTPCalling
 import Settings
 import TaskHandlers
 import TaskRunning
@@ -29,6 +30,9 @@ extension TaskSettings {
         let client = GuardedClient(targets)
         handlers.service = { url, secret in
             HTTPHandler(url: url, secret: secret, environment: environment, client: client)
+        }
+        handlers.callbacks = { store in
+            CallbackHandler(store: store, client: client, environment: environment)
         }
         return handlers
     }

@@ -80,6 +80,21 @@ package final class HTTPClient: Sendable {
         return try found.withLock { $0 }.get()
     }
 
+    /// Returns at once.
+    ///
+    /// - Parameters:
+    ///   - begun: as of `sendAndWait`.
+    ///   - done: called once, on the client's thread: it must not block.
+    package func send(
+        _ request: HTTPRequest,
+        begun: (_ cancel: @escaping @Sendable () -> Void) -> Void,
+        _ done: @escaping @Sendable (Result<HTTPResponse, HTTPError>) -> Void
+    ) {
+        let (id, orders) = (newID(), orders)
+        start(id, request, done)
+        begun { orders.post(.cancel(id)) }
+    }
+
     private func newID() -> Int {
         state.withLock { state in
             state.nextID += 1

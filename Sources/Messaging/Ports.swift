@@ -20,6 +20,9 @@ package protocol QueueSetReceiver: DeliveryReceiver {
 
     /// Whether a thread is free.
     var mayStart: Bool { get }
+
+    /// Takes back what waits here of some queues, by their numbers.
+    func withdraw(from sources: Set<Int>) -> [Delivery]
 }
 
 /// What a receiver has in hand at the moment.

@@ -39,8 +39,17 @@ extension Metric {
         .counter,
         help: "Runs that were given back, no attempt spent: by a drain, or a lost database."
     )
+    package static let callbacks = Metric(
+        "amity_callbacks_total",
+        .counter,
+        "result",
+        help: """
+            Requests that told a receiver of the end of a task or a batch: delivered, failed (it \
+            is told again, or the last time was over), gone (it answered 410: its URL is disabled).
+            """
+    )
     package static let taskRuns = [
         taskSuccess, taskFailure, taskDuration, taskThreadsActive, taskThreadsIdle, taskRunsFenced,
-        taskRunsInterrupted,
+        taskRunsInterrupted, callbacks,
     ]
 }

@@ -46,8 +46,8 @@ extension Setting {
             "HTTP_TARGET_HOSTS",
             .text,
             """
-            hosts, host:port or CIDR, with commas between, that services for tasks may have \
-            although they are not public, also without TLS; by default none
+            hosts, host:port or CIDR, with commas between, that services for tasks and callbacks \
+            may have although they are not public, also without TLS; by default none
             """
         ),
         .init(

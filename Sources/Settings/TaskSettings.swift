@@ -1,4 +1,5 @@
 import Foundation
+import HTTPCalling
 import TaskHandlers
 import TaskTypes
 import Tasks

@@ -120,7 +120,7 @@ extension Schema {
                 WHERE queued > 0
                 """
             ),
-            // A type's or a key's: one word of the first, or more of the second.
+            // Of a type, a key or a pool: see `PauseSubject`.
             Statement(
                 "create_amity_pauses",
                 """

@@ -96,6 +96,7 @@ package enum Schema {
         needs,
         limits,
         schedules,
+        callbacks,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

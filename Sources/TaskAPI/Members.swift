@@ -83,6 +83,11 @@ struct Members {
         defects.append(.init(at: name.isEmpty ? pointer : "\(pointer)/\(escaped)", detail))
     }
 
+    /// Those of an object within.
+    mutating func add(_ more: [Problem.Defect]) {
+        defects += more.prefix(Self.mostDefects - defects.count)
+    }
+
     /// Of an element of an array.
     mutating func note(_ name: String, at index: Int, _ detail: String) {
         guard defects.count < Self.mostDefects else { return }

@@ -10,7 +10,7 @@ package enum ScheduleBody {
         "retry_limit", "timeout_seconds", "unique", "tags",
     ]
     private static let later: Set = ["needs", "callback", "deadline_seconds"]
-    private static let nameRule =
+    static let nameRule =
         "has 1 to 100 characters: a to z, A to Z, digits, dots, hyphens, underscores"
 
     /// Of `PUT /api/v1/schedules/{name}`.

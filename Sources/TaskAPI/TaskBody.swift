@@ -1,4 +1,5 @@
 import Foundation
+import HTTPCalling
 import HTTPServing
 import JSON
 import TaskTypes
@@ -17,18 +18,25 @@ enum TaskBody {
 
     private static let known: Set = [
         "task_type", "kb_id", "payload", "priority", "retry_limit", "delay_seconds", "run_at",
-        "unique", "deadline", "timeout_seconds", "tags", "needs", "on_failed_need",
+        "unique", "deadline", "timeout_seconds", "tags", "needs", "on_failed_need", "callback",
     ]
-    private static let later: Set = ["callback", "limit_key"]
+    private static let later: Set = ["limit_key"]
+
+    /// What is known of tasks that may be made.
+    struct Rules: Sendable {
+        var types: [String: TaskType]
+        /// That callbacks may go to.
+        var targets: TargetHosts
+    }
 
     /// Of `POST /api/v1/tasks`.
     static func task(
         _ body: [UInt8],
-        types: [String: TaskType],
+        rules: Rules,
         caller: Caller
     ) throws(Problem) -> NewTask {
         var defects: [Problem.Defect] = []
-        let task = try read(body, at: ("", 0), types, caller, &defects)
+        let task = try read(body, at: ("", 0), rules, caller, &defects)
         try Problem.check(defects)
         guard let task else { preconditionFailure("what is no task has a defect") }
         return task
@@ -41,6 +49,7 @@ enum TaskBody {
         var isOpen = false
         /// In seconds; nil for the default.
         var openFor: Int?
+        var callback: TaskCallback?
     }
 
     /// Of `POST /api/v1/tasks/batch` and of `…/batches/{id}/tasks`: an array, or an object with the
@@ -49,7 +58,7 @@ enum TaskBody {
     /// - Parameter isNew: whether it may say that the batch stays open; then it may be empty.
     static func batch(
         _ body: [UInt8],
-        types: [String: TaskType],
+        rules: Rules,
         caller: Caller,
         isNew: Bool
     ) throws(Problem) -> Batch {
@@ -57,8 +66,8 @@ enum TaskBody {
         var batch = Batch(tasks: [], pointer: "")
         var elements = try Members.elements(body)
         if elements == nil {
-            let known: Set = isNew ? ["tasks", "open", "open_seconds"] : ["tasks"]
-            var members = try Members(body, knowing: known, later: ["callback"])
+            let known: Set = isNew ? ["tasks", "open", "open_seconds", "callback"] : ["tasks"]
+            var members = try Members(body, knowing: known)
             pointer = "/tasks"
             batch.isOpen = members.flag("open") ?? false
             batch.openFor = members.integer("open_seconds", 1...longestOpen)
@@ -70,6 +79,7 @@ enum TaskBody {
                 elements = try Members.elements(Array(text.utf8))
             }
             if elements == nil { members.note("tasks", "is missing, or no array") }
+            batch.callback = try callback(&members, at: "", rules.targets)
             try members.check()
         }
         let least = batch.isOpen ? 0 : 1
@@ -84,7 +94,7 @@ enum TaskBody {
         var defects: [Problem.Defect] = []
         for (index, element) in elements.enumerated() where defects.count < 100 {
             let place = ("\(pointer)/\(index)", index)
-            let task = try read(element, at: place, types, caller, &defects)
+            let task = try read(element, at: place, rules, caller, &defects)
             if let task { batch.tasks.append(task) }
         }
         try Problem.check(defects)
@@ -95,7 +105,7 @@ enum TaskBody {
     private static func read(
         _ json: [UInt8],
         at place: (pointer: String, index: Int),
-        _ types: [String: TaskType],
+        _ rules: Rules,
         _ caller: Caller,
         _ defects: inout [Problem.Defect]
     ) throws(Problem) -> NewTask? {
@@ -103,7 +113,7 @@ enum TaskBody {
         defer { defects += members.defects }
         if !members.defects.isEmpty && !members.has("task_type") { return nil }
         let payload = members.json("payload", atMost: NewTask.largestPayload) ?? "{}"
-        guard let type = type(&members, types) else { return nil }
+        guard let type = type(&members, rules.types) else { return nil }
         var task = NewTask(type, payload: payload)
         task.priority = priority(&members) ?? task.priority
         task.retryLimit = members.integer("retry_limit", TaskType.retryLimits) ?? task.retryLimit
@@ -120,6 +130,7 @@ enum TaskBody {
             }
         }
         task.runsOnFailedNeed = runsOnFailedNeed(&members)
+        task.callback = try callback(&members, at: place.pointer, rules.targets)
         task.deadline = members.time("deadline").map(TaskTime.text)
         task.kbID = try caller.kb(members.text("kb_id", 1...255))
         task.uniqueKey = members.text("unique", 1...255)
@@ -148,6 +159,37 @@ enum TaskBody {
             }
         }
         return needs
+    }
+
+    /// - Parameter pointer: of the object that it is a member of.
+    private static func callback(
+        _ members: inout Members,
+        at pointer: String,
+        _ targets: TargetHosts
+    ) throws(Problem) -> TaskCallback? {
+        guard members.has("callback"), let json = members.json("callback", atMost: 16 << 10) else {
+            return nil
+        }
+        var inner = try Members(json.utf8, at: "\(pointer)/callback", knowing: ["url", "secret"])
+        defer { members.add(inner.defects) }
+        if !inner.defects.isEmpty { return nil }
+        if !inner.has("url") { inner.note("url", "is missing") }
+        let secret = inner.text("secret", 1...100)
+        if let secret, !TaskCallback.isSecretName(secret) {
+            inner.note(
+                "secret",
+                "is \(TaskCallback.secretPrefix), with A to Z, digits and underscores behind"
+            )
+        }
+        guard let url = inner.text("url", 1...TaskCallback.longestURL) else { return nil }
+        guard let target = HTTPTarget(url), targets.mayAdmit(target) else {
+            inner.note(
+                "url",
+                "is no URL of https to a public host, nor of one in HTTP_TARGET_HOSTS"
+            )
+            return nil
+        }
+        return TaskCallback(url: url, secret: secret, host: "\(target.host):\(target.port)")
     }
 
     private static func runsOnFailedNeed(_ members: inout Members) -> Bool {

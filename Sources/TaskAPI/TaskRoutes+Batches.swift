@@ -11,8 +11,8 @@ extension TaskRoutes {
     ) async throws -> Response {
         let (caller, body) = try await begin(request, atMost: Self.largestBatch, .writeTasks)
         let id = try batchID(context)
-        let types = try await service.knownTypes()
-        let batch = try TaskBody.batch(body, types: types, caller: caller, isNew: false)
+        let rules = try await service.rules()
+        let batch = try TaskBody.batch(body, rules: rules, caller: caller, isNew: false)
         var submission = try submission(request, batch.tasks, body, caller)
         submission.batch = .existing(id)
         // The same key and body for another batch is another request.

@@ -14,13 +14,15 @@ extension TaskRoutes {
         let (type, after) = (query.text("type"), query.text("cursor"))
         let limit = Int(query.number("limit", 1...200) ?? 50)
         try query.check()
-        let found = try await service.call { store throws(PostgresError) in
+        let (found, pauses) = try await service.call {
+            store throws(PostgresError) -> ([LimitView], [TaskPause]) in
             // One more tells whether there is a next page.
-            try store.limits(of: type, after: after, atMost: limit + 1)
+            (try store.limits(of: type, after: after, atMost: limit + 1), try store.pauses())
         }
         let page = found.prefix(limit)
         var answer = Answer()
         answer.add("limits", page.map { Answer($0) })
+        answer.add("pauses", pauses.map { Answer($0) })
         answer.add("next_cursor", found.count > limit ? page.last?.key : nil)
         return answer.response()
     }
@@ -30,15 +32,13 @@ extension TaskRoutes {
         _: BasicRequestContext
     ) async throws -> Response {
         let (caller, subject) = try await subject(of: request)
-        let isLimited = try await service.call { store throws(PostgresError) in
-            try store.pause(subject, by: caller.name)
+        if let type = subject.type, try await service.knownTypes()[type] == nil,
+            type != TaskCallback.type
+        {
+            throw Problem(.notFound, code: "no_such_type", "there is no such type")
         }
-        if !isLimited {
-            throw Problem(
-                .notFound,
-                code: "no_such_limit",
-                "only a type that has a limit can be paused: give it one with amity types apply"
-            )
+        try await service.call { store throws(PostgresError) in
+            try store.pause(subject, by: caller.name)
         }
         return paused(true)
     }
@@ -58,14 +58,27 @@ extension TaskRoutes {
         return answer.response()
     }
 
-    /// A type, or a key of one.
-    private func subject(of request: Request) async throws -> (Caller, String) {
+    private func subject(of request: Request) async throws -> (Caller, PauseSubject) {
         let (caller, body) = try await begin(request, atMost: Self.smallBody, .operations)
-        var members = try Members(body, knowing: ["type", "key"])
-        let (type, key) = (members.text("type", 1...100), members.text("key", 1...400))
-        if members.has("type") == members.has("key") { members.note("", "has a type or a key") }
+        let names = ["type", "key", "pool"]
+        var members = try Members(body, knowing: Set(names))
+        let subject =
+            members.text("type", 1...100).map(PauseSubject.type)
+            ?? members.text("key", 1...400).map(PauseSubject.key)
+            ?? members.text("pool", 1...40).map(PauseSubject.pool)
+        switch subject {
+        case .type(let name) where !TaskType.isName(name):
+            members.note("type", ScheduleBody.nameRule)
+        case .key(let key) where !key.contains(":"):
+            members.note("key", "is a type, a colon, and what of it has a limit")
+        case .pool(let name) where !TaskType.isPool(name):
+            members.note("pool", "has a to z, digits and hyphens")
+        case _: break
+        }
+        if names.count(where: members.has) != 1 { members.note("", "has a type, a key or a pool") }
         try members.check()
-        return (caller, type ?? key ?? "")
+        guard let subject else { throw Problem.unavailable }
+        return (caller, subject)
     }
 }
 
@@ -80,6 +93,16 @@ extension Answer {
         add("running", view.running)
         add("paused_by", view.pausedBy)
         add("paused_at", view.pausedAt)
+    }
+
+    fileprivate init(_ pause: TaskPause) {
+        switch pause.subject {
+        case .type(let name): add("type", name)
+        case .key(let key): add("key", key)
+        case .pool(let name): add("pool", name)
+        }
+        add("paused_by", pause.by)
+        add("paused_at", pause.since)
     }
 
     init(_ limit: TaskLimit) {

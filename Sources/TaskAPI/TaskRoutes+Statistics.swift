@@ -30,6 +30,7 @@ extension TaskRoutes {
     /// Each queue that has tasks.
     @Sendable func queues(_ request: Request, _: BasicRequestContext) async throws -> Response {
         let depths = try await depths(request)
+        let pauses = try await service.call { store throws(PostgresError) in try store.pauses() }
         let queues = Dictionary(grouping: depths) { depth in
             TaskQueue(pool: depth.pool, priority: depth.priority)
         }
@@ -49,6 +50,9 @@ extension TaskRoutes {
                 answer.add("processing", depths.running)
                 let oldest = waiting.map(\.oldestAge).max() ?? 0
                 answer.add("oldest_seconds", json: "\(max(0, oldest))")
+                let pause = pauses.first { $0.subject == .pool(queue.pool) }
+                answer.add("paused_by", pause?.by)
+                answer.add("paused_at", pause?.since)
                 return answer
             }
         )

@@ -19,8 +19,8 @@ extension TaskRoutes {
 
     @Sendable func submit(_ request: Request, _: BasicRequestContext) async throws -> Response {
         let (caller, body) = try await begin(request, atMost: TaskBody.largest, .writeTasks)
-        let types = try await service.knownTypes()
-        let task = try TaskBody.task(body, types: types, caller: caller)
+        let rules = try await service.rules()
+        let task = try TaskBody.task(body, rules: rules, caller: caller)
         let made = try await service.submit(submission(request, [task], body, caller))
         guard let first = made.tasks.first else { throw Problem.unavailable }
         var response = Answer(first).response(.accepted)
@@ -33,12 +33,13 @@ extension TaskRoutes {
         _: BasicRequestContext
     ) async throws -> Response {
         let (caller, body) = try await begin(request, atMost: Self.largestBatch, .writeTasks)
-        let types = try await service.knownTypes()
-        let batch = try TaskBody.batch(body, types: types, caller: caller, isNew: true)
+        let rules = try await service.rules()
+        let batch = try TaskBody.batch(body, rules: rules, caller: caller, isNew: true)
         var submission = try submission(request, batch.tasks, body, caller)
         submission.batch = .new(
             openFor: batch.isOpen ? batch.openFor ?? TaskStore.openFor : nil
         )
+        submission.callback = batch.callback
         let made = try await service.submit(submission, at: batch.pointer)
         var response = Answer(made).response(.accepted)
         if let id = made.batchID { response.headers[.location] = "/api/v1/batches/\(id)" }

@@ -11,7 +11,7 @@ package struct TaskRoutes: Sendable {
     /// What a request is counted as.
     enum Kind: String, CaseIterable {
         case submit, batch, batches, limits, read, list, search, cancel, change, run, schedule
-        case statistics
+        case statistics, lock, callbacks
     }
 
     static let root = "api/v1/tasks"
@@ -63,6 +63,8 @@ package struct TaskRoutes: Sendable {
         add(router, "api/v1/limits/resume", [(.post, .limits, resumeLimit)])
         add(router, "api/v1/documents/search", [(.get, .search, searchDocuments)])
         addSchedules(to: router)
+        addLocks(to: router)
+        addCallbacks(to: router)
         add(router, "api/v1/types", [(.get, .statistics, types)])
         add(router, "api/v1/stats/queues", [(.get, .statistics, queues)])
         add(router, "api/v1/stats/workers", [(.get, .statistics, workers)])

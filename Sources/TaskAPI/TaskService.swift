@@ -1,7 +1,9 @@
 import Concurrency
 import CoreMetrics
 import Documents
+import HTTPCalling
 import HTTPServing
+import Locks
 import Logging
 import Metering
 import Postgres
@@ -28,6 +30,7 @@ package final class TaskService: Sendable {
     private let queue = GroupQueue<Pending>(mostWaiting: 2000)
     private let ended = MonotonicSemaphore(value: 0)
     private let outlet: any TaskOutlet
+    private let targets: TargetHosts
     private let groupSize = Metric.taskGroup.recorder()
     private let types = Remembered<[String: TaskType]>(for: .milliseconds(1500))
     private let medians = Remembered<[String: Double]>(for: .seconds(30))
@@ -37,13 +40,16 @@ package final class TaskService: Sendable {
     let watch: TaskWatch
     let documents: DocumentStore
     let schedules: ScheduleStore
+    let locks: LockStore
 
     /// - Parameters:
     ///   - outlet: told what has been committed and is to be published.
+    ///   - targets: that callbacks may go to, besides public hosts.
     ///   - note: told what the database did: nil where it answered.
     package init(
         database: ConnectionTarget,
         outlet: any TaskOutlet,
+        targets: TargetHosts = TargetHosts(),
         logger: Logger,
         note: @escaping @Sendable (PostgresError?) -> Void
     ) {
@@ -54,10 +60,12 @@ package final class TaskService: Sendable {
             statementTimeout: .seconds(5)
         )
         self.outlet = outlet
+        self.targets = targets
         call = StoreCalls(store: TaskStore(sessions: sessions), note: note, logger: logger)
         watch = TaskWatch(call: call)
         documents = DocumentStore(sessions: sessions)
         schedules = ScheduleStore(sessions: sessions)
+        locks = LockStore(sessions: sessions)
     }
 
     /// Begins to take requests. Tables that are missing keep it from nothing but its work.
@@ -160,6 +168,10 @@ package final class TaskService: Sendable {
             let types = TaskType.all(applying: rows)
             return Dictionary(uniqueKeysWithValues: types.map { ($0.name, $0) })
         }
+    }
+
+    func rules() async throws -> TaskBody.Rules {
+        .init(types: try await knownTypes(), targets: targets)
     }
 
     /// Seconds that a run of a type takes; nil where none has completed lately.

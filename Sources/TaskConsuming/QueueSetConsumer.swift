@@ -51,6 +51,8 @@ package final class QueueSetConsumer: Sendable {
     let logger: Logger
     /// Queues that are left out, by number; with the time of the next look.
     let aside = Locked<[Int: ContinuousClock.Instant]>([:])
+    /// Queues that are asked for nothing while an operator has paused them, by number.
+    private let paused = Locked<Set<Int>>([])
     /// Where settlements are posted, from any thread.
     package let completions: Mailbox<Completion>
 
@@ -94,6 +96,17 @@ package final class QueueSetConsumer: Sendable {
 
     /// Has the channel thread look whether there is work for it again.
     package func wake() { bell.ring() }
+
+    /// Asks for nothing of these queues, by number, and of all others. Returns at once.
+    package func pause(_ numbers: Set<Int>) {
+        let isNew = paused.withLock { paused in
+            defer { paused = numbers }
+            return paused != numbers
+        }
+        if isNew { bell.ring() }
+    }
+
+    var pausedQueues: Set<Int> { paused.withLock(\.self) }
 
     /// Takes no more deliveries, gives back what has not begun, and ends. Returns at once.
     package func requestDrain() {

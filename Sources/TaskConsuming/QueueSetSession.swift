@@ -17,6 +17,8 @@ struct QueueSetSession: ~Copyable {
     private var sources: [String: Int] = [:]
     /// Queues that are asked for nothing until a thread is free.
     private var paused: Set<Int> = []
+    /// Queues that an operator has paused, as of this turn.
+    private var stopped: Set<Int> = []
     /// Which queue is asked for its depth next, and since when an answer is due.
     private var probed = 0
     private var askedAt: ContinuousClock.Instant?
@@ -69,7 +71,16 @@ struct QueueSetSession: ~Copyable {
         case .resumeConsumer, .connect, .close, .stop, nil:
             break
         }
+        try leavePaused()
         if state.machine.isConsuming { try registerMissing() }
+    }
+
+    /// Ends the consumers of queues that an operator has paused, and gives back what waits of them.
+    private mutating func leavePaused() throws(AMQPError) {
+        stopped = consumer.pausedQueues
+        for number in tags.keys.sorted() where stopped.contains(number) { try cancel(number) }
+        if stopped.isEmpty { return }
+        for delivery in receiver.withdraw(from: stopped) { giveBack(delivery) }
     }
 
     /// Registers a consumer for each queue that has none and may have one.
@@ -77,9 +88,9 @@ struct QueueSetSession: ~Copyable {
         if !paused.isEmpty, receiver.mayStart { paused = [] }
         let aside = consumer.aside.withLock { $0 }
         for number in consumer.settings.queues.indices {
-            guard tags[number] == nil, !paused.contains(number), aside[number] == nil else {
-                continue
-            }
+            guard tags[number] == nil, !paused.contains(number), !stopped.contains(number),
+                aside[number] == nil
+            else { continue }
             let tag = "amity-\(sources.count + 1)"
             try connection.interruptibly(by: consumer.drain) { () throws(AMQPError) in
                 try connection.consume(from: consumer.settings.queues[number], tag: tag)
@@ -116,7 +127,10 @@ struct QueueSetSession: ~Copyable {
         var arrived: [Delivery] = []
         while let frame = try connection.nextFrame() {
             guard let delivery = try delivery(completedBy: frame) else { continue }
-            if delivery.message.body.count <= consumer.settings.bodyLimit {
+            if stopped.contains(delivery.source) {
+                // It was under way when the consumer was cancelled.
+                giveBack(delivery)
+            } else if delivery.message.body.count <= consumer.settings.bodyLimit {
                 arrived.append(delivery)
             } else {
                 // None of ours is as large: see `DeliveryReceiver`.

@@ -5,6 +5,10 @@ enum HandlerErrorCode: String {
     case addressRefused = "ADDRESS_REFUSED"
     case unreachable = "UNREACHABLE"
     case secretUnusable = "SECRET_UNUSABLE"
+    /// The receiver of a callback is gone.
+    case callbackDisabled = "CALLBACK_DISABLED"
+    case timeout = "TIMEOUT"
+    case invalidPayload = "INVALID_PAYLOAD"
     case commandNotStarted = "COMMAND_NOT_STARTED"
     case outputRefused = "OUTPUT_REFUSED"
 }

@@ -14,6 +14,8 @@ package struct HandlerSet: Sendable {
     package var swift: [String: any RunHandler]
     package var commands: [String: any RunHandler]
     package var service: MakeService?
+    /// Makes what tells receivers of ends; it is given the worker's store.
+    package var callbacks: (@Sendable (TaskStore) -> any RunHandler)?
 
     package init(
         swift: [String: any RunHandler] = [:],
@@ -23,6 +25,14 @@ package struct HandlerSet: Sendable {
         self.swift = swift
         self.commands = commands
         self.service = service
+    }
+
+    /// With all that needs the worker's store.
+    func complete(with store: TaskStore) -> HandlerSet {
+        var set = self
+        // After all others: no code of another package takes its name.
+        if let callbacks { set.swift[TaskCallback.type] = callbacks(store) }
+        return set
     }
 
     /// - Parameter type: as the table has it; nil where it does not.

@@ -1,3 +1,4 @@
+import Concurrency
 import Postgres
 import Tasks
 
@@ -11,6 +12,32 @@ package protocol RunHandler: Sendable {
     /// Runs on a thread of the worker, and may block it. It ends soon after `context` says that it
     /// is to stop.
     func run(_ task: ClaimedTask, in context: RunContext) -> RunEnd
+}
+
+/// What runs without a thread: it only waits, for another host.
+package protocol WaitingHandler: RunHandler {
+    /// Called on a thread of the worker, which is free again when this returns.
+    ///
+    /// - Parameter done: to be called once, from any thread; it returns at once. What it is given
+    ///   tells how the run has ended, on a thread that may be blocked.
+    func begin(
+        _ task: ClaimedTask,
+        in context: RunContext,
+        _ done: @escaping @Sendable (_ end: @escaping @Sendable () -> RunEnd) -> Void
+    )
+}
+
+extension WaitingHandler {
+    package func run(_ task: ClaimedTask, in context: RunContext) -> RunEnd {
+        let found = Locked<(@Sendable () -> RunEnd)?>(nil)
+        let isDone = MonotonicSemaphore(value: 0)
+        begin(task, in: context) { end in
+            found.withLock { $0 = end }
+            isDone.signal()
+        }
+        isDone.wait()
+        return found.withLock { $0 }?() ?? .stopped
+    }
 }
 
 /// How a handler has ended.

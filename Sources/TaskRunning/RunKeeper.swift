@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import Logging
 import Postgres
+import TaskTypes
 import Tasks
 
 /// Once a second: renews the worker's lease, and holds what runs here against what the database
@@ -34,6 +35,7 @@ final class RunKeeper: Sendable {
     private let facts: @Sendable () -> Facts
     private let onExhaustion: @Sendable () -> Void
     private let onDrainAsked: @Sendable () -> Void
+    private let onPauses: @Sendable (Set<PauseSubject>) -> Void
     private let threads: Int
     private let stopped = MonotonicSemaphore(value: 0)
     private let drain = DrainSignal()
@@ -44,6 +46,7 @@ final class RunKeeper: Sendable {
     ///   - threads: of the worker.
     ///   - onExhaustion: called once when no thread is left that comes back.
     ///   - onDrainAsked: called once when an operator has asked the worker to drain.
+    ///   - onPauses: told each second what operators have paused.
     init(
         _ runner: TaskRunner,
         store: TaskStore,
@@ -52,6 +55,7 @@ final class RunKeeper: Sendable {
         facts: @escaping @Sendable () -> Facts,
         onExhaustion: @escaping @Sendable () -> Void,
         onDrainAsked: @escaping @Sendable () -> Void,
+        onPauses: @escaping @Sendable (Set<PauseSubject>) -> Void,
         logger: Logger
     ) {
         self.runner = runner
@@ -61,6 +65,7 @@ final class RunKeeper: Sendable {
         self.facts = facts
         self.onExhaustion = onExhaustion
         self.onDrainAsked = onDrainAsked
+        self.onPauses = onPauses
         self.logger = logger
     }
 
@@ -138,6 +143,17 @@ final class RunKeeper: Sendable {
         }
         state.strangers = strangers
         try writeProgress(of: known)
+        try readPauses()
+    }
+
+    private func readPauses() throws(PostgresError) {
+        do throws(PostgresError) {
+            onPauses(Set(try store.pauses().map(\.subject)))
+        } catch {
+            // A database that an earlier version has set up.
+            guard error.isMissingOrForbidden else { throw error }
+            onPauses([])
+        }
     }
 
     private func writeProgress(

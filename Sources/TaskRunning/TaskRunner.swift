@@ -2,6 +2,7 @@ import Concurrency
 import Logging
 import Messaging
 import Postgres
+import TaskTypes
 import Tasks
 import WorkerHealth
 import WorkerRuntime
@@ -17,6 +18,10 @@ final class TaskRunner: Sendable {
     private let drain: DrainSignal
     private let metrics: TaskMetrics
     private let repeated: RepeatedEvents
+    /// Writes the ends of runs that have no thread.
+    private let enders = ThreadPool(count: 2, name: "amity-task-end")
+    /// What operators have paused, as it was a moment ago.
+    private let pauses = Locked<Set<PauseSubject>>([])
 
     init(
         worker: TaskID,
@@ -29,7 +34,7 @@ final class TaskRunner: Sendable {
     ) {
         self.worker = worker
         self.store = store
-        self.handlers = handlers
+        self.handlers = handlers.complete(with: store)
         types = TypeDirectory(store)
         self.health = health
         self.drain = drain
@@ -37,7 +42,13 @@ final class TaskRunner: Sendable {
         repeated = RepeatedEvents(logger: logger)
     }
 
-    func flush() { repeated.flush() }
+    /// Nothing may run any more.
+    func close() {
+        repeated.flush()
+        enders.close()
+    }
+
+    func paused(_ subjects: Set<PauseSubject>) { pauses.withLock { $0 = subjects } }
 
     // MARK: Claim
 
@@ -58,6 +69,7 @@ final class TaskRunner: Sendable {
         named name: String,
         isAlone: Bool
     ) throws(PostgresError) -> ClaimDispatcher.Claim {
+        if isPaused(name), try store.park(message.id, run: message.run) { return .settled(.ack) }
         let type = try types.type(named: name)
         guard let handler = handlers.handler(named: name, of: type) else {
             if try store.unhandled(message.id, run: message.run) {
@@ -102,6 +114,11 @@ final class TaskRunner: Sendable {
         }
     }
 
+    /// Whether a type is, or a key of it: which one a task has, the row tells.
+    private func isPaused(_ type: String) -> Bool {
+        pauses.withLock { pauses in pauses.contains { $0.type == type } }
+    }
+
     // MARK: Run
 
     private func work(
@@ -110,10 +127,25 @@ final class TaskRunner: Sendable {
         by handler: any RunHandler,
         in context: RunContext
     ) {
-        defer { runs.ended(message) }
         runs.running(message, timeout: task.timeout)
         let begin = ContinuousClock.now
-        let end = handler.run(task, in: context)
+        guard let waiting = handler as? any WaitingHandler else {
+            return ended(task, message, context, since: begin) { handler.run(task, in: context) }
+        }
+        waiting.begin(task, in: context) { [self] end in
+            enders.run { _ in self.ended(task, message, context, since: begin, end) }
+        }
+    }
+
+    private func ended(
+        _ task: ClaimedTask,
+        _ message: TaskMessage,
+        _ context: RunContext,
+        since begin: ContinuousClock.Instant,
+        _ end: () -> RunEnd
+    ) {
+        defer { runs.ended(message) }
+        let end = end()
         let duration = begin.duration(to: .now)
         // One that came back after it was written off has nothing to say any more.
         guard runs.finishing(message) else { return }
@@ -200,10 +232,14 @@ final class TaskRunner: Sendable {
         // Without a limit: the row is this run's until the lease is over, and then it answers so.
         let end = health.persist(until: nil) { () throws(PostgresError) -> End in
             do throws(PostgresError) {
-                if let moved = try store.finish(task.id, run: task.run, as: outcome, with: effects)
-                {
-                    return .written(moved.state)
-                }
+                let moved = try store.finish(
+                    task.id,
+                    run: task.run,
+                    as: outcome,
+                    with: effects,
+                    hasCallback: task.hasCallback
+                )
+                if let moved { return .written(moved.state) }
             } catch {
                 // The handler's own statements are its own matter.
                 guard !effects.isEmpty, error.kind == .permanent else {

@@ -114,7 +114,8 @@ package final class TaskWorker: Sendable {
             onFree: { [consumer] in consumer.wake() },
             claim: { [runner] delivery, isAlone, _ in runner.claim(delivery, isAlone: isAlone) }
         )
-        let types = Set(handlers.swift.keys).union(handlers.commands.keys).sorted()
+        let own = handlers.callbacks == nil ? [] : [TaskCallback.type]
+        let types = Set(handlers.swift.keys).union(handlers.commands.keys).union(own).sorted()
         keeper = RunKeeper(
             runner,
             store: TaskStore(sessions: Self.sessions(options, 1, limit: .seconds(4))),
@@ -136,8 +137,15 @@ package final class TaskWorker: Sendable {
             },
             onExhaustion: onExhaustion,
             onDrainAsked: onDrainAsked,
+            onPauses: { [runner, consumer] pauses in
+                runner.paused(pauses)
+                let paused = queues.indices.filter { pauses.contains(.pool(queues[$0].pool)) }
+                consumer.pause(Set(paused))
+            },
             logger: logger
         )
+        // Until the keeper has read what is paused.
+        consumer.pause(Set(queues.indices))
     }
 
     private static func sessions(
@@ -186,7 +194,7 @@ package final class TaskWorker: Sendable {
         health.end.raise()
         consumerStopped.wait(atMost: .seconds(2))
         keeper.stop(within: .milliseconds(700))
-        runner.flush()
+        runner.close()
         pool.close()
         logger.notice("tasks.stopped")
     }

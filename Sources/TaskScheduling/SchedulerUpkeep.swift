@@ -1,6 +1,7 @@
 import AMQP
 import Concurrency
 import CoreMetrics
+import Locks
 import Metering
 import Postgres
 import TaskTypes
@@ -65,7 +66,8 @@ struct SchedulerUpkeep {
                 options.retentionDays == 0
                 ? 0 : try store.forgetBatches(olderThan: seconds, atMost: Self.slice)
             let keys = try store.forgetLimitKeys(atMost: Self.slice)
-            if max(tasks, requests, batches, keys) == Self.slice {
+            let locks = try LockStore(sessions: store.sessions).forgetLocks(atMost: Self.slice)
+            if max(tasks, requests, batches, keys, locks) == Self.slice {
                 return .again(after: Self.pause)
             }
             try store.forgetLeases()

@@ -53,6 +53,14 @@ enum LimitSQL {
         "SELECT 1 FROM amity_limit_keys WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE"
     )
 
+    /// Those of operators, and one that is built in: a receiver of callbacks that hangs keeps no
+    /// others waiting.
+    private static let rules = """
+        (SELECT type, limited_by, rate, burst, cap, is_strict FROM amity_limits
+         UNION ALL SELECT '\(TaskCallback.type)', 'payload.host', NULL, NULL,
+            \(TaskCallback.mostAtOnce), false)
+        """
+
     /// In strict order what has begun before goes first: it failed, and comes again.
     ///
     /// $1: keys, locked; $2: the most tasks of each. What is queued and runs is counted after the
@@ -70,7 +78,7 @@ enum LimitSQL {
                 \(occupied(TaskSQL.processing)) AS running,
                 burst, tokens, limited.queued AS queued_then, refilled_at
             FROM amity_limit_keys AS limited
-            LEFT JOIN amity_limits AS rule ON rule.type = limited.type
+            LEFT JOIN \(rules) AS rule ON rule.type = limited.type
             WHERE limited.key = ANY ($1::text[])),
         filled AS MATERIALIZED (
             SELECT *, CASE WHEN rate IS NULL THEN 0 ELSE greatest(0, least(
@@ -157,33 +165,13 @@ enum LimitSQL {
                 SELECT * FROM amity_limit_keys
                 WHERE ($1::text IS NULL OR key > $1) AND ($3::text IS NULL OR type = $3)
                 ORDER BY key LIMIT $2::int) AS limited) AS limited
-        LEFT JOIN amity_limits AS rule ON rule.type = limited.type
+        LEFT JOIN \(rules) AS rule ON rule.type = limited.type
         LEFT JOIN LATERAL (
             SELECT paused_by, paused_at FROM amity_pauses
             WHERE subject IN (limited.key, limited.type)
             ORDER BY paused_at LIMIT 1) AS pause ON true
         ORDER BY limited.key
         """
-    )
-
-    /// $1: a type or a key; $2: who.
-    static let pause = Statement(
-        "pause_limit",
-        """
-        INSERT INTO amity_pauses (subject, paused_by, paused_at)
-        SELECT $1, $2, clock_timestamp()
-        WHERE EXISTS (SELECT FROM amity_limits WHERE type = split_part($1, ':', 1))
-        ON CONFLICT (subject) DO UPDATE SET subject = excluded.subject
-        RETURNING 1
-        """,
-        commits: true
-    )
-
-    /// $1: a type or a key.
-    static let resume = Statement(
-        "resume_limit",
-        "DELETE FROM amity_pauses WHERE subject = $1 RETURNING 1",
-        commits: true
     )
 
     /// Buckets that are full and that no task needs. $1: the most rows.

@@ -100,21 +100,6 @@ extension TaskStore {
         }
     }
 
-    /// Lets no more tasks of a type or of one key begin. What is queued or runs goes on.
-    ///
-    /// - Parameters:
-    ///   - subject: a type, or a key as `limits` names it.
-    ///   - name: who does it, for others to see.
-    /// - Returns: false where its type has no limit.
-    package func pause(_ subject: String, by name: String) throws(PostgresError) -> Bool {
-        try count(of: LimitSQL.pause, [.text(subject), .text(name)]) > 0
-    }
-
-    /// - Returns: whether it was paused.
-    package func resume(_ subject: String) throws(PostgresError) -> Bool {
-        try count(of: LimitSQL.resume, [.text(subject)]) > 0
-    }
-
     /// Deletes a slice of buckets that nothing needs.
     package func forgetLimitKeys(atMost limit: Int) throws(PostgresError) -> Int {
         try count(of: LimitSQL.forget, [.integer(limit)])

@@ -70,6 +70,10 @@ package final class ClaimDispatcher: QueueSetReceiver {
 
     package func withdraw() -> [Delivery] { loop.inbox.withLock { $0.withdraw() } }
 
+    package func withdraw(from sources: Set<Int>) -> [Delivery] {
+        loop.inbox.withLock { $0.withdraw(from: sources) }
+    }
+
     package func surrender(at now: ContinuousClock.Instant) -> [Delivery] {
         let overdue = loop.inbox.withLock { $0.overdue(since: now - patience) }
         if !overdue.isEmpty { hasSurrendered.withLock { $0 = true } }

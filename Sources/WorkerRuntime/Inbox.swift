@@ -111,12 +111,19 @@ package struct Inbox {
         return lanes.removeAll() + suspects.map(\.delivery)
     }
 
+    /// Takes back what has not begun of some queues, by their numbers; more may come of them.
+    mutating func withdraw(from sources: Set<Int>) -> [Delivery] {
+        let held = suspects.map(\.delivery).filter { sources.contains($0.source) }
+        suspects.removeAll { sources.contains($0.delivery.source) }
+        return lanes.removeAll { sources.contains($0.source) } + held
+    }
+
     /// Takes back what has waited since a time, where nothing has begun since then.
     mutating func overdue(since time: ContinuousClock.Instant) -> [Delivery] {
         if let lastBegin, lastBegin > time { return [] }
         let late = suspects.filter { $0.delivery.receivedAt <= time }.map(\.delivery)
         suspects.removeAll { $0.delivery.receivedAt <= time }
-        return lanes.removeAll(since: time) + late
+        return lanes.removeAll { $0.receivedAt <= time } + late
     }
 
     /// - Returns: how many operations to start for what waits.

@@ -47,12 +47,11 @@ struct InboxLanes {
         return lanes.flatMap(\.deliveries).sorted { $0.id.isBefore($1.id) }
     }
 
-    /// Takes out those that had arrived by a time.
-    mutating func removeAll(since time: ContinuousClock.Instant) -> [Delivery] {
-        let old = lanes.flatMap { lane in lane.deliveries.filter { $0.receivedAt <= time } }
-        for kind in lanes.indices { lanes[kind].deliveries.removeAll { $0.receivedAt <= time } }
-        count -= old.count
-        return old
+    mutating func removeAll(where isMeant: (Delivery) -> Bool) -> [Delivery] {
+        let taken = lanes.flatMap { $0.deliveries.filter(isMeant) }
+        for kind in lanes.indices { lanes[kind].deliveries.removeAll(where: isMeant) }
+        count -= taken.count
+        return taken
     }
 
     /// - Returns: how many deliveries wait that may share a batch with others.

@@ -1,5 +1,6 @@
 import DeadLetters
 import Foundation
+import TaskTypes
 
 /// What is queued, running and failing, as far as it could be found out.
 package struct StatusReport: Encodable, Sendable {
@@ -11,6 +12,24 @@ package struct StatusReport: Encodable, Sendable {
         package var conversation: String?
         package var attempts: Int
         package var isDead: Bool
+    }
+
+    /// What an operator has paused of tasks.
+    package struct Pause: Encodable, Sendable {
+        /// `type`, `key` or `pool`.
+        package var kind: String
+        package var name: String
+        package var by: String
+        package var since: Date
+
+        init(_ pause: TaskPause) {
+            (by, since) = (pause.by, pause.since)
+            switch pause.subject {
+            case .type(let name): (kind, self.name) = ("type", name)
+            case .key(let name): (kind, self.name) = ("key", name)
+            case .pool(let name): (kind, self.name) = ("pool", name)
+            }
+        }
     }
 
     package var at: Date
@@ -33,6 +52,8 @@ package struct StatusReport: Encodable, Sendable {
     package var deadLettersGone: Int?
     /// Pools and priorities that have tasks; nil where there are no tables of them.
     package var tasks: [TaskQueueStats]?
+    /// nil where it could not be found out.
+    package var pauses: [Pause]?
     /// What could not be found out, and why.
     package var problems: [String]
     /// Whether the broker and the database have both answered.
@@ -69,7 +90,7 @@ extension StatusReport {
             deadLettersWithoutRow = counts.withoutRow
             deadLettersGone = counts.gone
         }
-        tasks = database.tasks
+        (tasks, pauses) = (database.tasks, database.pauses)
         problems = broker.problems + database.problems
         isComplete = broker.isReachable && database.isReachable
     }

@@ -4,6 +4,7 @@ import DeadLetters
 import Foundation
 import Postgres
 import QueueAccess
+import TaskTypes
 import Tasks
 
 /// Reads the status from the broker and from the database side by side, as often as its caller
@@ -26,6 +27,7 @@ package struct StatusReporter: ~Copyable {
         var deadLettersByCode: [String: Int]?
         /// nil where there are no tables of tasks.
         var tasks: [TaskQueueStats]?
+        var pauses: [StatusReport.Pause]?
         var isReachable = false
         var problems: [String] = []
     }
@@ -112,7 +114,9 @@ extension StatusReporter.DatabasePart {
 
     private mutating func readTasks(in sessions: SessionPool) {
         do throws(PostgresError) {
-            tasks = try TaskQueueStats.read(from: TaskStore(sessions: sessions))
+            let store = TaskStore(sessions: sessions)
+            tasks = try TaskQueueStats.read(from: store)
+            if tasks != nil { pauses = try store.pauses().map(StatusReport.Pause.init) }
         } catch {
             problems.append("tasks: \(error)")
         }

@@ -13,7 +13,7 @@ enum BatchSQL {
     /// Of each state, in their order.
     private static let counts = TaskState.allCases
         .map { "members.count_\($0.rawValue)" }.joined(separator: ", ")
-    private static let members = """
+    private static let counted = """
         LEFT JOIN LATERAL (
             SELECT \(TaskState.allCases.map {
                 "count(*) FILTER (WHERE state = \($0.rawValue)) AS count_\($0.rawValue)"
@@ -25,7 +25,7 @@ enum BatchSQL {
     static let get = Statement(
         "get_batch",
         """
-        SELECT \(columns) FROM amity_batches AS batch \(members)
+        SELECT \(columns) FROM amity_batches AS batch \(counted)
         WHERE id = $1::uuid AND ($2::text IS NULL OR kb_id = $2)
         """
     )
@@ -38,8 +38,21 @@ enum BatchSQL {
         FROM (SELECT * FROM amity_batches
               WHERE ($2::text IS NULL OR kb_id = $2) AND ($3::text IS NULL OR id < $3::uuid)
               ORDER BY id DESC LIMIT $1::int) AS batch
-        \(members)
+        \(counted)
         ORDER BY id DESC
+        """
+    )
+
+    /// $1: id; $2: the most rows.
+    static let members = Statement(
+        "members_of_batch",
+        """
+        SELECT id, type, state, (SELECT string_agg(needs::text, ',' ORDER BY needs)
+            FROM amity_task_needs AS need WHERE need.task = member.id)
+        FROM (SELECT id, type, state FROM amity_tasks
+              WHERE batch_id = $1::uuid AND batch_id IS NOT NULL
+              ORDER BY id LIMIT $2::int) AS member
+        ORDER BY id
         """
     )
 
@@ -79,20 +92,25 @@ enum BatchSQL {
 
     /// $1: ids. In a statement of its own: it sees the tasks that the lock waited for. A batch that
     /// takes its time is looked at less often. A list of one, and no EXISTS: that may be answered
-    /// from all members of all batches.
+    /// from all members of all batches. The end of one makes its callback.
     static let decide = Statement(
         "decide_batches",
         """
-        UPDATE amity_batches AS batch
-        SET closed_at = CASE WHEN \(isOver) THEN coalesce(closed_at, clock_timestamp()) END,
-            finished_at = CASE WHEN \(isOver) AND (
-                SELECT true FROM amity_tasks
-                WHERE batch_id = batch.id AND batch_id IS NOT NULL
-                  AND state < \(TaskSQL.completed) LIMIT 1) IS NULL THEN clock_timestamp() END,
-            due_at = CASE WHEN \(isOver) THEN clock_timestamp() + least(interval '5 seconds',
-                    greatest(interval '1 second', (clock_timestamp() - created_at) / 20))
-                ELSE open_until END
-        WHERE id = ANY ($1::uuid[])
+        WITH ended AS (
+            UPDATE amity_batches AS batch
+            SET closed_at = CASE WHEN \(isOver) THEN coalesce(closed_at, clock_timestamp()) END,
+                finished_at = CASE WHEN \(isOver) AND (
+                    SELECT true FROM amity_tasks
+                    WHERE batch_id = batch.id AND batch_id IS NOT NULL
+                      AND state < \(TaskSQL.completed) LIMIT 1) IS NULL
+                    THEN clock_timestamp() END,
+                due_at = CASE WHEN \(isOver) THEN clock_timestamp() + least(interval '5 seconds',
+                        greatest(interval '1 second', (clock_timestamp() - created_at) / 20))
+                    ELSE open_until END
+            WHERE id = ANY ($1::uuid[]) AND finished_at IS NULL
+            RETURNING id, kb_id, created_at, finished_at, cancelled_at, callback),
+        \(CallbackSQL.batches),
+        \(CallbackSQL.make)
         """
     )
 

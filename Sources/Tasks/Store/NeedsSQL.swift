@@ -45,9 +45,7 @@ enum NeedsSQL {
     /// Lets the scheduler look at the dependents of tasks that have ended, whenever it was to look
     /// before. Lists within lists, and no join: a join may begin with all tasks or all that are
     /// blocked, and the planner's statistics may not know yet how many those are. $1: ids.
-    static let wake = Statement(
-        "wake_dependents",
-        """
+    private static let waking = """
         UPDATE amity_tasks SET due_at = clock_timestamp()
         WHERE id = ANY (ARRAY(
             SELECT id FROM amity_tasks
@@ -59,6 +57,18 @@ enum NeedsSQL {
               AND (state = \(TaskSQL.blocked)) IS TRUE
             ORDER BY id
             FOR UPDATE))
+        """
+
+    /// Follows the end of a task that is known to have no callback, in its transaction.
+    static let wake = Statement("wake_dependents", waking, commits: true)
+
+    /// Follows each other end. Some 25 µs longer than the other one.
+    static let wakeAndCall = Statement(
+        "wake_dependents_and_call",
+        """
+        WITH woken AS (\(waking)),
+        \(CallbackSQL.tasks),
+        \(CallbackSQL.make)
         """,
         commits: true
     )

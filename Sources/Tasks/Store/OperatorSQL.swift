@@ -31,7 +31,7 @@ enum OperatorSQL {
                 """
                 WITH chosen AS MATERIALIZED (
                     SELECT id FROM amity_tasks AS task
-                    WHERE state < \(TaskSQL.completed) AND \(sql)
+                    WHERE state < \(TaskSQL.completed) AND \(sql)\(sparing(filter))
                     ORDER BY id LIMIT $1::int
                     FOR UPDATE)
                 UPDATE amity_tasks SET \(cancelling)
@@ -45,7 +45,12 @@ enum OperatorSQL {
 
     /// The same without an effect.
     static func wouldCancel(_ filter: TaskFilter) -> (Statement, [Parameter]) {
-        matching(filter, "would_cancel_tasks", "state < \(TaskSQL.completed)")
+        matching(filter, "would_cancel_tasks", "state < \(TaskSQL.completed)\(sparing(filter))")
+    }
+
+    /// Who cancels tasks does not mean what tells of their ends, unless its type is named.
+    private static func sparing(_ filter: TaskFilter) -> String {
+        filter.type == nil ? " AND type <> '\(TaskCallback.type)'" : ""
     }
 
     /// $1: id; $2: kb, or NULL. A living twin of its unique key makes it fail (23505).

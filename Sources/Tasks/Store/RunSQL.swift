@@ -33,7 +33,7 @@ enum RunSQL {
         token AS (
             UPDATE amity_task_data AS data SET run_token = decode($4, 'hex')
             FROM claimed WHERE data.id = claimed.id AND $4::text IS NOT NULL)
-        SELECT claimed.*, payload::text, timeout_seconds
+        SELECT claimed.*, payload::text, timeout_seconds, callback IS NOT NULL
         FROM claimed LEFT JOIN amity_task_data AS data USING (id)
         """,
         commits: true
@@ -225,6 +225,8 @@ package struct ClaimedTask: Sendable {
     package var payload: String
     /// In seconds.
     package var timeout: Int
+    /// Whether its end is to be told.
+    package var hasCallback = true
 }
 
 extension ClaimedTask {
@@ -240,5 +242,6 @@ extension ClaimedTask {
         isSuspect = try row.integer() ?? 0 > 0
         payload = try row.text() ?? "null"
         timeout = try row.integer() ?? RetryRule.timeout
+        hasCallback = try row.bool() ?? true
     }
 }

@@ -97,7 +97,7 @@ enum SchedulerSQL {
 
     /// Gives back the runs of workers whose leases have run out. A task that may have ended its
     /// worker becomes a suspect; one that ran there alone may fail: see `TaskLife`. A type without
-    /// a row runs inside its worker.
+    /// a row runs inside its worker; callbacks run no code of others.
     static let giveBackLost = Statement(
         "give_back_lost_tasks",
         """
@@ -110,7 +110,8 @@ enum SchedulerSQL {
             GROUP BY worker),
         lost AS MATERIALIZED (
             SELECT task.id, runs = 1 AS is_alone,
-                coalesce(handler ->> 'kind', 'swift') = 'swift' AS is_inside
+                coalesce(handler ->> 'kind', 'swift') = 'swift'
+                    AND task.type <> '\(TaskCallback.type)' AS is_inside
             FROM amity_tasks AS task
             JOIN silent ON task.worker = silent.worker
             LEFT JOIN amity_task_types AS type ON type.type = task.type

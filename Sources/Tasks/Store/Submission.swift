@@ -20,6 +20,8 @@ package struct NewTask: Sendable {
     /// At most one task of a kb, type and key lives at a time.
     package var uniqueKey: String?
 
+    /// Told when it has ended.
+    package var callback: TaskCallback?
     /// With which others it shares a limit, as its type's `TaskLimit.Key` says; nil for none.
     package var limitedBy: String?
     /// It waits until these have ended; at most `mostNeeds`. It has no delay of its own then.
@@ -53,6 +55,8 @@ package struct SubmitRequest: Sendable {
     package var digest: [UInt8] = []
     package var tasks: [NewTask]
     package var batch = Batch.none
+    /// Told when all tasks of the new batch have ended.
+    package var callback: TaskCallback?
     /// The only kb whose tasks may be needed, and batches added to; nil for all.
     package var kbScope: String?
 

@@ -145,6 +145,7 @@ struct SubmitGroup {
         return [
             .textArray(new.map { batchIDs[$0]?.text }), .textArray(kbs),
             .integerArray(new.map { requests[$0].token }), .textArray(openFor),
+            .textArray(new.map { requests[$0].callback?.json }),
         ]
     }
 
@@ -226,7 +227,7 @@ struct SubmitGroup {
             .textArray(tasks.map(\.uniqueKey)), .integerArray(requests.map(\.token)),
             .textArray(open.map { batchIDs[entries[$0].request]?.text }),
             .integerArray(tasks.map { $0.needs.isEmpty ? 0 : 1 }),
-            .textArray(tasks.map { $0.limitedBy }),
+            .textArray(tasks.map { $0.limitedBy }), .textArray(tasks.map { $0.callback?.json }),
         ]
     }
 

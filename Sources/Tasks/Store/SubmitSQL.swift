@@ -17,10 +17,10 @@ enum SubmitSQL {
             FROM clock, unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[],
                     $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
                     $13::int[], $14::text[], $15::int[],
-                    $16::text[])
+                    $16::text[], $17::text[])
                 WITH ORDINALITY AS new (type, pool, priority, max_attempts, timeout_seconds,
                     payload, tags, delay, run_at, deadline, kb_id, unique_key, created_by,
-                    batch_id, has_needs, limited_by, number)),
+                    batch_id, has_needs, limited_by, callback, number)),
         made AS (
             INSERT INTO amity_tasks (id, type, pool, priority, state, due_at, max_attempts,
                 deadline, kb_id, batch_id, limit_key, unique_key, created_by, created_at)
@@ -40,8 +40,8 @@ enum SubmitSQL {
                 WHERE unique_key IS NOT NULL AND state < \(TaskSQL.completed) DO NOTHING
             RETURNING id, state, due_at),
         kept AS (
-            INSERT INTO amity_task_data (id, payload, timeout_seconds, tags)
-            SELECT given.id, payload::jsonb, timeout_seconds, tags::jsonb
+            INSERT INTO amity_task_data (id, payload, timeout_seconds, tags, callback)
+            SELECT given.id, payload::jsonb, timeout_seconds, tags::jsonb, callback::jsonb
             FROM given JOIN made USING (id))
         SELECT number, made.id, state, due_at, \(TaskSQL.iso("given.created_at"))
         FROM given LEFT JOIN made USING (id)
@@ -119,17 +119,18 @@ enum SubmitSQL {
 
     // MARK: Batches
 
-    /// $1 to $4: ids, kbs, tokens, seconds for which they stay open or NULL.
+    /// $1 to $5: ids, kbs, tokens, seconds for which they stay open or NULL, callbacks or NULL.
     static let insertBatches = Statement(
         "insert_batches",
         """
-        INSERT INTO amity_batches (id, kb_id, created_by, created_at, open_until, closed_at, due_at)
+        INSERT INTO amity_batches
+            (id, kb_id, created_by, created_at, open_until, closed_at, due_at, callback)
         SELECT id::uuid, kb_id, nullif(token, 0), now,
             now + make_interval(secs => open_for::float8),
-            CASE WHEN open_for IS NULL THEN now END, now + interval '1 second'
+            CASE WHEN open_for IS NULL THEN now END, now + interval '1 second', callback::jsonb
         FROM (SELECT clock_timestamp() AS now OFFSET 0) AS clock,
-            unnest($1::text[], $2::text[], $3::int[], $4::text[])
-                AS new (id, kb_id, token, open_for)
+            unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[])
+                AS new (id, kb_id, token, open_for, callback)
         """
     )
 

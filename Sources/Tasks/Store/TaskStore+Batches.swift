@@ -31,6 +31,19 @@ package struct BatchView: Sendable {
     }
 }
 
+/// A task of a batch.
+package struct BatchMember: Sendable, Equatable {
+    package var id: TaskID
+    package var type: String
+    package var state: TaskState
+    /// In or out of the batch.
+    package var needs: [TaskID]
+
+    package init(id: TaskID, type: String, state: TaskState, needs: [TaskID]) {
+        (self.id, self.type, self.state, self.needs) = (id, type, state, needs)
+    }
+}
+
 package enum BatchOutcome: Sendable {
     /// It is as it was, where nothing was to change.
     case done(BatchView)
@@ -58,6 +71,20 @@ extension TaskStore {
             .integer(limit), .optional(kbID), .optional(before?.text),
         ]
         return try rows(of: BatchSQL.list, parameters, BatchSQL.view)
+    }
+
+    /// Its tasks, oldest first.
+    package func members(of id: TaskID, limit: Int) throws(PostgresError) -> [BatchMember] {
+        try rows(of: BatchSQL.members, [.id(id), .integer(limit)]) { row throws(PostgresError) in
+            BatchMember(
+                id: TaskID(stored: try row.text() ?? ""),
+                type: try row.text() ?? "",
+                state: try row.integer().flatMap(TaskState.init(rawValue:)) ?? .queued,
+                needs: (try row.text() ?? "").split(separator: ",").map {
+                    TaskID(stored: String($0))
+                }
+            )
+        }
     }
 
     /// Takes no more tasks into it. It ends when all that it has have ended.

@@ -63,7 +63,7 @@ extension TaskStore {
 
     // MARK: Ends
 
-    /// Moves many tasks in one transaction, and wakes the dependents of those that have ended.
+    /// Moves many tasks in one transaction, with all that follows the end of some.
     func move(
         by statement: Statement,
         _ parameters: [Parameter]
@@ -78,26 +78,27 @@ extension TaskStore {
         }
     }
 
-    /// Moves one task, and wakes its dependents where it has ended.
+    /// Moves one task; where it has ended, wakes its dependents and makes its callback.
     func move(
         _ id: TaskID,
         by statement: Statement,
-        _ parameters: [Parameter]
+        _ parameters: [Parameter],
+        hasCallback: Bool = true
     ) throws(PostgresError) -> MovedTask? {
         try sessions.withSession { session throws(PostgresError) in
             // Whether it has is for the statement to see: a round trip more would cost.
-            try session.flight([(statement, parameters), Self.waking(id)])[0]
+            try session.flight([(statement, parameters), Self.waking(id, hasCallback)])[0]
                 .map(MovedTask.init).first
         }
     }
 
-    static func waking(_ id: TaskID) -> (Statement, [Parameter]) {
-        (NeedsSQL.wake, [.ids([id])])
+    static func waking(_ id: TaskID, _ hasCallback: Bool) -> (Statement, [Parameter]) {
+        (hasCallback ? NeedsSQL.wakeAndCall : NeedsSQL.wake, [.ids([id])])
     }
 
     private static func waking(_ moved: [MovedTask]) -> [(Statement, [Parameter])] {
         let ended = moved.filter(\.state.isFinal).map(\.id)
-        return ended.isEmpty ? [] : [(NeedsSQL.wake, [.ids(ended)])]
+        return ended.isEmpty ? [] : [(NeedsSQL.wakeAndCall, [.ids(ended)])]
     }
 
     /// Two sessions that move many tasks may wait for each other in a circle; PostgreSQL ends one.

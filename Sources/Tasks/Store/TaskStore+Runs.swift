@@ -65,17 +65,23 @@ extension TaskStore {
 
     /// Ends a run.
     ///
-    /// - Parameter effects: statements of the handler's own, in the same transaction: they take
-    ///   effect once, or not at all where the run was fenced off.
+    /// - Parameters:
+    ///   - effects: statements of the handler's own, in the same transaction: they take effect
+    ///     once, or not at all where the run was fenced off.
+    ///   - hasCallback: as the claim has told; true where that is not known.
     /// - Returns: what became of the task; nil where the run was fenced off.
     package func finish(
         _ id: TaskID,
         run: Int,
         as outcome: RunOutcome,
-        with effects: [(Statement, [Parameter])] = []
+        with effects: [(Statement, [Parameter])] = [],
+        hasCallback: Bool = true
     ) throws(PostgresError) -> MovedTask? {
         let (statement, parameters) = Self.ending(id, run, outcome)
         do throws(PostgresError) {
+            if effects.isEmpty {
+                return try move(id, by: statement, parameters, hasCallback: hasCallback)
+            }
             return try end(id, with: statement, parameters, effects)
         } catch {
             // What a handler answers may be no JSON for PostgreSQL; its own statements are its own
@@ -85,7 +91,7 @@ extension TaskStore {
             else { throw error }
         }
         let (refused, rest) = Self.ending(id, run, Self.failure(.resultRefused))
-        return try end(id, with: refused, rest, [])
+        return try move(id, by: refused, rest)
     }
 
     private func end(
@@ -94,14 +100,13 @@ extension TaskStore {
         _ parameters: [Parameter],
         _ effects: [(Statement, [Parameter])]
     ) throws(PostgresError) -> MovedTask? {
-        if effects.isEmpty { return try move(id, by: statement, parameters) }
-        return try sessions.withSession { session throws(PostgresError) in
+        try sessions.withSession { session throws(PostgresError) in
             let fenced = try session.flight([(.begin, []), (statement, parameters)])[1]
             guard let moved = try fenced.map(MovedTask.init).first else {
                 _ = try session.flight([(.rollback, [])])
                 return nil
             }
-            _ = try session.flight(effects + [Self.waking(id), (.commit, [])])
+            _ = try session.flight(effects + [Self.waking(id, true), (.commit, [])])
             return moved
         }
     }

@@ -286,20 +286,19 @@ extension Integration {
         @Test func whatIsPausedDoesNotBegin() throws {
             let scene = try scene(Self.type { ($0.key, $0.cap) = (.kb, 5) })
             for kb in ["a", "b"] { _ = try submit(2, .kb, in: scene) { $0.kbID = kb } }
-            #expect(try scene.store.pause("send:a", by: "mia"))
+            try scene.store.pause(.key("send:a"), by: "mia")
             #expect(try admit(scene).count == 2)
             let views = try scene.store.limits(atMost: 9)
             #expect(views.map(\.key) == ["send:a", "send:b"])
             #expect(views.map(\.waiting) == [2, 0] && views.map(\.queued) == [0, 2])
             #expect(views[0].pausedBy == "mia" && views[0].pausedAt != nil)
             #expect(views[1].pausedBy == nil)
-            #expect(try scene.store.pause("send", by: "leo"))
-            #expect(try scene.store.resume("send:a"))
+            try scene.store.pause(.type("send"), by: "leo")
+            #expect(try scene.store.resume(.key("send:a")))
             #expect(try admit(scene).isEmpty)
-            #expect(try scene.store.resume("send"))
+            #expect(try scene.store.resume(.type("send")))
             #expect(try admit(scene).count == 2)
-            #expect(try !scene.store.resume("send"))
-            #expect(try !scene.store.pause("test", by: "mia"))
+            #expect(try !scene.store.resume(.type("send")))
         }
 
         // MARK: Types
@@ -345,9 +344,14 @@ extension Integration {
                 #expect(try scene.send("POST", "/limits/resume", body).status == 200)
             }
             try eventually("the second is queued") { try scene.tasks.state(ids[1]) == .queued }
-            let unlimited = try scene.send("POST", "/limits/pause", #"{"type":"benchmark"}"#)
-            #expect(try unlimited.status == 404 && unlimited.code == "no_such_limit")
-            for body in ["{}", #"{"type":"a","key":"b"}"#] {
+            for body in [#"{"type":"none"}"#, #"{"key":"none:a"}"#] {
+                let unknown = try scene.send("POST", "/limits/pause", body)
+                #expect(try unknown.status == 404 && unknown.code == "no_such_type")
+            }
+            for body in [
+                "{}", #"{"type":"a","key":"b"}"#, #"{"key":"b"}"#, #"{"pool":"A"}"#,
+                #"{"pool":"a","type":"b"}"#,
+            ] {
                 #expect(try scene.send("POST", "/limits/pause", body).status == 422)
             }
         }

@@ -76,6 +76,7 @@ extension Integration {
                 ),
                 (SchedulerSQL.lockOld, [.double(1), .integer(9)], "amity_tasks_finished_idx"),
                 (NeedsSQL.wake, [ids], "amity_task_needs_needs_idx"),
+                (NeedsSQL.wakeAndCall, [ids], "amity_task_needs_needs_idx"),
                 (NeedsSQL.lockDue, [.integer(9)], "amity_tasks_blocked_idx"),
                 (NeedsSQL.decide, [ids], "amity_tasks_pkey"),
                 (NeedsSQL.findLost, [.integer(9)], "amity_tasks_blocked_idx"),
@@ -196,7 +197,7 @@ extension Integration {
             }
             let others = [
                 RunSQL.isSuspect, RunSQL.unhandled, RunSQL.giveBack, RunSQL.handOver,
-                NeedsSQL.wake, BatchSQL.decide, LimitSQL.admit,
+                NeedsSQL.wake, NeedsSQL.wakeAndCall, BatchSQL.decide, LimitSQL.admit,
             ]
             for statement in byID.map(\.0) + others {
                 let plan = try genericPlan(of: statement, &session)
@@ -280,6 +281,7 @@ extension Integration {
             var session = try Session(to: scene.scene.owner, applicationName: "plans")
             for (statement, parameters, all) in [
                 (NeedsSQL.wake, [Self.ids], "amity_tasks_blocked_idx"),
+                (NeedsSQL.wakeAndCall, [Self.ids], "amity_tasks_blocked_idx"),
                 (NeedsSQL.decide, [Self.ids], "amity_tasks_blocked_idx"),
                 (
                     LimitSQL.admit, [.textArray(["t"]), .integer(9)],

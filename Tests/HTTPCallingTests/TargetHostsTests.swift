@@ -1,7 +1,6 @@
-import HTTPCalling
 import Testing
 
-@testable import TaskHandlers
+@testable import HTTPCalling
 
 struct TargetHostsTests {
     // MARK: Addresses

@@ -1,5 +1,3 @@
-import HTTPCalling
-
 /// A block of addresses: `10.0.0.0/8`.
 struct AddressBlock: Sendable, Hashable {
     let start: [UInt8]

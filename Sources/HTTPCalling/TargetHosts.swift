@@ -1,5 +1,3 @@
-import HTTPCalling
-
 /// The hosts that may be called though they are not public, as `HTTP_TARGET_HOSTS` lists them:
 /// `images.internal, reports.internal:8443, 10.1.0.0/16, [fd00::7]:80`.
 package struct TargetHosts: Sendable, Equatable {
@@ -91,15 +89,21 @@ package struct TargetHosts: Sendable, Equatable {
             }
     }
 
+    /// Whether a URL may be called at all, as far as that can be told before its name is looked up.
+    package func mayAdmit(_ target: HTTPTarget) -> Bool {
+        if let address = IPAddress(target.host) { return admit(target, at: address) }
+        return target.isEncrypted || isListed(target) || !blocks.isEmpty
+    }
+
+    private func isListed(_ target: HTTPTarget) -> Bool {
+        entries.contains(Entry(host: target.host, port: nil))
+            || entries.contains(Entry(host: target.host, port: target.port))
+    }
+
     /// Whether a connection may be made. Names can change their address at any time, so this is to
     /// be asked for the very address that is connected to.
     func admit(_ target: HTTPTarget, at address: IPAddress) -> Bool {
-        if entries.contains(Entry(host: target.host, port: nil))
-            || entries.contains(Entry(host: target.host, port: target.port))
-            || blocks.contains(where: { $0.contains(address) })
-        {
-            return true
-        }
+        if isListed(target) || blocks.contains(where: { $0.contains(address) }) { return true }
         return target.isEncrypted && address.isPublic
     }
 }
