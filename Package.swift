@@ -52,7 +52,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         coreMetrics, logging,
     ],
     "Settings": [
-        "AMQP", "AnalysisServices", "FriendshipScoring", "JSON", "Messaging", "Postgres",
+        "AMQP", "AnalysisServices", "Events", "FriendshipScoring", "JSON", "Messaging", "Postgres",
         "SafeText", "TaskHandlers", "TaskTypes", "Tasks", logging,
     ],
     "Storage": ["Concurrency", "Postgres", "WorkerHealth", logging],
@@ -73,9 +73,13 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "TaskConsuming": ["AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging],
     "LeasedPublishing": ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics, deque],
+    "Events": [
+        "AMQP", "Concurrency", "Failpoints", "Messaging", "Metering", "Postgres", "Storage",
+        "WorkerHealth", coreMetrics, logging,
+    ],
     "TaskScheduling": [
-        "AMQP", "Concurrency", "LeasedPublishing", "Messaging", "Metering", "Postgres", "Schedules",
-        "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, logging,
+        "AMQP", "Concurrency", "Events", "LeasedPublishing", "Messaging", "Metering", "Postgres",
+        "Schedules", "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, logging,
     ],
     "TaskHandlers": [
         "CLinux", "Concurrency", "Digests", "HTTPCalling", "JSON", "TaskRunning", "TaskTypes",
@@ -198,9 +202,10 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "BenchmarkTests": ["Benchmark"],
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
-        "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring", "HTTPServing",
-        "Messaging", "Metering", "Operations", "Postgres", "SampleConversations", "Schedules",
-        "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling",
+        "Conversations", "Digests", "Documents", "Events", "Failpoints", "FriendshipScoring",
+        "HTTPServing", "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
+        "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning",
+        "TaskScheduling",
         "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
     ],
 ]
@@ -254,9 +259,10 @@ let package = Package(
             name: "AmityCLI",
             dependencies: [
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
-                "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Metering", "Operations",
-                "OperatorPages", "PrometheusMetrics", "SafeText", "SampleConversations",
-                "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskTypes", "Tasks",
+                "Daemon", "DeadLetters", "Doctor", "Events", "HTTPServing", "JSON", "Messaging",
+                "Metering", "Operations", "OperatorPages", "PrometheusMetrics", "SafeText",
+                "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI",
+                "TaskHandlers", "TaskTypes", "Tasks",
                 "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
             ]
         ),

@@ -172,10 +172,10 @@ extension Topology {
         logger: Logger
     ) throws(AMQPError) {
         do throws(AMQPError) {
-            try connection.declareDirectExchange(exchange, passive: true)
+            try connection.declareExchange(exchange, passive: true)
         } catch {
             guard error.replyCode == ReplyCode.notFound else { throw error }
-            try connection.declareDirectExchange(exchange, passive: false)
+            try connection.declareExchange(exchange, passive: false)
             logger.notice("topology.exchange-declared", metadata: ["exchange": "\(exchange)"])
         }
         try connection.bind(queue: names.main, to: exchange, routingKey: routingKey)

@@ -24,7 +24,8 @@ struct AmityCommand: AsyncParsableCommand {
             WorkerCommand.self, APICommand.self, Migrate.self, Publish.self, DeadLetters.self,
             Explain.self, Status.self, Health.self, DoctorCommand.self, ShowSettings.self,
             TasksCommand.self, SchedulesCommand.self, TypesCommand.self, LimitsCommand.self,
-            TokensCommand.self, BenchCommand.self, TuneCommand.self, BenchWorker.self,
+            EventsCommand.self, TokensCommand.self, BenchCommand.self, TuneCommand.self,
+            BenchWorker.self,
         ]
     )
 }

@@ -96,6 +96,7 @@ package enum Schema {
         needs,
         limits,
         schedules,
+        events,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

@@ -39,6 +39,7 @@ extension Integration {
                     "applied causes in the registry",
                     "applied dead letters", "applied outbox", "applied tasks", "applied documents",
                     "applied needs and batches", "applied limits", "applied schedules",
+                    "applied events",
                 ]
             )
             #expect(first.error.isEmpty)
@@ -87,7 +88,7 @@ extension Integration {
                         "applied analyses", "applied causes in the registry",
                         "applied dead letters", "applied outbox", "applied tasks",
                         "applied documents", "applied needs and batches",
-                        "applied limits", "applied schedules",
+                        "applied limits", "applied schedules", "applied events",
                     ]
             )
             #expect(try scene.sql(catalogue).string(0, 0) == before)

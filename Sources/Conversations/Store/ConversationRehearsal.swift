@@ -14,11 +14,11 @@ extension ConversationStore {
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            try Self.rehearse(step, in: &session)
+            try rehearse(step, in: &session)
         }
     }
 
-    private static func rehearse(
+    private func rehearse(
         _ step: FaultEvidence.Steps,
         in session: inout Session
     ) throws(PostgresError) {
@@ -30,6 +30,7 @@ extension ConversationStore {
             (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("nothing")]),
             fold.userUpdate, fold.eventUpdate,
         ]
+        if writesEvents { flight.append(ScoreEvents.none) }
         if step.contains(.newUser) { flight.append((SQL.insertUsers, [none])) }
         if step.contains(.topics) {
             flight.append((SQL.readAgenda, [none]))
@@ -63,7 +64,7 @@ extension ConversationStore {
             return try sessions.withSession(preferring: slot) { session throws(PostgresError) in
                 let refusal = try session.flight([(Self.probe, [])])[0].first(Self.refusal)
                 if let refusal { throw refusal }
-                try Self.rehearse(step, in: &session)
+                try rehearse(step, in: &session)
                 return .rows
             }
         } catch {

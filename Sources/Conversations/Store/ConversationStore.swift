@@ -68,10 +68,17 @@ package struct ConversationStore: Sendable {
     /// nil where no analysis costs anything.
     private let analyses: KeptAnalyses?
     let expected = Expectations()
+    let writesEvents: Bool
 
-    package init(sessions: SessionPool, keeping analyses: KeptAnalyses? = nil) {
+    /// - Parameter writesEvents: whether each score is told to other programs.
+    package init(
+        sessions: SessionPool,
+        keeping analyses: KeptAnalyses? = nil,
+        writesEvents: Bool = false
+    ) {
         self.sessions = sessions
         self.analyses = analyses
+        self.writesEvents = writesEvents
     }
 
     /// Runs what may touch the table of analyses, if there is one.
@@ -154,7 +161,8 @@ package struct ConversationStore: Sendable {
     ) throws(PostgresError) -> Settling {
         try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-                if let only = ids.first, ids.count == 1, waits, !isKept,
+                // An event is written under the user's lock.
+                if let only = ids.first, ids.count == 1, waits, !isKept, !writesEvents,
                     let settling = try settleAlone(
                         only,
                         logs: logs,

@@ -45,13 +45,14 @@ struct FriendshipFold {
         var agents: Set<ExactText> = []
     }
 
-    private struct Applied {
+    struct Applied {
         var id: Int
         var conversation: ExactText
         /// As the event spells it.
         var user: ExactText
         var scored: ScoredConversation
         var scoreBefore: Double
+        var scoreAfter: Double
         var level: FriendshipLevel
     }
 
@@ -61,7 +62,7 @@ struct FriendshipFold {
     /// Whose stored score is no number that can be added to.
     private let badTopics: Set<TopicKey>
     private var moved: [TopicKey: MovedTopic] = [:]
-    private var applied: [Applied] = []
+    private(set) var applied: [Applied] = []
     private let agenda: Agenda
     /// As ISO 8601 writes it.
     private let now: String
@@ -151,6 +152,7 @@ struct FriendshipFold {
                 user: event.userID,
                 scored: scored,
                 scoreBefore: scoreBefore,
+                scoreAfter: friendship.score,
                 level: level
             )
         )
