@@ -59,7 +59,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "QueueAccess": ["AMQP", "Concurrency", "Consuming", "Messaging"],
     "SampleConversations": ["FriendshipScoring", "JSON", "Postgres"],
     "Conversations": [
-        "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis",
+        "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis", "Events",
         "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering", "Postgres", "Storage",
         "WorkerHealth", "WorkerRuntime", logging,
     ],
@@ -74,8 +74,8 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "TaskConsuming": ["AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging],
     "LeasedPublishing": ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics, deque],
     "Events": [
-        "AMQP", "Concurrency", "Failpoints", "Messaging", "Metering", "Postgres", "Storage",
-        "WorkerHealth", coreMetrics, logging,
+        "AMQP", "Concurrency", "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering",
+        "Postgres", "Storage", "WorkerHealth", coreMetrics, logging,
     ],
     "TaskScheduling": [
         "AMQP", "Concurrency", "Events", "LeasedPublishing", "Messaging", "Metering", "Postgres",
@@ -103,7 +103,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "Settings", "Storage", "Tasks", "WorkerHealth", coreMetrics, logging,
     ],
     "Doctor": [
-        "AMQP", "AnalysisServices", "Concurrency", "Messaging", "Operations", "Postgres",
+        "AMQP", "AnalysisServices", "Concurrency", "Events", "Messaging", "Operations", "Postgres",
         "Settings", "Storage", "Tasks", "WorkerHealth", "WorkerRuntime",
     ],
     "Daemon": [
@@ -205,8 +205,8 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
         "Conversations", "Digests", "Documents", "Events", "Failpoints", "FriendshipScoring",
         "HTTPServing", "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
         "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning",
-        "TaskScheduling",
-        "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+        "TaskScheduling", "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime",
+        logging,
     ],
 ]
 
@@ -262,8 +262,8 @@ let package = Package(
                 "Daemon", "DeadLetters", "Doctor", "Events", "HTTPServing", "JSON", "Messaging",
                 "Metering", "Operations", "OperatorPages", "PrometheusMetrics", "SafeText",
                 "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI",
-                "TaskHandlers", "TaskTypes", "Tasks",
-                "WorkerHealth", argumentParser, coreMetrics, logging, serviceLifecycle,
+                "TaskHandlers", "TaskTypes", "Tasks", "WorkerHealth", argumentParser, coreMetrics,
+                logging, serviceLifecycle,
             ]
         ),
         // An example of a package with a worker of its own, as part of every build.

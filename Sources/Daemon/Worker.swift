@@ -341,11 +341,9 @@ private struct Database {
             applicationName: "amity",
             statementTimeout: settings.taskTimeout
         )
-        store = ConversationStore(
-            sessions: sessions,
-            keeping: analyses,
-            writesEvents: settings.tasks.events.contains(.scores)
-        )
+        var store = ConversationStore(sessions: sessions, keeping: analyses)
+        store.writesEvents = settings.tasks.events.contains(.scores)
+        self.store = store
         outage = DatabaseOutage(
             consumption: consumption,
             readiness: readiness,

@@ -34,8 +34,8 @@ package final class EventRelay: Sendable {
     private static let (sending, answering) = (Duration.seconds(1), Duration.milliseconds(1600))
     /// After a failure. Chosen.
     private static let rest = Duration.seconds(1)
-    /// Between two measurements of what waits, and the most that are counted. Chosen.
-    private static let (measuring, mostCounted) = (Duration.seconds(5), 100_000)
+    /// Between two measurements of what waits. Chosen.
+    private static let measuring = Duration.seconds(5)
 
     /// - Parameters:
     ///   - isOn: whether this process writes events.
@@ -139,14 +139,10 @@ package final class EventRelay: Sendable {
         if links.publisher == nil {
             // No rows are held meanwhile, and where there is no event there is no connection.
             if try links.session!.flight([(EventSQL.any, [])])[0].count == 0 { return false }
-            guard
-                askBroker(
-                    &links,
-                    { links throws(AMQPError) in
-                        try connect(&links, until: drain)
-                    }
-                )
-            else { return nil }
+            let isConnected = askBroker(&links) { links throws(AMQPError) in
+                try connect(&links, until: drain)
+            }
+            if !isConnected { return nil }
         }
         let begin = ContinuousClock.now
         let rows = try links.session!.flight([
@@ -266,11 +262,9 @@ package final class EventRelay: Sendable {
         let now = ContinuousClock.now
         if let last = links.measuredAt, now < last + Self.measuring { return }
         links.measuredAt = now
-        let most = Parameter.integer(Self.mostCounted)
-        let found = try links.session!.flight([(EventSQL.backlog, [most])])[0]
-        try found.forEach { row throws(PostgresError) in
-            waiting.record(try row.integer() ?? 0)
-            age.record(max(0, try row.double() ?? 0))
-        }
+        let found = try links.session!.flight([(EventBacklog.statement, [])])[0]
+        guard let backlog = try found.map(EventBacklog.init).first else { return }
+        waiting.record(backlog.count)
+        age.record(max(0, backlog.age ?? 0))
     }
 }

@@ -46,17 +46,36 @@ enum EventSQL {
         "events_delete",
         "DELETE FROM amity_outbox WHERE id = ANY ($1::bigint[])"
     )
+}
 
-    /// $1: the most that are counted.
-    static let backlog = Statement(
-        "events_backlog",
-        """
+/// What waits in the outbox.
+package struct EventBacklog: Sendable {
+    /// At most `mostCounted`.
+    package var count: Int
+    /// Age of the oldest in seconds; nil for none.
+    package var age: Double?
+
+    /// Chosen: to count more would only take longer.
+    package static let mostCounted = 100_000
+
+    package init(count: Int, age: Double?) {
+        self.count = count
+        self.age = age
+    }
+
+    package init(_ row: inout RowReader) throws(PostgresError) {
+        count = try row.integer() ?? 0
+        age = try row.double()
+    }
+
+    package static let sql = """
         SELECT
             (SELECT count(*) FROM (
-                SELECT FROM amity_outbox WHERE body IS NOT NULL LIMIT $1::int) AS some),
+                SELECT FROM amity_outbox WHERE body IS NOT NULL LIMIT \(mostCounted)) AS some),
             (SELECT extract(epoch FROM clock_timestamp()
                     - (headers ->> 'cloudEvents:time')::timestamptz)::float8
                 FROM amity_outbox WHERE body IS NOT NULL ORDER BY id LIMIT 1)
         """
-    )
+
+    static let statement = Statement("events_backlog", sql)
 }

@@ -35,6 +35,7 @@ package final class TaskService: Sendable {
     private let gauges = Locked<[String: Gauge]>([:])
     let call: StoreCalls
     let watch: TaskWatch
+    let streams: ProgressStreams
     let documents: DocumentStore
     let schedules: ScheduleStore
 
@@ -56,6 +57,7 @@ package final class TaskService: Sendable {
         self.outlet = outlet
         call = StoreCalls(store: TaskStore(sessions: sessions), note: note, logger: logger)
         watch = TaskWatch(call: call)
+        streams = ProgressStreams(call: call)
         documents = DocumentStore(sessions: sessions)
         schedules = ScheduleStore(sessions: sessions)
     }

@@ -30,7 +30,6 @@ extension ConversationStore {
             (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("nothing")]),
             fold.userUpdate, fold.eventUpdate,
         ]
-        if writesEvents { flight.append(ScoreEvents.none) }
         if step.contains(.newUser) { flight.append((SQL.insertUsers, [none])) }
         if step.contains(.topics) {
             flight.append((SQL.readAgenda, [none]))
@@ -41,7 +40,7 @@ extension ConversationStore {
             flight.append((SQL.readConversationAndTopic, [.text(""), .text("nothing")]))
             flight.append((SQL.updateConversationAndTopic, .init(repeating: .null, count: 14)))
         }
-        _ = try session.flight(flight + [(.rollback, [])])
+        _ = try session.flight(flight + (writesEvents ? [fold.events] : []) + [(.rollback, [])])
     }
 
     /// What is known of an error before any more rows are tried.

@@ -68,17 +68,12 @@ package struct ConversationStore: Sendable {
     /// nil where no analysis costs anything.
     private let analyses: KeptAnalyses?
     let expected = Expectations()
-    let writesEvents: Bool
+    /// Whether each score is told to other programs; under locks, for they keep its order.
+    package var writesEvents = false
 
-    /// - Parameter writesEvents: whether each score is told to other programs.
-    package init(
-        sessions: SessionPool,
-        keeping analyses: KeptAnalyses? = nil,
-        writesEvents: Bool = false
-    ) {
+    package init(sessions: SessionPool, keeping analyses: KeptAnalyses? = nil) {
         self.sessions = sessions
         self.analyses = analyses
-        self.writesEvents = writesEvents
     }
 
     /// Runs what may touch the table of analyses, if there is one.
@@ -134,11 +129,6 @@ package struct ConversationStore: Sendable {
         }
     }
 
-    /// Closes sessions that have idled for a minute.
-    package func closeIdleSessions() {
-        sessions.close(idleFor: .seconds(60))
-    }
-
     /// Scores conversations in one transaction.
     ///
     /// - Parameters:
@@ -161,7 +151,6 @@ package struct ConversationStore: Sendable {
     ) throws(PostgresError) -> Settling {
         try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-                // An event is written under the user's lock.
                 if let only = ids.first, ids.count == 1, waits, !isKept, !writesEvents,
                     let settling = try settleAlone(
                         only,

@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import FriendshipScoring
 import JSON
@@ -45,14 +46,13 @@ struct FriendshipFold {
         var agents: Set<ExactText> = []
     }
 
-    struct Applied {
+    private struct Applied {
         var id: Int
         var conversation: ExactText
         /// As the event spells it.
         var user: ExactText
         var scored: ScoredConversation
         var scoreBefore: Double
-        var scoreAfter: Double
         var level: FriendshipLevel
     }
 
@@ -62,7 +62,7 @@ struct FriendshipFold {
     /// Whose stored score is no number that can be added to.
     private let badTopics: Set<TopicKey>
     private var moved: [TopicKey: MovedTopic] = [:]
-    private(set) var applied: [Applied] = []
+    private var applied: [Applied] = []
     private let agenda: Agenda
     /// As ISO 8601 writes it.
     private let now: String
@@ -152,7 +152,6 @@ struct FriendshipFold {
                 user: event.userID,
                 scored: scored,
                 scoreBefore: scoreBefore,
-                scoreAfter: friendship.score,
                 level: level
             )
         )
@@ -252,6 +251,14 @@ struct FriendshipFold {
                 .textArray(applied.map { $0.scored.details(scoreBefore: $0.scoreBefore) }),
             ]
         )
+    }
+
+    /// What tells other programs of each conversation that has counted, in order of arrival.
+    var events: (Statement, [Parameter]) {
+        let told = applied.map {
+            ScoreEvent($0.conversation.text, of: $0.user.text, $0.scored.score, $0.scoreBefore)
+        }
+        return ScoreEvent.writing(told)
     }
 
     /// What writes the only conversation there is, and its user and topic if they still are as

@@ -38,6 +38,26 @@ extension Integration {
                 _ = try scene.store.finish(id, run: 1, as: .succeeded(result: nil))
             }
 
+            /// One that ends with the broker's patience, for subscribers that come and go.
+            func boundQueue(_ arguments: [(String, HeaderValue)] = []) throws -> TestQueue {
+                let queue = TestQueue(name: "\(type).bound", endpoint: endpoint)
+                try queue.declare(arguments + [("x-expires", .integer(60_000))])
+                let connection = try Connection(to: endpoint, timeout: .seconds(10))
+                try connection.openChannel()
+                try connection.ensureExchange(
+                    EventTopics.exchange,
+                    type: "topic",
+                    logger: quiet
+                )
+                try connection.bind(
+                    queue: queue.name,
+                    to: EventTopics.exchange,
+                    routingKey: "task.*.\(type)"
+                )
+                try connection.close()
+                return queue
+            }
+
             func waiting() throws -> Int {
                 try scene.tasks.sql("SELECT count(*) FROM amity_outbox").integer(0, 0) ?? -1
             }
@@ -103,7 +123,7 @@ extension Integration {
         /// lost; or it comes again as another event.
         @Test func aLeaderThatIsKilledLosesNoneAndDoublesKeepTheirIds() async throws {
             let events = try Events()
-            var tail = try events.tail()
+            let queue = try events.boundQueue()
             for _ in 0..<100 { try events.complete() }
             let variables = events.scene.tasks.scene.variables
             await #expect(processExitsWith: .signal(SIGKILL)) {
@@ -117,33 +137,19 @@ extension Integration {
             defer { second.stop() }
             try eventually("all are gone") { try events.waiting() == 0 }
             var taken = Taken()
-            while let message = try tail.next(within: .seconds(1)) { taken.take(message) }
-            #expect(Set(taken.ids).count == 300)
             // The first three hundred, and the same again.
-            #expect(taken.ids.count == 600)
+            for message in try queue.take(600) { taken.take(message) }
+            #expect(Set(taken.ids).count == 300)
             #expect(taken.bodies.values.allSatisfy { $0.count == 1 })
             #expect(taken.subjects.values.allSatisfy { $0 == Self.whole })
         }
 
-        /// Fault: a subscriber's queue that is full gets a task's events in another order, or never.
+        /// Fault: a subscriber whose queue is full gets a task's events in another order, or never.
         @Test func aQueueThatRefusesGetsThemInOrderLater() throws {
             let events = try Events()
-            let queue = TestQueue(name: "\(events.type).full", endpoint: events.endpoint)
-            try queue.declare([
+            let queue = try events.boundQueue([
                 ("x-max-length", .integer(1)), ("x-overflow", .string("reject-publish")),
-                ("x-expires", .integer(60_000)),
             ])
-            do {
-                let connection = try Connection(to: events.endpoint, timeout: .seconds(10))
-                try connection.openChannel()
-                try connection.ensureTopicExchange(EventTopics.exchange, logger: quiet)
-                try connection.bind(
-                    queue: queue.name,
-                    to: EventTopics.exchange,
-                    routingKey: "task.*.\(events.type)"
-                )
-                try connection.close()
-            }
             try events.complete()
             let process = try events.scene.process()
             defer { process.stop() }
@@ -179,11 +185,11 @@ extension Integration {
             try eventually("it is sent") { try events.waiting() == 0 }
             let connection = try Connection(to: events.endpoint, timeout: .seconds(10))
             try connection.openChannel()
-            try connection.declareExchange(exchange, passive: true)
+            try connection.declareExchange(exchange, type: "topic", passive: true)
             try connection.deleteExchange(exchange)
             try write()
             try eventually("it is sent, too") { try events.waiting() == 0 }
-            try connection.declareExchange(exchange, passive: true)
+            try connection.declareExchange(exchange, type: "topic", passive: true)
             try connection.deleteExchange(exchange)
             try connection.close()
         }

@@ -1,3 +1,4 @@
+import AMQP
 import Concurrency
 import Logging
 import Messaging
@@ -5,8 +6,8 @@ import Messaging
 /// Publishes to topic exchanges with confirms, on the thread that opened it, which waits for them.
 /// What no queue is bound for is confirmed and gone: that is what a topic is.
 ///
-/// An exchange is declared before the first message for it. After an error it is good for nothing:
-/// whoever uses it opens another.
+/// An exchange is declared before the first message for it. After an error it is good for nothing,
+/// and another one is to be opened.
 package struct ExchangePublisher: ~Copyable {
     package struct Outgoing: Sendable {
         package var message: Message
@@ -56,14 +57,14 @@ package struct ExchangePublisher: ~Copyable {
     ) throws(AMQPError) {
         let connection = try Connection.toAny(of: endpoint)
         try connection.openChannel()
-        try connection.ensureTopicExchange(exchange, logger: logger)
+        try connection.ensureExchange(exchange, type: "topic", logger: logger)
         try connection.close()
     }
 
     /// Makes the exchanges that are missing.
     package mutating func declare(_ exchanges: some Sequence<String>) throws(AMQPError) {
         for exchange in exchanges where !declared.contains(exchange) {
-            try connection.ensureTopicExchange(exchange, logger: logger)
+            try connection.ensureExchange(exchange, type: "topic", logger: logger)
             declared.insert(exchange)
         }
     }

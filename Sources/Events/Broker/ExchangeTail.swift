@@ -1,4 +1,6 @@
+import AMQP
 import Concurrency
+import Foundation
 import Logging
 import Messaging
 
@@ -21,14 +23,19 @@ package struct ExchangeTail: ~Copyable {
     ) throws(AMQPError) {
         let connection = try Connection.toAny(of: endpoint)
         try connection.openChannel()
-        try connection.ensureTopicExchange(exchange, logger: logger)
-        let queue = try connection.declareOwnQueue(
+        try connection.ensureExchange(exchange, type: "topic", logger: logger)
+        let queue = "\(exchange).tail.\(UUID().uuidString.lowercased())"
+        try connection.declareQueue(
+            queue,
+            passive: false,
+            durable: false,
+            isOwn: true,
             arguments: [("x-max-length", .integer(Int64(Self.longestQueue)))]
         )
         for pattern in patterns {
             try connection.bind(queue: queue, to: exchange, routingKey: pattern)
         }
-        try connection.consumeWithoutAcks(from: queue)
+        try connection.consume(from: queue, tag: "amity-tail", acks: false)
         self.connection = connection
     }
 
