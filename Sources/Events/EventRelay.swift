@@ -176,6 +176,8 @@ package final class EventRelay: Sendable {
         do throws(AMQPError) {
             let refused = try body(&links)
             note(refused)
+            // A channel that has met a quorum queue without its leader may go on to refuse.
+            if refused > 0 { links.publisher = nil }
             return refused == 0
         } catch {
             links.publisher = nil

@@ -102,6 +102,23 @@ extension Integration {
 
         private static let whole = ["created", "started", "completed"].map { "amity.task.\($0)" }
 
+        /// Fault: a queue refuses one event, takes the next of the same task, and gets the first
+        /// one after it.
+        @Test func noTwoOfASubjectAreOnTheirWayAtOnce() {
+            let subjects = ["a", "a", "b", "a", "c", "b"]
+            let events = subjects.enumerated().map { number, subject in
+                OutboxEvent(
+                    id: number,
+                    exchange: "",
+                    routingKey: "",
+                    headers: ["cloudEvents:subject": subject],
+                    body: ""
+                )
+            }
+            let waves = OutboxEvent.waves(of: events).map { $0.map(\.id) }
+            #expect(waves == [[0, 2, 4], [1, 5], [3]])
+        }
+
         /// Fault: events of a task overtake each other, one is lost among thousands, or they are
         /// kept for ever.
         @Test func allOfThemComeAndThoseOfATaskInOrder() throws {
