@@ -52,14 +52,14 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         coreMetrics, logging,
     ],
     "Settings": [
-        "AMQP", "AnalysisServices", "FriendshipScoring", "HTTPCalling", "JSON", "Messaging",
-        "Postgres", "SafeText", "TaskHandlers", "TaskTypes", "Tasks", logging,
+        "AMQP", "AnalysisServices", "Events", "FriendshipScoring", "HTTPCalling", "JSON",
+        "Messaging", "Postgres", "SafeText", "TaskHandlers", "TaskTypes", "Tasks", logging,
     ],
     "Storage": ["Concurrency", "Postgres", "WorkerHealth", logging],
     "QueueAccess": ["AMQP", "Concurrency", "Consuming", "Messaging"],
     "SampleConversations": ["FriendshipScoring", "JSON", "Postgres"],
     "Conversations": [
-        "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis",
+        "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis", "Events",
         "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering", "Postgres", "Storage",
         "WorkerHealth", "WorkerRuntime", logging,
     ],
@@ -74,8 +74,13 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "TaskConsuming": ["AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging],
     "LeasedPublishing": ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics, deque],
+    "Events": [
+        "AMQP", "Concurrency", "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering",
+        "Postgres", "Storage", "WorkerHealth", coreMetrics, logging,
+    ],
     "TaskScheduling": [
-        "AMQP", "Concurrency", "LeasedPublishing", "Locks", "Messaging", "Metering", "Postgres",
+        "AMQP", "Concurrency", "Events", "LeasedPublishing", "Locks", "Messaging", "Metering",
+        "Postgres",
         "Schedules", "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, logging,
     ],
     "TaskHandlers": [
@@ -100,7 +105,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "Settings", "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, logging,
     ],
     "Doctor": [
-        "AMQP", "AnalysisServices", "Concurrency", "Messaging", "Operations", "Postgres",
+        "AMQP", "AnalysisServices", "Concurrency", "Events", "Messaging", "Operations", "Postgres",
         "Settings", "Storage", "Tasks", "WorkerHealth", "WorkerRuntime",
     ],
     "Daemon": [
@@ -200,8 +205,9 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "BenchmarkTests": ["Benchmark"],
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
-        "Conversations", "Digests", "Documents", "Failpoints", "FriendshipScoring", "HTTPServing",
-        "Locks", "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
+        "Conversations", "Digests", "Documents", "Events", "Failpoints", "FriendshipScoring",
+        "HTTPServing", "Locks", "Messaging", "Metering", "Operations", "Postgres",
+        "SampleConversations",
         "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning",
         "TaskScheduling", "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime",
         logging,
@@ -257,8 +263,9 @@ let package = Package(
             name: "AmityCLI",
             dependencies: [
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
-                "Daemon", "DeadLetters", "Doctor", "HTTPServing", "JSON", "Locks", "Metering",
-                "Operations", "OperatorPages", "PrometheusMetrics", "SafeText",
+                "Daemon", "DeadLetters", "Doctor", "Events", "HTTPServing", "JSON", "Locks",
+                "Messaging", "Metering", "Operations", "OperatorPages", "PrometheusMetrics",
+                "SafeText",
                 "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI",
                 "TaskHandlers", "TaskTypes", "Tasks", "WorkerHealth", argumentParser, coreMetrics,
                 logging, serviceLifecycle,

@@ -105,7 +105,7 @@ extension BrokerSnapshot {
             queues.append(try self.queue(queue.name, queue.arguments, through: connection))
         }
         exchange = try Self.presence { () throws(AMQPError) in
-            try connection.declareDirectExchange(topology.exchange, passive: true)
+            try connection.declareExchange(topology.exchange, type: "direct", passive: true)
             return QueueDepth(ready: 0, consumers: 0)
         }
         if case .exists = queues.first?.presence {

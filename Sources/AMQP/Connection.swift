@@ -27,7 +27,7 @@ package struct Connection: ~Copyable {
     /// header tables without a limit.
     package static let stackBytes = 16 << 20
 
-    private static let channel: amqp_channel_t = 1
+    static let channel: amqp_channel_t = 1
     /// Chosen: a broker that does not answer a declaration in this time is not well.
     static let rpcTimeout: Duration = .seconds(10)
 
@@ -93,6 +93,7 @@ extension Connection {
     package func consume(
         from queue: String,
         tag: String,
+        acks: Bool = true,
         arguments: [(String, HeaderValue)] = []
     ) throws(AMQPError) {
         try call("consume from queue \(queue)") { handle in
@@ -103,7 +104,7 @@ extension Connection {
                 arena.bytes(queue),
                 arena.bytes(tag),
                 0,
-                0,
+                acks ? 0 : 1,
                 0,
                 arena.table(arguments.map { ($0, .scalar($1)) })
             )
@@ -131,22 +132,24 @@ extension Connection {
         try AMQPError.check(reply, "get from queue \(queue)")
     }
 
-    func selectConfirms() throws(AMQPError) {
+    package func selectConfirms() throws(AMQPError) {
         try call("switch on publisher confirms") { amqp_confirm_select($0, Self.channel) }
     }
 
     /// - Parameters:
     ///   - passive: only asks whether it exists; 404 when not.
     ///   - durable: whether it is to outlive the broker's stop.
+    ///   - isOwn: whether it is for this connection alone, and ends with it.
     /// - Returns: messages ready in it.
     @discardableResult
     package func declareQueue(
         _ name: String,
         passive: Bool,
         durable: Bool = true,
+        isOwn: Bool = false,
         arguments: [(String, HeaderValue)] = []
     ) throws(AMQPError) -> Int {
-        try declare(name, passive: passive, durable: durable, arguments: arguments).ready
+        try declare(name, passive: passive, durable: durable, isOwn: isOwn, arguments).ready
     }
 
     /// Asks how deep a queue is, without waiting: the answer comes as a frame, `.depth` or, when
@@ -164,14 +167,15 @@ extension Connection {
 
     /// Looks at a queue without touching it; 404 when there is none.
     package func depth(of queue: String) throws(AMQPError) -> QueueDepth {
-        try declare(queue, passive: true, durable: true, arguments: [])
+        try declare(queue, passive: true)
     }
 
     private func declare(
         _ name: String,
         passive: Bool,
-        durable: Bool,
-        arguments: [(String, HeaderValue)]
+        durable: Bool = true,
+        isOwn: Bool = false,
+        _ arguments: [(String, HeaderValue)] = []
     ) throws(AMQPError) -> QueueDepth {
         let depth = try call("declare queue \(name)") { handle in
             var arena = Arena()
@@ -181,7 +185,7 @@ extension Connection {
                 arena.bytes(name),
                 passive ? 1 : 0,
                 durable ? 1 : 0,
-                0,
+                isOwn ? 1 : 0,
                 0,
                 arena.table(arguments.map { ($0, .scalar($1)) })
             )
@@ -195,49 +199,11 @@ extension Connection {
         return depth ?? QueueDepth(ready: 0, consumers: 0)
     }
 
-    func declareDirectExchange(_ name: String, passive: Bool) throws(AMQPError) {
-        try call("declare exchange \(name)") { handle in
-            var arena = Arena()
-            return amqp_exchange_declare(
-                handle,
-                Self.channel,
-                arena.bytes(name),
-                arena.bytes("direct"),
-                passive ? 1 : 0,
-                1,
-                0,
-                0,
-                amqp_table_t()
-            )
-        }
-    }
-
-    func bind(queue: String, to exchange: String, routingKey: String) throws(AMQPError) {
-        try call("bind queue \(queue) to exchange \(exchange)") { handle in
-            var arena = Arena()
-            return amqp_queue_bind(
-                handle,
-                Self.channel,
-                arena.bytes(queue),
-                arena.bytes(exchange),
-                arena.bytes(routingKey),
-                amqp_table_t()
-            )
-        }
-    }
-
     /// Deletes a queue with all that is in it; one that does not exist is as good as deleted.
     func deleteQueue(_ name: String) throws(AMQPError) {
         try call("delete queue \(name)") { handle in
             var arena = Arena()
             return amqp_queue_delete(handle, Self.channel, arena.bytes(name), 0, 0)
-        }
-    }
-
-    func deleteExchange(_ name: String) throws(AMQPError) {
-        try call("delete exchange \(name)") { handle in
-            var arena = Arena()
-            return amqp_exchange_delete(handle, Self.channel, arena.bytes(name), 0)
         }
     }
 
@@ -273,7 +239,7 @@ extension Connection {
     /// Publishes persistent.
     ///
     /// - Parameter mandatory: what no queue takes comes back as `.returned`.
-    func publish(
+    package func publish(
         _ message: Message,
         exchange: String,
         routingKey: String,
@@ -354,7 +320,7 @@ extension Connection {
 
     /// Makes one call that waits for the broker's reply, and checks the reply.
     @discardableResult
-    private func call<Value>(
+    func call<Value>(
         _ operation: String,
         _ body: (amqp_connection_state_t) -> Value
     ) throws(AMQPError) -> Value {

@@ -171,13 +171,7 @@ extension Topology {
         on connection: borrowing Connection,
         logger: Logger
     ) throws(AMQPError) {
-        do throws(AMQPError) {
-            try connection.declareDirectExchange(exchange, passive: true)
-        } catch {
-            guard error.replyCode == ReplyCode.notFound else { throw error }
-            try connection.declareDirectExchange(exchange, passive: false)
-            logger.notice("topology.exchange-declared", metadata: ["exchange": "\(exchange)"])
-        }
+        try connection.ensureExchange(exchange, type: "direct", logger: logger)
         try connection.bind(queue: names.main, to: exchange, routingKey: routingKey)
     }
 

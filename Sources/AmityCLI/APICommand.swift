@@ -80,7 +80,7 @@ func apiServices(
         throw ExitStatus.configuration
     }
     let tasks = TaskService(
-        database: settings.worker.database,
+        database: settings.worker.taskDatabase,
         outlet: scheduling.publisher,
         targets: settings.worker.tasks.targets,
         logger: logger

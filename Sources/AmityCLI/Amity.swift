@@ -24,8 +24,8 @@ struct AmityCommand: AsyncParsableCommand {
             WorkerCommand.self, APICommand.self, Migrate.self, Publish.self, DeadLetters.self,
             Explain.self, Status.self, Health.self, DoctorCommand.self, ShowSettings.self,
             TasksCommand.self, SchedulesCommand.self, TypesCommand.self, LimitsCommand.self,
-            BatchesCommand.self, CallbacksCommand.self, LocksCommand.self, TokensCommand.self,
-            BenchCommand.self, TuneCommand.self, BenchWorker.self,
+            BatchesCommand.self, CallbacksCommand.self, LocksCommand.self, EventsCommand.self,
+            TokensCommand.self, BenchCommand.self, TuneCommand.self, BenchWorker.self,
         ]
     )
 }

@@ -1,5 +1,6 @@
 import AMQP
 import ArgumentParser
+import Events
 import Logging
 import SafeText
 import Settings
@@ -19,7 +20,7 @@ struct Migrate: AsyncParsableCommand {
     @Flag(
         help: """
             Also declare the exchange, the queue, its delay queues and its dead-letter queue, and \
-            the queues of the pools that TASK_QUEUES names.
+            the queues of the pools that TASK_QUEUES names, and with EVENTS their exchange.
             """
     )
     var topology = false
@@ -46,6 +47,10 @@ struct Migrate: AsyncParsableCommand {
         let (endpoint, logger) = (settings.endpoint.named("amity migrate"), Logger(label: "amity"))
         try settings.topology.ensure(at: endpoint, logger: logger)
         print("topology of \(settings.topology.names.main.printable) is complete")
+        if !settings.tasks.events.isEmpty {
+            try ExchangePublisher.ensure(EventTopics.exchange, at: endpoint, logger: logger)
+            print("exchange \(EventTopics.exchange) is there")
+        }
         let pools = settings.tasks.pools
         if pools.isEmpty { return }
         try settings.topology.ensure(

@@ -55,7 +55,7 @@ func runWorker(
     var services: [any Service] = servers
     // A worker of conversations has none, nor its metrics.
     let scheduling =
-        servesAPI || tasks != nil
+        servesAPI || tasks != nil || !settings.tasks.events.isEmpty
         ? SchedulingService(settings: settings, health: health, logger: logger) : nil
     if let scheduling { services.append(scheduling) }
     var intake: [any Service] = []
@@ -78,7 +78,8 @@ func runWorker(
 
 private func described(_ settings: WorkerSettings, servesAPI: Bool) -> [Metric] {
     Metric.ofWorkers + (settings.tasks.pools.isEmpty ? [] : Metric.taskRuns)
-        + (settings.tasks.pools.isEmpty && !servesAPI ? [] : Metric.scheduling)
+        + (settings.tasks.pools.isEmpty && settings.tasks.events.isEmpty && !servesAPI
+            ? [] : Metric.scheduling)
         + (servesAPI ? Metric.ofAPI : [])
 }
 

@@ -7,7 +7,7 @@ import Tasks
 /// What a run is told, and what it can tell.
 public final class TaskContext: Sendable {
     private let task: ClaimedTask
-    private let context: RunContext
+    let context: RunContext
     private let statements = Locked<[(Statement, [Parameter])]>([])
 
     init(_ task: ClaimedTask, _ context: RunContext) {

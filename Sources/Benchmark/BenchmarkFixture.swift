@@ -95,6 +95,8 @@ final class BenchmarkFixture {
             "DATABASE_URL": "\(servers.databaseURL)\(mark)options=-csearch_path%3D\(name)",
             // The references analyse nothing either.
             "LLM_ANALYSIS_ENABLED": "false",
+            // What they cost is measured with both.
+            "EVENTS": ProcessInfo.processInfo.environment["EVENTS"] ?? "off",
             "LOG_LEVEL": "notice",
             "LOG_FORMAT": "json",
         ]

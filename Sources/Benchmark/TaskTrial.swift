@@ -24,7 +24,7 @@ struct TaskTrial {
         let settings = run.fixture.settings
         store = TaskStore(
             sessions: SessionPool(
-                target: settings.database,
+                target: settings.taskDatabase,
                 limit: 2,
                 applicationName: "amity bench",
                 statementTimeout: .seconds(60)

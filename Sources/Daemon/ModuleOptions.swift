@@ -86,7 +86,7 @@ extension WorkerSettings {
     /// A session for a command, a process of its own.
     package func session(named name: String) -> SessionPool {
         SessionPool(
-            target: database,
+            target: taskDatabase,
             limit: 1,
             applicationName: name,
             statementTimeout: taskTimeout

@@ -36,10 +36,11 @@ package final class SchedulingService: Service {
             logger: logger
         )
         var options = Scheduler.Options(
-            database: settings.database,
+            database: settings.taskDatabase,
             endpoint: settings.endpoint
         )
         options.retentionDays = settings.tasks.retentionDays
+        options.writesEvents = !settings.tasks.events.isEmpty
         scheduler = Scheduler(
             options,
             id: .random(),

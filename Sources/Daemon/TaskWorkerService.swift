@@ -46,7 +46,7 @@ package final class TaskWorkerService: Service {
             TaskWorkerOptions(
                 endpoint: settings.endpoint,
                 topology: settings.topology,
-                database: settings.database,
+                database: settings.taskDatabase,
                 pools: settings.tasks.pools,
                 threads: settings.tasks.threads,
                 drainTimeout: settings.drainTimeout,

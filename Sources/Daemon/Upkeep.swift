@@ -80,7 +80,7 @@ final class Upkeep: Sendable {
             // longer than the broker waits for them.
             pulse.expect(within: settings.holdLimit * 2)
             answers = probe()
-            store.closeIdleSessions()
+            sessions.close(idleFor: .seconds(60))
             return answers ? .done : later
         }
         if settings.sweepAfter > .zero {

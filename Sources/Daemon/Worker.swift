@@ -140,7 +140,13 @@ package final class Worker: Service {
             readiness: readiness,
             logger: logger
         )
-        operatorService.open(database.sessions, consumptionSwitch)
+        // Sessions of conversations need no setting of tasks.
+        let writesEvents = settings.tasks.events.contains(.tasks)
+        operatorService.open(
+            database.sessions,
+            tasks: writesEvents ? settings.session(named: "amity dashboard") : database.sessions,
+            consumptionSwitch
+        )
         let repeated = RepeatedEvents(logger: logger)
         let policy = RetryPolicy(
             names: settings.topology.names,
@@ -335,7 +341,9 @@ private struct Database {
             applicationName: "amity",
             statementTimeout: settings.taskTimeout
         )
-        store = ConversationStore(sessions: sessions, keeping: analyses)
+        var store = ConversationStore(sessions: sessions, keeping: analyses)
+        store.writesEvents = settings.tasks.events.contains(.scores)
+        self.store = store
         outage = DatabaseOutage(
             consumption: consumption,
             readiness: readiness,

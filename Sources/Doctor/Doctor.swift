@@ -19,7 +19,7 @@ package struct Doctor: Sendable {
         BrokerAlarmCheck(), BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(),
         QueueKindCheck(), QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
         ConsumersCheck(), WorkersCheck(), AlertsCheck(), DeadLettersCheck(),
-        TaskWorkersCheck(), TaskSchedulerCheck(), TaskThreadsCheck(),
+        TaskWorkersCheck(), TaskSchedulerCheck(), TaskThreadsCheck(), EventsCheck(),
         ManagementCheck(), ManagementEncryptionCheck(),
         DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),
         DatabaseWritableCheck(), PoolerCheck(), SessionSettingsCheck(), ConnectionsCheck(),

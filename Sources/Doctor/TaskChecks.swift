@@ -1,3 +1,5 @@
+import Events
+
 /// Tasks and types that no worker takes.
 struct TaskWorkersCheck: Check {
     let name = "task-workers"
@@ -90,5 +92,32 @@ struct TaskThreadsCheck: Check {
             )
         }
         return findings.isEmpty ? [.ok("no type fills them all", by: .database)] : findings
+    }
+}
+
+/// Events that are not sent.
+struct EventsCheck: Check {
+    let name = "events"
+
+    /// Chosen, in seconds: the one that leads sends them five times a second.
+    private static let late = 60.0
+
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
+        guard let events = seen.database.session?.tasks?.events else { return [] }
+        guard let age = events.age, age >= Self.late else {
+            return [.ok("\(events.count) wait to be sent", by: .database)]
+        }
+        let most = EventBacklog.mostCounted
+        let count = events.count < most ? "\(events.count)" : "\(most) or more"
+        return [
+            .warning(
+                """
+                \(count) events wait in amity_outbox, the oldest for \(Int(age)) s: the process \
+                whose scheduler leads sends them (an API, or a worker with TASK_QUEUES or \
+                EVENTS); its log says what keeps it (events)
+                """,
+                by: .database
+            )
+        ]
     }
 }

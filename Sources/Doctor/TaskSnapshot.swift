@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import Postgres
 import Tasks
@@ -45,6 +46,7 @@ struct TaskSnapshot: Sendable {
     /// Whether the scheduler has anything to look at, now or later.
     var hasUnfinished = false
     var longRuns: [LongRuns] = []
+    var events: EventBacklog?
 
     /// - Returns: nil where there are no tables of tasks, or none for this role.
     static func look(asking questions: inout Questions) -> TaskSnapshot? {
@@ -71,6 +73,8 @@ struct TaskSnapshot: Sendable {
             )?.first ?? false
         let runs = questions.ask("long runs", TaskDoctorSQL.longRuns, [], TaskDoctorSQL.run)
         snapshot.longRuns = runs ?? []
+        snapshot.events =
+            questions.ask("events", EventBacklog.sql, [], EventBacklog.init)?.first
         return snapshot
     }
 }

@@ -19,9 +19,12 @@ package enum Failpoint: String, CaseIterable, Sendable {
     case retryPublished = "retry-published"
     case retryConfirmed = "retry-confirmed"
     case intakeCommitted = "intake-committed"
+    case eventsConfirmed = "events-confirmed"
 
-    /// Those that a worker passes.
-    package static let ofWorkers = allCases.filter { $0 != .intakeCommitted }
+    /// Those that a worker of conversations passes.
+    package static let ofWorkers = allCases.filter {
+        ![.intakeCommitted, .eventsConfirmed].contains($0)
+    }
 
     #if DEBUG
         private static let variables = (

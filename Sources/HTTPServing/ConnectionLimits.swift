@@ -19,6 +19,9 @@ package struct ConnectionLimits: Sendable {
     package var exchange = TimeAmount.seconds(15)
     /// The same once the body is read, where some answers take longer; nil for no more time.
     package var answer: TimeAmount?
+    /// Until a part of an answer of server-sent events is taken, and the next one is there. More
+    /// than twice the longest silence between two.
+    package var stream = TimeAmount.seconds(40)
 
     package init() {}
 }
@@ -104,6 +107,9 @@ private final class ExchangeTime: ChannelDuplexHandler {
     private let limits: ConnectionLimits
     private let bytes: RequestBytes
     private var isReading = false
+    /// Whether the answer is one of server-sent events, which lasts as long as its client takes
+    /// them.
+    private var isStream = false
     /// Requests whose answer has not been taken; fewer than none after the answer to what is no
     /// request.
     private var unanswered = 0
@@ -135,8 +141,14 @@ private final class ExchangeTime: ChannelDuplexHandler {
         data: NIOAny,
         promise: EventLoopPromise<Void>?
     ) {
-        guard case .end = unwrapOutboundIn(data) else {
+        switch unwrapOutboundIn(data) {
+        case .head(let head):
+            isStream = head.headers.first(name: "content-type") == "text/event-stream"
             return context.write(data, promise: promise)
+        case .body:
+            if isStream { return writePart(context, data, promise) }
+            return context.write(data, promise: promise)
+        case .end: isStream = false
         }
         // Kept when the bytes are the kernel's: a client that takes none keeps the time running.
         let taken = promise ?? context.eventLoop.makePromise()
@@ -150,6 +162,21 @@ private final class ExchangeTime: ChannelDuplexHandler {
         context.write(data, promise: taken)
     }
 
+    /// What the kernel does not take, because the client does not, lets the time run out.
+    private func writePart(
+        _ context: ChannelHandlerContext,
+        _ data: NIOAny,
+        _ promise: EventLoopPromise<Void>?
+    ) {
+        let taken = promise ?? context.eventLoop.makePromise()
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        taken.futureResult.whenSuccess {
+            let (handler, context) = bound.value
+            if handler.isStream { handler.arm(context) }
+        }
+        context.write(data, promise: taken)
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         deadline?.cancel()
         context.fireChannelInactive()
@@ -158,7 +185,8 @@ private final class ExchangeTime: ChannelDuplexHandler {
     private func arm(_ context: ChannelHandlerContext) {
         deadline?.cancel()
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        let limit = isReading ? limits.exchange : limits.answer ?? limits.exchange
+        let answer = isStream ? limits.stream : limits.answer ?? limits.exchange
+        let limit = isReading ? limits.exchange : answer
         deadline = context.eventLoop.scheduleTask(in: limit) { bound.value.close(promise: nil) }
     }
 

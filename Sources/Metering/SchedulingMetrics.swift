@@ -65,8 +65,31 @@ extension Metric {
             lives), failed (none, and it is tried again).
             """
     )
+    package static let eventsSent = Metric(
+        "amity_events_sent_total",
+        .counter,
+        "result",
+        help: """
+            Events of the outbox that this process has published: confirmed, refused (by a bound \
+            queue that is full; tried again).
+            """
+    )
+    package static let eventsWaiting = Metric(
+        "amity_events_waiting",
+        .gauge,
+        help: """
+            Events in the outbox, at most 100,000; told by the process that schedules, every five \
+            seconds.
+            """
+    )
+    package static let eventsAge = Metric(
+        "amity_events_oldest_age_seconds",
+        .gauge,
+        help: "Age of the oldest event in the outbox; told like `amity_events_waiting`."
+    )
     package static let scheduling = [
         taskMessages, taskMessagesInHand, taskMessagesLost, wakesLost, taskQueuesAside,
         schedulerLeads, schedulerTurn, schedulerLateness, schedulerMoved, scheduleTicks,
+        eventsSent, eventsWaiting, eventsAge,
     ]
 }

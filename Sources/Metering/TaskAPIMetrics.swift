@@ -17,5 +17,10 @@ extension Metric {
         .histogram([1, 2, 5, 10, 20, 30, 40, 50]),
         help: "Requests for new tasks that one commit stored."
     )
-    package static let taskAPI = [taskQueueSize, taskRequests, taskGroup]
+    package static let progressStreams = Metric(
+        "amity_task_event_streams",
+        .gauge,
+        help: "Clients that follow a task or a batch as server-sent events."
+    )
+    package static let taskAPI = [taskQueueSize, taskRequests, taskGroup, progressStreams]
 }

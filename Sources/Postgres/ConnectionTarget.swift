@@ -10,6 +10,20 @@ package struct ConnectionTarget: Sendable {
     /// names the setting, and is safe to log.
     package var renewCredentials: (@Sendable () throws -> Credentials)?
 
+    /// A setting that each transaction of its sessions is given, and no session: a pooler may give
+    /// each transaction another server. nil for none.
+    package var localSetting: LocalSetting?
+
+    package struct LocalSetting: Sendable {
+        package var name: String
+        package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
     package struct Credentials: Sendable {
         package var user: String?
         package var password: String?
@@ -55,6 +69,7 @@ package struct ConnectionTarget: Sendable {
         var copy = ConnectionTarget(keywords: keywords.merging(others) { $1 })
         copy.passwordOrigin = passwordOrigin
         copy.renewCredentials = renewCredentials
+        copy.localSetting = localSetting
         return copy
     }
 

@@ -19,6 +19,8 @@ package struct Session: ~Copyable, @unchecked Sendable {
     private var hasBegun = false
     /// How long the answers to one flight may take in all.
     private var patience: Duration
+    /// Sent with each transaction's first flight, and its answer kept from the caller.
+    private let preamble: (Statement, [Parameter])?
     /// Whether an answer is owing or the link is gone. Such a session is only good for closing.
     package private(set) var isBroken = false
 
@@ -100,6 +102,9 @@ package struct Session: ~Copyable, @unchecked Sendable {
         }
         connection = opened
         patience = Self.patience(statementTimeout)
+        preamble = target.localSetting.map {
+            (Statement.setLocally, [.text($0.name), .text($0.value)])
+        }
     }
 
     /// Why a connection did not come about; nil if it did.
@@ -180,16 +185,13 @@ package struct Session: ~Copyable, @unchecked Sendable {
         if !hasBegun { try begin() }
         let begin = ContinuousClock.now
         defer { time(statements, since: begin) }
-        var expected: [(operation: String, preparing: Bool)] = []
-        for (statement, parameters) in statements {
-            if prepared.insert(statement.name).inserted {
-                let status = PQsendPrepare(connection, name(of: statement), statement.sql, 0, nil)
-                try sent(status, statement)
-                expected.append((statement.name, true))
-            }
-            try sent(execute(statement, parameters), statement)
-            expected.append((statement.name, false))
+        let place = placeOfPreamble(in: statements)
+        var expected: [Expected] = []
+        for index in statements.indices {
+            if index == place, let preamble { try send(preamble, hidden: true, &expected) }
+            try send(statements[index], &expected)
         }
+        if place == statements.count, let preamble { try send(preamble, hidden: true, &expected) }
         guard PQpipelineSync(connection) == 1 else { throw broken(during: "sync") }
         if statements.last?.0.commits == true { Failpoint.commitSent.hit() }
         let answer = try answers(to: expected, by: .now + patience)
@@ -199,6 +201,36 @@ package struct Session: ~Copyable, @unchecked Sendable {
             isBroken = true
         }
         return answer
+    }
+
+    /// An answer that is owing.
+    private struct Expected {
+        var operation: String
+        var isPreparing = false
+        /// Whether the caller has not asked for it.
+        var isHidden = false
+    }
+
+    private mutating func send(
+        _ request: (Statement, [Parameter]),
+        hidden: Bool = false,
+        _ expected: inout [Expected]
+    ) throws(PostgresError) {
+        let (statement, parameters) = request
+        if prepared.insert(statement.name).inserted {
+            let status = PQsendPrepare(connection, name(of: statement), statement.sql, 0, nil)
+            try sent(status, statement)
+            expected.append(Expected(operation: statement.name, isPreparing: true))
+        }
+        try sent(execute(statement, parameters), statement)
+        expected.append(Expected(operation: statement.name, isHidden: hidden))
+    }
+
+    /// Before which of the statements that begin a transaction: behind a BEGIN, if there is one.
+    /// Without one the whole flight is a transaction. nil for none.
+    private func placeOfPreamble(in statements: [(Statement, [Parameter])]) -> Int? {
+        guard preamble != nil, PQtransactionStatus(connection) == PQTRANS_IDLE else { return nil }
+        return statements.first?.0.name == Statement.begin.name ? 1 : 0
     }
 
     /// Sets the time zone, before anything else: PGTZ in the environment and options in the URL win
@@ -269,12 +301,13 @@ package struct Session: ~Copyable, @unchecked Sendable {
     }
 
     private mutating func answers(
-        to expected: [(operation: String, preparing: Bool)],
+        to expected: [Expected],
         by deadline: ContinuousClock.Instant
     ) throws(PostgresError) -> (rows: [Rows], failure: PostgresError?) {
         var rows: [Rows] = []
         var failure: PostgresError?
-        for (operation, preparing) in expected {
+        for answer in expected {
+            let operation = answer.operation
             guard let result = try next(during: operation, by: deadline) else {
                 throw broken(during: operation)
             }
@@ -282,12 +315,12 @@ package struct Session: ~Copyable, @unchecked Sendable {
             switch status {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
                 let owned = Rows(owning: result, of: operation)
-                if !preparing { rows.append(owned) }
+                if !answer.isPreparing, !answer.isHidden { rows.append(owned) }
             case _:
                 if failure == nil, status != PGRES_PIPELINE_ABORTED {
-                    failure = Self.error(in: result, during: operation)
+                    failure = PostgresError.answered(in: result, during: operation)
                 }
-                if preparing { refuse(operation) }
+                if answer.isPreparing { refuse(operation) }
                 PQclear(result)
             }
             // Each answer ends with a null; a link that breaks here shows at the sync.
@@ -307,7 +340,7 @@ package struct Session: ~Copyable, @unchecked Sendable {
         // A flight with no BEGIN commits here, after all answers: what a commit may fail with comes
         // now. libpq may have lost its place in the queue by then, so the session is given up.
         isBroken = true
-        let late = Self.error(in: sync, during: expected.last?.operation ?? "sync")
+        let late = PostgresError.answered(in: sync, during: expected.last?.operation ?? "sync")
         if !late.sqlState.isEmpty { throw failure ?? late }
         throw failure ?? broken(during: "sync")
     }
@@ -358,39 +391,5 @@ package struct Session: ~Copyable, @unchecked Sendable {
     private mutating func broken(during operation: String) -> PostgresError {
         isBroken = true
         return .link(String(cString: PQerrorMessage(connection)), during: operation)
-    }
-
-    private static func error(
-        in result: OpaquePointer,
-        during operation: String
-    ) -> PostgresError {
-        func field(_ code: Int) -> String {
-            PQresultErrorField(result, Int32(code)).map { String(cString: $0) } ?? ""
-        }
-        // libpq's own: the link broke in the middle of an answer.
-        if field(AMITY_DIAG_SQLSTATE).isEmpty {
-            return .link(String(cString: PQresultErrorMessage(result)), during: operation)
-        }
-        func name(_ code: Int) -> String? {
-            let name = field(code)
-            return name.isEmpty ? nil : name
-        }
-        return PostgresError(
-            sqlState: field(AMITY_DIAG_SQLSTATE),
-            operation: operation,
-            message: field(AMITY_DIAG_MESSAGE_PRIMARY),
-            place: .init(
-                table: name(AMITY_DIAG_TABLE_NAME),
-                column: name(AMITY_DIAG_COLUMN_NAME),
-                constraint: name(AMITY_DIAG_CONSTRAINT_NAME)
-            ),
-            // A pooler gives the localised one only.
-            endsSession: [AMITY_DIAG_SEVERITY, AMITY_DIAG_SEVERITY_SHOWN].contains {
-                ["FATAL", "PANIC"].contains(field($0))
-            },
-            // Where it was, line by line. It may quote rows, so that there is one is all that is
-            // kept.
-            isFromFunction: !field(AMITY_DIAG_CONTEXT).isEmpty
-        )
     }
 }

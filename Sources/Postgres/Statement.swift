@@ -24,6 +24,9 @@ package struct Statement: Sendable {
     package static let commit = Statement("commit", "COMMIT", commits: true)
     package static let rollback = Statement("rollback", "ROLLBACK")
 
+    /// Until the transaction's end. $1: name; $2: value.
+    static let setLocally = Statement("set_locally", "SELECT set_config($1, $2, true)")
+
     /// What follows the last one of them can be taken back alone, by `takeBack`.
     package static let savepoint = Statement("savepoint", "SAVEPOINT apart")
     package static let takeBack = Statement("take_back", "ROLLBACK TO SAVEPOINT apart")

@@ -24,6 +24,15 @@ extension Setting {
             "age at which tasks that have ended are deleted; 0 for never"
         ),
         .init(
+            "EVENTS",
+            .text,
+            default: "off",
+            """
+            what is published on the exchange amity.events: tasks, scores, or both with a comma \
+            between; the same for all processes; see the article Events
+            """
+        ),
+        .init(
             "ALERT_TASK_QUEUE_DEPTH",
             .integer(0...1_000_000_000),
             unit: "tasks",

@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import HTTPCalling
 import TaskHandlers
@@ -28,6 +29,7 @@ package struct TaskSettings: Sendable {
     /// nil where it processes no documents.
     package var documentRoot: String?
     package var embeddings: EmbeddingService?
+    package var events: EventTopics = []
 
     init(_ values: SettingValues, _ mistakes: inout [String]) {
         pools = (values.text("TASK_QUEUES") ?? "").split(separator: ",").map(\.trimmed)
@@ -45,6 +47,13 @@ package struct TaskSettings: Sendable {
         }
         if Set(pools).count < pools.count {
             mistakes.append("TASK_QUEUES: name each pool once")
+        }
+        if let topics = EventTopics(values.text("EVENTS") ?? "off") {
+            events = topics
+        } else {
+            mistakes.append(
+                "EVENTS: use off, tasks, scores, or tasks,scores; its value is none of them"
+            )
         }
         readCommands(values.text("TASK_COMMANDS"), &mistakes)
         do throws(TargetHosts.Mistake) {

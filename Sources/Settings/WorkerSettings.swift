@@ -1,4 +1,5 @@
 import AMQP
+import Events
 import Foundation
 import FriendshipScoring
 import Logging
@@ -10,6 +11,9 @@ package struct WorkerSettings: Sendable {
     package var endpoint: Endpoint
     package var topology: Topology
     package var database: ConnectionTarget
+    /// The same for sessions that may move tasks: their transactions write events where `EVENTS`
+    /// asks for them.
+    package var taskDatabase: ConnectionTarget
     package var databaseSessionsMax: Int
     /// Threads, busy all of them or, if it is automatic, as many as it takes.
     package var concurrency: Int
@@ -80,6 +84,12 @@ package struct WorkerSettings: Sendable {
         }
         self.endpoint = endpoint
         self.database = database
+        var taskDatabase = database
+        if tasks.events.contains(.tasks) {
+            let (name, value) = EventTopics.setting
+            taskDatabase.localSetting = .init(name: name, value: value)
+        }
+        self.taskDatabase = taskDatabase
         topology = Topology(
             names: names,
             exchange: values.text("RABBITMQ_EXCHANGE_NAME") ?? "",

@@ -140,6 +140,10 @@ package struct Migrator {
         """
     )
     private static let hasIndex = Statement("has_index", "SELECT to_regclass($1)")
+    private static let hasTrigger = Statement(
+        "has_trigger",
+        "SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = $2"
+    )
     private static let hasFunction = Statement("has_function", "SELECT to_regprocedure($1)")
 }
 
@@ -204,6 +208,12 @@ extension Migrator {
             if name != nil { return [] }
             _ = try session.flight([(statement, [])])
             return ["function \(signature)"]
+        case .trigger(let name, let table):
+            let parameters: [Parameter] = [.text(table), .text(name)]
+            let found = try session.flight([(Self.hasTrigger, parameters)])[0]
+            if found.count > 0 { return [] }
+            _ = try session.flight([(statement, [])])
+            return ["trigger \(name)"]
         }
     }
 

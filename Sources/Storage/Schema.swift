@@ -97,6 +97,7 @@ package enum Schema {
         limits,
         schedules,
         callbacks,
+        events,
     ]
 
     package static let tables = [conversationEvents, friendshipStatus, agendaAgentPrompting]

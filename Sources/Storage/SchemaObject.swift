@@ -13,12 +13,13 @@ enum SchemaObject {
     case index(name: String, table: String)
     /// By its name and the types of its arguments.
     case function(signature: String)
+    case trigger(name: String, table: String)
 
     /// nil for a statement of another form.
     init?(_ sql: String) {
         guard
             let made = Self.table(sql) ?? Self.columns(sql) ?? Self.index(sql)
-                ?? Self.function(sql)
+                ?? Self.function(sql) ?? Self.trigger(sql)
         else { return nil }
         self = made
     }
@@ -88,6 +89,13 @@ enum SchemaObject {
         }
     }
 
+    private static func trigger(_ sql: String) -> SchemaObject? {
+        sql.prefixMatch(of: /CREATE TRIGGER (?<name>\w+) [A-Z ]+ (?:OF \w+ )?ON (?<table>\w+)/).map
+        {
+            .trigger(name: String($0.name), table: String($0.table))
+        }
+    }
+
     private static func column(_ item: String) -> Column? {
         let parts = item.split(separator: " ", maxSplits: 1)
         return parts.count == 2
@@ -147,7 +155,7 @@ extension Schema {
         case .index(let index, let name):
             guard let place = tables.firstIndex(where: { $0.name == name }) else { return }
             tables[place].indexes.append(index)
-        case .function, nil: return
+        case .function, .trigger, nil: return
         }
     }
 }

@@ -94,7 +94,7 @@ extension TaskRoutes {
         }
     }
 
-    private func batchID(_ context: BasicRequestContext) throws(Problem) -> TaskID {
+    func batchID(_ context: BasicRequestContext) throws(Problem) -> TaskID {
         guard let id = context.parameters.get("id").flatMap({ TaskID($0) }) else {
             throw Problem.noBatch
         }

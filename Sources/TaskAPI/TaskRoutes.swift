@@ -10,13 +10,13 @@ package struct TaskRoutes: Sendable {
 
     /// What a request is counted as.
     enum Kind: String, CaseIterable {
-        case submit, batch, batches, limits, read, list, search, cancel, change, run, schedule
-        case statistics, lock, callbacks
+        case submit, batch, batches, limits, read, follow, list, search, cancel, change, run
+        case schedule, statistics, lock, callbacks
     }
 
     static let root = "api/v1/tasks"
     private static let statuses = [
-        200, 202, 400, 401, 403, 404, 409, 413, 415, 421, 422, 500, 503,
+        200, 202, 204, 400, 401, 403, 404, 409, 413, 415, 421, 422, 500, 503,
     ]
 
     let service: TaskService
@@ -54,6 +54,8 @@ package struct TaskRoutes: Sendable {
             "\(root)/:id",
             [(.get, .read, get), (.delete, .cancel, cancel), (.patch, .change, change)]
         )
+        add(router, "\(root)/:id/events", [(.get, .follow, followTask)])
+        add(router, "api/v1/batches/:id/events", [(.get, .follow, followBatch)])
         add(router, "\(root)/:id/retry", [(.post, .change, retry)])
         add(router, "\(root)/:id/run", [(.patch, .run, reportProgress)])
         add(router, "\(root)/:id/run/complete", [(.post, .run, complete)])

@@ -38,6 +38,7 @@ package final class TaskService: Sendable {
     private let gauges = Locked<[String: Gauge]>([:])
     let call: StoreCalls
     let watch: TaskWatch
+    let streams: ProgressStreams
     let documents: DocumentStore
     let schedules: ScheduleStore
     let locks: LockStore
@@ -63,6 +64,7 @@ package final class TaskService: Sendable {
         self.targets = targets
         call = StoreCalls(store: TaskStore(sessions: sessions), note: note, logger: logger)
         watch = TaskWatch(call: call)
+        streams = ProgressStreams(call: call)
         documents = DocumentStore(sessions: sessions)
         schedules = ScheduleStore(sessions: sessions)
         locks = LockStore(sessions: sessions)

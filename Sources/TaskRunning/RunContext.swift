@@ -15,6 +15,19 @@ package final class RunContext: Sendable {
         case fenced
     }
 
+    /// What happens to a run from outside, each at most once. What stops it is told as well.
+    package enum Event: Sendable, Hashable, CaseIterable {
+        case cancelAsked
+        /// A tenth of its time is left, at most half a minute.
+        case timeNearlyOver
+        case timeOver
+        /// The worker takes nothing new, and lets what runs finish within its drain's time.
+        case workerDrains
+        /// That time is over: the task runs again elsewhere.
+        case drained
+        case fenced
+    }
+
     package struct Progress: Sendable, Equatable {
         package var percent: Int?
         package var note: String?
@@ -25,6 +38,10 @@ package final class RunContext: Sendable {
         var actions: [@Sendable (StopReason) -> Void] = []
         /// Not written yet.
         var progress: Progress?
+        /// In the order in which they came; never more than there are kinds.
+        var events: [Event] = []
+        var listeners: [AsyncStream<Event>.Continuation] = []
+        var hasEnded = false
     }
 
     private let state = Locked(State())
@@ -46,7 +63,40 @@ package final class RunContext: Sendable {
             defer { state.actions = [] }
             return state.actions
         }
+        note(Event(reason))
         for action in actions { action(reason) }
+    }
+
+    // MARK: Events
+
+    /// What has happened, and what happens until the run's end. Each listener gets all.
+    package var events: AsyncStream<Event> {
+        let (stream, listener) = AsyncStream.makeStream(
+            of: Event.self,
+            bufferingPolicy: .bufferingNewest(Event.allCases.count)
+        )
+        state.withLock { state in
+            for event in state.events { listener.yield(event) }
+            if state.hasEnded { listener.finish() } else { state.listeners.append(listener) }
+        }
+        return stream
+    }
+
+    func note(_ event: Event) {
+        state.withLock { state in
+            if state.hasEnded || state.events.contains(event) { return }
+            state.events.append(event)
+            for listener in state.listeners { listener.yield(event) }
+        }
+    }
+
+    /// Ends what listens. The run has ended.
+    func end() {
+        state.withLock { state in
+            state.hasEnded = true
+            for listener in state.listeners { listener.finish() }
+            state.listeners = []
+        }
     }
 
     /// Has `action` called once when the run is to stop; at once, on this thread, where it is
@@ -58,6 +108,8 @@ package final class RunContext: Sendable {
         }
         if let reason { action(reason) }
     }
+
+    // MARK: Progress
 
     /// Tells how far the run is; returns at once. What comes within a second replaces what came
     /// before.
@@ -90,5 +142,17 @@ package final class RunContext: Sendable {
             merged.note = merged.note ?? progress.note
             state.progress = merged
         }
+    }
+}
+
+extension RunContext.Event {
+    fileprivate init(_ reason: RunContext.StopReason) {
+        self =
+            switch reason {
+            case .cancelled: .cancelAsked
+            case .timedOut: .timeOver
+            case .drained: .drained
+            case .fenced: .fenced
+            }
     }
 }

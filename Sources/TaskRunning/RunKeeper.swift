@@ -188,6 +188,9 @@ final class RunKeeper: Sendable {
 
     private func watchTimes(_ state: inout State) {
         let now = ContinuousClock.now
+        for run in runner.runs.all.values where run.isTimeNearlyOver {
+            run.context.note(.timeNearlyOver)
+        }
         for (key, run) in runner.runs.all where run.phase == .running && run.deadline <= now {
             run.context.stop(for: .timedOut)
             if run.deadline + Self.grace <= now { writeOff(key, run) }

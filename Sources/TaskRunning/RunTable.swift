@@ -20,9 +20,16 @@ final class RunTable: Sendable {
         var startedAt: ContinuousClock.Instant
         /// When its time is over.
         var deadline: ContinuousClock.Instant
+
+        /// Chosen: a tenth of its time, so that a handler may still save what it has.
+        var isTimeNearlyOver: Bool {
+            let left = min(startedAt.duration(to: deadline) / 10, .seconds(30))
+            return phase == .running && deadline - max(left, .seconds(1)) <= .now
+        }
     }
 
     private let runs = Locked<[TaskMessage: Run]>([:])
+    private let isDraining = Locked(false)
     private let changed = MonotonicCondition()
 
     /// - Returns: false where this worker has it in hand already.
@@ -35,11 +42,18 @@ final class RunTable: Sendable {
             startedAt: now,
             deadline: now + .seconds(86_400)
         )
+        if isDraining.withLock(\.self) { context.note(.workerDrains) }
         return runs.withLock { runs in
             if runs[key] != nil { return false }
             runs[key] = run
             return true
         }
+    }
+
+    /// Tells those that run, and those that still begin.
+    func drains() {
+        isDraining.withLock { $0 = true }
+        for run in all.values { run.context.note(.workerDrains) }
     }
 
     func running(_ key: TaskMessage, timeout: Int) {
@@ -70,7 +84,7 @@ final class RunTable: Sendable {
     }
 
     func ended(_ key: TaskMessage) {
-        changed.change { runs.withLock { $0[key] = nil } }
+        changed.change { runs.withLock { $0.removeValue(forKey: key) }?.context.end() }
     }
 
     var all: [TaskMessage: Run] { runs.withLock { $0 } }

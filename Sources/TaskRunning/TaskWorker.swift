@@ -178,12 +178,15 @@ package final class TaskWorker: Sendable {
     }
 
     /// Takes no more messages. Returns at once.
-    package func requestDrain() { consumer.requestDrain() }
+    package func requestDrain() {
+        consumer.requestDrain()
+        runner.runs.drains()
+    }
 
     /// Waits until what runs has ended, at most for the drain's time; what is left then is given
     /// back, no attempt spent. Blocks the calling thread. It does not begin again.
     package func finish() {
-        consumer.requestDrain()
+        requestDrain()
         let isIdle = runner.runs.waitUntilIdle(atMost: options.drainTimeout)
         drain.raise()
         if !isIdle {

@@ -1,6 +1,7 @@
 import AMQP
 import Concurrency
 import CoreMetrics
+import Events
 import Logging
 import Metering
 import Postgres
@@ -11,8 +12,8 @@ import WorkerHealth
 /// Moves tasks that something has to happen to: those whose time has come, whose process died
 /// before it could publish them, whose deadline is over, whose worker or message was lost.
 ///
-/// Each process may have one; the one that leads works, by a lease in the database. Three threads:
-/// one holds the lease, one takes the turns, one does what may take its time.
+/// Each process may have one; the one that leads works, by a lease in the database. Four threads:
+/// one holds the lease, one takes the turns, one does what may take its time, one sends events.
 package final class Scheduler: Sendable {
     package struct Options: Sendable {
         package var database: ConnectionTarget
@@ -21,6 +22,8 @@ package final class Scheduler: Sendable {
         package var retentionDays = 7
         /// Between two looks for lost messages.
         package var lookInterval = Duration.seconds(60)
+        /// Whether this process writes events.
+        package var writesEvents = false
 
         package init(database: ConnectionTarget, endpoint: Endpoint) {
             self.database = database
@@ -38,6 +41,7 @@ package final class Scheduler: Sendable {
     private let schedules: ScheduleStore
     /// On a session of its own: no statement of another thread delays a renewal.
     private let leaseStore: TaskStore
+    private let events: EventRelay
     private let leadership = Locked(Leadership())
     private let drain = DrainSignal()
     private let ended = MonotonicSemaphore(value: 0)
@@ -70,6 +74,13 @@ package final class Scheduler: Sendable {
         store = TaskStore(sessions: shared)
         schedules = ScheduleStore(sessions: shared)
         leaseStore = TaskStore(sessions: sessions(1, .seconds(2)))
+        events = EventRelay(
+            database: options.database,
+            endpoint: options.endpoint,
+            isOn: options.writesEvents,
+            health: health,
+            logger: logger
+        )
     }
 
     package func start() {
@@ -88,13 +99,17 @@ package final class Scheduler: Sendable {
             )
             self.ended.signal()
         }
+        startThread(name: "amity-events", stackBytes: Publisher.stackBytes) {
+            self.events.run(until: self.drain, isLeading: { self.isLeading })
+            self.ended.signal()
+        }
     }
 
     /// Ends, and lets another process lead at once. Blocks the calling thread.
     package func stop(within limit: Duration = .seconds(5)) {
         drain.raise()
         let deadline = ContinuousClock.now + limit
-        for _ in 0..<3 {
+        for _ in 0..<4 {
             ended.wait(atMost: max(.zero, ContinuousClock.now.duration(to: deadline)))
         }
     }

@@ -52,6 +52,8 @@ struct TaskCheckTests {
 
     @Test func schedulingThatHasStoppedIsNamed() {
         #expect(complaints { $0.hasLeader = false } == ["error task-scheduler"])
+        #expect(complaints { $0.events = .init(count: 5, age: 3600) } == ["warning events"])
+        #expect(complaints { $0.events = .init(count: 5, age: 1) } == [])
         #expect(
             complaints {
                 $0.hasLeader = false

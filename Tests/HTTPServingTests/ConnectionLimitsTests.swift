@@ -114,6 +114,24 @@ struct ConnectionLimitsTests {
         }
     }
 
+    /// Fault: a stream of events ends after as long as an answer may take, or one whose client
+    /// takes nothing is held for ever.
+    @Test func aStreamLastsAsLongAsItIsTaken() async throws {
+        var short = SmallServer.options()
+        short.limits.exchange = .milliseconds(300)
+        short.limits.answer = .milliseconds(300)
+        short.limits.stream = .milliseconds(600)
+        try await SmallServer().run(short) { (small: SmallServer) throws in
+            #expect(try small.get("/stream/10").body.contains("0\r\n\r\n"))
+            #expect(small.waiting.withLock { $0 } == 20)
+            let connection = try small.connect()
+            connection.send("GET /stream/\(4 << 20) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            pause(2500)
+            #expect(connection.readToEnd().hasEnded)
+            #expect(small.waiting.withLock { $0 } < 40)
+        }
+    }
+
     /// Fault: silent connections keep out the clients that have something to ask.
     @Test func aCrowdThatSaysNothingKeepsNoClientOutForLong() async throws {
         try await SmallServer().run(strict) { (small: SmallServer) throws in

@@ -71,6 +71,23 @@ struct SmallServer: Sendable {
             while isHeld.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
             return Response(status: .ok)
         }
+        // Parts of so many bytes, as long as they are taken.
+        router.get("stream/:bytes") { _, context in
+            let bytes = context.parameters.get("bytes").flatMap { Int($0) } ?? 1
+            return Response(
+                status: .ok,
+                headers: [.contentType: "text/event-stream"],
+                body: ResponseBody { writer in
+                    for _ in 0..<20 {
+                        let part = String(repeating: ":", count: bytes)
+                        try await writer.write(ByteBuffer(string: part))
+                        waiting.withLock { $0 += 1 }
+                        try await Task.sleep(for: .milliseconds(50))
+                    }
+                    try await writer.finish(nil)
+                }
+            )
+        }
         router.post("echo") { request, _ in
             let body = try await request.json(upTo: 1000)
             return Response(status: .ok, body: .init(byteBuffer: body))

@@ -40,6 +40,7 @@ extension Integration {
                     "applied dead letters", "applied outbox", "applied tasks", "applied documents",
                     "applied needs and batches", "applied limits", "applied schedules",
                     "applied callbacks and locks",
+                    "applied events",
                 ]
             )
             #expect(first.error.isEmpty)
@@ -89,6 +90,7 @@ extension Integration {
                         "applied dead letters", "applied outbox", "applied tasks",
                         "applied documents", "applied needs and batches",
                         "applied limits", "applied schedules", "applied callbacks and locks",
+                        "applied events",
                     ]
             )
             #expect(try scene.sql(catalogue).string(0, 0) == before)

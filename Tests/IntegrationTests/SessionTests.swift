@@ -46,6 +46,31 @@ extension Integration {
             #expect(rows.map { $0.integer(0, 0) } == [1, 1])
         }
 
+        /// Fault: behind a pooler the setting is lost, or it stays with a server that another
+        /// program uses next; or its answer is taken for one of the caller's.
+        @Test func aLocalSettingIsInEachTransactionAndItsAnswerInNone() throws {
+            var target = target
+            target.localSetting = .init(name: "amity.test", value: "on")
+            var session = try Session(to: target, applicationName: "test")
+            let asked = Statement("asked", "SELECT current_setting('amity.test', true)")
+            func texts(_ rows: [Rows]) -> [String?] { rows.map { $0.string(0, 0) } }
+            #expect(texts(try session.flight([(asked, []), (asked, [])])) == ["on", "on"])
+            let rows = try session.flight([(.begin, []), (asked, []), (.savepoint, [])])
+            #expect(rows.count == 3 && rows[1].string(0, 0) == "on")
+            // The same transaction, so that it is not sent again.
+            let rest = try session.flight([(.takeBack, []), (asked, []), (.commit, [])])
+            #expect(rest.count == 3 && rest[1].string(0, 0) == "on")
+            let root = Statement("root", "SELECT sqrt(-1)")
+            let (before, failure) = try session.openFlight([(.begin, []), (asked, []), (root, [])])
+            #expect(before.count == 2 && failure?.operation == "root")
+            _ = try session.flight([(.rollback, [])])
+            #expect(texts(try session.flight([(asked, [])])) == ["on"])
+            // Nothing of it is left to the session.
+            let reset = Statement("reset", "SELECT set_config('amity.test', 'off', true)")
+            _ = try session.flight([(reset, [])])
+            #expect(texts(try session.flight([(asked, [])])) == ["on"])
+        }
+
         /// Fault: a statement that did not parse is remembered as prepared, and fails for ever.
         @Test func aStatementThatDidNotParseIsPreparedAgain() throws {
             var session = try open()

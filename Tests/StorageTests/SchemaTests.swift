@@ -33,7 +33,7 @@ struct SchemaTests {
                 #expect(name.hasPrefix("amity_"))
                 #expect(!columns.isEmpty && !key.isEmpty, "\(name)")
                 #expect(Set(key).isSubset(of: columns.map(\.name)), "\(name)")
-            case .columns(_, let table), .index(_, let table):
+            case .columns(_, let table), .index(_, let table), .trigger(_, let table):
                 let isMadeBefore = Schema.ownTables.contains { $0.name == table }
                 #expect(isMadeBefore, "\(table)")
             case .function(let signature): #expect(signature.hasPrefix("amity_"))
@@ -93,6 +93,18 @@ struct SchemaObjectTests {
         let sql = "CREATE FUNCTION f(at timestamptz, n int) RETURNS int LANGUAGE sql AS 'SELECT 1'"
         guard case .function("f(timestamptz,int)") = SchemaObject(sql) else {
             Issue.record("not read")
+            return
+        }
+    }
+
+    /// Fault: a trigger that was lost is not found to be missing.
+    @Test(arguments: [
+        "CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+        "CREATE TRIGGER x AFTER UPDATE OF a ON t FOR EACH ROW EXECUTE FUNCTION f()",
+    ])
+    func aTriggerIsKnownByItsNameAndTable(sql: String) {
+        guard case .trigger("x", table: "t") = SchemaObject(sql) else {
+            Issue.record("not read: \(sql)")
             return
         }
     }

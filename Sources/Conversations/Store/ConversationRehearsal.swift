@@ -14,11 +14,11 @@ extension ConversationStore {
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
         try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-            try Self.rehearse(step, in: &session)
+            try rehearse(step, in: &session)
         }
     }
 
-    private static func rehearse(
+    private func rehearse(
         _ step: FaultEvidence.Steps,
         in session: inout Session
     ) throws(PostgresError) {
@@ -40,7 +40,7 @@ extension ConversationStore {
             flight.append((SQL.readConversationAndTopic, [.text(""), .text("nothing")]))
             flight.append((SQL.updateConversationAndTopic, .init(repeating: .null, count: 14)))
         }
-        _ = try session.flight(flight + [(.rollback, [])])
+        _ = try session.flight(flight + (writesEvents ? [fold.events] : []) + [(.rollback, [])])
     }
 
     /// What is known of an error before any more rows are tried.
@@ -63,7 +63,7 @@ extension ConversationStore {
             return try sessions.withSession(preferring: slot) { session throws(PostgresError) in
                 let refusal = try session.flight([(Self.probe, [])])[0].first(Self.refusal)
                 if let refusal { throw refusal }
-                try Self.rehearse(step, in: &session)
+                try rehearse(step, in: &session)
                 return .rows
             }
         } catch {

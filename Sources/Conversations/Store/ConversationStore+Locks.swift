@@ -47,7 +47,7 @@ extension ConversationStore {
         for id in refused.flatMap(\.conversations) { fates[id] = nil }
         let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
         if !fold.isEmpty { passed.insert(fold.movesTopics ? [.scoring, .topics] : .scoring) }
-        try Self.write(fold, isWritten: apart, forgetting: over.map(\.text), to: &session)
+        try write(fold, isWritten: apart, forgetting: over.map(\.text), to: &session)
         return Settling(fates: fates, passed: passed, refused: refused)
     }
 
@@ -177,7 +177,7 @@ extension ConversationStore {
         return try FriendshipFold(locked.users, agenda: agenda, topics: read[1], at: Date())
     }
 
-    private static func write(
+    private func write(
         _ fold: FriendshipFold,
         isWritten: Bool,
         forgetting paid: [String],
@@ -192,7 +192,8 @@ extension ConversationStore {
         // Nothing follows COMMIT: until its answer is here, nothing has happened.
         _ = try session.flight(
             (isWritten ? [] : [fold.userUpdate, fold.eventUpdate])
-                + (paid.isEmpty ? [] : [forget]) + [(.commit, [])]
+                + (writesEvents ? [fold.events] : []) + (paid.isEmpty ? [] : [forget])
+                + [(.commit, [])]
         )
         Failpoint.committed.hit()
     }

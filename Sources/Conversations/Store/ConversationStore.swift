@@ -68,6 +68,8 @@ package struct ConversationStore: Sendable {
     /// nil where no analysis costs anything.
     private let analyses: KeptAnalyses?
     let expected = Expectations()
+    /// Whether each score is told to other programs; under locks, for they keep its order.
+    package var writesEvents = false
 
     package init(sessions: SessionPool, keeping analyses: KeptAnalyses? = nil) {
         self.sessions = sessions
@@ -127,11 +129,6 @@ package struct ConversationStore: Sendable {
         }
     }
 
-    /// Closes sessions that have idled for a minute.
-    package func closeIdleSessions() {
-        sessions.close(idleFor: .seconds(60))
-    }
-
     /// Scores conversations in one transaction.
     ///
     /// - Parameters:
@@ -154,7 +151,7 @@ package struct ConversationStore: Sendable {
     ) throws(PostgresError) -> Settling {
         try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-                if let only = ids.first, ids.count == 1, waits, !isKept,
+                if let only = ids.first, ids.count == 1, waits, !isKept, !writesEvents,
                     let settling = try settleAlone(
                         only,
                         logs: logs,

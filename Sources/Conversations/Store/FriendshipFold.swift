@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import FriendshipScoring
 import JSON
@@ -250,6 +251,14 @@ struct FriendshipFold {
                 .textArray(applied.map { $0.scored.details(scoreBefore: $0.scoreBefore) }),
             ]
         )
+    }
+
+    /// What tells other programs of each conversation that has counted, in order of arrival.
+    var events: (Statement, [Parameter]) {
+        let told = applied.map {
+            ScoreEvent($0.conversation.text, of: $0.user.text, $0.scored.score, $0.scoreBefore)
+        }
+        return ScoreEvent.writing(told)
     }
 
     /// What writes the only conversation there is, and its user and topic if they still are as

@@ -98,7 +98,8 @@ extension WorkerOperatorService {
     private func readTasks<Answer>(
         _ question: (TaskStore) throws -> Answer
     ) throws(OperatorServiceError) -> Answer? {
-        try read(else: "deploy/grants.sql with -v tasks=1 for the worker's role") { pool in
+        let grants = "deploy/grants.sql with -v tasks=1 for the worker's role"
+        return try read(fromTasks: true, else: grants) { pool in
             let store = TaskStore(sessions: pool)
             return try taskTables.areThere(store) ? question(store) : nil
         }

@@ -24,6 +24,8 @@ package final class WorkerOperatorService: OperatorService {
     let logger: Logger
     /// Written once, by the worker that begins.
     private let sessions = Locked<SessionPool?>(nil)
+    /// Those that move tasks. Written once, by the worker that begins.
+    private let taskSessions = Locked<SessionPool?>(nil)
     /// Written once, by the worker that begins.
     private let consumptionSwitch = Locked<ConsumptionSwitch?>(nil)
     /// Held during an action on dead letters: a second one at once would see an empty queue.
@@ -39,9 +41,15 @@ package final class WorkerOperatorService: OperatorService {
         self.logger = logger
     }
 
-    package func open(_ pool: SessionPool, _ consumptionSwitch: ConsumptionSwitch) {
+    /// - Parameter taskPool: for what moves tasks; may be the same.
+    package func open(
+        _ pool: SessionPool,
+        tasks taskPool: SessionPool,
+        _ consumptionSwitch: ConsumptionSwitch
+    ) {
         self.consumptionSwitch.withLock { $0 = consumptionSwitch }
         sessions.withLock { $0 = pool }
+        taskSessions.withLock { $0 = taskPool }
     }
 
     // MARK: What is known
@@ -74,10 +82,13 @@ package final class WorkerOperatorService: OperatorService {
 
     /// - Parameter grants: what gives the role its rights.
     func read<Answer>(
+        fromTasks: Bool = false,
         else grants: String = "deploy/grants.sql for the worker's role",
         _ question: (SessionPool) throws -> Answer
     ) throws(OperatorServiceError) -> Answer {
-        guard let pool = sessions.withLock({ $0 }) else { throw .early }
+        guard let pool = (fromTasks ? taskSessions : sessions).withLock({ $0 }) else {
+            throw .early
+        }
         do {
             return try question(pool)
         } catch let error as PostgresError where error.isMissingOrForbidden {

@@ -6,6 +6,30 @@ package struct TaskMark: Sendable, Equatable {
     package var run: Int
 }
 
+/// How far a task is.
+package struct TaskProgress: Sendable {
+    package var id: TaskID
+    package var state: TaskState
+    package var run: Int
+    package var percent: Int?
+    package var isCancelAsked: Bool
+
+    package init(_ view: TaskView) {
+        (id, state, run) = (view.id, view.state, view.run)
+        (percent, isCancelAsked) = (view.percent, view.isCancelAsked)
+    }
+
+    fileprivate init(_ row: inout RowReader) throws(PostgresError) {
+        id = TaskID(stored: try row.text() ?? "")
+        state = try row.integer().flatMap(TaskState.init(rawValue:)) ?? .queued
+        run = try row.integer() ?? 0
+        percent = try row.integer()
+        isCancelAsked = try row.bool() ?? false
+    }
+
+    package var isCancelling: Bool { state == .processing && isCancelAsked }
+}
+
 /// A worker that has a lease.
 package struct WorkerLease: Sendable, Equatable {
     package var worker: TaskID
@@ -30,6 +54,21 @@ extension TaskStore {
             )
         }
         return Dictionary(marks, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// - Returns: those that are there.
+    package func progress(
+        ofTasks tasks: [TaskID],
+        batches: [TaskID]
+    ) throws(PostgresError) -> (tasks: [TaskProgress], batches: [BatchView]) {
+        let ofTasks = (StatisticsSQL.progress, [Parameter.ids(tasks)])
+        let ofBatches = (BatchSQL.some, [Parameter.ids(batches)])
+        return try sessions.withSession { session throws(PostgresError) in
+            let flight = [ofTasks] + (batches.isEmpty ? [] : [ofBatches])
+            let rows = try session.flight(flight)
+            let found = try rows[0].map(TaskProgress.init)
+            return (found, batches.isEmpty ? [] : try rows[1].map(BatchSQL.view))
+        }
     }
 
     /// Seconds that half of the latest runs took at most, by type. A type that has not completed
@@ -69,6 +108,15 @@ private enum StatisticsSQL {
     static let marks = Statement(
         "task_marks",
         "SELECT id, state, run FROM amity_tasks WHERE id = ANY ($1::uuid[])"
+    )
+
+    /// $1: ids.
+    static let progress = Statement(
+        "task_progress",
+        """
+        SELECT id, state, run, progress, cancel_at IS NOT NULL
+        FROM amity_tasks WHERE id = ANY ($1::uuid[])
+        """
     )
 
     /// Of the last thousand that ended: by their index, whatever the table's size.

@@ -41,6 +41,7 @@ struct APIDescription {
         where answer.header(header).isEmpty {
             return "the header \(header) is missing"
         }
+        if response["content"] == nil, answer.body.isEmpty { return nil }
         let type = (answer.header("Content-Type").first ?? "").prefix { $0 != ";" }
         let content = response["content"] as? [String: [String: Any]] ?? [:]
         guard let media = content[String(type)] else { return "\(type) is not described" }

@@ -15,8 +15,8 @@ final class SchedulingScene {
     let tasks: TaskScene
     let pool: String
 
-    init() throws {
-        tasks = try TaskScene()
+    init(settings: [String: String] = [:]) throws {
+        tasks = try TaskScene(settings: settings)
         pool = tasks.scene.name.replacing("_", with: "-")
     }
 
@@ -110,7 +110,7 @@ final class SchedulingScene {
         let publisher = TaskPublisher(
             TaskStore(
                 sessions: SessionPool(
-                    target: settings.database,
+                    target: settings.taskDatabase,
                     limit: 1,
                     applicationName: "tasks",
                     statementTimeout: .seconds(5)
@@ -122,9 +122,10 @@ final class SchedulingScene {
             logger: quiet
         )
         var options = Scheduler.Options(
-            database: settings.database,
+            database: settings.taskDatabase,
             endpoint: settings.endpoint
         )
+        options.writesEvents = !settings.tasks.events.isEmpty
         change(&options)
         let scheduler = Scheduler(
             options,

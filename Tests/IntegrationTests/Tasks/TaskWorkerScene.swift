@@ -23,8 +23,8 @@ final class TaskWorkerScene {
 
     var store: TaskStore { tasks.store }
 
-    init() throws {
-        tasks = try TaskScene()
+    init(settings: [String: String] = [:]) throws {
+        tasks = try TaskScene(settings: settings)
         pool = String(UUID().uuidString.lowercased().prefix(30))
         broker = tasks.scene.settings.endpoint
     }
@@ -59,7 +59,7 @@ final class TaskWorkerScene {
         var options = TaskWorkerOptions(
             endpoint: broker,
             topology: settings.topology,
-            database: settings.database,
+            database: settings.taskDatabase,
             pools: [pool],
             threads: threads,
             drainTimeout: .seconds(5),
