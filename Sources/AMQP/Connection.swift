@@ -27,7 +27,7 @@ package struct Connection: ~Copyable {
     /// header tables without a limit.
     package static let stackBytes = 16 << 20
 
-    private static let channel: amqp_channel_t = 1
+    static let channel: amqp_channel_t = 1
     /// Chosen: a broker that does not answer a declaration in this time is not well.
     static let rpcTimeout: Duration = .seconds(10)
 
@@ -195,52 +195,6 @@ extension Connection {
         return depth ?? QueueDepth(ready: 0, consumers: 0)
     }
 
-    func declareDirectExchange(_ name: String, passive: Bool) throws(AMQPError) {
-        try call("declare exchange \(name)") { handle in
-            var arena = Arena()
-            return amqp_exchange_declare(
-                handle,
-                Self.channel,
-                arena.bytes(name),
-                arena.bytes("direct"),
-                passive ? 1 : 0,
-                1,
-                0,
-                0,
-                amqp_table_t()
-            )
-        }
-    }
-
-    func bind(queue: String, to exchange: String, routingKey: String) throws(AMQPError) {
-        try call("bind queue \(queue) to exchange \(exchange)") { handle in
-            var arena = Arena()
-            return amqp_queue_bind(
-                handle,
-                Self.channel,
-                arena.bytes(queue),
-                arena.bytes(exchange),
-                arena.bytes(routingKey),
-                amqp_table_t()
-            )
-        }
-    }
-
-    /// Deletes a queue with all that is in it; one that does not exist is as good as deleted.
-    func deleteQueue(_ name: String) throws(AMQPError) {
-        try call("delete queue \(name)") { handle in
-            var arena = Arena()
-            return amqp_queue_delete(handle, Self.channel, arena.bytes(name), 0, 0)
-        }
-    }
-
-    func deleteExchange(_ name: String) throws(AMQPError) {
-        try call("delete exchange \(name)") { handle in
-            var arena = Arena()
-            return amqp_exchange_delete(handle, Self.channel, arena.bytes(name), 0)
-        }
-    }
-
     /// Closes the connection. Whatever is unsettled goes back to its queue.
     ///
     /// - Parameter limit: the longest wait for the broker's answer.
@@ -259,6 +213,12 @@ extension Connection {
 // MARK: - Settling and publishing
 
 extension Connection {
+    func reject(_ tag: UInt64) throws(AMQPError) {
+        begin()
+        defer { end() }
+        try verify(amqp_basic_reject(handle, Self.channel, tag, 0), "reject")
+    }
+
     package func send(_ frame: SettlementLedger.Frame) throws(AMQPError) {
         begin()
         defer { end() }
@@ -273,7 +233,7 @@ extension Connection {
     /// Publishes persistent.
     ///
     /// - Parameter mandatory: what no queue takes comes back as `.returned`.
-    func publish(
+    package func publish(
         _ message: Message,
         exchange: String,
         routingKey: String,
@@ -310,7 +270,7 @@ extension Connection {
 
 extension Connection {
     /// What the broker says of itself; nil where it does not.
-    func brokerProperty(_ name: String) -> String? {
+    package func brokerProperty(_ name: String) -> String? {
         amqp_get_server_properties(handle).flatMap {
             [String: HeaderValue]($0.pointee)[name]?.shown
         }
@@ -354,7 +314,7 @@ extension Connection {
 
     /// Makes one call that waits for the broker's reply, and checks the reply.
     @discardableResult
-    private func call<Value>(
+    func call<Value>(
         _ operation: String,
         _ body: (amqp_connection_state_t) -> Value
     ) throws(AMQPError) -> Value {

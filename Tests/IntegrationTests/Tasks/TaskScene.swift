@@ -13,8 +13,8 @@ final class TaskScene {
     static let worker = TaskID(stored: "11111111-1111-4111-8111-111111111111")
     static let otherWorker = TaskID(stored: "22222222-2222-4222-8222-222222222222")
 
-    init(sessions: Int = 8) throws {
-        scene = try Scene()
+    init(sessions: Int = 8, settings: [String: String] = [:]) throws {
+        scene = try Scene(settings: settings)
         try Servers.psql(
             [
                 "-v", "role=\(scene.name)", "-v", "tasks=1",
