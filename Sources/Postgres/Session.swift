@@ -31,10 +31,13 @@ package struct Session: ~Copyable, @unchecked Sendable {
     /// - Parameters:
     ///   - target: keywords as libpq names them; `options` is kept and added to.
     ///   - statementTimeout: after this the server gives a statement up (57014).
+    ///   - patience: how long the answers to one flight may take in all; by default longer than
+    ///     its statements may.
     package init(
         to target: ConnectionTarget,
         applicationName: String,
-        statementTimeout: Duration = .seconds(30)
+        statementTimeout: Duration = .seconds(30),
+        patience: Duration? = nil
     ) throws(PostgresError) {
         // What the target says itself wins: the keywords are in order, and libpq takes the last.
         let wanted = try target.current()
@@ -68,7 +71,7 @@ package struct Session: ~Copyable, @unchecked Sendable {
             throw .link(String(cString: PQerrorMessage(opened)), during: PostgresError.connecting)
         }
         connection = opened
-        patience = Self.patience(statementTimeout)
+        self.patience = patience ?? Self.patience(statementTimeout)
         self.hosts = hosts
         host = hosts.connected(
             to: PQhost(opened).map { String(cString: $0) } ?? "",

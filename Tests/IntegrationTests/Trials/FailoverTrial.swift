@@ -66,16 +66,11 @@ extension Integration {
             let begin =
                 loss == .frozen
                 ? max(promoted, lost + TrialLoad.deadline / .seconds(1)) : promoted
-            let resumed: Duration
-            do {
-                resumed = try load.resumed(after: promoted)
-            } catch {
-                load.showLogs()
-                throw error
-            }
-            let seconds = resumed / .seconds(1)
-            #expect(promoted + seconds < begin + 5, "\(name)")
+            let resumed = Result { try load.resumed(after: promoted) }
             try pair.control("rejoin-node", primary)
+            if case .failure = resumed { load.showLogs() }
+            let seconds = try resumed.get() / .seconds(1)
+            #expect(promoted + seconds < begin + 5, "\(name)")
             try eventually("the old primary is a standby", within: .seconds(60)) {
                 try pair.sql("SELECT state FROM pg_stat_replication", on: standby) == "streaming"
             }

@@ -11,8 +11,8 @@ import Testing
 final class TrialLoad {
     /// Of a statement.
     static let timeoutSeconds = 4
-    /// The longest that a worker waits for an answer.
-    static let deadline = Duration.seconds(2 * timeoutSeconds + 5)
+    /// The longest that a worker waits for an answer: of conversations 13 s, of tasks 15 s.
+    static let deadline = Duration.seconds(15)
 
     private let tasks: TaskScene
     var scene: Scene { tasks.scene }
