@@ -12,8 +12,7 @@ extension Integration {
     @Suite(.serialized, .enabled(if: Cluster.shared != nil, "deploy/dev/cluster-trial runs them"))
     struct ClusterTrial {
         /// Fault: the node that leads the workers' queue, and to which some are connected, dies.
-        /// With quorum queues all goes on within two seconds: conversations, retries and dead
-        /// letters.
+        /// With quorum queues all goes on within two seconds, retries and dead-lettering too.
         @Test(arguments: Cluster.seeds)
         func theLossOfTheLeadersNodeCostsTwoSecondsAndNoMessage(seed: UInt64) throws {
             let cluster = try #require(Cluster.shared)

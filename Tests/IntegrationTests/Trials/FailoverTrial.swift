@@ -24,24 +24,24 @@ extension Integration {
         /// on it, or what an asynchronous standby has lost stays lost although its row is there.
         @Test(.timeLimit(.minutes(60)), arguments: DatabasePair.seeds)
         func workGoesOnFiveSecondsAfterThePromotion(seed: UInt64) throws {
-            let pair = try #require(DatabasePair.shared)
             var random = SeededGenerator(seed: seed)
             for isSynchronous in [false, true].shuffled(using: &random) {
                 for loss in Loss.allCases.shuffled(using: &random) {
-                    let kind = "\(loss), \(isSynchronous ? "synchronous" : "asynchronous")"
-                    try lose(loss, isSynchronous, pair, &random, "seed \(seed): \(kind)", seed)
+                    let pause = Double.random(in: 0...3, using: &random)
+                    try lose(loss, isSynchronous: isSynchronous, for: pause, seed: seed)
                 }
             }
         }
 
+        /// - Parameter pause: seconds between the loss and the promotion.
         private func lose(
             _ loss: Loss,
-            _ isSynchronous: Bool,
-            _ pair: DatabasePair,
-            _ random: inout SeededGenerator,
-            _ name: String,
-            _ seed: UInt64
+            isSynchronous: Bool,
+            for pause: Double,
+            seed: UInt64
         ) throws {
+            let name = "seed \(seed): \(loss), \(isSynchronous ? "synchronous" : "asynchronous")"
+            let pair = try #require(DatabasePair.shared)
             let primary = try pair.primary()
             let standby = 3 - primary
             try pair.setSynchronous(isSynchronous, on: primary)
@@ -58,7 +58,7 @@ extension Integration {
             case .frozen: try pair.control("freeze-node", primary)
             }
             let lost = Date()
-            Thread.sleep(forTimeInterval: .random(in: 0...3, using: &random))
+            Thread.sleep(forTimeInterval: pause)
             try pair.sql("ALTER SYSTEM SET synchronous_standby_names = ''", on: standby)
             try pair.sql("SELECT pg_reload_conf(), pg_promote()", on: standby)
             let promoted = Date()
