@@ -55,16 +55,18 @@ final class TrialLoad {
         )
         try #require(done.status == 0, "\(done.error)")
         producer = Producer(for: tasks.scene, seed: seed)
-        for _ in 0..<count {
-            workers.append(
-                try tasks.scene.startWorker(["TASK_QUEUES": pool, "TASK_CONCURRENCY": "4"])
-            )
-        }
         var variables = tasks.scene.variables
         let apiPort = RawConnection.freePort()
         variables["API_PORT"] = "\(apiPort)"
         api = try RunningWorker(["api"], environment: variables)
         client = TaskClient(port: apiPort)
+        for _ in 0..<count { try startWorker() }
+    }
+
+    func startWorker() throws {
+        workers.append(
+            try tasks.scene.startWorker(["TASK_QUEUES": pool, "TASK_CONCURRENCY": "4"])
+        )
     }
 
     // MARK: Progress
