@@ -72,7 +72,11 @@ private final class NodeLossTrial {
         return consumers().compactMap { started($0).first?.node }
     }
 
-    private func pick() -> Int { Int.random(in: 1...3, using: &random) }
+    /// A node that a consumer is on.
+    private func pick() -> Int {
+        let nodes = Set(consumers().compactMap { started($0).last?.node }).sorted()
+        return nodes[Int.random(in: nodes.indices, using: &random)]
+    }
 
     // MARK: Losses
 
