@@ -73,8 +73,8 @@ extension AMQPError {
             "check that the broker runs, and its host and port in RABBITMQ_URL or RABBITMQ_HOST"
         case .library(AMQP_STATUS_BAD_AMQP_DATA.rawValue, _):
             """
-            if it comes again, take the first message out of the queue (management UI): \
-            librabbitmq reads no headers nested more than 100 levels deep, from 0.14 on
+            librabbitmq reads no headers nested more than 100 levels deep, from 0.14 on: where a \
+            message has such, the worker rejects it when it comes again
             """
         case .stalled: "see who else consumes: rabbitmqctl list_consumers"
         case .library, .system, .insecure, .unresponsive, .interrupted, .consumerCancelled,

@@ -199,14 +199,6 @@ extension Connection {
         return depth ?? QueueDepth(ready: 0, consumers: 0)
     }
 
-    /// Deletes a queue with all that is in it; one that does not exist is as good as deleted.
-    func deleteQueue(_ name: String) throws(AMQPError) {
-        try call("delete queue \(name)") { handle in
-            var arena = Arena()
-            return amqp_queue_delete(handle, Self.channel, arena.bytes(name), 0, 0)
-        }
-    }
-
     /// Closes the connection. Whatever is unsettled goes back to its queue.
     ///
     /// - Parameter limit: the longest wait for the broker's answer.
@@ -225,6 +217,12 @@ extension Connection {
 // MARK: - Settling and publishing
 
 extension Connection {
+    func reject(_ tag: UInt64) throws(AMQPError) {
+        begin()
+        defer { end() }
+        try verify(amqp_basic_reject(handle, Self.channel, tag, 0), "reject")
+    }
+
     package func send(_ frame: SettlementLedger.Frame) throws(AMQPError) {
         begin()
         defer { end() }
@@ -276,7 +274,7 @@ extension Connection {
 
 extension Connection {
     /// What the broker says of itself; nil where it does not.
-    func brokerProperty(_ name: String) -> String? {
+    package func brokerProperty(_ name: String) -> String? {
         amqp_get_server_properties(handle).flatMap {
             [String: HeaderValue]($0.pointee)[name]?.shown
         }

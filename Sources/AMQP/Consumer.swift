@@ -134,7 +134,7 @@ package final class Consumer: Sendable {
             }
             do throws(AMQPError) {
                 try runSession(&state, receiver, withheld)
-                action = .stop
+                action = sessionEnded(&state, receiver)
             } catch {
                 action = sessionLost(by: error, &state, receiver)
             }
@@ -170,10 +170,19 @@ package final class Consumer: Sendable {
         }
         state.machine.opened(isConsuming: isConsuming)
         sessionOpened(&state)
+        let firstNode = FirstNodeWatch(
+            for: state.attempt,
+            at: settings.endpoint,
+            queue: settings.topology.names.main,
+            moves: state.moves,
+            ringing: bell
+        )
+        defer { firstNode?.end() }
         var session = ConsumerSession(
             of: self,
             on: connection,
             state,
+            firstNode: firstNode,
             receiver: receiver,
             withheld: withheld
         )
@@ -192,6 +201,24 @@ package final class Consumer: Sendable {
         readiness.set(.notConsuming, false)
         state.times.sessionOpened()
         counts.sessionOpened()
+    }
+
+    /// A session has ended as it was asked to.
+    ///
+    /// - Returns: what to do next.
+    private func sessionEnded(
+        _ state: inout ConsumerState,
+        _ receiver: any DeliveryReceiver
+    ) -> ConsumerStateMachine.Action {
+        let next = state.machine.next
+        if next == .stop { return next }
+        session.store(0, ordering: .releasing)
+        counts.sessionLost()
+        // What was not settled in time is the broker's again.
+        _ = receiver.withdraw()
+        state.attempt = 0
+        state.moves += 1
+        return next
     }
 
     /// A session has ended before the worker did, or could not be opened.

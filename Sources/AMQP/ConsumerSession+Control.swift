@@ -12,14 +12,17 @@ extension ConsumerSession {
     /// Does what was asked of the worker since the last turn.
     mutating func obey() throws(AMQPError) {
         let isDraining = consumer.drain.isRaised
+        let isMoving = !isDraining && firstNode?.isBack ?? false
         let action =
             isDraining
             ? state.machine.drainRequested(at: .now)
-            : state.machine.consumption(isOn: consumer.consumption.isOn)
+            : isMoving
+                ? state.machine.moveRequested(at: .now)
+                : state.machine.consumption(isOn: consumer.consumption.isOn)
         switch action {
         case .cancelConsumer:
             consumer.logger.notice(
-                isDraining ? "consumer.draining" : "consumer.paused",
+                isDraining ? "consumer.draining" : isMoving ? "consumer.moving" : "consumer.paused",
                 metadata: ["unsettled": .stringConvertible(state.machine.unsettled)]
             )
             try connection.cancelConsumer(tag: consumerTag)

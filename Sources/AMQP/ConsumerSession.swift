@@ -14,6 +14,8 @@ struct ConsumerSession: ~Copyable {
     let consumer: Consumer
     let connection: Connection
     let receiver: any DeliveryReceiver
+    /// nil on the first node.
+    let firstNode: FirstNodeWatch?
     private let withheldCopies: @Sendable () -> Publisher.Withheld
     /// Taken over from the session before, and handed on to the next.
     var state: ConsumerState
@@ -35,6 +37,7 @@ struct ConsumerSession: ~Copyable {
         of consumer: Consumer,
         on connection: consuming Connection,
         _ state: ConsumerState,
+        firstNode: FirstNodeWatch?,
         receiver: any DeliveryReceiver,
         withheld: @escaping @Sendable () -> Publisher.Withheld
     ) {
@@ -42,10 +45,12 @@ struct ConsumerSession: ~Copyable {
         self.connection = connection
         self.state = state
         self.receiver = receiver
+        self.firstNode = firstNode
         withheldCopies = withheld
     }
 
-    /// The loop: settle, obey, receive, dispatch, send, sleep. Returns when the drain is over.
+    /// The loop: settle, obey, receive, dispatch, send, sleep. Returns when the drain is over, or
+    /// the session is to be opened on the first node.
     mutating func run() throws(AMQPError) {
         // Half a heartbeat: the library services heartbeats only inside its calls.
         let longestSleep = connection.longestSilence
@@ -75,7 +80,7 @@ struct ConsumerSession: ~Copyable {
         var arrived: [Delivery] = []
         var count = 0
         defer { consumer.metrics.took(count) }
-        while let frame = try connection.nextFrame() {
+        while let frame = try nextFrame() {
             guard let delivery = try delivery(completedBy: frame) else { continue }
             count += 1
             if delivery.message.body.count <= consumer.settings.bodyLimit {
@@ -85,6 +90,22 @@ struct ConsumerSession: ~Copyable {
             }
         }
         return arrived
+    }
+
+    private mutating func nextFrame() throws(AMQPError) -> Frame? {
+        do throws(AMQPError) {
+            return try connection.nextFrame()
+        } catch {
+            if error.isUnreadable, let tag = assembler.unreadTwice {
+                connection.rejectUnread(
+                    tag,
+                    from: consumer.settings.topology.names.main,
+                    consumer.logger
+                )
+                state.machine.progressed()
+            }
+            throw error
+        }
     }
 
     /// - Returns: the delivery whose last frame this is; nil for any other frame, and for a

@@ -12,6 +12,8 @@ struct ConsumerState {
     var oversized: DeliveryID?
     /// Attempts to open a session so far; chooses the host.
     var attempt = 0
+    /// How often it has gone back to its first host.
+    var moves = 0
     /// Differences of the queue that were logged before.
     var differences: Set<String> = []
     /// When the open session began; nil while none is open.

@@ -27,6 +27,15 @@ package struct MessageAssembler: ~Copyable {
     /// Whether a message has begun and is not whole.
     package var isInMessage: Bool { method != nil }
 
+    /// The tag of a delivery of which nothing has come but its method, and that has come to a
+    /// consumer before.
+    package var unreadTwice: UInt64? {
+        guard properties == nil, case .delivery(let tag, redelivered: true) = method else {
+            return nil
+        }
+        return tag
+    }
+
     /// - Returns: a message, when this frame was its last.
     package mutating func take(_ frame: Frame) throws(AMQPError) -> Event? {
         switch frame {

@@ -49,7 +49,7 @@ package struct Topology: Sendable {
     package var queueNames: [String] { queues.map(\.name) }
 
     /// The main queue first.
-    var queues: [Queue] { [main] + helpers }
+    package var queues: [Queue] { [main] + helpers }
 
     package var main: Queue { queue(named: names.main) }
 

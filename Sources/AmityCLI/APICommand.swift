@@ -50,9 +50,10 @@ struct APICommand: AsyncParsableCommand {
 
 /// Reads and checks the settings of an API, and turns on logging.
 func startAPI() throws -> APISettings {
-    let settings = try usable { () throws(SettingsError) in
+    var settings = try usable { () throws(SettingsError) in
         try APISettings(SettingValues.load())
     }
+    settings.worker.endpoint.beginAnywhere()
     bootstrapLogging(format: settings.worker.logFormat, level: settings.worker.logLevel)
     return settings
 }

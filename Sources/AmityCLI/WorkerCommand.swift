@@ -33,7 +33,8 @@ func runWorker(
     servesAPI: Bool = false
 ) async throws {
     let api = servesAPI ? try startAPI() : nil
-    let settings = try api?.worker ?? start()
+    var settings = try api?.worker ?? start()
+    if api == nil { settings.endpoint.beginAnywhere() }
     let logger = Logger(label: "amity")
     warnOfUnknownNames(logger)
     // Without a server nothing reads metrics, and none are kept. Made first: instruments come from

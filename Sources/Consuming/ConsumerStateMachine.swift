@@ -7,6 +7,8 @@ import Messaging
 ///         ▲ ╰─drain─▶ stopped    │
 ///         ╰────────lost──────────╯
 ///
+/// A move drains, too, and then connects again.
+///
 /// While it consumes, it may be paused: the session stays, and the broker is asked for nothing.
 ///
 /// Pure: no socket, no lock; time and randomness are handed in. Each event answers with an action,
@@ -36,7 +38,7 @@ package struct ConsumerStateMachine: Sendable {
     private enum State: Sendable {
         case connecting
         case consuming(SettlementLedger, isOn: Bool)
-        case draining(SettlementLedger, deadline: ContinuousClock.Instant)
+        case draining(SettlementLedger, deadline: ContinuousClock.Instant, isMove: Bool)
         case stopped
     }
 
@@ -74,7 +76,7 @@ package struct ConsumerStateMachine: Sendable {
 
     private var ledger: SettlementLedger? {
         switch state {
-        case .consuming(let ledger, _), .draining(let ledger, _): ledger
+        case .consuming(let ledger, _), .draining(let ledger, _, _): ledger
         case .connecting, .stopped: nil
         }
     }
@@ -110,7 +112,7 @@ package struct ConsumerStateMachine: Sendable {
     package mutating func sessionLost(after lifetime: Duration = .zero) -> Action {
         if lifetime >= Self.proof { backoff.reset() }
         switch state {
-        case .connecting, .consuming:
+        case .connecting, .consuming, .draining(_, _, isMove: true):
             state = .connecting
             return .connect(after: backoff.next(using: &random))
         case .draining, .stopped:
@@ -137,6 +139,9 @@ package struct ConsumerStateMachine: Sendable {
         }
     }
 
+    /// The session has done something that is worth a session, though nothing was delivered.
+    package mutating func progressed() { backoff.reset() }
+
     /// Records what became of a delivery.
     ///
     /// - Returns: false for one that is stale, unknown or settled before: it is to be forgotten.
@@ -161,19 +166,34 @@ package struct ConsumerStateMachine: Sendable {
             state = .stopped
             return .stop
         case .consuming(let ledger, _):
-            state = .draining(ledger, deadline: now + drainTimeout)
+            state = .draining(ledger, deadline: now + drainTimeout, isMove: false)
             return .cancelConsumer
-        case .draining, .stopped:
+        case .draining(let ledger, let deadline, _):
+            state = .draining(ledger, deadline: deadline, isMove: false)
+            return nil
+        case .stopped:
             return nil
         }
     }
 
+    /// The session is to be opened on another node, once what runs is settled.
+    package mutating func moveRequested(at now: ContinuousClock.Instant) -> Action? {
+        guard case .consuming(let ledger, _) = state else { return nil }
+        state = .draining(ledger, deadline: now + drainTimeout, isMove: true)
+        return .cancelConsumer
+    }
+
+    /// What follows a session that has ended as it was asked to.
+    package var next: Action {
+        if case .connecting = state { .connect(after: .zero) } else { .stop }
+    }
+
     /// Asked after every turn of the loop: whether the drain is over.
     package mutating func turnEnded(at now: ContinuousClock.Instant) -> Action? {
-        guard case .draining(let ledger, let deadline) = state,
+        guard case .draining(let ledger, let deadline, let isMove) = state,
             ledger.unsettled == 0 || deadline <= now
         else { return nil }
-        state = .stopped
+        state = isMove ? .connecting : .stopped
         return .close(unfinished: ledger.unsettled)
     }
 
@@ -183,7 +203,7 @@ package struct ConsumerStateMachine: Sendable {
         atMost limit: Duration
     ) -> Duration {
         var limit = limit
-        if case .draining(_, let deadline) = state {
+        if case .draining(_, let deadline, _) = state {
             limit = min(limit, now.duration(to: deadline))
         }
         if let end = ledger?.holdsUntil { limit = min(limit, now.duration(to: end)) }
@@ -196,9 +216,9 @@ package struct ConsumerStateMachine: Sendable {
             state = .stopped  // So that the ledger is held once and changes in place.
             defer { state = .consuming(ledger, isOn: isOn) }
             return body(&ledger)
-        case .draining(var ledger, let deadline):
+        case .draining(var ledger, let deadline, let isMove):
             state = .stopped
-            defer { state = .draining(ledger, deadline: deadline) }
+            defer { state = .draining(ledger, deadline: deadline, isMove: isMove) }
             return body(&ledger)
         case .connecting, .stopped:
             return nil

@@ -48,7 +48,10 @@ package final class IntakeService: Sendable {
             target: database,
             limit: Self.lanes + 1,
             applicationName: "amity intake",
-            statementTimeout: .seconds(5)
+            statementTimeout: .seconds(5),
+            // Chosen: clients wait for ten seconds, and PgBouncer lets a session wait for a
+            // database that is away.
+            patience: .seconds(8)
         )
         store = IntakeStore(
             sessions: sessions,

@@ -4,6 +4,7 @@ import Glibc
 /// Where the database is and who we are there, as libpq's keywords. Holds the password: never log.
 package struct ConnectionTarget: Sendable {
     package let keywords: [String: String]
+    let hosts: DatabaseHosts
     /// The setting that the password came from, for error texts; nil where libpq finds one itself.
     package var passwordOrigin: String?
     /// Reads user and password again for each session; nil where they cannot change. What it throws
@@ -36,6 +37,7 @@ package struct ConnectionTarget: Sendable {
 
     package init(keywords: [String: String]) {
         self.keywords = keywords
+        hosts = DatabaseHosts(keywords)
     }
 
     /// Reads a URL (or a keyword string) the way libpq does.
@@ -52,16 +54,14 @@ package struct ConnectionTarget: Sendable {
         defer { PQconninfoFree(options) }
         var keywords: [String: String] = [:]
         Self.forEach(options) { keywords[$0] = $1 }
-        self.keywords = keywords
+        self.init(keywords: keywords)
     }
 
     /// Whether to pass over servers that only read: several hosts are named, of which one is the
     /// primary now, and nothing else is asked for.
     var isReadWriteWanted: Bool {
-        guard keywords["target_session_attrs"] == nil, getenv("PGTARGETSESSIONATTRS") == nil else {
-            return false
-        }
-        return [keywords["host"], keywords["hostaddr"]].contains { $0?.contains(",") ?? false }
+        hosts.count > 1 && keywords["target_session_attrs"] == nil
+            && getenv("PGTARGETSESSIONATTRS") == nil
     }
 
     /// The same place for one of its hosts.

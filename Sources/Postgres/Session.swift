@@ -21,58 +21,25 @@ package struct Session: ~Copyable, @unchecked Sendable {
     private var patience: Duration
     /// Sent with each transaction's first flight, and its answer kept from the caller.
     private let preamble: (Statement, [Parameter])?
+    private let hosts: DatabaseHosts
+    /// Which of them it is connected to, and how often that one had fallen silent before.
+    private let host: Int
+    private let silencesBefore: Int
     /// Whether an answer is owing or the link is gone. Such a session is only good for closing.
     package private(set) var isBroken = false
-
-    /// How long the server may keep a session waiting. Chosen: a worker that is stopped in a
-    /// transaction then delays others by seconds instead of stopping them.
-    ///
-    /// Plans are generic: the planner overestimates the cost of arrays of unknown length, so by
-    /// default it would plan every statement again on each call, which takes longer than to run it.
-    /// Plans use indexes: a plan made while a table was empty must not read the whole table later.
-    /// The planner then estimates a high cost for them and would compile them (JIT), which takes
-    /// longer still, so JIT is off.
-    ///
-    /// The server sends keepalives as the client does: the locks of a host that has vanished are
-    /// free within seconds.
-    ///
-    /// The lock timeout is well below the statement timeout, so that the error of a wait for a lock
-    /// says that it was one.
-    ///
-    /// What is read after a lock must be newer than the lock: so READ COMMITTED, whatever the
-    /// role's default is.
-    private static func guards(_ statementTimeout: Duration) -> String {
-        let milliseconds = Int(statementTimeout / .milliseconds(1))
-        return """
-            -c TimeZone=UTC -c default_transaction_isolation=read\\ committed \
-            -c lock_timeout=\(min(1000, milliseconds / 2)) \
-            -c idle_in_transaction_session_timeout=2s -c statement_timeout=\(milliseconds) \
-            -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off \
-            -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3
-            """
-    }
-
-    /// How long the link may keep it waiting.
-    private static let link: [(String, String)] = [
-        ("connect_timeout", "5"), ("keepalives_idle", "5"), ("keepalives_interval", "2"),
-        ("keepalives_count", "3"), ("tcp_user_timeout", "10000"), ("client_encoding", "UTF8"),
-    ]
-
-    /// For a flight whose statements are given up one after the other, and a server that is slow to
-    /// notice. Chosen.
-    private static func patience(_ statementTimeout: Duration) -> Duration {
-        statementTimeout * 2 + .seconds(5)
-    }
 
     /// Connects.
     ///
     /// - Parameters:
     ///   - target: keywords as libpq names them; `options` is kept and added to.
     ///   - statementTimeout: after this the server gives a statement up (57014).
+    ///   - patience: how long the answers to one flight may take in all; by default longer than
+    ///     its statements may.
     package init(
         to target: ConnectionTarget,
         applicationName: String,
-        statementTimeout: Duration = .seconds(30)
+        statementTimeout: Duration = .seconds(30),
+        patience: Duration? = nil
     ) throws(PostgresError) {
         // What the target says itself wins: the keywords are in order, and libpq takes the last.
         let wanted = try target.current()
@@ -80,8 +47,13 @@ package struct Session: ~Copyable, @unchecked Sendable {
         let own = wanted["options"] ?? getenv("PGOPTIONS").map { String(cString: $0) }
         let options = [Self.guards(statementTimeout), own].compactMap(\.self)
         var keywords = Self.link + [("fallback_application_name", applicationName)]
+        let hosts = target.hosts
+        // Of each host. Chosen: where one is frozen, the next one is asked in time.
+        keywords.append(("connect_timeout", hosts.count > 1 ? "3" : "5"))
         if target.isReadWriteWanted { keywords.append(("target_session_attrs", "read-write")) }
         keywords += wanted.filter { $0.key != "options" }.map { ($0.key, $0.value) }
+        keywords += hosts.ordered().map { ($0.key, $0.value) }
+        let silences = hosts.silences
         keywords.append(("options", options.joined(separator: " ")))
         let names = keywords.map { Parameter.text($0.0) }
         let values = keywords.map { Parameter.text($0.1) }
@@ -101,10 +73,16 @@ package struct Session: ~Copyable, @unchecked Sendable {
             throw .link(String(cString: PQerrorMessage(opened)), during: PostgresError.connecting)
         }
         connection = opened
-        patience = Self.patience(statementTimeout)
         preamble = target.localSetting.map {
             (Statement.setLocally, [.text($0.name), .text($0.value)])
         }
+        self.patience = patience ?? Self.patience(statementTimeout)
+        self.hosts = hosts
+        host = hosts.connected(
+            to: PQhost(opened).map { String(cString: $0) } ?? "",
+            PQport(opened).map { String(cString: $0) } ?? ""
+        )
+        silencesBefore = silences[host]
     }
 
     /// Why a connection did not come about; nil if it did.
@@ -140,7 +118,10 @@ package struct Session: ~Copyable, @unchecked Sendable {
 
     /// Whether the other side has ended it while nothing was asked. For a session that has rested:
     /// the server ends those that idle (57P05) or are told to go, and so may whatever is between.
+    /// Where its host has fallen silent since, it counts as ended: else each session of a pool
+    /// would wait in turn for a server that is frozen.
     package func hasEnded() -> Bool {
+        if hosts.silences[host] != silencesBefore { return true }
         var socket = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
         // Each turn takes in what has come: a parameter that changed, a last word, the end.
         while poll(&socket, 1, 0) > 0 {
@@ -358,6 +339,7 @@ package struct Session: ~Copyable, @unchecked Sendable {
             )
             if left <= 0 {
                 isBroken = true
+                hosts.fellSilent(host)
                 throw .link("nothing in \(patience / .seconds(1)) s", during: operation)
             }
             let events = Int16(unsent ? POLLIN | POLLOUT : POLLIN)

@@ -15,22 +15,27 @@ package final class SessionPool: Sendable {
     private let target: ConnectionTarget
     private let applicationName: String
     private let statementTimeout: Duration
+    private let patience: Duration?
     private let opening = Metric.databaseFlight.timer("connect")
     /// Those that have not happened included: growth from nothing is growth.
     private let losses: [PostgresError.Cause: Counter]
 
-    /// - Parameter rest: a session that was in use less long ago is lent without a check, which
-    ///   costs a system call.
+    /// - Parameters:
+    ///   - patience: see `Session`.
+    ///   - rest: a session that was in use less long ago is lent without a check, which costs a
+    ///     system call.
     package init(
         target: ConnectionTarget,
         limit: Int,
         applicationName: String,
         statementTimeout: Duration,
+        patience: Duration? = nil,
         rest: Duration = .milliseconds(500)
     ) {
         self.target = target
         self.applicationName = applicationName
         self.statementTimeout = statementTimeout
+        self.patience = patience
         losses = Dictionary(
             uniqueKeysWithValues: PostgresError.Cause.allCases.map { cause in
                 (cause, Metric.reconnects.counter("database", cause.rawValue))
@@ -89,7 +94,8 @@ package final class SessionPool: Sendable {
         return try Session(
             to: target,
             applicationName: applicationName,
-            statementTimeout: statementTimeout
+            statementTimeout: statementTimeout,
+            patience: patience
         )
     }
 }

@@ -1,6 +1,6 @@
 /// What the API is told: all that a worker is told, and where it listens.
 package struct APISettings: Sendable {
-    package let worker: WorkerSettings
+    package var worker: WorkerSettings
     package let http: HTTPSettings
 
     /// - Throws: `SettingsError` with every mistake, also those that only a worker would make.

@@ -58,7 +58,10 @@ package final class TaskService: Sendable {
             target: database,
             limit: Self.lanes + StoreCalls.mostAtOnce,
             applicationName: "amity tasks",
-            statementTimeout: .seconds(5)
+            statementTimeout: .seconds(5),
+            // Chosen: clients wait for ten seconds, and PgBouncer lets a session wait for a
+            // database that is away.
+            patience: .seconds(8)
         )
         self.outlet = outlet
         self.targets = targets

@@ -127,7 +127,7 @@ package final class QueueSetConsumer: Sendable {
             }
             do throws(AMQPError) {
                 try runSession(&state, receiver)
-                action = .stop
+                action = sessionEnded(&state, receiver)
             } catch {
                 action = sessionLost(by: error, &state, receiver)
             }
@@ -158,14 +158,30 @@ package final class QueueSetConsumer: Sendable {
         state.detector.restarted(at: .now)
         health.works(.taskConsumer)
         readiness.set(.tasksNotConsumed, false)
+        let addresses = settings.endpoint.addresses
         logger.notice(
             "task-consumer.started",
             metadata: [
                 "session": .stringConvertible(state.machine.session),
+                "host": "\(addresses[state.attempt % addresses.count])",
                 "queues": .stringConvertible(settings.queues.count),
             ]
         )
-        var session = QueueSetSession(of: self, on: connection, state, receiver: receiver)
+        let firstNode = FirstNodeWatch(
+            for: state.attempt,
+            at: settings.endpoint,
+            queue: settings.queues[0],
+            moves: state.moves,
+            ringing: bell
+        )
+        defer { firstNode?.end() }
+        var session = QueueSetSession(
+            of: self,
+            on: connection,
+            state,
+            firstNode: firstNode,
+            receiver: receiver
+        )
         defer { state = session.state }
         try session.run()
     }
@@ -195,6 +211,19 @@ package final class QueueSetConsumer: Sendable {
             logging: "task-consumer.queue-away",
             to: logger
         )
+    }
+
+    /// - Returns: what to do after a session that has ended as it was asked to.
+    private func sessionEnded(
+        _ state: inout QueueSetState,
+        _ receiver: any QueueSetReceiver
+    ) -> ConsumerStateMachine.Action {
+        let next = state.machine.next
+        if next == .stop { return next }
+        _ = receiver.withdraw()
+        state.attempt = 0
+        state.moves += 1
+        return next
     }
 
     private func sessionLost(
@@ -232,6 +261,8 @@ struct QueueSetState {
     var detector: StallDetector
     /// Attempts to open a session so far; chooses the host.
     var attempt = 0
+    /// How often it has gone back to its first host.
+    var moves = 0
     var openedAt: ContinuousClock.Instant?
 
     init(_ settings: QueueSetConsumer.Settings) {

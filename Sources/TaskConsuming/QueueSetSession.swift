@@ -8,6 +8,8 @@ struct QueueSetSession: ~Copyable {
     private let consumer: QueueSetConsumer
     private let connection: Connection
     private let receiver: any QueueSetReceiver
+    /// nil on the first node.
+    private let firstNode: FirstNodeWatch?
     /// Taken over from the session before, and handed on to the next.
     var state: QueueSetState
     private var assembler = MessageAssembler()
@@ -27,15 +29,18 @@ struct QueueSetSession: ~Copyable {
         of consumer: QueueSetConsumer,
         on connection: consuming Connection,
         _ state: QueueSetState,
+        firstNode: FirstNodeWatch?,
         receiver: any QueueSetReceiver
     ) {
         self.consumer = consumer
         self.connection = connection
         self.state = state
         self.receiver = receiver
+        self.firstNode = firstNode
     }
 
-    /// The loop: settle, obey, receive, send, sleep. Returns when the drain is over.
+    /// The loop: settle, obey, receive, send, sleep. Returns when the drain is over, or the session
+    /// is to be opened on the first node.
     mutating func run() throws(AMQPError) {
         let longestSleep = connection.longestSilence
         while true {
@@ -60,10 +65,14 @@ struct QueueSetSession: ~Copyable {
     /// Does what was asked of the worker since the last turn.
     private mutating func obey() throws(AMQPError) {
         let isDraining = consumer.drain.isRaised
+        let isMoving = !isDraining && firstNode?.isBack ?? false
         let action =
             isDraining
             ? state.machine.drainRequested(at: .now)
-            : state.machine.consumption(isOn: consumer.consumption.isOn)
+            : isMoving
+                ? state.machine.moveRequested(at: .now)
+                : state.machine.consumption(isOn: consumer.consumption.isOn)
+        if isMoving, action != nil { consumer.logger.notice("task-consumer.moving") }
         switch action {
         case .cancelConsumer:
             for number in tags.keys.sorted() { try cancel(number) }
@@ -125,7 +134,7 @@ struct QueueSetSession: ~Copyable {
     /// Takes every frame that is there.
     private mutating func receive() throws(AMQPError) -> [Delivery] {
         var arrived: [Delivery] = []
-        while let frame = try connection.nextFrame() {
+        while let frame = try nextFrame() {
             guard let delivery = try delivery(completedBy: frame) else { continue }
             if stopped.contains(delivery.source) {
                 // It was under way when the consumer was cancelled.
@@ -138,6 +147,24 @@ struct QueueSetSession: ~Copyable {
             }
         }
         return arrived
+    }
+
+    /// See the same of `ConsumerSession`.
+    private mutating func nextFrame() throws(AMQPError) -> Frame? {
+        do throws(AMQPError) {
+            return try connection.nextFrame()
+        } catch {
+            if error.isUnreadable, let tag = assembler.unreadTwice {
+                let source = sources[assembler.consumer] ?? 0
+                connection.rejectUnread(
+                    tag,
+                    from: consumer.settings.queues[source],
+                    consumer.logger
+                )
+                state.machine.progressed()
+            }
+            throw error
+        }
     }
 
     private mutating func delivery(completedBy frame: Frame) throws(AMQPError) -> Delivery? {

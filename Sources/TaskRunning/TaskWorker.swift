@@ -151,13 +151,16 @@ package final class TaskWorker: Sendable {
     private static func sessions(
         _ options: TaskWorkerOptions,
         _ count: Int,
-        limit: Duration = .seconds(30)
+        limit: Duration = .seconds(10)
     ) -> SessionPool {
         SessionPool(
             target: options.database,
             limit: count,
             applicationName: "amity tasks",
-            statementTimeout: limit
+            statementTimeout: limit,
+            // Chosen: where a server is frozen, all threads wait for so long before they go on
+            // with another.
+            patience: limit + .seconds(5)
         )
     }
 

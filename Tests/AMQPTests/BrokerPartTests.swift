@@ -114,5 +114,5 @@ struct PrefetchRenewalTests {
 /// that it is a message.
 @Test func bytesThatTheLibraryDoesNotReadAreSaidToBeAMessages() {
     let error = AMQPError.library(status: AMQP_STATUS_BAD_AMQP_DATA.rawValue, during: "consume")
-    #expect(error.problem(of: .consumer).remedy?.contains("first message") == true)
+    #expect(error.problem(of: .consumer).remedy?.contains("the worker rejects it") == true)
 }

@@ -7,20 +7,6 @@ import TestSupport
 
 /// A broker, a database and handlers around one consumer, all of them values.
 struct ConsumerSimulation {
-    enum Event: CaseIterable {
-        case deliver, deliverAfterCancel, begin, finish, interrupt, settle, forgetStale, flush
-        case loseSession, loseWhileDraining, reconnect, pause, deliverAfterPause, resume
-        case drain, drainTimesOut, kill, restart
-        case startOfHigherPriority, fairStart, fullBatch, later
-    }
-
-    /// Work that a thread has in hand.
-    private struct Running {
-        var work: Inbox.Work
-        var deliveries: [Delivery]
-        var process: Int
-    }
-
     private let conversations: Int
     private let prefetch: Int
     private static let threads = 3
@@ -46,6 +32,8 @@ struct ConsumerSimulation {
     private var hasSession = false
     /// Draining.
     private var isCancelled = false
+    /// It drains to connect to another node.
+    private var isMoving = false
     private var isPaused = false
     private var acked: Set<Int> = []
 
@@ -178,7 +166,12 @@ struct ConsumerSimulation {
             hasSession = true
             isCancelled = false
             nextTag = 1
-        case .drain where hasSession && !isCancelled && pick(20) == 0: return drain()
+        case .drain where hasSession && !isCancelled && pick(20) == 0:
+            return drain(toMove: false)
+        case .move where hasSession && !isCancelled && pick(10) == 0: return drain(toMove: true)
+        case .drainOfAMove where hasSession && isMoving && pick(4) == 0:
+            if machine.drainRequested(at: now) != nil { return "a drain of a move acts" }
+            isMoving = false
         case .drainTimesOut where hasSession && isCancelled && pick(10) == 0:
             now += .seconds(20)
             return endTurn()
@@ -188,7 +181,6 @@ struct ConsumerSimulation {
             isUp = true
             isPaused = false
             inbox = Inbox(limit: Self.threads, kinds: Self.kinds)
-            forgetWaiting()
             (starts, operations, later) = (0, 0, nil)
             machine = Self.machine(random)
         case _: return nil
@@ -328,16 +320,18 @@ struct ConsumerSimulation {
         guard case .close(let unfinished) = action else { return "a turn ended with \(action)" }
         if unfinished > 0 { seen.insert(.drainTimesOut) }
         if unfinished == 0, !outstanding.isEmpty { return "closed with work outstanding" }
-        die()
-        return nil
+        if !isMoving {
+            die()
+            return machine.next == .stop ? nil : "a drain goes on"
+        }
+        returnOutstanding()
+        return machine.next == .connect(after: .zero) ? nil : "a move ends"
     }
 
     private mutating func loseSession() -> String? {
-        let wasDraining = isCancelled
+        let wasDraining = isCancelled && !isMoving
         seen.insert(wasDraining ? .loseWhileDraining : .loseSession)
         returnOutstanding()
-        _ = inbox.withdraw()
-        forgetWaiting()
         let action = machine.sessionLost()
         if wasDraining {
             if action != .stop { return "a lost drain answers \(action)" }
@@ -361,11 +355,13 @@ struct ConsumerSimulation {
         return action == .cancelConsumer ? giveBack() : "no cancel"
     }
 
-    private mutating func drain() -> String? {
-        seen.insert(.drain)
-        guard machine.drainRequested(at: now) == .cancelConsumer else { return "no cancel" }
-        if machine.drainRequested(at: now) != nil { return "a second request acts" }
-        isCancelled = true
+    private mutating func drain(toMove: Bool) -> String? {
+        seen.insert(toMove ? .move : .drain)
+        let actions = (0..<2).map { _ in
+            toMove ? machine.moveRequested(at: now) : machine.drainRequested(at: now)
+        }
+        if actions != [.cancelConsumer, nil] { return "a request answers \(actions)" }
+        (isCancelled, isMoving) = (true, toMove)
         return giveBack()
     }
 
@@ -395,6 +391,8 @@ struct ConsumerSimulation {
     private mutating func returnOutstanding() {
         for tag in outstanding.keys.sorted(by: >) { queue.prepend(outstanding[tag]!) }
         outstanding.removeAll()
-        hasSession = false
+        (hasSession, isMoving) = (false, false)
+        _ = inbox.withdraw()
+        forgetWaiting()
     }
 }

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import Consuming
+@testable import WorkerRuntime
 
 struct ConsumerSimulationTests {
     /// Fault: the channel thread sleeps until half a heartbeat is over, and what is held back with
@@ -82,5 +83,21 @@ struct ConsumerSimulationTests {
             seen.formUnion(simulation.seen)
         }
         #expect(seen == Set(ConsumerSimulation.Event.allCases))
+    }
+}
+
+extension ConsumerSimulation {
+    enum Event: CaseIterable {
+        case deliver, deliverAfterCancel, begin, finish, interrupt, settle, forgetStale, flush
+        case loseSession, loseWhileDraining, reconnect, pause, deliverAfterPause, resume
+        case move, drainOfAMove, drain, drainTimesOut, kill, restart
+        case startOfHigherPriority, fairStart, fullBatch, later
+    }
+
+    /// Work that a thread has in hand.
+    struct Running {
+        var work: Inbox.Work
+        var deliveries: [Delivery]
+        var process: Int
     }
 }

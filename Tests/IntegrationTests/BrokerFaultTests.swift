@@ -295,6 +295,37 @@ extension Integration {
             }
         }
 
+        /// Fault: after a rolling restart all workers consume from the node that was restarted
+        /// first, or a move loses or repeats work. Two ways to one broker stand for two nodes.
+        @Test func aWorkerGoesBackToTheNodeItBeganWith() throws {
+            let scene = try Scene()
+            let url = try #require(scene.variables["RABBITMQ_URL"])
+            let nodes = try (0..<2).map { _ in try Proxy(to: Servers.port("RABBITMQ_URL")) }
+            let urls = nodes.map { $0.rerouted(url) }.joined(separator: ",")
+            let worker = try scene.startWorker(["RABBITMQ_URL": urls])
+            func node() -> Int? {
+                let host = worker.events("consumer.started").last?["host"] as? String
+                return nodes.firstIndex { host == "127.0.0.1:\($0.port)" }
+            }
+            try worker.waitUntilConsuming()
+            let first = try #require(node())
+            nodes[first].refuse()
+            nodes[first].dropAll()
+            try worker.resumes(session: 2)
+            #expect(node() == 1 - first)
+            nodes[first].endFaults()
+            try scene.addConversations(1000)
+            var published = 0
+            try eventually("it is back", within: .seconds(40)) {
+                try scene.publish(ids: "c\(published)")
+                published += 1
+                return node() == first
+            }
+            try scene.publish(ids: (published..<1000).map { "c\($0)" })
+            try scene.expectEachToCountOnce(1000, by: worker)
+            #expect(worker.events("consumer.connection-lost").count == 1)
+        }
+
         /// Fault: an outage of the database outlasts the broker's patience, and its 406 ends the
         /// worker or the name of the reason is lost.
         @Test func aConsumerTimeoutIsNamedAndTheWorkerGoesOn() throws {

@@ -1,5 +1,6 @@
 import CRabbitMQ
 import Messaging
+import TestSupport
 import Testing
 
 extension Integration {
@@ -41,6 +42,26 @@ extension Integration {
             try scene.publish(ids: "c1")
             try eventually("the worker goes on") { try scene.count("status = 'PROCESSED'") == 1 }
             #expect(worker.events("consumer.started").count == 1)
+        }
+
+        /// Fault: the library does not read headers that are nested deeper, and the worker connects
+        /// anew over the same message for ever.
+        @Test(.enabled(if: amqp_version_number() >= 0x000e_0000, "the library reads them"))
+        func aMessageThatTheLibraryDoesNotReadStopsNoQueue() throws {
+            let scene = try Scene()
+            try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)
+            for _ in 0..<2 {
+                try publish(
+                    Array(#"{"conversation_id":"never"}"#.utf8),
+                    to: scene.queue,
+                    headers: ["deep": .arrays(levels: 200)]
+                )
+            }
+            try scene.addConversation("c1")
+            try scene.publish(ids: "c1")
+            let worker = try scene.startWorker()
+            try scene.expectEachToCountOnce(1, by: worker)
+            #expect(worker.events("message.rejected").count == 2)
         }
 
         /// Fault: a body of many frames blocks the heartbeats, or its copy cannot be made.

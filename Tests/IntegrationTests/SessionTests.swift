@@ -170,6 +170,37 @@ extension Integration {
             #expect(failure.description.contains("PgBouncer"))
         }
 
+        /// Fault: each session of a pool waits in turn for a server that is frozen, and each new
+        /// one for the time that it takes to connect to it.
+        @Test(.withoutPooler) func aFrozenHostCostsOneWait() throws {
+            let port = try Servers.port("DATABASE_URL")
+            let frozen = try Proxy(to: port)
+            let url = try #require(Servers.environment["DATABASE_URL"])
+                .replacing("127.0.0.1:\(port)", with: "127.0.0.1:\(frozen.port),127.0.0.1:\(port)")
+            let pool = SessionPool(
+                target: try #require(ConnectionTarget(url: url)),
+                limit: 3,
+                applicationName: "test",
+                statementTimeout: .milliseconds(500),
+                rest: .zero
+            )
+            let ask = { @Sendable (place: Int) throws(PostgresError) in
+                try pool.withSession(preferring: place) { session throws(PostgresError) in
+                    _ = try session.flight([(Statement("one", "SELECT 1"), [])])
+                }
+            }
+            try pool.withSession(preferring: 0) { _ throws(PostgresError) in
+                try pool.withSession(preferring: 1) { _ throws(PostgresError) in try ask(2) }
+            }
+            #expect(frozen.accepted == 3)
+            frozen.stall([.toServer, .toClient])
+            #expect(throws: PostgresError.self) { try ask(0) }
+            let begin = ContinuousClock.now
+            for place in 0..<3 { try ask(place) }
+            #expect(begin.duration(to: .now) < .seconds(2))
+            #expect(frozen.accepted == 3)
+        }
+
         @Test func everyTextSurvivesAnArray() throws {
             var session = try open()
             let texts: [String?] = [

@@ -87,7 +87,11 @@ final class Producer: Sendable {
         )
         repeat {
             do throws(PostgresError) {
-                var session = try Session(to: database, applicationName: "producer")
+                var session = try Session(
+                    to: database,
+                    applicationName: "producer",
+                    statementTimeout: .seconds(2)
+                )
                 _ = try session.flight([(statement, [.textArray(ids), .text(Scene.oneTurn)])])
                 return true
             } catch {

@@ -59,8 +59,8 @@ final class Scene {
         if Servers.arePooled {
             try Self.setSessionSettings(of: name, taskSeconds: extra["TASK_TIMEOUT_SECONDS"])
         }
-        let address = "127.0.0.1:\(try Servers.workersDatabasePort())"
-        let database = try #require(URLComponents(string: ownerURL)).path
+        let address = try Servers.workersDatabaseAddress()
+        let database = "/" + (ownerURL.split(separator: "/").last ?? "")
         variables = [
             "RABBITMQ_URL": try #require(Servers.environment["RABBITMQ_URL"]),
             "RABBITMQ_QUEUE_NAME": name,

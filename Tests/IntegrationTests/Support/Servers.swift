@@ -30,7 +30,9 @@ enum Servers {
             let parts = line.split(separator: "=", maxSplits: 1)
             return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
         }
-        return Dictionary(uniqueKeysWithValues: pairs)
+        var environment = Dictionary(uniqueKeysWithValues: pairs)
+        if let pair = DatabasePair.shared { environment["DATABASE_URL"] = pair.url }
+        return environment
     }
 
     enum Server: String { case rabbitmq, postgres }
@@ -84,6 +86,12 @@ enum Servers {
 
     static func workersDatabasePort() throws -> UInt16 { try port(workersDatabase) }
 
+    /// Host and port, or several of both.
+    static func workersDatabaseAddress() throws -> String {
+        let url = try #require(environment[workersDatabase])
+        return String(try #require(url.firstMatch(of: /@(.+)\//)).1)
+    }
+
     /// How often PostgreSQL has logged a text: the proof that a fault of its own did happen.
     static func postgresLogCount(_ text: String) throws -> Int {
         let log = environment["AMITY_SERVERS_DIR"]! + "/log/postgres"
@@ -110,7 +118,9 @@ enum Servers {
         let done = try Command.run(
             URL(fileURLWithPath: "/usr/bin/env"),
             ["psql", environment["DATABASE_URL"]!, "-qX", "-v", "ON_ERROR_STOP=1"] + arguments,
-            environment: ["PGOPTIONS": "-csearch_path=\(searchPath)"]
+            environment: [
+                "PGOPTIONS": "-csearch_path=\(searchPath)", "PGTARGETSESSIONATTRS": "read-write",
+            ]
         )
         try #require(done.status == 0, "psql: \(done.error)")
     }

@@ -2,7 +2,7 @@ import CRabbitMQ
 import Logging
 
 extension Connection {
-    func declareExchange(_ name: String, type: String, passive: Bool) throws(AMQPError) {
+    package func declareExchange(_ name: String, type: String, passive: Bool) throws(AMQPError) {
         try call("declare exchange \(name)") { handle in
             var arena = Arena()
             return amqp_exchange_declare(
@@ -48,6 +48,14 @@ extension Connection {
             guard error.replyCode == ReplyCode.notFound else { throw error }
             try declareExchange(name, type: type, passive: false)
             logger.notice("topology.exchange-declared", metadata: ["exchange": "\(name)"])
+        }
+    }
+
+    /// Deletes a queue with all that is in it; one that does not exist is as good as deleted.
+    func deleteQueue(_ name: String) throws(AMQPError) {
+        try call("delete queue \(name)") { handle in
+            var arena = Arena()
+            return amqp_queue_delete(handle, Self.channel, arena.bytes(name), 0, 0)
         }
     }
 }

@@ -1,3 +1,4 @@
+import AMQP
 import Concurrency
 import Foundation
 import Messaging
