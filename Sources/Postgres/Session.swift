@@ -17,6 +17,7 @@ package struct Session: ~Copyable, @unchecked Sendable {
     private var timers: [String: CoreMetrics.Timer] = [:]
     /// Whether its first flight was done: see `begin`.
     private var hasBegun = false
+    private var isBeginning = false
     /// How long the answers to one flight may take in all.
     private var patience: Duration
     /// Sent with each transaction's first flight, and its answer kept from the caller.
@@ -221,6 +222,8 @@ package struct Session: ~Copyable, @unchecked Sendable {
     /// has it wait for a place, for as long as it likes.
     private mutating func begin() throws(PostgresError) {
         hasBegun = true
+        isBeginning = true
+        defer { isBeginning = false }
         let ordinary = patience
         patience = min(patience, .seconds(5))
         defer { patience = ordinary }
@@ -339,7 +342,8 @@ package struct Session: ~Copyable, @unchecked Sendable {
             )
             if left <= 0 {
                 isBroken = true
-                hosts.fellSilent(host)
+                // What is slow to begin waits for a pooler's place: the host is not silent.
+                if !isBeginning { hosts.fellSilent(host) }
                 throw .link("nothing in \(patience / .seconds(1)) s", during: operation)
             }
             let events = Int16(unsent ? POLLIN | POLLOUT : POLLIN)

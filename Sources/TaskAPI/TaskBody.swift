@@ -189,6 +189,11 @@ enum TaskBody {
             )
             return nil
         }
+        // As long as a name may be; it stands in the key of a limit, which an index has to hold.
+        guard target.host.utf8.count <= 253 else {
+            inner.note("url", "has a host of more than 253 bytes")
+            return nil
+        }
         return TaskCallback(url: url, secret: secret, host: "\(target.host):\(target.port)")
     }
 

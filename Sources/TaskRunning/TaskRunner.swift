@@ -133,6 +133,8 @@ final class TaskRunner: Sendable {
             return ended(task, message, context, since: begin) { handler.run(task, in: context) }
         }
         waiting.begin(task, in: context) { [self] end in
+            // It has no thread that could be lost while its end waits to be written.
+            _ = runs.finishing(message)
             enders.run { _ in self.ended(task, message, context, since: begin, end) }
         }
     }

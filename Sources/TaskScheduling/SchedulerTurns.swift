@@ -128,7 +128,8 @@ struct SchedulerTurns {
             case .schedules: return try schedules.take()
             }
         } catch {
-            if error.endsSession || error.isOutage { throw error }
+            // A table that is missing, or may not be read, is the matter of one part.
+            if error.endsSession || error.kind == .unavailable { throw error }
             failure = failure ?? error
             return false
         }

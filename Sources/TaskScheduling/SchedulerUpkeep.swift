@@ -66,12 +66,12 @@ struct SchedulerUpkeep {
                 options.retentionDays == 0
                 ? 0 : try store.forgetBatches(olderThan: seconds, atMost: Self.slice)
             let keys = try store.forgetLimitKeys(atMost: Self.slice)
-            let locks = try LockStore(sessions: store.sessions).forgetLocks(atMost: Self.slice)
-            if max(tasks, requests, batches, keys, locks) == Self.slice {
-                return .again(after: Self.pause)
-            }
             try store.forgetLeases()
-            return .done
+            // Last: a database that an earlier version has set up has no such tables.
+            let locks = try LockStore(sessions: store.sessions).forgetLocks(atMost: Self.slice)
+            let urls = try store.forgetDisabledCallbacks(atMost: Self.slice)
+            let isFull = max(tasks, requests, batches, keys, locks, urls) == Self.slice
+            return isFull ? .again(after: Self.pause) : .done
         } catch {
             health.failed(error)
             return .again(after: Self.later)

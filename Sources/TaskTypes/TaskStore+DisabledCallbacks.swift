@@ -32,6 +32,13 @@ extension TaskStore {
         try count(of: DisabledSQL.enable, [.text(id)]) > 0
     }
 
+    /// Those that have been so for a month: a receiver that is still gone says so again.
+    ///
+    /// - Returns: how many.
+    package func forgetDisabledCallbacks(atMost limit: Int) throws(PostgresError) -> Int {
+        try count(of: DisabledSQL.forget, [.integer(limit)])
+    }
+
     /// A page, by id.
     package func disabledCallbacks(
         after id: String? = nil,
@@ -71,6 +78,18 @@ enum DisabledSQL {
     static let enable = Statement(
         "enable_callback",
         "DELETE FROM amity_disabled_callbacks WHERE id = $1 RETURNING 1",
+        commits: true
+    )
+
+    /// $1: the most rows.
+    static let forget = Statement(
+        "forget_disabled_callbacks",
+        """
+        DELETE FROM amity_disabled_callbacks WHERE id IN (
+            SELECT id FROM amity_disabled_callbacks
+            WHERE disabled_at < clock_timestamp() - interval '30 days' LIMIT $1::int)
+        RETURNING 1
+        """,
         commits: true
     )
 

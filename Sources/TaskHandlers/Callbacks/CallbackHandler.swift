@@ -96,7 +96,8 @@ package final class CallbackHandler: WaitingHandler {
         do throws(PostgresError) {
             if try store.isDisabled(call.urlID) { return .failure(.disabled) }
         } catch {
-            return .failure(.databaseAway)
+            // Without the table, or a right to it, none is disabled.
+            if !error.isMissingOrForbidden { return .failure(.databaseAway) }
         }
         var request = HTTPRequest(
             .post,
@@ -134,8 +135,9 @@ package final class CallbackHandler: WaitingHandler {
             do throws(PostgresError) {
                 try store.disable(call.urlID, url: call.shownURL, because: task.id)
             } catch {
-                // It is asked once more, and will say so again.
-                return .snoozed(seconds: Self.rest.upperBound)
+                // It is asked once more, and will say so again; where it can never be stored, this
+                // callback ends all the same.
+                if !error.isMissingOrForbidden { return .snoozed(seconds: Self.rest.upperBound) }
             }
         case .success(let response) where response.isSuccess: delivered.increment()
         // What its body says does not matter.

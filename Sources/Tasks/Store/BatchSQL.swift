@@ -33,7 +33,7 @@ enum BatchSQL {
     /// $1: ids.
     static let some = Statement(
         "get_batches",
-        "SELECT \(columns) FROM amity_batches AS batch \(members) WHERE id = ANY ($1::uuid[])"
+        "SELECT \(columns) FROM amity_batches AS batch \(counted) WHERE id = ANY ($1::uuid[])"
     )
 
     /// $1: the most rows; $2: kb, or NULL; $3: the cursor, or NULL.

@@ -102,7 +102,9 @@ enum SchedulerSQL {
         "give_back_lost_tasks",
         """
         WITH silent AS MATERIALIZED (
-            SELECT worker, count(*) AS runs FROM amity_tasks
+            SELECT worker,
+                count(*) FILTER (WHERE type <> '\(TaskCallback.type)') AS runs
+            FROM amity_tasks
             WHERE state = \(TaskSQL.processing) AND worker IS NOT NULL
               AND NOT EXISTS (
                 SELECT FROM amity_leases

@@ -85,10 +85,12 @@ extension TaskStore {
         _ parameters: [Parameter],
         hasCallback: Bool = true
     ) throws(PostgresError) -> MovedTask? {
-        try sessions.withSession { session throws(PostgresError) in
-            // Whether it has is for the statement to see: a round trip more would cost.
-            try session.flight([(statement, parameters), Self.waking(id, hasCallback)])[0]
-                .map(MovedTask.init).first
+        try again { () throws(PostgresError) in
+            try sessions.withSession { session throws(PostgresError) in
+                // Whether it has is for the statement to see: a round trip more would cost.
+                try session.flight([(statement, parameters), Self.waking(id, hasCallback)])[0]
+                    .map(MovedTask.init).first
+            }
         }
     }
 
@@ -101,7 +103,8 @@ extension TaskStore {
         return ended.isEmpty ? [] : [(NeedsSQL.wakeAndCall, [.ids(ended)])]
     }
 
-    /// Two sessions that move many tasks may wait for each other in a circle; PostgreSQL ends one.
+    /// An end that wakes dependents and a look that cancels some of them may wait for each other in
+    /// a circle; PostgreSQL ends one.
     private func again<Value>(
         _ body: () throws(PostgresError) -> Value
     ) throws(PostgresError) -> Value {
