@@ -71,7 +71,7 @@ package struct EventBacklog: Sendable {
     package static let sql = """
         SELECT
             (SELECT count(*) FROM (
-                SELECT FROM amity_outbox WHERE body IS NOT NULL LIMIT \(mostCounted)) AS some),
+                SELECT FROM amity_outbox WHERE body IS NOT NULL LIMIT \(mostCounted)) AS waiting),
             (SELECT extract(epoch FROM clock_timestamp()
                     - (headers ->> 'cloudEvents:time')::timestamptz)::float8
                 FROM amity_outbox WHERE body IS NOT NULL ORDER BY id LIMIT 1)

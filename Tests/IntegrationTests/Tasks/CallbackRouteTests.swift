@@ -50,6 +50,7 @@ extension Integration {
                 (#"{"url":"https://u:p@a.example/"}"#, ["url"]),
                 (#"{"url":"ftp://a.example/"}"#, ["url"]),
                 (#"{"url":"https://a.example/\#(String(repeating: "x", count: 2_000))"}"#, ["url"]),
+                (#"{"url":"https://\#(String(repeating: "a.", count: 130))example/"}"#, ["url"]),
                 (#"{"url":"https://a.example/","secret":"TASK_SECRET_RESIZE"}"#, ["secret"]),
                 (#"{"url":"https://a.example/","secret":"PATH"}"#, ["secret"]),
                 (#"{"url":"https://a.example/","headers":{}}"#, ["headers"]),
