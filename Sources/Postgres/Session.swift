@@ -342,8 +342,9 @@ package struct Session: ~Copyable, @unchecked Sendable {
             )
             if left <= 0 {
                 isBroken = true
-                // What is slow to begin waits for a pooler's place: the host is not silent.
-                if !isBeginning { hosts.fellSilent(host) }
+                // What is slow to begin may wait for a pooler's place: where there is no other host,
+                // that is no reason to give up the sessions that have one.
+                if !isBeginning || hosts.count > 1 { hosts.fellSilent(host) }
                 throw .link("nothing in \(patience / .seconds(1)) s", during: operation)
             }
             let events = Int16(unsent ? POLLIN | POLLOUT : POLLIN)
