@@ -16,6 +16,7 @@ package final class SchedulingService: Service {
     package let publisher: TaskPublisher
     private let store: TaskStore
     private let scheduler: Scheduler
+    private let writesEvents: Bool
     private let logger: Logger
 
     package init(settings: WorkerSettings, health: LinkHealth, logger: Logger) {
@@ -40,7 +41,8 @@ package final class SchedulingService: Service {
             endpoint: settings.endpoint
         )
         options.retentionDays = settings.tasks.retentionDays
-        options.writesEvents = !settings.tasks.events.isEmpty
+        writesEvents = !settings.tasks.events.isEmpty
+        options.writesEvents = writesEvents
         scheduler = Scheduler(
             options,
             id: .random(),
@@ -52,7 +54,8 @@ package final class SchedulingService: Service {
 
     package func run() async throws {
         publisher.start()
-        let isUsed = await onThread("amity-schedule-start") { self.hasTasks() }
+        // Events that are written have to be sent: without the tables or grants it complains.
+        let isUsed = await onThread("amity-schedule-start") { self.writesEvents || self.hasTasks() }
         if isUsed { scheduler.start() }
         do {
             try await gracefulShutdown()
