@@ -342,8 +342,8 @@ package struct Session: ~Copyable, @unchecked Sendable {
             )
             if left <= 0 {
                 isBroken = true
-                // What is slow to begin may wait for a pooler's place: where there is no other host,
-                // that is no reason to give up the sessions that have one.
+                // What is slow to begin may wait for a pooler's place: where there is no other
+                // host, that is no reason to give up the sessions that have one.
                 if !isBeginning || hosts.count > 1 { hosts.fellSilent(host) }
                 throw .link("nothing in \(patience / .seconds(1)) s", during: operation)
             }
