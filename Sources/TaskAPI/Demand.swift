@@ -36,6 +36,7 @@ struct Demand {
             var pools: [String]
             var threads: Int
         }
+        // A worker of another version may tell other facts: it counts as one that tells none.
         let known = workers.compactMap { worker in
             try? JSONDecoder().decode(Facts.self, from: Data((worker.facts ?? "").utf8))
         }.filter { facts in facts.threads > 0 && pool.map(facts.pools.contains) != false }

@@ -25,6 +25,14 @@ extension TaskRoutes {
         _ request: Request,
         _ context: BasicRequestContext
     ) async throws -> Response {
+        Answer(try await batch(request, context)).response()
+    }
+
+    /// What a request asks to read.
+    func batch(
+        _ request: Request,
+        _ context: BasicRequestContext
+    ) async throws -> BatchView {
         let caller = try await callers.caller(of: request)
         try caller.require(.readTasks)
         let id = try batchID(context)
@@ -32,7 +40,7 @@ extension TaskRoutes {
             try store.batch(id, kbID: kbID)
         }
         guard let batch else { throw Problem.noBatch }
-        return Answer(batch).response()
+        return batch
     }
 
     @Sendable func listBatches(

@@ -25,14 +25,8 @@ extension TaskRoutes {
         _ request: Request,
         _ context: BasicRequestContext
     ) async throws -> Response {
-        let caller = try await callers.caller(of: request)
-        try caller.require(.readTasks)
-        let id = try batchID(context)
-        let batch = try await service.call { [kbID = caller.kbID] store throws(PostgresError) in
-            try store.batch(id, kbID: kbID)
-        }
-        guard let batch else { throw Problem.noBatch }
-        return try follow(.batch(id), from: Snapshot(batch), request)
+        let batch = try await batch(request, context)
+        return try follow(.batch(batch.id), from: Snapshot(batch), request)
     }
 
     private func follow(

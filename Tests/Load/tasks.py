@@ -25,7 +25,7 @@ import time
 
 sys.dont_write_bytecode = True  # Nothing is left beside the sources.
 from harness import (
-    LEEWAY, Amity, Client, Database, cpu_seconds, family_cpu_seconds, free_port, spread, task
+    Amity, Client, Database, cpu_seconds, family_cpu_seconds, free_port, spread, task
 )
 
 HOME = pathlib.Path(__file__).resolve().parents[2]

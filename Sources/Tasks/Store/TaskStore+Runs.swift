@@ -82,7 +82,7 @@ extension TaskStore {
             if effects.isEmpty {
                 return try move(id, by: statement, parameters, hasCallback: hasCallback)
             }
-            return try end(id, with: statement, parameters, effects)
+            return try end(id, with: (statement, parameters), effects, hasCallback: hasCallback)
         } catch {
             // What a handler answers may be no JSON for PostgreSQL; its own statements are its own
             // matter.
@@ -96,17 +96,17 @@ extension TaskStore {
 
     private func end(
         _ id: TaskID,
-        with statement: Statement,
-        _ parameters: [Parameter],
-        _ effects: [(Statement, [Parameter])]
+        with ending: (Statement, [Parameter]),
+        _ effects: [(Statement, [Parameter])],
+        hasCallback: Bool
     ) throws(PostgresError) -> MovedTask? {
         try sessions.withSession { session throws(PostgresError) in
-            let fenced = try session.flight([(.begin, []), (statement, parameters)])[1]
+            let fenced = try session.flight([(.begin, []), ending])[1]
             guard let moved = try fenced.map(MovedTask.init).first else {
                 _ = try session.flight([(.rollback, [])])
                 return nil
             }
-            _ = try session.flight(effects + [Self.waking(id, true), (.commit, [])])
+            _ = try session.flight(effects + [Self.waking(id, hasCallback), (.commit, [])])
             return moved
         }
     }

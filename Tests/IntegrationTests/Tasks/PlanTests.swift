@@ -220,13 +220,11 @@ extension Integration {
             let count = (1...9).last { statement.sql.contains("$\($0)") } ?? 0
             let none = Array(repeating: "NULL", count: count).joined(separator: ", ")
             let name = "plan_\(statement.name)"
-            let rows = try session.flight(
-                [
-                    (Statement("p_" + name, "PREPARE \(name) AS \(statement.sql)"), [])
-                ] + [
-                    (Statement("e_" + name, "EXPLAIN (COSTS OFF) EXECUTE \(name)(\(none))"), [])
-                ]
-            )
+            let explain = "EXPLAIN (COSTS OFF) EXECUTE \(name)(\(none))"
+            let rows = try session.flight([
+                (Statement("p_" + name, "PREPARE \(name) AS \(statement.sql)"), []),
+                (Statement("e_" + name, explain), []),
+            ])
             return (0..<rows[1].count).compactMap { rows[1].string($0, 0) }
         }
 
