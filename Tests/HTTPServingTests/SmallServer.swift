@@ -12,6 +12,8 @@ struct SmallServer: Sendable {
     private let server = Locked<HTTPServer?>(nil)
     /// Requests that have come to `/slow`.
     let waiting = Locked(0)
+    /// Streams whose route has ended, whole or cut.
+    let endedStreams = Locked(0)
     /// While it is set, `/slow` waits.
     let isHeld = Locked(false)
 
@@ -71,18 +73,19 @@ struct SmallServer: Sendable {
             while isHeld.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
             return Response(status: .ok)
         }
-        // Parts of so many bytes, as long as they are taken.
+        // Parts of so many bytes over four seconds, as long as they are taken.
         router.get("stream/:bytes") { _, context in
             let bytes = context.parameters.get("bytes").flatMap { Int($0) } ?? 1
             return Response(
                 status: .ok,
                 headers: [.contentType: "text/event-stream"],
                 body: ResponseBody { writer in
+                    defer { endedStreams.withLock { $0 += 1 } }
                     for _ in 0..<20 {
                         let part = String(repeating: ":", count: bytes)
                         try await writer.write(ByteBuffer(string: part))
                         waiting.withLock { $0 += 1 }
-                        try await Task.sleep(for: .milliseconds(50))
+                        try await Task.sleep(for: .milliseconds(200))
                     }
                     try await writer.finish(nil)
                 }
