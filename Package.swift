@@ -76,7 +76,7 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "LeasedPublishing": ["AMQP", "Concurrency", "Messaging", "Metering", coreMetrics, deque],
     "Events": [
         "AMQP", "Concurrency", "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering",
-        "Postgres", "Storage", "WorkerHealth", coreMetrics, logging,
+        "Postgres", "Storage", "WorkerHealth", coreMetrics, deque, logging,
     ],
     "TaskScheduling": [
         "AMQP", "Concurrency", "Events", "LeasedPublishing", "Locks", "Messaging", "Metering",
@@ -183,6 +183,7 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     ],
     "ConversationsTests": ["Conversations", "FriendshipScoring", "Messaging", "Postgres"],
     "TasksTests": ["TaskTypes", "Tasks", "TestSupport"],
+    "EventsTests": ["Events"],
     "SchedulesTests": ["Schedules", "TestSupport"],
     "TaskSchedulingTests": ["TaskScheduling", "Tasks"],
     "TaskHandlersTests": [

@@ -41,13 +41,21 @@ extension Connection {
     }
 
     /// Declares an exchange where it is missing; one that is there is used as it is.
-    package func ensureExchange(_ name: String, type: String, logger: Logger) throws(AMQPError) {
+    ///
+    /// - Returns: whether it was missing. Then the channel is a new one, without confirms.
+    @discardableResult package func ensureExchange(
+        _ name: String,
+        type: String,
+        logger: Logger
+    ) throws(AMQPError) -> Bool {
         do throws(AMQPError) {
             try declareExchange(name, type: type, passive: true)
+            return false
         } catch {
             guard error.replyCode == ReplyCode.notFound else { throw error }
             try declareExchange(name, type: type, passive: false)
             logger.notice("topology.exchange-declared", metadata: ["exchange": "\(name)"])
+            return true
         }
     }
 

@@ -74,7 +74,7 @@ struct TaskSnapshot: Sendable {
         let runs = questions.ask("long runs", TaskDoctorSQL.longRuns, [], TaskDoctorSQL.run)
         snapshot.longRuns = runs ?? []
         snapshot.events =
-            questions.ask("events", EventBacklog.sql, [], EventBacklog.init)?.first
+            questions.ask("events", EventBacklog.sql(), [], EventBacklog.init)?.first
         return snapshot
     }
 }

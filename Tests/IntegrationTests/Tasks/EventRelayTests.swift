@@ -102,23 +102,6 @@ extension Integration {
 
         private static let whole = ["created", "started", "completed"].map { "amity.task.\($0)" }
 
-        /// Fault: a queue refuses one event, takes the next of the same task, and gets the first
-        /// one after it.
-        @Test func noTwoOfASubjectAreOnTheirWayAtOnce() {
-            let subjects = ["a", "a", "b", "a", "c", "b"]
-            let events = subjects.enumerated().map { number, subject in
-                OutboxEvent(
-                    id: number,
-                    exchange: "",
-                    routingKey: "",
-                    headers: ["cloudEvents:subject": subject],
-                    body: ""
-                )
-            }
-            let waves = OutboxEvent.waves(of: events).map { $0.map(\.id) }
-            #expect(waves == [[0, 2, 4], [1, 5], [3]])
-        }
-
         /// Fault: events of a task overtake each other, one is lost among thousands, or they are
         /// kept for ever.
         @Test func allOfThemComeAndThoseOfATaskInOrder() throws {
@@ -229,6 +212,61 @@ extension Integration {
             #expect(taken.subjects.values.allSatisfy { $0 == Self.whole })
             try eventually("all are gone") { try events.waiting() == 0 }
             try eventually("the problem is over") { process.health.reports.isEmpty }
+        }
+
+        /// Fault: the broker is slow to confirm, and what it has already comes again each second.
+        @Test func whatIsConfirmedLateComesOnce() throws {
+            let events = try Events()
+            let queue = try events.boundQueue()
+            let proxy = try Proxy(to: try Servers.port("RABBITMQ_URL"))
+            let process = try events.scene.process(through: proxy)
+            defer { process.stop() }
+            try events.complete()
+            try eventually("the first are sent") { try events.waiting() == 0 }
+            proxy.stall([.toClient])
+            for _ in 0..<20 { try events.complete() }
+            try eventually("it is named") {
+                process.health.reports.contains {
+                    $0.problem.subject == "events" && $0.problem.code == "unconfirmed"
+                }
+            }
+            #expect(try queue.ready() == 3 + 20, "one of each task is on its way")
+            proxy.endFaults()
+            try expectAllOnce(events, queue, process)
+        }
+
+        /// Fault: the broker has an alarm, and each second more is written to a connection that it
+        /// does not read.
+        @Test func whileTheBrokerHasAnAlarmTheyWait() throws {
+            let events = try Events()
+            let queue = try events.boundQueue()
+            let process = try events.scene.process()
+            defer { process.stop() }
+            try events.complete()
+            try eventually("the first are sent") { try events.waiting() == 0 }
+            try BrokerFaults.Alarm.memory.whileRaised {
+                for _ in 0..<20 { try events.complete() }
+                try eventually("it is named") {
+                    process.health.reports.contains {
+                        $0.problem.subject == "events" && $0.problem.kind == .blocked
+                    }
+                }
+            }
+            try expectAllOnce(events, queue, process)
+        }
+
+        private func expectAllOnce(
+            _ events: Events,
+            _ queue: TestQueue,
+            _ process: SchedulingScene.Process
+        ) throws {
+            var taken = Taken()
+            for message in try queue.take(63) { taken.take(message) }
+            #expect(Set(taken.ids).count == 63)
+            #expect(taken.subjects.values.allSatisfy { $0 == Self.whole })
+            try eventually("all are gone") { try events.waiting() == 0 }
+            try eventually("the problem is over") { process.health.reports.isEmpty }
+            #expect(try queue.isDrained())
         }
 
         /// Fault: the process that leads was started without EVENTS, and those of the others stay

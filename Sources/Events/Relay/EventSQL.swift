@@ -10,13 +10,26 @@ enum EventSQL {
         "SELECT 1 FROM amity_outbox WHERE body IS NOT NULL ORDER BY id LIMIT 1"
     )
 
-    /// $1: the most rows. Oldest first, and none is skipped that another process holds: then that
-    /// one is about to send it.
+    static let snapshot = Statement(
+        "events_snapshot",
+        """
+        SELECT txid_snapshot_xmin(snapshot), txid_snapshot_xmax(snapshot)
+        FROM txid_current_snapshot() AS snapshot
+        """
+    )
+
+    static func bounds(_ row: inout RowReader) throws(PostgresError) -> OutboxFloor.Snapshot {
+        .init(oldest: try row.integer() ?? 0, next: try row.integer() ?? .max)
+    }
+
+    /// $1: the most rows; $2: an id that all of them are above; $3: ids that are left out. Oldest
+    /// first, and none is skipped that another process holds: then that one is about to send it.
     static let take = Statement(
         "events_take",
         """
         SELECT id, exchange, routing_key, headers::text, body FROM amity_outbox
-        WHERE body IS NOT NULL ORDER BY id LIMIT $1::int
+        WHERE body IS NOT NULL AND id > $2::bigint AND id <> ALL ($3::bigint[])
+        ORDER BY id LIMIT $1::int
         FOR UPDATE
         """
     )
@@ -68,14 +81,19 @@ package struct EventBacklog: Sendable {
         age = try row.double()
     }
 
-    package static let sql = """
+    /// - Parameter floor: SQL of an id that all events are above.
+    package static func sql(above floor: String = "0") -> String {
+        """
         SELECT
             (SELECT count(*) FROM (
-                SELECT FROM amity_outbox WHERE body IS NOT NULL LIMIT \(mostCounted)) AS waiting),
+                SELECT FROM amity_outbox WHERE body IS NOT NULL AND id > \(floor)
+                LIMIT \(mostCounted)) AS waiting),
             (SELECT extract(epoch FROM clock_timestamp()
                     - (headers ->> 'cloudEvents:time')::timestamptz)::float8
-                FROM amity_outbox WHERE body IS NOT NULL ORDER BY id LIMIT 1)
+                FROM amity_outbox WHERE body IS NOT NULL AND id > \(floor) ORDER BY id LIMIT 1)
         """
+    }
 
-    static let statement = Statement("events_backlog", sql)
+    /// $1: an id that all events are above.
+    static let statement = Statement("events_backlog", sql(above: "$1::bigint"))
 }
