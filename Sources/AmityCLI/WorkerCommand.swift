@@ -47,17 +47,17 @@ func runWorker(
     let health = LinkHealth()
     let analyser = standIn ?? settings.analysis.analyser(health: health, logger: logger)
     let worker = Worker(settings: settings, analyser: analyser, health: health, logger: logger)
-    let tasks = taskService(settings, beside: worker, logger: logger)
+    // A worker of conversations has none, nor its metrics.
+    let scheduling =
+        servesAPI || !settings.tasks.pools.isEmpty || !settings.tasks.events.isEmpty
+        ? SchedulingService(settings: settings, health: health, logger: logger) : nil
+    let tasks = taskService(settings, beside: worker, scheduling, logger: logger)
     var servers: [HTTPServer] = []
     if let registry, let http = settings.http {
         let shown = RouteContext(of: worker, metrics: registry)
         servers.append(HTTPServer(http, showing: shown, logger: logger))
     }
     var services: [any Service] = servers
-    // A worker of conversations has none, nor its metrics.
-    let scheduling =
-        servesAPI || tasks != nil || !settings.tasks.events.isEmpty
-        ? SchedulingService(settings: settings, health: health, logger: logger) : nil
     if let scheduling { services.append(scheduling) }
     var intake: [any Service] = []
     if let api, let registry, let scheduling {
@@ -88,14 +88,16 @@ private func described(_ settings: WorkerSettings, servesAPI: Bool) -> [Metric] 
 private func taskService(
     _ settings: WorkerSettings,
     beside worker: Worker,
+    _ scheduling: SchedulingService?,
     logger: Logger
 ) -> TaskWorkerService? {
-    if settings.tasks.pools.isEmpty { return nil }
+    guard let scheduling, !settings.tasks.pools.isEmpty else { return nil }
     let service = TaskWorkerService(
         settings: settings,
         handlers: settings.tasks.handlers(
             environment: ProcessInfo.processInfo.environment
         ),
+        outlet: scheduling.publisher,
         consumption: worker.consumption,
         readiness: worker.readiness,
         health: worker.health,

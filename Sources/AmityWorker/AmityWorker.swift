@@ -68,6 +68,7 @@ public enum AmityWorker {
         MetricsSystem.bootstrap(registry)
         let health = LinkHealth()
         let readiness = Readiness(logger: logger)
+        let scheduling = SchedulingService(settings: settings, health: health, logger: logger)
         let own = handlers.map { ($0.typeName, wrap($0)) }
         let tasks = TaskWorkerService(
             settings: settings,
@@ -75,6 +76,7 @@ public enum AmityWorker {
                 own: Dictionary(uniqueKeysWithValues: own),
                 environment: ProcessInfo.processInfo.environment
             ),
+            outlet: scheduling.publisher,
             consumption: Consumption(),
             readiness: readiness,
             health: health,
@@ -83,9 +85,7 @@ public enum AmityWorker {
         // What a worker without conversations does not wait for.
         readiness.set(.notConsuming, false)
         readiness.set(.databaseUnknown, false)
-        var services: [any Service] = [
-            SchedulingService(settings: settings, health: health, logger: logger), tasks,
-        ]
+        var services: [any Service] = [scheduling, tasks]
         if let http = settings.http {
             let pages = HealthPages(readiness: readiness, health: health) {
                 tasks.refreshMetrics()

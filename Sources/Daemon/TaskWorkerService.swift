@@ -6,6 +6,7 @@ import Operations
 import ServiceLifecycle
 import Settings
 import TaskRunning
+import Tasks
 import WorkerHealth
 
 /// The tasks of a worker: runs them until it is told to stop, then drains.
@@ -22,10 +23,12 @@ package final class TaskWorkerService: Service {
 
     /// - Parameters:
     ///   - handlers: what it can run.
+    ///   - outlet: of the process; ends after this.
     ///   - consumption: whether messages are taken at all.
     package init(
         settings: WorkerSettings,
         handlers: HandlerSet,
+        outlet: any TaskOutlet,
         consumption: Consumption,
         readiness: Readiness,
         health: LinkHealth,
@@ -53,6 +56,7 @@ package final class TaskWorkerService: Service {
                 stallTimeout: settings.stallTimeout
             ),
             handlers: handlers,
+            outlet: outlet,
             consumption: consumption,
             readiness: readiness,
             health: health,

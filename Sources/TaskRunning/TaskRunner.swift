@@ -14,6 +14,7 @@ final class TaskRunner: Sendable {
     let runs = RunTable()
     private let handlers: HandlerSet
     private let types: TypeDirectory
+    private let outlet: any TaskOutlet
     private let health: TaskHealth
     private let drain: DrainSignal
     private let metrics: TaskMetrics
@@ -27,6 +28,7 @@ final class TaskRunner: Sendable {
         worker: TaskID,
         store: TaskStore,
         handlers: HandlerSet,
+        outlet: any TaskOutlet,
         health: TaskHealth,
         drain: DrainSignal,
         metrics: TaskMetrics,
@@ -36,6 +38,7 @@ final class TaskRunner: Sendable {
         self.store = store
         self.handlers = handlers.complete(with: store)
         types = TypeDirectory(store)
+        self.outlet = outlet
         self.health = health
         self.drain = drain
         self.metrics = metrics
@@ -265,6 +268,18 @@ final class TaskRunner: Sendable {
             }
         }
         note(end, task, outcome, duration)
+        if let key = task.limitKey { admitNext(of: key) }
+    }
+
+    private func admitNext(of key: String) {
+        let begin = ContinuousClock.now
+        do throws(PostgresError) {
+            let next = try store.admitNext(of: key)
+            if !next.isEmpty { outlet.publish(next, leasedAt: begin) }
+        } catch {
+            // The scheduler that leads looks at each key, too.
+            health.logger.debug("task.next-not-admitted", metadata: ["error": "\(error)"])
+        }
     }
 
     /// What became of a run's end.

@@ -61,12 +61,15 @@ package final class TaskWorker: Sendable {
 
     /// - Parameters:
     ///   - handlers: what this worker can run; a message of another type goes back.
+    ///   - outlet: for tasks whose limits let them begin when another ends; started before this
+    ///     worker and stopped after it.
     ///   - consumption: whether messages are taken at all.
     ///   - onExhaustion: called once when every thread has been lost to a run that does not end.
     ///   - onDrainAsked: called once when an operator has asked this worker to stop.
     package init(
         _ options: TaskWorkerOptions,
         handlers: HandlerSet,
+        outlet: any TaskOutlet,
         consumption: Consumption,
         readiness: Readiness,
         health links: LinkHealth = LinkHealth(),
@@ -100,6 +103,7 @@ package final class TaskWorker: Sendable {
             worker: .random(),
             store: TaskStore(sessions: Self.sessions(options, options.threads)),
             handlers: handlers,
+            outlet: outlet,
             health: health,
             drain: drain,
             metrics: metrics,

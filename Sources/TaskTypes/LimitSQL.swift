@@ -61,6 +61,21 @@ enum LimitSQL {
             \(TaskCallback.mostAtOnce), false)
         """
 
+    /// $1: a key. Whether a task of it may follow one that has ended: it has a cap, and one waits.
+    static let mayFollow = Statement(
+        "limit_key_follows",
+        """
+        SELECT 1 FROM amity_limit_keys AS limited
+        WHERE key = $1
+          AND EXISTS (SELECT FROM \(rules) AS rule
+              WHERE rule.type = limited.type AND cap IS NOT NULL)
+          AND EXISTS (SELECT FROM amity_tasks WHERE limit_key = $1 AND \(isWaiting))
+        """
+    )
+
+    /// A leader's next look mends what a crash of the server takes back.
+    static let lazily = Statement("limits_lazily", "SET LOCAL synchronous_commit TO off")
+
     /// In strict order what has begun before goes first: it failed, and comes again.
     ///
     /// $1: keys, locked; $2: the most tasks of each. What is queued and runs is counted after the

@@ -67,6 +67,25 @@ extension TaskStore {
         return admission
     }
 
+    /// Lets the next task begin where one with a cap has ended. Without this a key whose tasks are
+    /// short would wait for the scheduler's look after each of them.
+    ///
+    /// - Returns: what is to be published; empty where the key has no cap, or no room.
+    package func admitNext(of key: String) throws(PostgresError) -> [Publication] {
+        if try count(of: LimitSQL.mayFollow, [.text(key)]) == 0 { return [] }
+        let keys = Parameter.textArray([key])
+        return try sessions.withSession { session throws(PostgresError) -> [Publication] in
+            let admitted = try session.flight([
+                (.begin, []), (LimitSQL.lazily, []), (LimitSQL.lockKeys, [keys]),
+                (LimitSQL.admit, [keys, .integer(Self.mostFollowing)]), (.commit, []),
+            ])[3]
+            return try admitted.map(Publication.init(leased:))
+        }
+    }
+
+    /// Chosen: one has ended; a few, where an end before it could not admit.
+    private static let mostFollowing = 10
+
     /// A page of keys that have a bucket, by name.
     package func limits(
         of type: String? = nil,

@@ -29,11 +29,13 @@ enum RunSQL {
             WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isQueued)
               AND cancel_at IS NULL AND (deadline IS NULL OR deadline > clock_timestamp())
               AND (crashes = 0 OR $5::bool)
-            RETURNING id, type, pool, priority, kb_id, run, attempts, max_attempts, crashes),
+            RETURNING id, type, pool, priority, kb_id, run, attempts, max_attempts, crashes,
+                limit_key),
         token AS (
             UPDATE amity_task_data AS data SET run_token = decode($4, 'hex')
             FROM claimed WHERE data.id = claimed.id AND $4::text IS NOT NULL)
-        SELECT claimed.*, payload::text, timeout_seconds, callback IS NOT NULL
+        SELECT id, type, pool, priority, kb_id, run, attempts, max_attempts, crashes,
+            payload::text, timeout_seconds, callback IS NOT NULL, limit_key
         FROM claimed LEFT JOIN amity_task_data AS data USING (id)
         """,
         commits: true
@@ -227,6 +229,8 @@ package struct ClaimedTask: Sendable {
     package var timeout: Int
     /// Whether its end is to be told.
     package var hasCallback = true
+    /// Its limit's key; nil for none.
+    package var limitKey: String?
 }
 
 extension ClaimedTask {
@@ -243,5 +247,6 @@ extension ClaimedTask {
         payload = try row.text() ?? "null"
         timeout = try row.integer() ?? RetryRule.timeout
         hasCallback = try row.bool() ?? true
+        limitKey = try row.text()
     }
 }

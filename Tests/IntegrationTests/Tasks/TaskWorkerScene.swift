@@ -3,6 +3,7 @@ import Consuming
 import Foundation
 import Messaging
 import Postgres
+import Settings
 import TaskRunning
 import TestSupport
 import Testing
@@ -69,6 +70,7 @@ final class TaskWorkerScene {
         let worker = TaskWorker(
             options,
             handlers: HandlerSet(swift: handlers),
+            outlet: outlet,
             consumption: Consumption(),
             readiness: readiness,
             health: health,
@@ -121,28 +123,12 @@ final class TaskWorkerScene {
         return ids
     }
 
-    func publish(_ publication: Publication) throws {
-        try publish(publication.id, run: publication.run, type: publication.type, publication.queue)
-    }
+    private var outlet: TaskScene.Outlet { .init(settings: tasks.scene.settings) }
+
+    func publish(_ publication: Publication) throws { try outlet.publish(publication) }
 
     func publish(_ id: TaskID, run: Int, type: String = "test", _ queue: TaskQueue) throws {
-        let connection = try Connection(to: broker, timeout: .seconds(10))
-        try connection.openChannel()
-        let settings = tasks.scene.settings
-        try settings.topology.ensure(
-            settings.topology.queue(named: queue.name),
-            on: connection,
-            logger: quiet
-        )
-        var properties = MessageProperties()
-        properties.type = type
-        let body = Array("{\"task_id\":\"\(id)\",\"run\":\(run)}".utf8)
-        try connection.publish(
-            Message(properties: properties, body: body),
-            exchange: "",
-            routingKey: queue.name
-        )
-        try connection.close()
+        try outlet.publish(id, run: run, type: type, queue)
     }
 
     func view(_ id: TaskID) throws -> TaskView { try #require(try store.get(id)).view }
@@ -190,6 +176,49 @@ final class Gate: Sendable {
         context?.onStop { [condition] _ in condition.change {} }
         condition.wait(atMost: .seconds(120)) { [isOpen] in
             isOpen.withLock(\.self) || context?.stopReason != nil
+        }
+    }
+}
+
+extension TaskScene {
+    /// Brings tasks to the broker, each over a connection of its own.
+    struct Outlet: TaskOutlet {
+        let settings: WorkerSettings
+
+        func publish(_ publications: [Publication], leasedAt: ContinuousClock.Instant) {
+            do {
+                for publication in publications { try publish(publication) }
+            } catch {
+                Issue.record("not published: \(error)")
+            }
+        }
+
+        func publish(_ publication: Publication) throws {
+            try publish(
+                publication.id,
+                run: publication.run,
+                type: publication.type,
+                publication.queue
+            )
+        }
+
+        func publish(_ id: TaskID, run: Int, type: String, _ queue: TaskQueue) throws {
+            let connection = try Connection(to: settings.endpoint, timeout: .seconds(10))
+            try connection.openChannel()
+            try settings.topology.ensure(
+                settings.topology.queue(named: queue.name),
+                on: connection,
+                logger: quiet
+            )
+            var properties = MessageProperties()
+            properties.type = type
+            let body = Array("{\"task_id\":\"\(id)\",\"run\":\(run)}".utf8)
+            try connection.publish(
+                Message(properties: properties, body: body),
+                exchange: "",
+                routingKey: queue.name
+            )
+            try connection.close()
         }
     }
 }
