@@ -301,7 +301,8 @@ if let fuzzer = Context.environment["AMITY_FUZZER"] {
             name: "amity-fuzz",
             dependencies: [
                 "AMQP", "CFuzzer", "CRabbitMQ", "ConversationAnalysis", "ConversationIntake",
-                "Conversations", "DeadLetters", "FriendshipScoring", "Messaging", "Settings",
+                "Conversations", "DeadLetters", "FriendshipScoring", "HTTPServing", "Messaging",
+                "Schedules", "Settings", "TaskAPI", "TaskRunning", "TaskTypes", "Tasks",
                 "WorkerRuntime",
             ],
             path: "Tests/Fuzz/Targets",

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 
+HOME = pathlib.Path(__file__).resolve().parents[2]
 LEEWAY = 120  # seconds for what takes a few
 
 
@@ -71,11 +72,32 @@ class Database:
         self.rows("TRUNCATE amity_tasks, amity_task_data")
 
 
+def start_servers(folder):
+    """A private RabbitMQ and PostgreSQL, which end with this process.
+
+    Returns the variables of Amity's that lead there and nowhere else, and what else is to know.
+    """
+    started = subprocess.run(
+        [HOME / "deploy/dev/servers", "start", folder / "servers", "--owner", str(os.getpid())],
+        check=True, stdout=subprocess.PIPE, text=True,
+    ).stdout
+    values = dict(line.split("=", 1) for line in started.split())
+    environment = {
+        name: value for name, value in os.environ.items()
+        if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+    }
+    return environment | {name: values[name] for name in ("RABBITMQ_URL", "DATABASE_URL")}, values
+
+
+def stop_servers(folder):
+    subprocess.run([HOME / "deploy/dev/servers", "stop", folder / "servers"], check=False)
+
+
 class Amity:
     """A process of Amity, and what the kernel says of it."""
 
-    def __init__(self, binary, command, environment, folder):
-        self.log = open(folder / f"{command}.log", "w")
+    def __init__(self, binary, command, environment, folder, name=None):
+        self.log = open(folder / f"{name or command}.log", "a")
         self.started = time.time()
         self.process = subprocess.Popen(
             [binary, command], env=environment, cwd=folder, stdout=self.log, stderr=self.log
@@ -119,9 +141,10 @@ class Client:
     async def __aexit__(self, *_):
         self.writer.close()
 
-    async def ask(self, method, path, body=None):
+    async def ask(self, method, path, body=None, headers=None):
         data = json.dumps(body).encode() if body is not None else b""
         kind = "Content-Type: application/json\r\n" if data else ""
+        kind += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self.writer.write(
             f"{method} /api/v1/tasks{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}"
             f"Content-Length: {len(data)}\r\n\r\n".encode() + data

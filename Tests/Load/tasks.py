@@ -25,10 +25,9 @@ import time
 
 sys.dont_write_bytecode = True  # Nothing is left beside the sources.
 from harness import (
-    Amity, Client, Database, cpu_seconds, family_cpu_seconds, free_port, spread, task
+    HOME, Amity, Client, Database, cpu_seconds, family_cpu_seconds, free_port, spread,
+    start_servers, stop_servers, task
 )
-
-HOME = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Trial:
@@ -36,20 +35,10 @@ class Trial:
         self.scale = arguments.scale
         self.folder = folder
         self.binary = str(pathlib.Path(arguments.binary).resolve(strict=True))
-        self.environment = {
-            name: value for name, value in os.environ.items()
-            if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
-        }
-        started = subprocess.run(
-            [HOME / "deploy/dev/servers", "start", folder / "servers", "--owner",
-             str(os.getpid())],
-            check=True, stdout=subprocess.PIPE, text=True,
-        ).stdout
-        values = dict(line.split("=", 1) for line in started.split())
+        self.environment, values = start_servers(folder)
         self.postgres, self.broker = int(values["POSTGRES_PID"]), int(values["RABBITMQ_PID"])
         self.api_port = free_port()
         self.environment |= {
-            "RABBITMQ_URL": values["RABBITMQ_URL"], "DATABASE_URL": values["DATABASE_URL"],
             "TASK_QUEUES": "default", "LOG_LEVEL": "notice", "API_PORT": str(self.api_port),
             "HTTP_PORT": str(free_port()),
         }
@@ -316,7 +305,7 @@ async def main():
     finally:
         if trial:
             trial.stop()
-        subprocess.run([HOME / "deploy/dev/servers", "stop", folder / "servers"], check=False)
+        stop_servers(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

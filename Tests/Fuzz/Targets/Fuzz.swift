@@ -9,6 +9,7 @@ enum Fuzz {
     private static let targets: [String: @Sendable (UnsafeRawBufferPointer) -> Void] = [
         "log": fuzzLog, "body": fuzzBody, "frames": fuzzFrames, "wire": fuzzWire,
         "properties": fuzzProperties, "settings": fuzzSettings, "intake": fuzzIntake,
+        "task": fuzzTask,
     ]
 
     private static let target = targets[CommandLine.arguments.dropFirst().first ?? ""]
