@@ -59,7 +59,8 @@ struct Memories {
         for (index, units) in clauses.enumerated() {
             let clause = Clause(
                 child.units[units],
-                followsOwn: isAboutOwn,
+                // "What does your mother do?" "She …"
+                followsOwn: isAboutOwn || isAnswer && robot.asksOpenly && index == 0,
                 followsEvent: hasEvent,
                 isAnswer: isAnswer,
                 asksOpenly: robot.asksOpenly,

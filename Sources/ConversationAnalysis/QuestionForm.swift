@@ -236,17 +236,18 @@ struct QuestionForm {
     private func asks(at index: Int, isAsked: Bool) -> Bool {
         let tags = units[index].tags
         let rest = units.endIndex - 1 - index
-        if tags.contains(.asking) { return true }
+        // "And you?", not "… and you know it".
+        if tags.contains(.asking) { return rest == 0 || !tags.contains(.brief) }
         if tags.contains(.why) {
             return rest == 0 && units.count > 1 && !units[index - 1].tags.contains(.number)
         }
         if tags.contains(.indefinite) {
             if isAsked { return true }
             if units.count < 2 { return false }
-            // "con có khóc đâu" says no, "con cá đâu" asks.
+            // "con có khóc đâu", "con không muốn học đâu" say no, "con cá đâu" asks.
             if tags.contains(.some) {
-                return rest == 0
-                    && units[..<index].allSatisfy { $0.tags.isDisjoint(with: [.has, .bareVerb]) }
+                let saysNo: Tags = [.has, .bareVerb, .negator, .passing]
+                return rest == 0 && units[..<index].allSatisfy { $0.tags.isDisjoint(with: saysNo) }
             }
             if tags.contains(.plural) { return rest > 0 && rest < 3 }
             guard let before = unit(index - 1) else { return false }

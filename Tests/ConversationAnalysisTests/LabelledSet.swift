@@ -19,13 +19,15 @@ struct Labelled: Decodable, Sendable {
     var memories: Int
     var log: [Item]
 
-    /// Three sets, each labelled by one hand.
+    /// Four sets, each labelled by one hand.
     enum Collection: String, CaseIterable, Sendable {
         case conversations, talks
         case talks2 = "talks-2"
+        /// No part of it is held out.
+        case talks3 = "talks-3"
     }
 
-    var collection: Collection { id <= 1000 ? .conversations : id <= 2000 ? .talks : .talks2 }
+    var collection: Collection { Collection.allCases[(id - 1) / 1000] }
 
     static let all = Collection.allCases.flatMap(read)
 

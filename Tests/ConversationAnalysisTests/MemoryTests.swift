@@ -89,6 +89,15 @@ struct MemoryTests {
         }
     }
 
+    /// Fault: "she" is known where the child named her, not where the robot did.
+    @Test(arguments: [
+        ("What does your aunt do?", "she bakes bread"), ("What is your dog like?", "he has spots"),
+        ("Who will you visit?", "grandpa"), ("What will you call it?", "Pumpkin"),
+    ])
+    func whatTheRobotAsksAboutIsTheChilds(robot: String, answer: String) {
+        #expect(memories(answer, after: robot) == 1)
+    }
+
     @Test func howABodyIsPassesAndWhatHappensToItDoesNot() {
         #expect(memories("my eyes are heavy") == 0)
         #expect(memories("my tooth fell out") == 1)

@@ -57,6 +57,14 @@ struct QuestionTests {
         #expect(questions(#"She said "hi". Why did she say that?"#) == 1)
     }
 
+    /// Fault: "and you" asks wherever it stands, "is" behind a name for Pika begins a question, and
+    /// "đâu" asks behind a "not".
+    @Test(arguments: [
+        "you are slow and you can't even swim", "if you like it and you know it shout hooray",
+        "the robot is broken, look at it", "con không muốn vẽ đâu", "tớ chưa ăn đâu",
+    ])
+    func statementsWithTheWordsOfAQuestion(text: String) { #expect(questions(text) == 0) }
+
     /// Fault: a guess with a question mark is an answer.
     @Test(arguments: [
         "a lion?", "Is it a lion?", "Maybe a lion?", "Con hổ hả?", "Con hổ đúng không?", "hổ à?",
@@ -117,6 +125,7 @@ struct QuestionTests {
         let game = "Let's pretend we are at the doctor."
         #expect(questions("where does it hurt", after: game) == 0)
         #expect(questions("do we need a bandage", after: game) == 1)
+        #expect(questions("chị mua mấy bó", after: "Mình chơi bán hàng nhé.") == 0)
     }
 
     @Test(arguments: [

@@ -24,7 +24,9 @@ extension EnglishTables {
             """
             favourite, favorite, what grade, which grade, what class, do you like to play,
             want to be, do you want to be, want to become, what flavour, what flavor, what sport,
-            what sports, which subject, is its name, its name, his name, her name
+            what sports, which subject, is its name, its name, his name, her name, how old will you,
+            who will you, where will you, when will you, what will you be, what will you call,
+            what will you name
             """
         ),
         (.opener, "what, who, where, when, which, how many, how old, whose, why, how, what's"),

@@ -42,6 +42,7 @@ enum EnglishTables {
             """
             you, i, we, he, she, it, they, the, this, that, these, those, there, my, your, his, her,
             our, their, a, an, pika, people, robots, anyone, anybody, someone, somebody, everyone,
+            the robot,
             everybody, any, all, this game, the game, this song, the song, this story, the story,
             this one
             """
@@ -68,13 +69,14 @@ enum EnglishTables {
             .asking,
             """
             have you, have you ever, wanna hear, wanna see, then what, and then what, wanna know,
-            and you, need to know, want to know, i wonder why, i wonder if, i wonder what,
+            need to know, want to know, i wonder why, i wonder if, i wonder what,
             i wonder how, i wonder who, i wonder where, i wonder when, tell me why, tell me what,
             tell me how, tell me where, tell me who, tell me what's, tell me who's, tell me where's,
             tell me how's, don't get why, don't get how, don't understand why, don't understand how,
             wanna know why
             """
         ),
+        ([.asking, .brief], "and you"),
         (.tag, "right, isn't it, aren't you, don't you, huh"),
         (
             [.subject, .hollow],

@@ -90,7 +90,8 @@ extension VietnameseTables {
             .pretence,
             """
             đóng kịch, đóng vai, giả vờ, giả bộ, làm cô giáo, chơi đồ hàng, nhập vai, tưởng tượng,
-            nếu con, nếu bạn, nếu em
+            nếu con, nếu bạn, nếu em, chơi bán hàng, trò bán hàng, chơi bác sĩ, trò bác sĩ,
+            chơi cô giáo, trò cô giáo, chơi nấu ăn, trò nấu ăn
             """
         ),
         (.child, "bạn, con, em, cháu, cậu"),
