@@ -14,12 +14,6 @@ package enum RetryRule {
     ///
     /// - Parameter failures: from 1 on.
     package static func ceiling(after failures: Int) -> Double {
-        var ceiling = first
-        var left = failures - 1
-        while left > 0, ceiling < cap {
-            ceiling *= factor
-            left -= 1
-        }
-        return min(ceiling, cap)
+        (1..<max(1, failures)).reduce(first) { ceiling, _ in min(cap, ceiling * factor) }
     }
 }

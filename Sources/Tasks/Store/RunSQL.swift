@@ -29,13 +29,12 @@ enum RunSQL {
             WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isQueued)
               AND cancel_at IS NULL AND (deadline IS NULL OR deadline > clock_timestamp())
               AND (crashes = 0 OR $5::bool)
-            RETURNING id, type, pool, priority, kb_id, run, attempts, max_attempts, crashes,
-                limit_key),
+            RETURNING id, type, pool, priority, kb_id, limit_key, run, attempts, max_attempts,
+                crashes),
         token AS (
             UPDATE amity_task_data AS data SET run_token = decode($4, 'hex')
             FROM claimed WHERE data.id = claimed.id AND $4::text IS NOT NULL)
-        SELECT id, type, pool, priority, kb_id, run, attempts, max_attempts, crashes,
-            payload::text, timeout_seconds, callback IS NOT NULL, limit_key
+        SELECT claimed.*, payload::text, timeout_seconds, callback IS NOT NULL
         FROM claimed LEFT JOIN amity_task_data AS data USING (id)
         """,
         commits: true
@@ -240,6 +239,7 @@ extension ClaimedTask {
         pool = try row.text() ?? ""
         priority = try row.integer().flatMap(Priority.init(rawValue:)) ?? .normal
         kbID = try row.text()
+        limitKey = try row.text()
         run = try row.integer() ?? 0
         attempt = try (row.integer() ?? 0) + 1
         maxAttempts = try row.integer() ?? 0
@@ -247,6 +247,5 @@ extension ClaimedTask {
         payload = try row.text() ?? "null"
         timeout = try row.integer() ?? RetryRule.timeout
         hasCallback = try row.bool() ?? true
-        limitKey = try row.text()
     }
 }

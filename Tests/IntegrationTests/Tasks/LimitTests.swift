@@ -1,4 +1,3 @@
-import Concurrency
 import Foundation
 import Postgres
 import TestSupport
@@ -10,7 +9,7 @@ import Testing
 extension Integration {
     /// Limits of types and of keys.
     struct LimitTests {
-        private static func type(
+        static func type(
             _ name: String = "send",
             _ change: (inout TaskLimit) -> Void
         ) -> TaskType {
@@ -27,7 +26,7 @@ extension Integration {
             return scene
         }
 
-        private func submit(
+        func submit(
             _ count: Int,
             _ key: TaskLimit.Key = .type,
             in scene: TaskScene,
@@ -49,7 +48,7 @@ extension Integration {
             }
         }
 
-        private func admit(_ scene: TaskScene, keys: Int = 500) throws -> [Publication] {
+        func admit(_ scene: TaskScene, keys: Int = 500) throws -> [Publication] {
             var cursor = ""
             return try scene.store.admit(after: &cursor, keys: keys, room: 5_000).toPublish
         }
@@ -316,47 +315,6 @@ extension Integration {
             try scene.ownersStore().apply([free])
             #expect(try scene.store.types().map(\.limit) == [nil])
             #expect(try admit(scene).count == 4)
-        }
-
-        // MARK: After an end
-
-        /// Fault: after each task with a cap its key waits for the scheduler's next look, so one at
-        /// a time means ten a second. (No scheduler is here.)
-        @Test(arguments: [(cap: 1, isStrict: true), (cap: 3, isStrict: false)])
-        func theEndOfOneBeginsTheNext(cap: Int, isStrict: Bool) throws {
-            let worker = try TaskWorkerScene()
-            try worker.tasks.ownersStore().apply([
-                Self.type {
-                    $0.cap = cap
-                    $0.isStrict = isStrict
-                }
-            ])
-            let (running, most) = (Locked(0), Locked(0))
-            let handler = TestHandler { task, _ in
-                let count = running.withLock { count in
-                    count += 1
-                    return count
-                }
-                most.withLock { $0 = max($0, count) }
-                running.withLock { $0 -= 1 }
-                // One that fails lets the next begin as well.
-                return task.payload.contains("fail")
-                    ? .failed(code: "NO", message: "", retries: false, after: nil)
-                    : .completed(result: nil)
-            }
-            let ids = try submit(20, in: worker.tasks) { $0.pool = worker.pool }
-            let failing = try submit(1, in: worker.tasks) {
-                $0.pool = worker.pool
-                $0.payload = "\"fail\""
-            }
-            let last = try submit(20, in: worker.tasks) { $0.pool = worker.pool }
-            for publication in try admit(worker.tasks) { try worker.publish(publication) }
-            try worker.start(threads: 4, handlers: ["send": handler])
-            for id in ids + last { try worker.wait(for: id, toBe: .completed) }
-            try worker.wait(for: failing[0], toBe: .failed)
-            #expect(most.withLock(\.self) <= cap)
-            let begun = handler.begun.withLock { $0.map(\.id) }
-            #expect(isStrict ? begun == ids + failing + last : begun.count == 41)
         }
 
         // MARK: As a whole
