@@ -1,6 +1,7 @@
 import Concurrency
 import Consuming
 import Glibc
+import HostResources
 import Logging
 import Operations
 import ServiceLifecycle
@@ -23,12 +24,14 @@ package final class TaskWorkerService: Service {
     /// - Parameters:
     ///   - handlers: what it can run.
     ///   - consumption: whether messages are taken at all.
+    ///   - resources: its owner starts it.
     package init(
         settings: WorkerSettings,
         handlers: HandlerSet,
         consumption: Consumption,
         readiness: Readiness,
         health: LinkHealth,
+        resources: ResourceMonitor,
         logger: Logger
     ) {
         let areThreadsLost = Locked(false)
@@ -56,6 +59,7 @@ package final class TaskWorkerService: Service {
             consumption: consumption,
             readiness: readiness,
             health: health,
+            resources: resources,
             onExhaustion: {
                 areThreadsLost.withLock { $0 = true }
                 // The whole process drains, as for any other stop.

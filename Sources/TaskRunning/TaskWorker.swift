@@ -2,6 +2,7 @@ import AMQP
 import Concurrency
 import Consuming
 import Foundation
+import HostResources
 import Logging
 import Messaging
 import Postgres
@@ -62,6 +63,7 @@ package final class TaskWorker: Sendable {
     /// - Parameters:
     ///   - handlers: what this worker can run; a message of another type goes back.
     ///   - consumption: whether messages are taken at all.
+    ///   - resources: says when less is to be begun.
     ///   - onExhaustion: called once when every thread has been lost to a run that does not end.
     ///   - onDrainAsked: called once when an operator has asked this worker to stop.
     package init(
@@ -70,6 +72,7 @@ package final class TaskWorker: Sendable {
         consumption: Consumption,
         readiness: Readiness,
         health links: LinkHealth = LinkHealth(),
+        resources: ResourceMonitor,
         onExhaustion: @escaping @Sendable () -> Void,
         onDrainAsked: @escaping @Sendable () -> Void,
         logger: Logger
@@ -114,6 +117,7 @@ package final class TaskWorker: Sendable {
             onFree: { [consumer] in consumer.wake() },
             claim: { [runner] delivery, isAlone, _ in runner.claim(delivery, isAlone: isAlone) }
         )
+        resources.onChange { [dispatcher] share in dispatcher.hold(to: share) }
         let own = handlers.callbacks == nil ? [] : [TaskCallback.type]
         let types = Set(handlers.swift.keys).union(handlers.commands.keys).union(own).sorted()
         keeper = RunKeeper(
@@ -129,6 +133,7 @@ package final class TaskWorker: Sendable {
                     threads: options.threads,
                     types: types,
                     running: runner.runs.all.count,
+                    resources: resources.latest,
                     unclaimed: Dictionary(
                         uniqueKeysWithValues: zip(queues, waiting).filter { $0.1 > 0 }
                             .map { ($0.name, $1) }
