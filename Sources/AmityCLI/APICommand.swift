@@ -5,6 +5,7 @@ import ConversationIntake
 import CoreMetrics
 import Daemon
 import HTTPServing
+import HostResources
 import Logging
 import Metering
 import PrometheusMetrics
@@ -37,13 +38,23 @@ struct APICommand: AsyncParsableCommand {
             health: LinkHealth(),
             logger: logger
         )
+        // It is no worker: its resources are looked at when its metrics are read.
+        let resources = ResourceMonitor(
+            settings: settings.worker,
+            health: LinkHealth(),
+            logger: logger
+        )
+        let process = ProcessStatistics(resources, version: amityVersion)
         let (intake, server) = try apiServices(
             settings,
             publishingBy: scheduling,
             health: LinkHealth(),
-            metrics: registry,
             logger: logger
-        )
+        ) {
+            resources.look()
+            process.look()
+            return registry.text()
+        }
         try await runUntilSignal([scheduling, intake, server], logger: logger)
     }
 }
@@ -60,12 +71,14 @@ func startAPI() throws -> APISettings {
 
 /// The intake and the service of tasks, begun, and the server in front of them, which stops before
 /// them.
+///
+/// - Parameter metrics: the text for Prometheus, as of now.
 func apiServices(
     _ settings: APISettings,
     publishingBy scheduling: SchedulingService,
     health: LinkHealth,
-    metrics registry: PrometheusRegistry,
-    logger: Logger
+    logger: Logger,
+    metrics: @escaping @Sendable () -> String
 ) throws -> (intake: any Service, server: HTTPServer) {
     let intake = IntakeService(
         database: settings.worker.database,
@@ -94,7 +107,7 @@ func apiServices(
             token: settings.http.token,
             isOwnHost: Loopback.contains
         ),
-        api: APIContext(intake: intake, tasks: tasks) { registry.text() },
+        api: APIContext(intake: intake, tasks: tasks, metrics: metrics),
         logger: logger
     )
     let limit = settings.worker.drainTimeout

@@ -71,8 +71,8 @@ struct StatusText {
         guard let workers = report.workers else { return [] }
         if workers.isEmpty { return [["none"]] }
         let head = [
-            "name", "version", "up", "busy", "in flight", "done", "retried", "dead", "twice", "MB",
-            "last delivery", "state",
+            "name", "version", "up", "busy", "in flight", "done", "retried", "dead", "twice", "CPU",
+            "MB", "last delivery", "state",
         ]
         return [head]
             + workers.map { worker in
@@ -81,10 +81,23 @@ struct StatusText {
                     duration(worker.heartbeatAt.timeIntervalSince(worker.startedAt)),
                     "\(worker.busyThreads)/\(worker.settings.threads)", "\(worker.inFlight)",
                     "\(worker.done)", "\(worker.retried)", "\(worker.dead)",
-                    "\(worker.duplicates)", "\(worker.residentBytes >> 20)",
+                    "\(worker.duplicates)", processors(worker), megabytes(worker),
                     worker.lastDeliveryAt.map { ago($0, at: report.at) } ?? "never", state(worker),
                 ]
             }
+    }
+
+    /// As many as are busy with it.
+    private static func processors(_ worker: WorkerStats) -> String {
+        worker.resources?.cpu?.used.map(number) ?? "?"
+    }
+
+    /// What is used of what it may use.
+    private static func megabytes(_ worker: WorkerStats) -> String {
+        guard let memory = worker.resources?.memory, let limit = memory.limitBytes else {
+            return "\(worker.residentBytes >> 20)"
+        }
+        return "\(memory.usedBytes >> 20)/\(limit >> 20)"
     }
 
     /// Seconds after which one that tells of itself every five has missed two.

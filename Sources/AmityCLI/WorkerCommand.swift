@@ -66,9 +66,11 @@ func runWorker(
             api,
             publishingBy: scheduling,
             health: LinkHealth(),
-            metrics: registry,
             logger: logger
-        )
+        ) {
+            worker.refreshMetrics()
+            return registry.text()
+        }
         servers.append(parts.server)
         intake = [parts.intake, parts.server]
     }
@@ -101,6 +103,7 @@ private func taskService(
         consumption: worker.consumption,
         readiness: worker.readiness,
         health: worker.health,
+        resources: worker.resources,
         logger: logger
     )
     worker.alsoRefresh(service.refreshMetrics)

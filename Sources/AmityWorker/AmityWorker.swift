@@ -8,6 +8,7 @@ import CoreMetrics
 import Daemon
 import Foundation
 import HTTPServing
+import HostResources
 import Logging
 import Metering
 import PrometheusMetrics
@@ -64,9 +65,13 @@ public enum AmityWorker {
         _ settings: WorkerSettings
     ) async throws {
         let logger = Logger(label: "amity")
-        let registry = PrometheusRegistry(describing: Metric.taskRuns + Metric.scheduling)
+        let registry = PrometheusRegistry(
+            describing: Metric.taskRuns + Metric.scheduling + Metric.process
+        )
         MetricsSystem.bootstrap(registry)
         let health = LinkHealth()
+        let resources = ResourceMonitor(settings: settings, health: health, logger: logger)
+        let process = ProcessStatistics(resources, version: amityVersion)
         let readiness = Readiness(logger: logger)
         let scheduling = SchedulingService(settings: settings, health: health, logger: logger)
         let own = handlers.map { ($0.typeName, wrap($0)) }
@@ -80,14 +85,17 @@ public enum AmityWorker {
             consumption: Consumption(),
             readiness: readiness,
             health: health,
+            resources: resources,
             logger: logger
         )
+        resources.start()
         // What a worker without conversations does not wait for.
         readiness.set(.notConsuming, false)
         readiness.set(.databaseUnknown, false)
         var services: [any Service] = [scheduling, tasks]
         if let http = settings.http {
             let pages = HealthPages(readiness: readiness, health: health) {
+                process.look()
                 tasks.refreshMetrics()
                 return registry.text()
             }

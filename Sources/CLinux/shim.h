@@ -1,10 +1,11 @@
 // What of Linux the Swift module Glibc leaves out: eventfd, epoll, signalfd, pidfd, memfd, openat2,
-// and the little that has to be between fork and exec. No logic lives here but that.
+// malloc_trim, and the little that has to be between fork and exec. No logic lives here but that.
 #pragma once
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
@@ -40,6 +41,9 @@ static inline int amity_close_from(posix_spawn_file_actions_t *actions, int firs
 
 // Processes whose parents end become this process's children, not the first process's.
 static inline int amity_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+// Memory that was freed and is kept for later goes back to the kernel.
+static inline int amity_give_back_memory(void) { return malloc_trim(0); }
 
 static inline int amity_write_no_core(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 

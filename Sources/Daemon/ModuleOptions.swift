@@ -1,13 +1,40 @@
 import DeadLetters
 import Doctor
+import Foundation
+import HostResources
+import Logging
 import Operations
 import Postgres
 import Settings
 import Tasks
+import WorkerHealth
 
 // What each module is told of the settings.
 
+extension ResourceMonitor {
+    /// Watches where the process works and may write, and where its documents are.
+    package convenience init(settings: WorkerSettings, health: LinkHealth, logger: Logger) {
+        var folders = [
+            WatchedFolder("working", FileManager.default.currentDirectoryPath),
+            WatchedFolder("temporary", NSTemporaryDirectory()),
+        ]
+        if let root = settings.tasks.documentRoot { folders.append(.init("documents", root)) }
+        self.init(
+            folders,
+            marks: settings.memoryMarks,
+            threads: max(
+                settings.concurrency,
+                settings.tasks.pools.isEmpty ? 1 : settings.tasks.threads
+            ),
+            health: health,
+            logger: logger
+        )
+    }
+}
+
 extension WorkerSettings {
+    package var memoryMarks: MemoryMarks { MemoryMarks(high: memoryHigh) }
+
     package var deadLetters: DeadLetterOptions {
         DeadLetterOptions(
             endpoint: endpoint,

@@ -1,6 +1,7 @@
 import Concurrency
 import Consuming
 import Glibc
+import HostResources
 import Logging
 import Operations
 import ServiceLifecycle
@@ -25,6 +26,7 @@ package final class TaskWorkerService: Service {
     ///   - handlers: what it can run.
     ///   - outlet: of the process; ends after this.
     ///   - consumption: whether messages are taken at all.
+    ///   - resources: its owner starts it.
     package init(
         settings: WorkerSettings,
         handlers: HandlerSet,
@@ -32,6 +34,7 @@ package final class TaskWorkerService: Service {
         consumption: Consumption,
         readiness: Readiness,
         health: LinkHealth,
+        resources: ResourceMonitor,
         logger: Logger
     ) {
         let areThreadsLost = Locked(false)
@@ -60,6 +63,7 @@ package final class TaskWorkerService: Service {
             consumption: consumption,
             readiness: readiness,
             health: health,
+            resources: resources,
             onExhaustion: {
                 areThreadsLost.withLock { $0 = true }
                 // The whole process drains, as for any other stop.

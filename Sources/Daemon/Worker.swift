@@ -7,6 +7,7 @@ import Consuming
 import Conversations
 import DeadLetters
 import Foundation
+import HostResources
 import Logging
 import Operations
 import Postgres
@@ -30,7 +31,9 @@ package final class Worker: Service {
     /// What operators can query and do; open from `run` on.
     package let operatorService: WorkerOperatorService
     private let metrics = WorkerMetrics()
-    private let process = ProcessStatistics()
+    /// What the process uses; shared with the tasks of the same process.
+    package let resources: ResourceMonitor
+    private let process: ProcessStatistics
     /// nil where no service manager has set `NOTIFY_SOCKET`.
     private let manager: ServiceManager?
     /// Refreshes the gauges that are read on demand; nil until `run`.
@@ -55,6 +58,8 @@ package final class Worker: Service {
         self.analyser = analyser
         self.health = health
         self.logger = logger
+        resources = ResourceMonitor(settings: settings, health: health, logger: logger)
+        process = ProcessStatistics(resources, version: amityVersion)
         let manager = ServiceManager(ProcessInfo.processInfo.environment, logger: logger)
         self.manager = manager
         operatorService = WorkerOperatorService(
@@ -172,7 +177,7 @@ package final class Worker: Service {
             repeated: repeated,
             logger: logger
         )
-        let monitoring = try monitoring(on: database, counts, consumer.consumption, drain)
+        let monitoring = monitoring(on: database, counts, consumer.consumption, drain)
         parts.withLock { parts in
             parts = { [metrics, readiness, health] in
                 metrics.look(at: dispatcher, consumer.completions, readiness, health)
@@ -182,6 +187,11 @@ package final class Worker: Service {
         findConcurrency(of: dispatcher, until: drain)
         manager?.start(watching: [pulse, database.upkeep.pulse] + otherPulses.withLock { $0 })
         defer { manager?.end() }
+        resources.onChange { [wakeup] share in
+            dispatcher.hold(to: share)
+            wakeup.ring()
+        }
+        resources.start()
         keeper.start()
         publisher.start()
         database.upkeep.start()
@@ -243,9 +253,9 @@ package final class Worker: Service {
         _ counts: WorkerCounts,
         _ consumption: Consumption,
         _ drain: DrainSignal
-    ) throws -> Monitoring {
+    ) -> Monitoring {
         Monitoring(
-            registry: try WorkerRegistry(
+            registry: WorkerRegistry(
                 .init(
                     bootID: database.process,
                     queue: settings.topology.names.main,
@@ -256,6 +266,7 @@ package final class Worker: Service {
                 readiness: readiness,
                 health: health,
                 consumption: consumption,
+                resources: resources,
                 wakeup: wakeup,
                 logger: logger,
                 onLoss: database.upkeep.sweepSoon
@@ -277,6 +288,7 @@ package final class Worker: Service {
             settings.isConcurrencyAutomatic ? .threads : .batches,
             of: dispatcher,
             most: settings.concurrency,
+            memory: settings.memoryMarks,
             drain: drain,
             logger: logger
         ).start()

@@ -1,7 +1,7 @@
 import Foundation
+import HostResources
 import Operations
 import Settings
-import WorkerRuntime
 
 extension HostSnapshot {
     /// Looks at this process' limits and at the files that hold secrets.

@@ -42,6 +42,28 @@ struct TaskWorkersCheck: Check {
     }
 }
 
+/// Workers that run tasks alone: the others say it in the registry.
+struct TaskResourcesCheck: Check {
+    let name = "task-resources"
+
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
+        guard let session = seen.database.session, let tasks = session.tasks else { return [] }
+        let told = Set((session.workers ?? []).map(\.name))
+        let workers = tasks.workers.values.filter { !told.contains($0.name) }
+        let findings: [Finding] = workers.sorted { $0.name < $1.name }.compactMap { worker in
+            guard let short = worker.resources?.shortOf, !short.isEmpty else { return nil }
+            return .warning(
+                """
+                \(worker.name) is short of \(short.joined(separator: ", ")): its log says how much \
+                is left and what to do (worker.short-of)
+                """,
+                by: .database
+            )
+        }
+        return findings.isEmpty ? [.ok("no worker is short of any", by: .database)] : findings
+    }
+}
+
 /// Whether what is due is published.
 struct TaskSchedulerCheck: Check {
     let name = "task-scheduler"

@@ -12,6 +12,15 @@ struct TaskSnapshot: Sendable {
         var threads: Int
         /// What it has code or a command for; nil where its version does not say.
         var types: [String]?
+        /// What it uses of its host.
+        var resources: Resources?
+
+        /// What of it says that something is nearly used up.
+        struct Resources: Sendable, Decodable {
+            var shortOf: [String]
+
+            private enum CodingKeys: String, CodingKey { case shortOf = "short_of" }
+        }
 
         /// Services are called by every worker.
         func runs(_ type: TaskSnapshot.Kind) -> Bool {

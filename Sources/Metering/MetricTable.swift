@@ -1,9 +1,9 @@
 /// Every metric there is, by what it is about. OpenTelemetry's names for messaging where one fits,
 /// Prometheus' for processes, ours with `amity_`; base units.
 extension Metric {
-    package static let all = ofWorkers + taskRuns + scheduling + ofAPI
+    package static let all = ofWorkers + taskRuns + scheduling + intake + taskAPI
 
-    package static let ofAPI = intake + taskAPI
+    package static let ofAPI = intake + taskAPI + process
 
     /// Those that a worker serves.
     package static let ofWorkers: [Metric] =
@@ -252,8 +252,77 @@ extension Metric {
         .gauge,
         help: "When the process began, in seconds since 1970."
     )
-    private static let process = [
+    package static let networkReceived = Metric(
+        "process_network_receive_bytes_total",
+        .counter,
+        help: "Bytes that came to the process' network namespace, without its loopback interface."
+    )
+    package static let networkSent = Metric(
+        "process_network_transmit_bytes_total",
+        .counter,
+        help: "Bytes that went out of it."
+    )
+
+    // MARK: What it may use
+
+    package static let processors = Metric(
+        "amity_processors",
+        .gauge,
+        help: "Processors that the process may use: its container's quota, or those of the machine."
+    )
+    package static let memoryLimit = Metric(
+        "amity_memory_limit_bytes",
+        .gauge,
+        help: "Memory that the process may use: its container's, or that of the machine."
+    )
+    package static let memoryUsed = Metric(
+        "amity_memory_used_ratio",
+        .gauge,
+        help: """
+            How much of amity_memory_limit_bytes is used: by all that is in the container, without \
+            files that the kernel can drop; where only the machine is a limit, by the process.
+            """
+    )
+    package static let diskFree = Metric(
+        "amity_disk_free_bytes",
+        .gauge,
+        "folder",
+        help: """
+            Free space where a folder is: working, temporary, documents (DOCUMENT_ROOT); the first \
+            of those that share a file system.
+            """
+    )
+    package static let diskSize = Metric(
+        "amity_disk_size_bytes",
+        .gauge,
+        "folder",
+        help: "All the space there, used and free."
+    )
+    package static let pressure = Metric(
+        "amity_pressure_ratio",
+        .gauge,
+        "resource",
+        help: """
+            The share of the last ten seconds in which something in the container waited for cpu, \
+            memory or io; of the machine where the kernel does not say it of containers.
+            """
+    )
+    package static let shortOf = Metric(
+        "amity_short_of",
+        .gauge,
+        "resource",
+        help: "1 while memory, descriptors or a disk are nearly used up, else 0."
+    )
+    package static let threadsShare = Metric(
+        "amity_threads_share_ratio",
+        .gauge,
+        help: "The share of the threads that may begin work: 1 unless memory is short."
+    )
+
+    package static let process = [
         buildInfo, cpu, residentMemory, virtualMemory, openFiles, mostFiles, startTime,
+        networkReceived, networkSent, processors, memoryLimit, memoryUsed, diskFree, diskSize,
+        pressure, shortOf, threadsShare,
     ]
 }
 
@@ -271,7 +340,8 @@ extension Metric {
         (`task_queue_size`, `amity_task_requests_total`, `amity_task_group_requests`) are served
         where conversations and tasks come over HTTP, not by a worker; those of the scheduler of
         tasks (`amity_scheduler_…`, `amity_task_messages_…`) where it runs; those of runs
-        (`task_success_total` and the like) by a worker with TASK_QUEUES.
+        (`task_success_total` and the like) by a worker with TASK_QUEUES; those of the process and
+        its host, from `amity_build_info` on, by all. What the kernel does not tell has no series.
 
         Counters begin at 0 with the process and exist before their first use. A batch counts as one
         process and one wait in the inbox, each of its messages as one settlement. Durations that

@@ -221,6 +221,16 @@ extension Setting {
             "largest body that is read; a larger one is dead-lettered unread"
         ),
         .init(
+            "MEMORY_HIGH_PERCENT",
+            .integer(50...100),
+            unit: "%",
+            default: "90",
+            """
+            share of the memory it may use, its container's or the machine's, from which on a \
+            worker begins less at once; 100 for never
+            """
+        ),
+        .init(
             "RETRY_BACKOFF_SECONDS",
             .integers(1...86400),
             unit: "s",

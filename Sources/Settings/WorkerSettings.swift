@@ -24,6 +24,8 @@ package struct WorkerSettings: Sendable {
     package var maxAttempts: Int
     package var maxCrashes: Int
     package var messageMaxBytes: Int
+    /// The share of the memory it may use from which on it begins less; nil for never.
+    package var memoryHigh: Double?
     package var taskTimeout: Duration
     /// As the broker's is said to be.
     package var consumerTimeout: Duration
@@ -108,6 +110,8 @@ package struct WorkerSettings: Sendable {
         maxAttempts = values.integer("MAX_ATTEMPTS")
         maxCrashes = values.integer("QUARANTINE_AFTER_CRASHES")
         messageMaxBytes = values.integer("MESSAGE_MAX_BYTES")
+        let memoryHigh = values.integer("MEMORY_HIGH_PERCENT")
+        self.memoryHigh = memoryHigh < 100 ? Double(memoryHigh) / 100 : nil
         self.taskTimeout = .seconds(taskTimeout)
         self.consumerTimeout = .seconds(consumerTimeout)
         self.holdLimit = holdLimit

@@ -49,7 +49,7 @@ extension PostgresError {
             return "run amity migrate; check the search_path"
         case .schema:
             return "look for a trigger, constraint, generated column or policy that refuses them"
-        case .away, .refused, .blocked, .missing, .notTaken, .badAnswer: return nil
+        case .away, .refused, .blocked, .missing, .notTaken, .badAnswer, .short: return nil
         }
     }
 }

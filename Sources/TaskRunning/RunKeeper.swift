@@ -1,5 +1,6 @@
 import Concurrency
 import Foundation
+import HostResources
 import JSON
 import Logging
 import Postgres
@@ -19,6 +20,7 @@ final class RunKeeper: Sendable {
         /// What there is code or a command for.
         var types: [String]
         var running: Int
+        var resources: ResourceUse?
         /// Deliveries that wait here, by queue: their rows are on no queue, and not lost.
         var unclaimed: [String: Int]
     }

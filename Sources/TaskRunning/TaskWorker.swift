@@ -2,6 +2,7 @@ import AMQP
 import Concurrency
 import Consuming
 import Foundation
+import HostResources
 import Logging
 import Messaging
 import Postgres
@@ -64,6 +65,7 @@ package final class TaskWorker: Sendable {
     ///   - outlet: for tasks whose limits let them begin when another ends; started before this
     ///     worker and stopped after it.
     ///   - consumption: whether messages are taken at all.
+    ///   - resources: says when less is to be begun.
     ///   - onExhaustion: called once when every thread has been lost to a run that does not end.
     ///   - onDrainAsked: called once when an operator has asked this worker to stop.
     package init(
@@ -73,6 +75,7 @@ package final class TaskWorker: Sendable {
         consumption: Consumption,
         readiness: Readiness,
         health links: LinkHealth = LinkHealth(),
+        resources: ResourceMonitor,
         onExhaustion: @escaping @Sendable () -> Void,
         onDrainAsked: @escaping @Sendable () -> Void,
         logger: Logger
@@ -118,6 +121,7 @@ package final class TaskWorker: Sendable {
             onFree: { [consumer] in consumer.wake() },
             claim: { [runner] delivery, isAlone, _ in runner.claim(delivery, isAlone: isAlone) }
         )
+        resources.onChange { [dispatcher] share in dispatcher.hold(to: share) }
         let own = handlers.callbacks == nil ? [] : [TaskCallback.type]
         let types = Set(handlers.swift.keys).union(handlers.commands.keys).union(own).sorted()
         keeper = RunKeeper(
@@ -133,6 +137,7 @@ package final class TaskWorker: Sendable {
                     threads: options.threads,
                     types: types,
                     running: runner.runs.all.count,
+                    resources: resources.latest,
                     unclaimed: Dictionary(
                         uniqueKeysWithValues: zip(queues, waiting).filter { $0.1 > 0 }
                             .map { ($0.name, $1) }

@@ -18,6 +18,8 @@ package final class LinkHealth: Sendable {
         case database
         case chatModel = "chat-model"
         case memoryService = "memory-service"
+        /// The machine, or the container, that the worker runs in.
+        case host
     }
 
     /// What has to happen before the link works.
@@ -36,12 +38,14 @@ package final class LinkHealth: Sendable {
         case notTaken = "not-taken"
         /// It answered, and with nothing that can be used.
         case badAnswer = "bad-answer"
+        /// Memory, descriptors or a disk: nearly used up.
+        case short
     }
 
     /// What a part of a link suffers from now.
     package struct Problem: Sendable, Equatable {
         package var link: Link
-        /// The queue, table or service that it is about; nil for the link as a whole.
+        /// The queue, table, service or resource that it is about; nil for the link as a whole.
         package var subject: String?
         package var kind: Kind
         /// Tells causes apart, for programs: a reply code, a SQLSTATE, the name of an errno, an

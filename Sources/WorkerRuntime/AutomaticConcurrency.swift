@@ -1,4 +1,5 @@
 import Concurrency
+import HostResources
 import Logging
 
 /// Lets a controller set the number of busy threads: measures windows for it, on a thread of its
@@ -16,6 +17,7 @@ package final class AutomaticConcurrency: Sendable {
     private let dispatcher: Dispatcher
     private let most: Int
     private let shortestWindow: Duration
+    private let memory: MemoryMarks
     private let drain: DrainSignal
     private let logger: Logger
 
@@ -27,6 +29,7 @@ package final class AutomaticConcurrency: Sendable {
         of dispatcher: Dispatcher,
         most: Int,
         shortestWindow: Duration = .seconds(1),
+        memory: MemoryMarks = MemoryMarks(),
         drain: DrainSignal,
         logger: Logger
     ) {
@@ -34,6 +37,7 @@ package final class AutomaticConcurrency: Sendable {
         self.dispatcher = dispatcher
         self.most = most
         self.shortestWindow = shortestWindow
+        self.memory = memory
         self.drain = drain
         self.logger = logger
     }
@@ -42,8 +46,8 @@ package final class AutomaticConcurrency: Sendable {
     package func start() {
         let controller =
             subject == .threads
-            ? ConcurrencyController(most: most)
-            : ConcurrencyController(most: most, first: Inbox.firstPaying)
+            ? ConcurrencyController(most: most, memory: memory)
+            : ConcurrencyController(most: most, first: Inbox.firstPaying, memory: memory)
         apply(controller.limit)
         startThread(name: "amity-auto", stackBytes: 256 << 10) { self.run(controller) }
     }
@@ -68,14 +72,17 @@ package final class AutomaticConcurrency: Sendable {
             // Memory is watched without a backlog, too.
             if !isFull && .now < begin + shortestWindow * 5 { continue }
             let before = controller.limit
-            controller.observe(
-                LoadWindow(
-                    messages: isFull ? tally.messages : 0,
-                    busy: isFull ? tally.busy : .zero,
-                    processorShare: load.processorShare(),
-                    memoryShare: load.memoryShare()
-                )
+            // Fewer threads than it has asked for say nothing of its limit.
+            let isTold = isFull && !dispatcher.isHeld
+            var window = LoadWindow(
+                messages: isTold ? tally.messages : 0,
+                busy: isTold ? tally.busy : .zero,
+                processorShare: load.processorShare(),
+                memoryShare: load.memoryShare()
             )
+            window.processorPressure = load.processorPressure()
+            window.memoryPressure = load.memoryPressure()
+            controller.observe(window)
             begin = .now
             // A window that is not full yet goes on counting if nothing changed.
             if isFull || controller.limit != before { apply(controller.limit) }

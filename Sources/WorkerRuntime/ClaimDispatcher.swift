@@ -65,7 +65,14 @@ package final class ClaimDispatcher: QueueSetReceiver {
 
     package func submit(_ deliveries: [Delivery]) {
         if deliveries.isEmpty { return }
-        loop.start(after: { $0.add(deliveries) }, { self.perform($0, $1) })
+        startOperations(after: { $0.add(deliveries) })
+    }
+
+    /// Lets only a share of its threads begin work, at least one; never blocks.
+    package func hold(to share: Double) { startOperations(after: { $0.hold(to: share) }) }
+
+    private func startOperations(after change: (inout Inbox) -> Void) {
+        loop.start(after: change, { self.perform($0, $1) })
     }
 
     package func withdraw() -> [Delivery] { loop.inbox.withLock { $0.withdraw() } }

@@ -1,4 +1,5 @@
 import Foundation
+import HostResources
 
 /// What was seen of a worker while its limit on busy threads stayed the same.
 package struct LoadWindow: Sendable {
@@ -10,6 +11,10 @@ package struct LoadWindow: Sendable {
     package var processorShare: Double
     /// How much of the memory that the process may have is used, 0…1.
     package var memoryShare: Double
+    /// The shares of the last ten seconds in which something waited for a processor, and for
+    /// memory, 0…1: in the container, or on the machine.
+    package var processorPressure = 0.0
+    package var memoryPressure = 0.0
 
     package init(
         messages: Int,
@@ -39,9 +44,11 @@ package struct ConcurrencyController: Sendable {
     /// full.
     private static let priceOfScarceProcessors = 0.2
     private static let scarceProcessors = 0.9
-    private static let scarceMemory = 0.9
-    /// It grows only as far as memory stays below this, if all of it were the threads'.
-    private static let enoughMemory = 0.8
+    /// Processors of which a container has but a share may be scarce while those of the machine, or
+    /// of its quota, are not. Chosen: nearly always something is ready to run and waits.
+    private static let highProcessorPressure = 0.8
+    /// Chosen: where memory is plenty there is none at all.
+    private static let highMemoryPressure = 0.1
     /// Less than this is noise.
     private static let margin = 1.02
     private static let rest = 8
@@ -56,7 +63,9 @@ package struct ConcurrencyController: Sendable {
     /// The best limit known. `limit` differs from it in a trial.
     package private(set) var base: Int
     private var baseRate: Double?
-    private var processorShareAtBase = 0.0
+    private var wereProcessorsScarceAtBase = false
+    /// It grows only as far as memory stays below the low mark, if all of it were the threads'.
+    private let memory: MemoryMarks
     private var stride: Stride
     private var isUpward = true
     /// Fine trials won, and lost, in a row.
@@ -69,8 +78,9 @@ package struct ConcurrencyController: Sendable {
     /// - Parameters:
     ///   - most: the largest limit, 1 or more.
     ///   - first: chosen: what serves most machines while nothing is known.
-    package init(most: Int, first: Int = 4) {
+    package init(most: Int, first: Int = 4, memory: MemoryMarks = MemoryMarks()) {
         self.most = most
+        self.memory = memory
         base = min(first, most)
         // From a guess that is nearly always right a large step costs more than it may bring.
         stride = first < 4 ? .twice : .fourfold
@@ -84,7 +94,8 @@ package struct ConcurrencyController: Sendable {
 
     /// Takes in a window in which `limit` was in force, and decides the next limit.
     package mutating func observe(_ window: LoadWindow) {
-        if window.memoryShare > Self.scarceMemory { return retreat() }
+        let isWaitedFor = window.memoryPressure > Self.highMemoryPressure
+        if window.memoryShare > memory.high || isWaitedFor { return retreat() }
         // Without a backlog there is nothing to learn, and nothing to gain.
         if window.messages == 0 || window.busy <= .zero { return }
         // Little's law. Less noisy than counting what is settled: work that takes seconds comes in
@@ -96,7 +107,7 @@ package struct ConcurrencyController: Sendable {
     // MARK: At the best limit known
 
     private mutating func look(_ rate: Double, _ window: LoadWindow) {
-        processorShareAtBase = window.processorShare
+        wereProcessorsScarceAtBase = areProcessorsScarce(in: window)
         if let known = baseRate, !(0.7...1.4).contains(rate / known) {
             // Once is an accident, twice is another load.
             defer { isSurprised.toggle() }
@@ -139,7 +150,7 @@ package struct ConcurrencyController: Sendable {
             case .fourfold: isUpward ? base * 3 : base - base / 4
             }
         if !isUpward { return max(1, base - step) }
-        let affordable = Double(base) * Self.enoughMemory / max(window.memoryShare, 1e-6)
+        let affordable = Double(base) * memory.low / max(window.memoryShare, 1e-6)
         let most = affordable < Double(most) ? Int(affordable) : most
         return max(base, min(base + step, most))
     }
@@ -147,11 +158,15 @@ package struct ConcurrencyController: Sendable {
     // MARK: In a trial
 
     private mutating func judge(_ rate: Double, _ window: LoadWindow) {
-        let isScarce =
-            max(window.processorShare, processorShareAtBase) > Self.scarceProcessors
+        let isScarce = areProcessorsScarce(in: window) || wereProcessorsScarceAtBase
         let price = isScarce ? Self.priceOfScarceProcessors : Self.price
         let gain = rate / (baseRate ?? rate) / pow(Double(limit) / Double(base), price)
         if gain > (limit > base ? Self.margin : 1) { win(rate, window) } else { lose() }
+    }
+
+    private func areProcessorsScarce(in window: LoadWindow) -> Bool {
+        window.processorShare > Self.scarceProcessors
+            || window.processorPressure > Self.highProcessorPressure
     }
 
     private mutating func win(_ rate: Double, _ window: LoadWindow) {
@@ -164,7 +179,7 @@ package struct ConcurrencyController: Sendable {
         }
         base = limit
         baseRate = rate
-        processorShareAtBase = window.processorShare
+        wereProcessorsScarceAtBase = areProcessorsScarce(in: window)
         wins = 0
         losses = 0
         pause = 0

@@ -39,6 +39,10 @@ package struct Inbox {
     /// Chosen: what pays where nothing else is known. Two keep two processors busy.
     static let firstPaying = 2
 
+    /// What these two would be if nothing held them down.
+    private var wanted: (limit: Int, paying: Int)
+    /// The share of them that is let begin work.
+    private var share = 1.0
     /// Most operations that have work in hand. Those above a limit that sank end when they are
     /// done.
     private(set) var limit: Int
@@ -71,6 +75,7 @@ package struct Inbox {
     init(limit: Int, kinds: WorkKindIndex) {
         self.limit = limit
         paying = min(Self.firstPaying, limit)
+        wanted = (limit, paying)
         lanes = InboxLanes(kinds: kinds)
         busyWith = kinds.priorities.map { _ in 0 }
     }
@@ -86,6 +91,22 @@ package struct Inbox {
     ///
     /// - Parameter paying: no more than `limit`.
     mutating func begin(limit: Int, paying: Int) {
+        wanted = (limit, paying)
+        apply()
+    }
+
+    var isHeld: Bool { share < 1 }
+
+    /// Lets only a share of the operations have work in hand, at least one, until it is told
+    /// another share; begins to count anew.
+    mutating func hold(to share: Double) {
+        self.share = share
+        apply()
+    }
+
+    private mutating func apply() {
+        let most = max(1, Int(Double(wanted.limit) * share))
+        let (limit, paying) = (min(wanted.limit, most), min(wanted.paying, most))
         if limit != self.limit || paying != self.paying { round += 1 }
         self.limit = limit
         self.paying = paying

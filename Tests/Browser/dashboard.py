@@ -148,6 +148,7 @@ def main():
     steps = [
         only_the_token_opens, the_page_says_how_things_are, states.causes_are_named,
         strangers_texts_are_texts, states.what_will_hurt_is_amber,
+        states.a_worker_short_of_memory_is_named,
         states.what_is_not_known_yet_says_when, states.a_phone_page_stays_short,
         states.what_a_reader_holds_outlives_refreshes,
         states.a_conversation_is_found_and_explained,

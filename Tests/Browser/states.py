@@ -83,6 +83,43 @@ def what_will_hurt_is_amber():
     leave_answers()
 
 
+def a_worker_short_of_memory_is_named():
+    change_answers("""(path, value, ago) => {
+      if (!path.endsWith("workers")) return;
+      const [worker] = value.workers;
+      worker.problems = [{ link: "host", subject: "memory", kind: "short", code: "90%",
+        text: "93 % of its 896 MB are used", remedy: "raise the limit", since: ago(60), count: 9 }];
+      worker.resources = { cpu: { used: 0.44, limit: 2 }, short_of: ["memory"],
+        memory: { resident_bytes: 9e8, used_bytes: 873463808, limit_bytes: 939524096 },
+        descriptors: { open: 93, limit: 4096 }, threads_share: 0.25, pressure: { memory: 0.125 },
+        disks: [{ folder: "temporary", free_bytes: 3221225472, size_bytes: 107374182400 }],
+        network: { received_bytes_per_second: 2048, sent_bytes_per_second: 0 } };
+      value.workers.push({ ...worker, boot_id: "older", process_id: 1, problems: [],
+        resources: undefined, resident_bytes: 47185920 });
+    }""")
+    page.until("[...document.querySelectorAll('#problems li')].some((one) => "
+               "one.innerText.includes('host memory short (90%)') && "
+               "one.innerText.includes('raise the limit'))", "a shortage is a cause")
+    amber = "#problems [data-level=warn][data-key='cause A worker is short of memory']"
+    expect(page.run(f"document.querySelector({json.dumps(amber)}) !== null"),
+           "a shortage is not amber, or has no title")
+    row = text("#workers tbody tr")
+    for part in ("0.4 of 2", "833 of 896 MB", "host memory short (90%)"):
+        expect(part in row, f"the worker's row is {row!r}, without {part!r}")
+    expect("45 MB" in text("#workers tbody tr:nth-child(2)"), "an older worker's memory is gone")
+    page.run("document.querySelector('#workers details').open = true")
+    opened = page.run("document.querySelector('#workers details').innerText")
+    for part in ("93 of 4,096", "3 GB of 100 GB free", "in 2 KB/s, out 0 B/s", "memory 12.5 %"):
+        expect(part in opened, f"its resources are {opened!r}, without {part!r}")
+    for width in (360, 1360):
+        looks(width, "dark")
+        expect(page.run("document.querySelector('#workers details meter').checkVisibility()"),
+               f"at {width} pixels there is no bar")
+    page.resize(1360, 900)
+    leave_answers()
+    page.until("!document.querySelector('#workers').innerText.includes('short')", "it is as it was")
+
+
 def what_is_not_known_yet_says_when():
     change_answers("""(path, value) => {
       for (const queue of value.queues ?? []) {
@@ -107,7 +144,7 @@ def a_phone_page_stays_short():
         value.workers.push({ ...worker, boot_id: `${index}`, state: "stopped", failures: [] });
       }
     }""")
-    until_text("#workers summary", "14 workers", "those that stopped are one line")
+    until_text("[data-key=former] summary", "14 workers", "those that stopped are one line")
     page.until("document.querySelectorAll('#failures tbody tr').length === 1"
                " && document.querySelector('#failures').innerText.includes('20 ×')",
                "equal failures are one row")
@@ -116,7 +153,7 @@ def a_phone_page_stays_short():
     expect(height < 3000, f"on a phone the page is {height} pixels high")
     page.resize(1360, 900)
     leave_answers()
-    page.until("document.querySelector('#workers summary') === null", "it is as it was")
+    page.until("document.querySelector('[data-key=former]') === null", "it is as it was")
 
 
 def what_a_reader_holds_outlives_refreshes():

@@ -50,6 +50,19 @@ struct TaskCheckTests {
         #expect(complaints { $0.workers["w1"]?.pools = ["default"] } == [])
     }
 
+    /// Fault: a worker of a package's own runs one task at a time, and nothing says why.
+    @Test func aWorkerThatIsShortOfMemoryIsNamed() {
+        func short(_ resources: [String], _ name: String) -> [String] {
+            complaints {
+                $0.workers["w1"]?.name = name
+                $0.workers["w1"]?.resources = .init(shortOf: resources)
+            }
+        }
+        #expect(short(["memory", "disk temporary"], "c:3") == ["warning task-resources"])
+        #expect(short([], "c:3") == [])
+        #expect(short(["memory"], "a:1") == [], "the registry says it")
+    }
+
     @Test func schedulingThatHasStoppedIsNamed() {
         #expect(complaints { $0.hasLeader = false } == ["error task-scheduler"])
         #expect(complaints { $0.events = .init(count: 5, age: 3600) } == ["warning events"])

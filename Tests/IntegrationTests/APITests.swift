@@ -143,6 +143,8 @@ extension Integration {
             check(try get("/v2/nothing"), 404, #""code":"not_found""#)
             let metrics = try get("/metrics").body
             #expect(metrics.contains("amity_intake_requests_total{status=\"202\"} 1\n"))
+            #expect(metrics.contains(/\nprocess_resident_memory_bytes \d{7}/))
+            #expect(metrics.contains("\namity_short_of{resource=\"memory\"} 0\n"))
             #expect(try RawAnswer.get("/metrics", port: port).status == 401)
             #expect(!api.log.contains(token))
         }

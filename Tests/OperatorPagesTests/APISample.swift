@@ -3,6 +3,7 @@ import JSON
 
 @testable import Conversations
 @testable import DeadLetters
+@testable import HostResources
 @testable import Operations
 @testable import Tasks
 
@@ -38,6 +39,17 @@ enum APISample {
 
     private static let now = Date(timeIntervalSince1970: 0)
 
+    private static let resources: ResourceUse = {
+        var use = ResourceUse()
+        use.cpu = .init(used: 1, limit: 2)
+        use.memory = .init(residentBytes: 1, usedBytes: 1, limitBytes: 2)
+        use.descriptors = .init(open: 1, limit: 2)
+        use.disks = [.init(folder: "temporary", freeBytes: 1, sizeBytes: 2)]
+        use.network = .init(receivedBytesPerSecond: 1, sentBytesPerSecond: 1)
+        use.pressure = .init(cpu: 0.1, memory: 0.1, io: 0.1)
+        return use
+    }()
+
     private static let worker = WorkerStats(
         bootID: "b",
         host: "h",
@@ -67,6 +79,7 @@ enum APISample {
         busyThreads: 0,
         inFlight: 0,
         residentBytes: 0,
+        resources: resources,
         lastDeliveryAt: now,
         failures: [.init(at: now, code: "C", conversation: "c", attempts: 1, isDead: true)],
         problems: [

@@ -1,4 +1,5 @@
 import Foundation
+import HostResources
 import TestSupport
 import Testing
 
@@ -12,6 +13,7 @@ private struct Workload: Sendable, CustomTestStringConvertible {
     var rate: @Sendable (Int) -> Double
     var processorShare: @Sendable (Int) -> Double = { _ in 0.5 }
     var memoryShare: @Sendable (Int) -> Double = { _ in 0.1 }
+    var processorPressure: @Sendable (Int) -> Double = { _ in 0 }
 
     /// The best throughput of a fixed setting that leaves a fifth of the memory free.
     var best: Double {
@@ -75,14 +77,14 @@ private struct Simulation {
             let limit = controller.limit
             let error = 1 + noise * Double.random(in: -1...1, using: &random)
             let rate = workload.rate(limit)
-            controller.observe(
-                LoadWindow(
-                    messages: 1000,
-                    busy: .seconds(1000 * Double(limit) / (rate * error)),
-                    processorShare: workload.processorShare(limit),
-                    memoryShare: workload.memoryShare(limit)
-                )
+            var window = LoadWindow(
+                messages: 1000,
+                busy: .seconds(1000 * Double(limit) / (rate * error)),
+                processorShare: workload.processorShare(limit),
+                memoryShare: workload.memoryShare(limit)
             )
+            window.processorPressure = workload.processorPressure(limit)
+            controller.observe(window)
             limits.append(limit)
             total += rate
         }
@@ -193,6 +195,39 @@ struct ConcurrencyControllerTests {
             simulation.controller.observe(LoadWindow(messages: 0, busy: .zero, memoryShare: 0.95))
         }
         #expect(simulation.controller.limit == 1)
+    }
+
+    /// Fault: a container's limit is far, and all it does is to wait for pages.
+    @Test func waitingForMemoryTakesThreadsAway() {
+        var simulation = Simulation(.waiting)
+        _ = simulation.run(.waiting, windows: 6)
+        var window = LoadWindow(messages: 0, busy: .zero, memoryShare: 0.5)
+        window.memoryPressure = 0.05
+        simulation.controller.observe(window)
+        #expect(simulation.controller.limit == 480)
+        window.memoryPressure = 0.2
+        simulation.controller.observe(window)
+        #expect(simulation.controller.limit == 360)
+    }
+
+    /// Fault: a container that has a share of the machine's processors is given threads as if it
+    /// had them all.
+    @Test func processorsThatAreWaitedForAreScarce() {
+        var busy = Workload(testDescription: "", most: 64, rate: { pow(Double($0), 0.15) })
+        busy.processorPressure = { _ in 0.95 }
+        var idle = busy
+        idle.processorPressure = { _ in 0.1 }
+        var (crowded, alone) = (Simulation(busy), Simulation(idle))
+        _ = crowded.run(busy, windows: 60)
+        _ = alone.run(idle, windows: 60)
+        #expect(crowded.controller.base < 4)
+        #expect(alone.controller.base > 32)
+    }
+
+    @Test func withoutAMarkMemoryTakesNothingAway() {
+        var controller = ConcurrencyController(most: 64, memory: MemoryMarks(high: nil))
+        controller.observe(LoadWindow(messages: 0, busy: .zero, memoryShare: 0.99))
+        #expect(controller.limit == 4)
     }
 
     @Test func growthNeverOvershootsTheMemory() {

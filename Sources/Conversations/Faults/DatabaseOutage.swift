@@ -212,7 +212,7 @@ extension LinkHealth.Kind {
         switch self {
         case .refused: .databaseRefused
         case .schema: .schemaUnfit
-        case .away, .blocked, .missing, .notTaken, .badAnswer: .databaseAway
+        case .away, .blocked, .missing, .notTaken, .badAnswer, .short: .databaseAway
         }
     }
 }

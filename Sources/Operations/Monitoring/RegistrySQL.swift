@@ -1,14 +1,15 @@
 import Foundation
+import HostResources
 import Logging
 import Postgres
 
 /// The statements on `amity_workers` and `amity_worker_samples`. All times are the database's.
 enum RegistrySQL {
-    /// The worker's identity ($1 to $7, the last of them the seconds since its start), its state
-    /// and counts ($8 to $18), the seconds since its latest delivery ($19, NULL for none), its
-    /// latest failures ($20), the problems of its links ($21), and who paused it ($22, NULL where
-    /// it is not paused). The state "stopped" is final: a heartbeat that arrives later changes
-    /// nothing.
+    /// The worker's identity ($1 to $7: its settings with what it uses are $6, the seconds since
+    /// its start $7), its state and counts ($8 to $18), the seconds since its latest delivery ($19,
+    /// NULL for none), its latest failures ($20), the problems of its links ($21), and who paused
+    /// it ($22, NULL where it is not paused). The state "stopped" is final: a heartbeat that
+    /// arrives later changes nothing.
     static let heartbeat = Statement(
         "heartbeat",
         """
@@ -19,7 +20,8 @@ enum RegistrySQL {
             $8, $9::text[], $10, $11, $12, $13, $14, $15, $16,
             $17, $18, now() - make_interval(secs => $19), $20, $21, $22)
         ON CONFLICT (boot_id) DO UPDATE SET
-            heartbeat_at = now(), state = excluded.state, reasons = excluded.reasons,
+            settings = excluded.settings, heartbeat_at = now(),
+            state = excluded.state, reasons = excluded.reasons,
             done = excluded.done, duplicates = excluded.duplicates, retried = excluded.retried,
             dead = excluded.dead, interrupted = excluded.interrupted,
             reconnects = excluded.reconnects, busy_threads = excluded.busy_threads,
@@ -98,7 +100,7 @@ enum RegistrySQL {
                     THEN 'lost' ELSE state END AS seen,
                to_json(reasons), done, duplicates, retried, dead, interrupted, reconnects,
                busy_threads, in_flight, resident_bytes, extract(epoch FROM last_delivery_at),
-               failures, problems, paused
+               failures, problems, paused, settings -> 'resources'
         FROM amity_workers
         ORDER BY state IN ('stopped', 'lost'),
                  CASE WHEN state IN ('stopped', 'lost') THEN heartbeat_at END DESC,
@@ -142,6 +144,11 @@ enum RegistrySQL {
         let failures: [StoredFailure] = try decoded(try row.data())
         let problems: [StoredProblem] = try decoded(try row.data())
         let pause: StoredPause? = try row.data().map { try decoded($0) }
+        do {
+            worker.resources = try row.data().map { try decoded($0) }
+        } catch {
+            // As another version has them.
+        }
         let toldAt = worker.heartbeatAt
         worker.failures = failures.map { .init($0, toldAt: toldAt) }
         worker.problems = problems.map { .init($0, toldAt: toldAt) }

@@ -1,10 +1,26 @@
 import Consuming
 import Foundation
+import HostResources
 import SafeText
 import WorkerHealth
 
 // Parts of a worker's row in `amity_workers`, as JSON. Ages are counted from the heartbeat: the
 // database's clock says when that was.
+
+/// The settings, and beside them what the worker uses: with a column of its own the registry would
+/// be off until `amity migrate` has made it.
+struct StoredSettings: Encodable {
+    var settings: WorkerStats.Settings
+    var resources: ResourceUse
+
+    private enum Key: CodingKey { case resources }
+
+    func encode(to encoder: any Encoder) throws {
+        try settings.encode(to: encoder)
+        var values = encoder.container(keyedBy: Key.self)
+        try values.encode(resources, forKey: .resources)
+    }
+}
 
 /// A message that failed.
 struct StoredFailure: Codable {

@@ -1,6 +1,7 @@
 import Concurrency
 import Consuming
 import Foundation
+import HostResources
 import JSON
 import Logging
 import Postgres
@@ -44,7 +45,7 @@ package final class WorkerRegistry: Sendable {
     }
 
     private let identity: Identity
-    private let settingsText: String
+    private let resources: ResourceMonitor
     private let sessions: SessionPool
     private let counts: WorkerCounts
     private let readiness: Readiness
@@ -57,6 +58,7 @@ package final class WorkerRegistry: Sendable {
     private let startedAt = ContinuousClock.now
 
     /// - Parameters:
+    ///   - resources: what the worker uses.
     ///   - wakeup: rings when there is something to tell at once.
     ///   - onLoss: called when others were found lost.
     package init(
@@ -66,13 +68,14 @@ package final class WorkerRegistry: Sendable {
         readiness: Readiness,
         health: LinkHealth,
         consumption: Consumption,
+        resources: ResourceMonitor,
         wakeup: Wakeup,
         logger: Logger,
         onLoss: @escaping @Sendable () -> Void
-    ) throws {
+    ) {
         table = OptionalTable(missing: "registry.off", found: "registry.on", logger: logger)
         self.identity = identity
-        settingsText = try JSONEncoder.stored.text(identity.settings)
+        self.resources = resources
         self.sessions = sessions
         self.counts = counts
         self.readiness = readiness
@@ -172,15 +175,18 @@ extension WorkerRegistry {
         let snapshot = snapshot ?? counts.snapshot
         let totals = snapshot.totals
         let process = ProcessInfo.processInfo
+        let use = resources.latest ?? resources.look()
+        let settings = StoredSettings(settings: identity.settings, resources: use)
         return [
             .text(identity.bootID), .text(process.hostName),
             .integer(Int(process.processIdentifier)), .text(amityVersion), .text(identity.queue),
-            .text(settingsText), .double(seconds(since: startedAt)), .text(state.rawValue),
+            .text(try JSONEncoder.stored.text(settings)), .double(seconds(since: startedAt)),
+            .text(state.rawValue),
             .textArray(readiness.reasons.map(\.rawValue)), .integer(totals.done),
             .integer(totals.duplicates), .integer(totals.retried), .integer(totals.dead),
             .integer(totals.interrupted), .integer(totals.reconnects),
             .integer(snapshot.busyThreads), .integer(snapshot.inFlight),
-            .integer(ProcessMemory.residentBytes),
+            .integer(use.memory?.residentBytes ?? 0),
             snapshot.lastDeliveryAt.map { .double(seconds(since: $0)) } ?? .null,
             .text(
                 try JSONEncoder.stored.text(snapshot.failures.reversed().map(StoredFailure.init))

@@ -1,4 +1,5 @@
 import Foundation
+import HostResources
 
 /// One worker, as it last told of itself.
 package struct WorkerStats: Encodable, Sendable, Equatable {
@@ -114,6 +115,8 @@ package struct WorkerStats: Encodable, Sendable, Equatable {
     /// Deliveries that are unsettled.
     package var inFlight: Int
     package var residentBytes: Int
+    /// nil for a worker of an earlier version.
+    package var resources: ResourceUse?
     package var lastDeliveryAt: Date?
     /// The latest ones, the newest first.
     package var failures: [Failure]

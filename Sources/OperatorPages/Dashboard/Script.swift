@@ -18,6 +18,7 @@ struct Script {
         "history.js": Script(PackageResources.history_js),
         "main.js": Script(PackageResources.main_js),
         "problems.js": Script(PackageResources.problems_js),
+        "resources.js": Script(PackageResources.resources_js),
         "search.js": Script(PackageResources.search_js),
         "task.js": Script(PackageResources.task_js),
         "task-actions.js": Script(PackageResources.task_actions_js),

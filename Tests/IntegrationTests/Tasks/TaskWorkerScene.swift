@@ -1,6 +1,7 @@
 import Concurrency
 import Consuming
 import Foundation
+import HostResources
 import Messaging
 import Postgres
 import Settings
@@ -21,6 +22,8 @@ final class TaskWorkerScene {
     let health = LinkHealth()
     let readiness = Readiness(logger: quiet)
     let isExhausted = Locked(false)
+    /// Of workers that are started from now on; looks when a test says so.
+    var resources: ResourceMonitor
 
     var store: TaskStore { tasks.store }
 
@@ -28,6 +31,13 @@ final class TaskWorkerScene {
         tasks = try TaskScene(settings: settings)
         pool = String(UUID().uuidString.lowercased().prefix(30))
         broker = tasks.scene.settings.endpoint
+        resources = ResourceMonitor(
+            [],
+            marks: MemoryMarks(),
+            threads: 4,
+            health: health,
+            logger: quiet
+        )
     }
 
     deinit {
@@ -74,6 +84,7 @@ final class TaskWorkerScene {
             consumption: Consumption(),
             readiness: readiness,
             health: health,
+            resources: resources,
             onExhaustion: { [isExhausted] in isExhausted.withLock { $0 = true } },
             onDrainAsked: {},
             logger: quiet

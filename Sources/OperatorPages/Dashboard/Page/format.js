@@ -15,6 +15,14 @@ export const count = (value) => known(value) ? number.format(value) : unknown;
 export const plural = (value, one, many = `${one}s`) =>
   `${count(value)} ${value === 1 ? one : many}`;
 export const megabytes = (bytes) => `${Math.round(bytes / 1048576)} MB`;
+export const percent = (share) => `${number.format(share * 100)} %`;
+
+/** In the largest unit of which there is one. */
+export function size(bytes) {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  const steps = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${precise.format(bytes / 1024 ** steps)} ${units[steps]}`;
+}
 
 export function rate(value) {
   if (!known(value)) return unknown;

@@ -92,18 +92,21 @@ export const problemName = ({ link, subject, kind, code }) =>
 const linkNames = {
   "broker-consumer": "The broker", "broker-publisher": "The broker",
   database: "The database", "chat-model": "The chat model", "memory-service": "The memory service",
+  host: "A worker",
 };
 const kindNames = {
   away: "does not answer", refused: "refuses the workers", schema: "has not the schema Amity needs",
   blocked: "takes no messages", missing: "lacks a queue", "not-taken": "does not take a message",
-  "bad-answer": "gives no usable answer",
+  "bad-answer": "gives no usable answer", short: "is short of",
 };
 
 function judgeCauses(add) {
   for (const cause of causes()) {
     // Without these two nothing is scored; the rest hurts later.
     const isBad = ["broker-consumer", "database"].includes(cause.link) && cause.kind !== "blocked";
-    const title = `${linkNames[cause.link] ?? cause.link} ${kindNames[cause.kind] ?? cause.kind}`;
+    const what = cause.kind === "short" ? ` ${cause.subject?.split(" ")[0]}` : "";
+    const title =
+      `${linkNames[cause.link] ?? cause.link} ${kindNames[cause.kind] ?? cause.kind}${what}`;
     const workers = cause.workers.length > 2
       ? `${cause.workers.length} workers` : cause.workers.join(", ");
     const advice = [cause.text, cause.remedy].filter(known).map((text) => `: ${plain(text)}`);

@@ -3,13 +3,14 @@
 import { isMeant } from "./confirm.js";
 import { byID, make, none, say, show, state, table } from "./elements.js";
 import { allWorkers, feeds, isLiving, nameOf, post, reasonOf } from "./feeds.js";
-import { ago, count, duration, known, lasted, megabytes, plural } from "./format.js";
+import { ago, count, duration, known, lasted, plural } from "./format.js";
 import { freshLoss, isPause, pauseOf, problemName } from "./problems.js";
+import { memory, processors, resources } from "./resources.js";
 
 const head = [["State", "lead"], ["Worker", "lead"], ["Version", "short minor"],
   ["Up", "short minor"], ["Busy", "number"], ["In flight", "number"], ["Done", "number"],
-  ["Retried", "number minor"], ["Dead", "number"], ["Memory", "number minor"],
-  ["Last delivery", "number minor"]];
+  ["Retried", "number minor"], ["Dead", "number"], ["CPU", "number minor"],
+  ["Memory", "number minor"], ["Last delivery", "number minor"]];
 
 const states = {
   ready: ["ok", "● ready"], "not-ready": ["bad", "▲ not ready"], draining: ["warn", "◐ draining"],
@@ -57,12 +58,14 @@ function rowOf(worker, hasQueues) {
       [state(level, text), why ? make("span", { class: "why" }, why) : null],
       [make("span", { class: "id whole" }, nameOf(worker)),
         isServing(worker) ? make("span", { class: "tag" }, "serves this page") : null,
-        hasQueues ? make("span", { class: "why" }, worker.queue) : null],
+        hasQueues ? make("span", { class: "why" }, worker.queue) : null,
+        isGone ? null : resources(worker)],
       worker.version,
       isGone ? "–" : lasted(worker.started_at),
       isGone ? "–" : busy,
       count(worker.in_flight), count(worker.done), count(worker.retried), count(worker.dead),
-      isGone ? "–" : megabytes(worker.resident_bytes),
+      isGone ? "–" : processors(worker),
+      isGone ? "–" : memory(worker),
       ago(worker.last_delivery_at),
     ],
   };

@@ -1,29 +1,8 @@
 import Foundation
+import TestSupport
 import Testing
 
-@testable import WorkerRuntime
-
-/// A folder that stands for `/`, gone when the test is.
-private final class FakeRoot {
-    let path = NSTemporaryDirectory() + "amity-\(UUID().uuidString)"
-
-    init(_ files: [String: String]) throws {
-        for (name, content) in files { try write(name, content) }
-    }
-
-    deinit {
-        do { try FileManager.default.removeItem(atPath: path) } catch { Issue.record(error) }
-    }
-
-    func write(_ name: String, _ content: String) throws {
-        let file = URL(fileURLWithPath: path + "/" + name)
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(),
-            withIntermediateDirectories: true
-        )
-        try Data(content.utf8).write(to: file)
-    }
-}
+@testable import HostResources
 
 struct MachineLoadTests {
     @Test(arguments: [
@@ -31,7 +10,7 @@ struct MachineLoadTests {
         [
             "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "1000\n",
             "sys/fs/cgroup/memory.current": "900\n",
-            "sys/fs/cgroup/memory.stat": "anon 500\ninactive_file 200\n",
+            "sys/fs/cgroup/memory.stat": "anon 500\ninactive_file 150\nactive_file 50\n",
         ],
         // A service, whose slice has the narrower limit.
         [
@@ -40,6 +19,13 @@ struct MachineLoadTests {
             "sys/fs/cgroup/a.slice/memory.current": "700",
             "sys/fs/cgroup/a.slice/b.service/memory.max": "max",
             "sys/fs/cgroup/a.slice/b.service/memory.current": "600",
+        ],
+        // One that the kernel slows down from a mark below its limit on.
+        [
+            "proc/self/cgroup": "0::/a.service\n",
+            "sys/fs/cgroup/a.service/memory.max": "2000",
+            "sys/fs/cgroup/a.service/memory.high": "1000",
+            "sys/fs/cgroup/a.service/memory.current": "700",
         ],
         // The first version.
         [
@@ -84,6 +70,36 @@ struct MachineLoadTests {
         #expect(load.processorShare() == 0)
         #expect(load.processorShare() == 0)
         #expect(load.memoryShare() == 0)
+        #expect(load.processorPressure() == 0 && load.memoryPressure() == 0)
+    }
+
+    /// Fault: a limit that is larger than the machine hides how full the machine is.
+    @Test func aLimitAboveTheMachinesMemoryIsNone() throws {
+        let root = try FakeRoot([
+            "proc/self/cgroup": "0::/\n", "proc/meminfo": "MemTotal:  4 kB\nMemFree:  1 kB\n",
+            "sys/fs/cgroup/memory.max": "5000", "sys/fs/cgroup/memory.current": "4900",
+        ])
+        #expect(MachineLoad(root: root.path).memoryShare() == 0)
+        #expect(MachineLoad(root: root.path).memoryLimit() == 4096)
+    }
+
+    /// The nearest file that there is counts.
+    @Test(arguments: [
+        ("0::/a.slice/b.service", "sys/fs/cgroup/a.slice/b.service/memory.pressure"),
+        // In a container the path may be the host's.
+        ("0::/docker/b", "sys/fs/cgroup/memory.pressure"),
+        ("4:memory:/x\n0::/b", "sys/fs/cgroup/unified/b/memory.pressure"),
+        ("4:memory:/x", "proc/pressure/memory"),
+    ])
+    func readsForHowLongSomethingWaitedForMemory(groups: String, path: String) throws {
+        let some = "some avg10=12.50 avg60=1.00 avg300=0.50 total=1\n"
+        let root = try FakeRoot([
+            "proc/self/cgroup": groups + "\n", "proc/pressure/memory": "some avg10=99.00 x\n",
+        ])
+        try root.write(path, some + "full avg10=7.00 avg60=1.00 avg300=0.50 total=1\n")
+        let load = MachineLoad(root: root.path)
+        #expect(load.memoryPressure() == 0.125)
+        #expect(load.processorPressure() == 0)
     }
 
     @Test func thisMachineIsBusyBetweenNotAtAllAndFully() {
