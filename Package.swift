@@ -100,17 +100,23 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "QueueAccess", "Storage", "WorkerRuntime", logging,
     ],
     "Operations": [
-        "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters", "FriendshipScoring",
-        "HTTPCalling", "JSON", "Messaging", "Metering", "Postgres", "QueueAccess", "SafeText",
-        "Settings", "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, logging,
+        "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters", "Events",
+        "FriendshipScoring", "HTTPCalling", "JSON", "Messaging", "Metering", "Postgres",
+        "QueueAccess", "SafeText", "Settings", "Storage", "TaskTypes", "Tasks", "WorkerHealth",
+        coreMetrics, logging,
+    ],
+    "FlowOperations": [
+        "AMQP", "Concurrency", "Events", "Messaging", "Operations", "Postgres", "Schedules",
+        "TaskTypes", "Tasks", logging,
     ],
     "Doctor": [
         "AMQP", "AnalysisServices", "Concurrency", "Events", "Messaging", "Operations", "Postgres",
-        "Settings", "Storage", "Tasks", "WorkerHealth", "WorkerRuntime",
+        "Schedules", "Settings", "Storage", "TaskTypes", "Tasks", "WorkerHealth", "WorkerRuntime",
     ],
     "Daemon": [
         "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations", "DeadLetters",
-        "Doctor", "Documents", "HTTPCalling", "Metering", "Operations", "Postgres",
+        "Doctor", "Documents", "FlowOperations", "HTTPCalling", "Metering", "Operations",
+        "Postgres",
         "PrometheusMetrics", "Settings", "TaskHandlers", "TaskRunning", "TaskScheduling",
         "TaskTypes", "Tasks",
         "WorkerHealth", "WorkerRuntime", logging, serviceLifecycle, unixSignals,
@@ -120,9 +126,9 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         serviceLifecycle,
     ],
     "OperatorPages": [
-        "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "HTTPServing", "JSON",
-        "Operations", "PrometheusMetrics", "Settings", "Tasks", "WorkerHealth", hummingbird,
-        logging,
+        "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "FlowOperations",
+        "HTTPServing", "JSON", "Operations", "PrometheusMetrics", "Settings", "TaskTypes", "Tasks",
+        "WorkerHealth", hummingbird, logging, nioCore, serviceLifecycle,
     ],
     "TaskAPI": [
         "Concurrency", "Digests", "Documents", "HTTPCalling", "HTTPServing", "JSON", "Locks",
@@ -172,9 +178,9 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
         serviceLifecycle,
     ],
     "OperatorPagesTests": [
-        "Concurrency", "Conversations", "DeadLetters", "HTTPServing", "JSON", "Metering",
-        "Operations", "OperatorPages", "Settings", "Tasks", "TestSupport", "WorkerHealth",
-        coreMetrics, hummingbird, logging, serviceLifecycle,
+        "Concurrency", "Conversations", "DeadLetters", "FlowOperations", "HTTPServing", "JSON",
+        "Metering", "Operations", "OperatorPages", "Settings", "TaskTypes", "Tasks", "TestSupport",
+        "WorkerHealth", coreMetrics, hummingbird, logging, serviceLifecycle,
     ],
     "AMQPTests": ["AMQP", "CRabbitMQ", "Concurrency", "Consuming", "Messaging"],
     "MeteringTests": ["Metering", "TestSupport"],
@@ -195,6 +201,7 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "OperationsTests": [
         "Consuming", "Operations", "Tasks", "TestSupport", "WorkerHealth", metricsTestKit,
     ],
+    "FlowOperationsTests": ["FlowOperations", "Tasks"],
     "DoctorTests": [
         "AMQP", "AnalysisServices", "Daemon", "Doctor", "Messaging", "Settings", "Storage",
     ],
@@ -205,12 +212,11 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "BenchmarkTests": ["Benchmark"],
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
-        "Conversations", "Digests", "Documents", "Events", "Failpoints", "FriendshipScoring",
-        "HTTPServing", "Locks", "Messaging", "Metering", "Operations", "Postgres",
-        "SampleConversations",
-        "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning",
-        "TaskScheduling", "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime",
-        logging,
+        "Conversations", "Digests", "Documents", "Events", "Failpoints", "FlowOperations",
+        "FriendshipScoring", "HTTPServing", "Locks", "Messaging", "Metering", "Operations",
+        "Postgres", "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI",
+        "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes", "Tasks", "TestSupport",
+        "WorkerHealth", "WorkerRuntime", logging,
     ],
 ]
 
@@ -263,7 +269,8 @@ let package = Package(
             name: "AmityCLI",
             dependencies: [
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
-                "Daemon", "DeadLetters", "Doctor", "Events", "HTTPServing", "JSON", "Locks",
+                "Daemon", "DeadLetters", "Doctor", "Events", "FlowOperations", "HTTPServing",
+                "JSON", "Locks",
                 "Messaging", "Metering", "Operations", "OperatorPages", "PrometheusMetrics",
                 "SafeText",
                 "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI",

@@ -64,7 +64,8 @@ extension WorkerSettings {
             alertDeadLetters: monitoring.alertDeadLetters,
             management: monitoring.management,
             services: services,
-            taskQueues: tasks.pools.flatMap(TaskQueue.all).map(\.name)
+            taskQueues: tasks.pools.flatMap(TaskQueue.all).map(\.name),
+            writesTaskEvents: tasks.events.contains(.tasks)
         )
     }
 

@@ -6,6 +6,7 @@ import Concurrency
 import Consuming
 import Conversations
 import DeadLetters
+import FlowOperations
 import Foundation
 import Logging
 import Operations
@@ -29,6 +30,7 @@ package final class Worker: Service {
     package let pulse = Pulse(name: "channel")
     /// What operators can query and do; open from `run` on.
     package let operatorService: WorkerOperatorService
+    package let flowService: WorkerFlowService
     private let metrics = WorkerMetrics()
     private let process = ProcessStatistics()
     /// nil where no service manager has set `NOTIFY_SOCKET`.
@@ -60,6 +62,12 @@ package final class Worker: Service {
         operatorService = WorkerOperatorService(
             explainer: settings.explainer,
             deadLetters: settings.deadLetters,
+            logger: logger
+        )
+        flowService = WorkerFlowService(
+            operatorService,
+            events: settings.tasks.events,
+            endpoint: settings.endpoint.named("amity dashboard"),
             logger: logger
         )
         readiness = Readiness(logger: logger) { [wakeup] blockers in

@@ -77,5 +77,5 @@ package struct EventBacklog: Sendable {
                 FROM amity_outbox WHERE body IS NOT NULL ORDER BY id LIMIT 1)
         """
 
-    static let statement = Statement("events_backlog", sql)
+    package static let statement = Statement("events_backlog", sql)
 }
