@@ -173,7 +173,8 @@ def a_batch_is_cancelled():
                "its tasks are cancelled")
     page.click("#graph a.node")
     page.until("location.pathname === '/tasks'", "a box leads to its task")
-    page.until("Boolean(document.querySelector('#found-parts a[href*=batch]'))", "its batch is named")
+    page.until("Boolean(document.querySelector('#found-parts a[href*=batch]'))",
+               "its batch is named")
     page.click("#found-parts a[href*=batch]")
     page.until("location.pathname === '/flow'", "a task leads to its batch")
     until_text("#found-title", options.batch, "it is the same")

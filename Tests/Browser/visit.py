@@ -48,7 +48,8 @@ def picture(name, width, height, scheme):
     if options.pictures:
         page.resize(width, height)
         page.prefer(scheme)
-        page.until("document.querySelectorAll('svg :is(path, rect), progress').length > 0", "it is drawn")
+        page.until("document.querySelectorAll('svg :is(path, rect), progress').length > 0",
+                   "it is drawn")
         page.picture(os.path.join(options.pictures, name))
 
 
