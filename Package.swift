@@ -101,18 +101,24 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "QueueAccess", "Storage", "WorkerRuntime", logging,
     ],
     "Operations": [
-        "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters", "FriendshipScoring",
-        "HTTPCalling", "HostResources", "JSON", "Messaging", "Metering", "Postgres", "QueueAccess",
-        "SafeText", "Settings", "Storage", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics,
-        logging,
+        "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters", "Events",
+        "FriendshipScoring", "HTTPCalling", "HostResources", "JSON", "Messaging", "Metering",
+        "Postgres", "QueueAccess", "SafeText", "Settings", "Storage", "TaskTypes", "Tasks",
+        "WorkerHealth", coreMetrics, logging,
+    ],
+    "FlowOperations": [
+        "AMQP", "Concurrency", "Events", "Messaging", "Operations", "Postgres", "Schedules",
+        "TaskTypes", "Tasks", logging,
     ],
     "Doctor": [
         "AMQP", "AnalysisServices", "Concurrency", "Events", "HostResources", "Messaging",
-        "Operations", "Postgres", "Settings", "Storage", "Tasks", "WorkerHealth",
+        "Operations", "Postgres", "Schedules", "Settings", "Storage", "TaskTypes", "Tasks",
+        "WorkerHealth",
     ],
     "Daemon": [
         "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations", "DeadLetters",
-        "Doctor", "Documents", "HTTPCalling", "HostResources", "Metering", "Operations", "Postgres",
+        "Doctor", "Documents", "FlowOperations", "HTTPCalling", "HostResources", "Metering",
+        "Operations", "Postgres",
         "PrometheusMetrics", "Settings", "TaskHandlers", "TaskRunning", "TaskScheduling",
         "TaskTypes", "Tasks",
         "WorkerHealth", "WorkerRuntime", logging, serviceLifecycle, unixSignals,
@@ -122,9 +128,9 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         serviceLifecycle,
     ],
     "OperatorPages": [
-        "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "HTTPServing", "JSON",
-        "Operations", "PrometheusMetrics", "Settings", "Tasks", "WorkerHealth", hummingbird,
-        logging,
+        "Concurrency", "Conversations", "Daemon", "DeadLetters", "Digests", "FlowOperations",
+        "HTTPServing", "JSON", "Operations", "PrometheusMetrics", "Settings", "TaskTypes", "Tasks",
+        "WorkerHealth", hummingbird, logging, nioCore, serviceLifecycle,
     ],
     "TaskAPI": [
         "Concurrency", "Digests", "Documents", "HTTPCalling", "HTTPServing", "JSON", "Locks",
@@ -176,10 +182,9 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
         serviceLifecycle,
     ],
     "OperatorPagesTests": [
-        "Concurrency", "Conversations", "DeadLetters", "HTTPServing", "HostResources", "JSON",
-        "Metering", "Operations", "OperatorPages", "Settings", "Tasks", "TestSupport",
-        "WorkerHealth",
-        coreMetrics, hummingbird, logging, serviceLifecycle,
+        "Concurrency", "Conversations", "DeadLetters", "FlowOperations", "HTTPServing",
+        "HostResources", "JSON", "Metering", "Operations", "OperatorPages", "Settings", "TaskTypes",
+        "Tasks", "TestSupport", "WorkerHealth", coreMetrics, hummingbird, logging, serviceLifecycle,
     ],
     "AMQPTests": ["AMQP", "CRabbitMQ", "Concurrency", "Consuming", "Messaging"],
     "MeteringTests": ["Metering", "TestSupport"],
@@ -201,6 +206,7 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "OperationsTests": [
         "Consuming", "Operations", "Tasks", "TestSupport", "WorkerHealth", metricsTestKit,
     ],
+    "FlowOperationsTests": ["FlowOperations", "Tasks"],
     "DoctorTests": [
         "AMQP", "AnalysisServices", "Daemon", "Doctor", "Messaging", "Settings", "Storage",
     ],
@@ -211,12 +217,11 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "BenchmarkTests": ["Benchmark"],
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
-        "Conversations", "Digests", "Documents", "Events", "Failpoints", "FriendshipScoring",
-        "HTTPServing", "HostResources", "Locks", "Messaging", "Metering", "Operations", "Postgres",
-        "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers",
-        "TaskRunning",
-        "TaskScheduling", "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime",
-        logging,
+        "Conversations", "Digests", "Documents", "Events", "Failpoints", "FlowOperations",
+        "FriendshipScoring", "HTTPServing", "HostResources", "Locks", "Messaging", "Metering",
+        "Operations", "Postgres", "SampleConversations", "Schedules", "Settings", "Storage",
+        "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes", "Tasks",
+        "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
     ],
 ]
 
@@ -269,9 +274,9 @@ let package = Package(
             name: "AmityCLI",
             dependencies: [
                 "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
-                "Daemon", "DeadLetters", "Doctor", "Events", "HTTPServing", "HostResources",
-                "JSON", "Locks", "Messaging", "Metering", "Operations", "OperatorPages",
-                "PrometheusMetrics",
+                "Daemon", "DeadLetters", "Doctor", "Events", "FlowOperations", "HTTPServing",
+                "HostResources", "JSON", "Locks",
+                "Messaging", "Metering", "Operations", "OperatorPages", "PrometheusMetrics",
                 "SafeText",
                 "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI",
                 "TaskHandlers", "TaskTypes", "Tasks", "WorkerHealth", argumentParser, coreMetrics,

@@ -20,6 +20,10 @@ struct StatusText {
             let age = Self.duration(report.at.timeIntervalSince(pause.since))
             return "  ! \(pause.kind) \(pause.name.printable) is paused by \(pause.by) for \(age)"
         }
+        if let events = report.events, events.waiting > 0 {
+            let oldest = Self.duration(events.oldestSeconds)
+            lines += ["", "events \(events.waiting) wait to be sent, the oldest for \(oldest)"]
+        }
         lines += Self.section("recent failures", Self.failures(report))
         lines += Self.section("dead letters by code", Self.deadLetters(report))
         // What a worker says of itself is what it met: the doctor looks at everything.

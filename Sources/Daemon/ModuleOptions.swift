@@ -1,5 +1,7 @@
+import Concurrency
 import DeadLetters
 import Doctor
+import FlowOperations
 import Foundation
 import HostResources
 import Logging
@@ -8,6 +10,7 @@ import Postgres
 import Settings
 import Tasks
 import WorkerHealth
+import WorkerRuntime
 
 // What each module is told of the settings.
 
@@ -32,7 +35,40 @@ extension ResourceMonitor {
     }
 }
 
+extension AutomaticConcurrency {
+    /// Where there is something to find: the number of threads, or how many take batches.
+    static func start(
+        _ settings: WorkerSettings,
+        batchLimit: Int,
+        of dispatcher: Dispatcher,
+        until drain: DrainSignal,
+        logger: Logger
+    ) {
+        if !settings.isConcurrencyAutomatic && batchLimit == 1 { return }
+        AutomaticConcurrency(
+            settings.isConcurrencyAutomatic ? .threads : .batches,
+            of: dispatcher,
+            most: settings.concurrency,
+            memory: settings.memoryMarks,
+            drain: drain,
+            logger: logger
+        ).start()
+    }
+}
+
 extension WorkerSettings {
+    func flowService(
+        over operatorService: WorkerOperatorService,
+        logger: Logger
+    ) -> WorkerFlowService {
+        WorkerFlowService(
+            operatorService,
+            events: tasks.events,
+            endpoint: endpoint.named("amity dashboard"),
+            logger: logger
+        )
+    }
+
     package var memoryMarks: MemoryMarks { MemoryMarks(high: memoryHigh) }
 
     package var deadLetters: DeadLetterOptions {
@@ -91,7 +127,8 @@ extension WorkerSettings {
             alertDeadLetters: monitoring.alertDeadLetters,
             management: monitoring.management,
             services: services,
-            taskQueues: tasks.pools.flatMap(TaskQueue.all).map(\.name)
+            taskQueues: tasks.pools.flatMap(TaskQueue.all).map(\.name),
+            writesTaskEvents: tasks.events.contains(.tasks)
         )
     }
 

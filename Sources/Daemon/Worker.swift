@@ -6,6 +6,7 @@ import Concurrency
 import Consuming
 import Conversations
 import DeadLetters
+import FlowOperations
 import Foundation
 import HostResources
 import Logging
@@ -30,6 +31,7 @@ package final class Worker: Service {
     package let pulse = Pulse(name: "channel")
     /// What operators can query and do; open from `run` on.
     package let operatorService: WorkerOperatorService
+    package let flowService: WorkerFlowService
     private let metrics = WorkerMetrics()
     /// What the process uses; shared with the tasks of the same process.
     package let resources: ResourceMonitor
@@ -67,6 +69,7 @@ package final class Worker: Service {
             deadLetters: settings.deadLetters,
             logger: logger
         )
+        flowService = settings.flowService(over: operatorService, logger: logger)
         readiness = Readiness(logger: logger) { [wakeup] blockers in
             manager?.changed(to: blockers)
             wakeup.ring()
@@ -184,7 +187,13 @@ package final class Worker: Service {
             }
         }
         logStart()
-        findConcurrency(of: dispatcher, until: drain)
+        AutomaticConcurrency.start(
+            settings,
+            batchLimit: batchLimit,
+            of: dispatcher,
+            until: drain,
+            logger: logger
+        )
         manager?.start(watching: [pulse, database.upkeep.pulse] + otherPulses.withLock { $0 })
         defer { manager?.end() }
         resources.onChange { [wakeup] share in
@@ -280,18 +289,6 @@ package final class Worker: Service {
                 logger: logger
             )
         )
-    }
-
-    private func findConcurrency(of dispatcher: Dispatcher, until drain: DrainSignal) {
-        if !settings.isConcurrencyAutomatic && batchLimit == 1 { return }
-        AutomaticConcurrency(
-            settings.isConcurrencyAutomatic ? .threads : .batches,
-            of: dispatcher,
-            most: settings.concurrency,
-            memory: settings.memoryMarks,
-            drain: drain,
-            logger: logger
-        ).start()
     }
 
     private func logStart() {

@@ -23,6 +23,8 @@ package struct DoctorOptions: Sendable {
     /// Of the pools of tasks that it names.
     package var taskQueues: [String]
     package var takesTasks: Bool { !taskQueues.isEmpty }
+    /// Whether `EVENTS` names tasks.
+    package var writesTaskEvents: Bool
 
     package init(
         endpoint: Endpoint,
@@ -37,7 +39,8 @@ package struct DoctorOptions: Sendable {
         alertDeadLetters: Int,
         management: ManagementEndpoint?,
         services: AnalysisSettings.Services?,
-        taskQueues: [String]
+        taskQueues: [String],
+        writesTaskEvents: Bool
     ) {
         self.endpoint = endpoint
         self.topology = topology
@@ -52,5 +55,6 @@ package struct DoctorOptions: Sendable {
         self.management = management
         self.services = services
         self.taskQueues = taskQueues
+        self.writesTaskEvents = writesTaskEvents
     }
 }

@@ -125,7 +125,20 @@ struct EventsCheck: Check {
     private static let late = 60.0
 
     func findings(in seen: DoctorSnapshot) -> [Finding] {
-        guard let events = seen.database.session?.tasks?.events else { return [] }
+        guard let tasks = seen.database.session?.tasks else { return [] }
+        if seen.options.writesTaskEvents, tasks.hasEventTriggers == false {
+            return [
+                .error(
+                    """
+                    EVENTS names tasks, and the triggers that write their events are not on \
+                    amity_tasks, or are disabled: run amity migrate, or ALTER TABLE amity_tasks \
+                    ENABLE TRIGGER USER
+                    """,
+                    by: .database
+                )
+            ]
+        }
+        guard let events = tasks.events else { return [] }
         guard let age = events.age, age >= Self.late else {
             return [.ok("\(events.count) wait to be sent", by: .database)]
         }

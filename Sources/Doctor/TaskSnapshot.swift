@@ -56,6 +56,10 @@ struct TaskSnapshot: Sendable {
     var hasUnfinished = false
     var longRuns: [LongRuns] = []
     var events: EventBacklog?
+    /// Whether the triggers are there that write events of tasks; nil where that is not known.
+    var hasEventTriggers: Bool?
+    /// By name.
+    var schedules: [ScheduleSnapshot] = []
 
     /// - Returns: nil where there are no tables of tasks, or none for this role.
     static func look(asking questions: inout Questions) -> TaskSnapshot? {
@@ -84,6 +88,15 @@ struct TaskSnapshot: Sendable {
         snapshot.longRuns = runs ?? []
         snapshot.events =
             questions.ask("events", EventBacklog.sql(), [], EventBacklog.init)?.first
+        snapshot.hasEventTriggers =
+            questions.ask(
+                "triggers of events",
+                TaskDoctorSQL.triggers,
+                [],
+                TaskDoctorSQL.isTrue
+            )?.first
+        let schedules = questions.ask("schedules", ScheduleSnapshot.sql, [], ScheduleSnapshot.init)
+        snapshot.schedules = schedules ?? []
         return snapshot
     }
 }
@@ -148,6 +161,12 @@ private enum TaskDoctorSQL {
     static let unfinished = """
         SELECT EXISTS (SELECT FROM amity_tasks WHERE due_at IS NOT NULL)
             OR EXISTS (SELECT FROM amity_tasks WHERE state IN (\(pending)))
+        """
+
+    static let triggers = """
+        SELECT count(*) = 2 FROM pg_trigger
+        WHERE tgrelid = to_regclass('amity_tasks') AND tgenabled <> 'D'
+          AND tgname IN ('amity_task_created', 'amity_task_moved')
         """
 
     static func isTrue(_ row: inout RowReader) throws(PostgresError) -> Bool {

@@ -1,5 +1,6 @@
 import Conversations
 import DeadLetters
+import FlowOperations
 import Foundation
 import HTTPServing
 import Hummingbird
@@ -15,10 +16,17 @@ struct OperatorRoutes {
     private static let largestOrder = 128 << 10
 
     private let operatorService: any OperatorService
+    private let flowService: any FlowOperatorService
+    private let access: AccessControl
     private let deadLetters: CachedResponse
 
-    init(_ operatorService: any OperatorService) {
-        self.operatorService = operatorService
+    init(
+        _ operatorService: any OperatorService,
+        _ flowService: any FlowOperatorService,
+        _ access: AccessControl
+    ) {
+        (self.operatorService, self.flowService) = (operatorService, flowService)
+        self.access = access
         deadLetters = Self.cached(Self.deadLettersLifetime, operatorService.deadLetters)
     }
 
@@ -40,6 +48,8 @@ struct OperatorRoutes {
         let limit = LookupLimit()
         LookupRoutes(operatorService: operatorService, limit: limit).add(to: api)
         TaskPageRoutes(operatorService, limit: limit).add(to: api)
+        FlowRoutes(flowService, limit: limit).add(to: api)
+        EventRoutes(flowService: flowService, access: access).add(to: api)
         api.post("dead-letters/retry") { request, _ in
             try await deal(request, operatorService.retry) {
                 ActionResponse(retried: $0, purged: nil, $1, $2)

@@ -1,5 +1,6 @@
 import Concurrency
 import Daemon
+import FlowOperations
 import Operations
 import PrometheusMetrics
 import WorkerHealth
@@ -13,18 +14,21 @@ package struct RouteContext: Sendable {
     /// The text for Prometheus, as of now.
     let metrics: @Sendable () -> String
     let operatorService: any OperatorService
+    let flowService: any FlowOperatorService
 
     package init(
         readiness: Readiness,
         pulse: Pulse,
         health: LinkHealth = LinkHealth(),
         operatorService: any OperatorService,
+        flowService: any FlowOperatorService,
         metrics: @escaping @Sendable () -> String
     ) {
         self.readiness = readiness
         self.pulse = pulse
         self.health = health
         self.operatorService = operatorService
+        self.flowService = flowService
         self.metrics = metrics
     }
 
@@ -33,7 +37,8 @@ package struct RouteContext: Sendable {
             readiness: worker.readiness,
             pulse: worker.pulse,
             health: worker.health,
-            operatorService: worker.operatorService
+            operatorService: worker.operatorService,
+            flowService: worker.flowService
         ) {
             worker.refreshMetrics()
             return registry.text()

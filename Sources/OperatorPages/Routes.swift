@@ -14,9 +14,11 @@ struct Routes {
         let login = Login(access)
         addHealth(to: router)
         login?.add(to: router)
-        OperatorRoutes(routeContext.operatorService).add(to: router)
+        OperatorRoutes(routeContext.operatorService, routeContext.flowService, access)
+            .add(to: router)
         router.get { _, _ in Page.dashboard(canLogOut: login != nil).response() }
         router.get("tasks") { _, _ in Page.tasks(canLogOut: login != nil).response() }
+        router.get("flow") { _, _ in Page.flow(canLogOut: login != nil).response() }
         Script.add(to: router)
         router.get("metrics") { [routeContext] _, _ in
             Response(

@@ -18,7 +18,7 @@ struct TaskPageRoutes {
     private let limit: LookupLimit
     private let alerts: CachedResponse
     private let overview: CachedResponse
-    private let pages: CachedPages
+    private let pages: CachedPages<TaskFilter>
 
     init(_ operatorService: any OperatorService, limit: LookupLimit) {
         self.operatorService = operatorService
@@ -175,37 +175,5 @@ struct TaskPageRoutes {
     private func forget() async {
         await overview.forget()
         await pages.forget()
-    }
-}
-
-/// Pages of tasks by what was asked for, a few of them: readers of the same page cost one question.
-private actor CachedPages {
-    private static let most = 32
-
-    private let make: @Sendable (TaskFilter) -> CachedResponse
-    private var known: [TaskFilter: CachedResponse] = [:]
-
-    init(_ make: @escaping @Sendable (TaskFilter) -> CachedResponse) {
-        self.make = make
-    }
-
-    /// What is being found out meanwhile is an answer to an older question.
-    func forget() { known = [:] }
-
-    /// - Parameter limit: of pages that were not asked for lately.
-    nonisolated func response(
-        _ filter: TaskFilter,
-        _ limit: LookupLimit
-    ) async throws -> Response {
-        if let page = await known[filter] { return try await page.response() }
-        return try await limit.run { try await add(filter).response() }
-    }
-
-    private func add(_ filter: TaskFilter) -> CachedResponse {
-        if let page = known[filter] { return page }
-        if known.count >= Self.most { known = [:] }
-        let page = make(filter)
-        known[filter] = page
-        return page
     }
 }

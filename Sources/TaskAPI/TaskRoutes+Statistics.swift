@@ -108,9 +108,13 @@ extension TaskRoutes {
         try query.check()
         let depths = try await depths(request).filter { pool == nil || $0.pool == pool }
         let known = try await service.call { store throws(PostgresError) in
-            (try store.meanDuration(pool: pool), try store.workers())
+            (try store.meanDuration(pool: pool), try store.workers(), try store.pauses())
         }
-        let all = depths.reduce(0) { $0 + $1.count }
+        // No worker takes anything of a paused pool: more of them would only stand idle.
+        let pausedPools = Set(known.2.map(\.subject))
+        let paused = depths.filter { pausedPools.contains(.pool($0.pool)) }
+        let held = paused.reduce(0) { $0 + $1.count } - paused.running
+        let all = depths.reduce(0) { $0 + $1.count } - held
         let demand = Demand(
             backlog: all - depths.running,
             running: depths.running,
@@ -121,6 +125,7 @@ extension TaskRoutes {
         answer.add("backlog", demand.backlog)
         answer.add("running", demand.running)
         answer.add("value", all)
+        answer.add("paused", held)
         answer.add("desired_workers", demand.workers(within: target))
         return answer.response()
     }

@@ -162,24 +162,83 @@ enum LimitSQL {
 
     // MARK: Operators
 
-    /// $1: the last key before, or NULL; $2: the most rows; $3: a type, or NULL. Tokens as they
-    /// are now.
+    /// $1: the last key before, or NULL; $2: the most rows; $3: the most tasks that are counted of
+    /// a key and state, or NULL; $4: a type, or NULL.
     static let list = Statement(
         "list_limit_keys",
+        view(
+            of: """
+                SELECT key, type, tokens, refilled_at FROM amity_limit_keys
+                WHERE ($1::text IS NULL OR key > $1) AND ($4::text IS NULL OR type = $4)
+                ORDER BY key LIMIT $2::int
+                """
+        )
+    )
+
+    /// The same of keys that keep tasks waiting, or are paused; without $4. One look at the index
+    /// for each key, however many wait. A new key has no bucket yet: it counts as a full one.
+    static let holding = Statement(
+        "list_holding_limit_keys",
+        view(
+            of: """
+                WITH RECURSIVE keys AS (
+                    (SELECT limit_key, type FROM amity_tasks
+                     WHERE \(isWaiting) AND limit_key > coalesce($1::text, '')
+                     ORDER BY limit_key, priority, id LIMIT 1)
+                    UNION ALL
+                    SELECT next.limit_key, next.type
+                    FROM keys CROSS JOIN LATERAL (
+                        SELECT limit_key, type FROM amity_tasks AS task
+                        WHERE \(isWaiting) AND task.limit_key > keys.limit_key
+                        ORDER BY limit_key, priority, id LIMIT 1) AS next)
+                SELECT found.key, found.type, tokens, refilled_at
+                FROM (
+                    SELECT key, min(type) AS type FROM (
+                        (SELECT limit_key AS key, type FROM keys LIMIT $2::int)
+                        UNION ALL
+                        (SELECT subject, split_part(subject, ':', 1) FROM amity_pauses
+                         WHERE subject > coalesce($1::text, '') AND subject NOT LIKE 'pool/%'
+                         ORDER BY subject LIMIT $2::int)) AS counted
+                    GROUP BY key ORDER BY key LIMIT $2::int) AS found
+                LEFT JOIN amity_limit_keys AS bucket ON bucket.key = found.key
+                """
+        )
+    )
+
+    /// The same of one key or type: of any that has a bucket or a limit, keeps tasks waiting or is
+    /// paused. $1: it; $2: 1; $3 as above.
+    static let one = Statement(
+        "get_limit_key",
+        view(
+            of: """
+                SELECT key, coalesce(bucket.type, split_part(key, ':', 1)) AS type, tokens,
+                    refilled_at
+                FROM (SELECT $1::text AS key LIMIT $2::int) AS wanted
+                LEFT JOIN amity_limit_keys AS bucket USING (key)
+                WHERE tokens IS NOT NULL
+                  OR EXISTS (SELECT FROM amity_tasks WHERE limit_key = key AND \(isWaiting))
+                  OR EXISTS (SELECT FROM amity_limits AS rule WHERE rule.type = key)
+                  OR EXISTS (SELECT FROM amity_pauses WHERE subject = key)
+                """
+        )
+    )
+
+    /// Keys as operators see them, with tokens as they are now. `least` leaves out what is NULL.
+    ///
+    /// - Parameter keys: a query for keys, their types and their buckets.
+    private static func view(of keys: String) -> String {
         """
         SELECT limited.key, limited.type, limited_by, rate, burst, cap,
             coalesce(is_strict, false),
             CASE WHEN rate IS NOT NULL THEN greatest(0, least(burst - limited.now_queued, tokens
                 + rate * extract(epoch FROM clock_timestamp() - refilled_at)::float8)) END,
-            (SELECT count(*) FROM amity_tasks
-             WHERE limit_key = limited.key AND \(isWaiting)),
-            limited.now_queued, \(occupied(TaskSQL.processing)), paused_by,
+            (SELECT count(*) FROM (SELECT FROM amity_tasks
+             WHERE limit_key = limited.key AND \(isWaiting) LIMIT $3::int) AS counted),
+            limited.now_queued, \(counted(TaskSQL.processing)), paused_by,
             extract(epoch FROM paused_at)::float8
         FROM (
-            SELECT *, \(occupied(TaskSQL.queued)) AS now_queued FROM (
-                SELECT * FROM amity_limit_keys
-                WHERE ($1::text IS NULL OR key > $1) AND ($3::text IS NULL OR type = $3)
-                ORDER BY key LIMIT $2::int) AS limited) AS limited
+            SELECT *, \(counted(TaskSQL.queued)) AS now_queued FROM (\(keys)) AS limited
+        ) AS limited
         LEFT JOIN \(rules) AS rule ON rule.type = limited.type
         LEFT JOIN LATERAL (
             SELECT paused_by, paused_at FROM amity_pauses
@@ -187,7 +246,16 @@ enum LimitSQL {
             ORDER BY paused_at LIMIT 1) AS pause ON true
         ORDER BY limited.key
         """
-    )
+    }
+
+    /// `occupied`, but no more than $3.
+    private static func counted(_ state: Int) -> String {
+        """
+        (SELECT count(*) FROM (SELECT FROM amity_tasks WHERE limit_key = limited.key
+            AND limit_key IS NOT NULL AND (state IN (3, 4)) IS TRUE AND (state = \(state)) IS TRUE
+            LIMIT $3::int) AS counted)
+        """
+    }
 
     /// Buckets that are full and that no task needs. $1: the most rows.
     static let forget = Statement(

@@ -21,6 +21,26 @@ package struct LimitView: Sendable {
     package var running: Int
     package var pausedBy: String?
     package var pausedAt: Date?
+
+    init(_ row: inout RowReader) throws(PostgresError) {
+        (key, type) = (try row.text() ?? "", try row.text() ?? "")
+        let limitedBy = try row.text().flatMap(TaskLimit.Key.init)
+        var rule = TaskLimit()
+        rule.rate = try row.double()
+        rule.burst = try row.integer()
+        rule.cap = try row.integer()
+        rule.isStrict = try row.bool() ?? false
+        if let limitedBy {
+            rule.key = limitedBy
+            limit = rule
+        }
+        tokens = try row.double()
+        waiting = try row.integer() ?? 0
+        queued = try row.integer() ?? 0
+        running = try row.integer() ?? 0
+        pausedBy = try row.text()
+        pausedAt = try row.double().map(Date.init(timeIntervalSince1970:))
+    }
 }
 
 extension TaskStore {
@@ -90,33 +110,40 @@ extension TaskStore {
     package func limits(
         of type: String? = nil,
         after key: String? = nil,
-        atMost count: Int
+        atMost count: Int,
+        counting most: Int? = nil
     ) throws(PostgresError) -> [LimitView] {
-        let parameters: [Parameter] = [
+        let parameters = Self.page(after: key, atMost: count, counting: most)
+        let wanted = type.map(Parameter.text) ?? .null
+        return try rows(of: LimitSQL.list, parameters + [wanted], LimitView.init)
+    }
+
+    /// A page of keys that keep tasks waiting, or that are paused or of a paused type, by name.
+    package func holdingLimits(
+        after key: String? = nil,
+        atMost count: Int,
+        counting most: Int? = nil
+    ) throws(PostgresError) -> [LimitView] {
+        let parameters = Self.page(after: key, atMost: count, counting: most)
+        return try rows(of: LimitSQL.holding, parameters, LimitView.init)
+    }
+
+    /// - Returns: nil for a key or type that has no bucket or limit, keeps nothing waiting and is
+    ///   not paused.
+    package func limit(of key: String) throws(PostgresError) -> LimitView? {
+        let parameters = Self.page(after: key, atMost: 1, counting: nil)
+        return try rows(of: LimitSQL.one, parameters, LimitView.init).first
+    }
+
+    private static func page(
+        after key: String?,
+        atMost count: Int,
+        counting most: Int?
+    ) -> [Parameter] {
+        [
             key.map(Parameter.text) ?? .null, .integer(count),
-            type.map(Parameter.text) ?? .null,
+            most.map(Parameter.integer) ?? .null,
         ]
-        return try rows(of: LimitSQL.list, parameters) { row throws(PostgresError) in
-            var limit = TaskLimit()
-            let (key, type) = (try row.text() ?? "", try row.text() ?? "")
-            let limitedBy = try row.text().flatMap(TaskLimit.Key.init)
-            limit.rate = try row.double()
-            limit.burst = try row.integer()
-            limit.cap = try row.integer()
-            limit.isStrict = try row.bool() ?? false
-            if let limitedBy { limit.key = limitedBy }
-            return LimitView(
-                key: key,
-                type: type,
-                limit: limitedBy == nil ? nil : limit,
-                tokens: try row.double(),
-                waiting: try row.integer() ?? 0,
-                queued: try row.integer() ?? 0,
-                running: try row.integer() ?? 0,
-                pausedBy: try row.text(),
-                pausedAt: try row.double().map(Date.init(timeIntervalSince1970:))
-            )
-        }
     }
 
     /// Deletes a slice of buckets that nothing needs.

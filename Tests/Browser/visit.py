@@ -15,6 +15,8 @@ parser.add_argument("--purge", metavar="CODE", help="a dead letter's, to purge i
 parser.add_argument("--markup", help="id of a conversation that failed")
 parser.add_argument("--running", metavar="ID", help="a task's, to cancel it")
 parser.add_argument("--failed", metavar="ID", help="a task's, to retry it")
+parser.add_argument("--batch", metavar="ID", help="a batch's, to cancel it")
+parser.add_argument("--type", help="of tasks whose events are listened to")
 parser.add_argument("--canary", required=True, help="text that must not be on the page")
 parser.add_argument("--pictures", metavar="FOLDER", help="where to put screenshots")
 options = parser.parse_args()
@@ -46,7 +48,8 @@ def picture(name, width, height, scheme):
     if options.pictures:
         page.resize(width, height)
         page.prefer(scheme)
-        page.until("document.querySelectorAll('svg path, progress').length > 0", "it is drawn")
+        page.until("document.querySelectorAll('svg :is(path, rect), progress').length > 0",
+                   "it is drawn")
         page.picture(os.path.join(options.pictures, name))
 
 

@@ -75,6 +75,53 @@ struct TaskCheckTests {
         )
     }
 
+    /// Fault: a night's work does not come, and all that is looked at is well.
+    @Test func aScheduleThatMakesNoTasksIsNamed() {
+        func complaints(
+            _ type: String = "resize",
+            _ change: (inout ScheduleSnapshot) -> Void
+        ) -> [String] {
+            var schedule = ScheduleSnapshot(
+                name: "nightly",
+                cron: "0 2 * * *",
+                timeZone: "UTC",
+                type: type,
+                late: -60
+            )
+            change(&schedule)
+            return self.complaints { $0.schedules = [schedule] }
+        }
+        let (error, warning) = (["error schedules"], ["warning schedules"])
+        #expect(complaints { _ in } == [])
+        #expect(complaints { $0.cron = "0 0 31 2 *" } == error)
+        #expect(complaints { $0.timeZone = "Mars/Base" } == error)
+        #expect(complaints { $0.late = 600 } == warning)
+        #expect(complaints("post") { _ in } == [])
+        #expect(complaints("gone") { _ in } == warning)
+        #expect(complaints("test") { _ in } == warning)
+        #expect(
+            complaints("gone") {
+                $0.isPaused = true
+                $0.cron = "x"
+                $0.late = 600
+            } == []
+        )
+    }
+
+    /// Fault: EVENTS is set, a restore has lost the triggers, and other programs hear nothing.
+    @Test func eventsThatNothingWritesAreNamed() {
+        func complaints(_ events: String, _ areThere: Bool?) -> [String] {
+            var tasks = Self.healthy
+            tasks.hasEventTriggers = areThere
+            return DoctorTests().complaints(["EVENTS": events]) {
+                $0.database.session?.tasks = tasks
+            }
+        }
+        #expect(complaints("tasks", false) == ["error events"])
+        #expect(complaints("tasks", true) == [] && complaints("tasks", nil) == [])
+        #expect(complaints("scores", false) == [])
+    }
+
     @Test func aTypeThatFillsAllThreadsIsNamed() {
         let found = ["warning task-threads"]
         func runs(_ type: String, _ count: Int, of worker: String = "w1") -> TaskSnapshot.LongRuns {

@@ -3,6 +3,7 @@ import JSON
 
 @testable import Conversations
 @testable import DeadLetters
+@testable import FlowOperations
 @testable import HostResources
 @testable import Operations
 @testable import Tasks
@@ -15,6 +16,7 @@ enum APISample {
             worker, queue, history, overview, explanation,
             ServingWorker(host: "h", processID: 1, isPaused: true), taskOverview,
             TaskPage(tasks: [task], hasMore: false), TaskAlert(name: "a", queue: "q", since: now),
+            limits, schedules, batches, picture, grouped, notes,
         ]
         var names = Set(AlertName.allCases.map(\.rawValue))
         names.formUnion(TaskAlertName.allCases.map(\.rawValue))
@@ -25,7 +27,7 @@ enum APISample {
         // Of the answers that wrap these, of orders and of errors.
         return names.union([
             "workers", "queues", "letters", "retried", "purged", "is_complete", "error", "message",
-            "alerts",
+            "alerts", "flow", "is_paused", "is_duplicate", "topics", "notes",
         ])
     }
 
@@ -167,6 +169,80 @@ enum APISample {
         failures: [.init(type: "t", code: "C", count: 1, lastFailedAt: now)],
         isComplete: true
     )
+
+    // MARK: Flow
+
+    static let limits = LimitPage(
+        limits: [
+            LimitRecord(
+                key: "t:k",
+                type: "t",
+                rule: .init(by: "type", rate: 1, burst: 3, cap: 2, isStrict: true),
+                tokens: 1.5,
+                waiting: 1,
+                queued: 1,
+                running: 1,
+                pausedBy: "me",
+                pausedAt: now
+            )
+        ],
+        hasMore: false,
+        pauses: [PauseRecord(kind: "pool", name: "p", pausedBy: "me", pausedAt: now)]
+    )
+
+    static let schedules = SchedulePage(
+        schedules: [
+            ScheduleRecord(
+                name: "s",
+                type: "t",
+                cron: "* * * * *",
+                timeZone: "UTC",
+                kbID: "k",
+                nextAt: now,
+                lastAt: now,
+                lastTask: "i",
+                lastState: "failed",
+                lastError: "its type is unknown",
+                pausedBy: "me",
+                pausedAt: now
+            )
+        ],
+        hasMore: true
+    )
+
+    private static let batch: BatchRecord = {
+        var batch = BatchRecord(
+            id: TaskID(firstAt: 1).text,
+            status: "open",
+            createdAt: now,
+            states: ["completed": 1, "blocked": 1]
+        )
+        (batch.kbID, batch.openUntil, batch.finishedAt) = ("k", now, now)
+        return batch
+    }()
+
+    static let batches = BatchPage(batches: [batch], hasMore: false)
+
+    private static func members(_ count: Int) -> [BatchMember] {
+        (0..<count).map { number in
+            BatchMember(
+                id: TaskID(firstAt: number),
+                type: "t",
+                state: number == 0 ? .completed : .blocked,
+                needs: number == 0 ? [] : [TaskID(firstAt: 0)]
+            )
+        }
+    }
+
+    static let picture = BatchPicture(batch: batch, graph: BatchGraph(members(2)))
+    private static let grouped = BatchGraph(members(BatchGraph.mostNodes + 1))
+
+    private static let notes: EventNotes = {
+        var notes = EventNotes()
+        notes.events = [EventNote(id: "i", type: "t", subject: "s", time: "")]
+        notes.problem = "p"
+        return notes
+    }()
 
     private static let deadLetter = DeadLetter(
         id: "i",

@@ -45,7 +45,8 @@ struct PageFilesTests {
         try await ServerRig().run(token: "correct-horse-battery") { (rig: ServerRig) throws in
             let bearer = "Authorization: Bearer correct-horse-battery"
             for page in [
-                try rig.get("/", bearer), try rig.get("/tasks", bearer), try rig.get("/login"),
+                try rig.get("/", bearer), try rig.get("/tasks", bearer),
+                try rig.get("/flow", bearer), try rig.get("/login"),
             ] {
                 #expect(page.status == 200)
                 #expect(!page.body.contains("{{") && !page.body.contains("}}"))
@@ -68,7 +69,9 @@ struct PageFilesTests {
         #expect(known.isSuperset(of: ["ready", "done_per_second", "error_details", "is_paused"]))
         let snake = /\b[a-z]+(?:_[a-z0-9]+)+\b/
         // What an answer's part is called in the modules, and the member that is asked for.
-        let parts = "worker|queue|deadLetter|explanation|score|point|failure|alert|task"
+        let parts =
+            "worker|queue|deadLetter|explanation|score|point|failure|alert|task|limit|schedule"
+            + "|batch|rule"
         let member = try Regex("\\b(?:\(parts))\\??\\.(\\w+)", as: (Substring, Substring).self)
         var asked: Set<String> = []
         for (name, text) in try Self.files(".js") {

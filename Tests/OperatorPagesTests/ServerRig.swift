@@ -16,6 +16,7 @@ struct ServerRig: Sendable {
     let pulse = Pulse(name: "channel")
     let health = LinkHealth()
     let operatorService = StubOperatorService()
+    let flowService = StubFlowService()
 
     /// The one on which it listens: the system chose it, so that no other test has it.
     var port: UInt16 {
@@ -34,6 +35,7 @@ struct ServerRig: Sendable {
             pulse: pulse,
             health: health,
             operatorService: operatorService,
+            flowService: flowService,
             metrics: metrics
         )
         let options = ServerOptions(HTTPSettings(host: "127.0.0.1", port: 0, token: token))

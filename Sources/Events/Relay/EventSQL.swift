@@ -95,5 +95,5 @@ package struct EventBacklog: Sendable {
     }
 
     /// $1: an id that all events are above.
-    static let statement = Statement("events_backlog", sql(above: "$1::bigint"))
+    package static let statement = Statement("events_backlog", sql(above: "$1::bigint"))
 }

@@ -32,6 +32,13 @@ package struct StatusReport: Encodable, Sendable {
         }
     }
 
+    package struct Events: Encodable, Sendable {
+        /// At most a hundred thousand.
+        package var waiting: Int
+        /// nil where none waits.
+        package var oldestSeconds: Double?
+    }
+
     package var at: Date
     /// Messages that wait; nil, as those below, where it could not be found out.
     package var queued: Int?
@@ -54,6 +61,8 @@ package struct StatusReport: Encodable, Sendable {
     package var tasks: [TaskQueueStats]?
     /// nil where it could not be found out.
     package var pauses: [Pause]?
+    /// Events that wait to be sent; nil where there are no tables of tasks.
+    package var events: Events?
     /// What could not be found out, and why.
     package var problems: [String]
     /// Whether the broker and the database have both answered.
@@ -90,7 +99,7 @@ extension StatusReport {
             deadLettersWithoutRow = counts.withoutRow
             deadLettersGone = counts.gone
         }
-        (tasks, pauses) = (database.tasks, database.pauses)
+        (tasks, pauses, events) = (database.tasks, database.pauses, database.events)
         problems = broker.problems + database.problems
         isComplete = broker.isReachable && database.isReachable
     }

@@ -1,6 +1,7 @@
 import AMQP
 import Concurrency
 import DeadLetters
+import Events
 import Foundation
 import Postgres
 import QueueAccess
@@ -28,6 +29,7 @@ package struct StatusReporter: ~Copyable {
         /// nil where there are no tables of tasks.
         var tasks: [TaskQueueStats]?
         var pauses: [StatusReport.Pause]?
+        var events: StatusReport.Events?
         var isReachable = false
         var problems: [String] = []
     }
@@ -116,7 +118,11 @@ extension StatusReporter.DatabasePart {
         do throws(PostgresError) {
             let store = TaskStore(sessions: sessions)
             tasks = try TaskQueueStats.read(from: store)
-            if tasks != nil { pauses = try store.pauses().map(StatusReport.Pause.init) }
+            if tasks == nil { return }
+            pauses = try store.pauses().map(StatusReport.Pause.init)
+            let statement = EventBacklog.statement
+            let backlog = try store.rows(of: statement, [.integer(0)], EventBacklog.init).first
+            events = backlog.map { .init(waiting: $0.count, oldestSeconds: $0.age) }
         } catch {
             problems.append("tasks: \(error)")
         }

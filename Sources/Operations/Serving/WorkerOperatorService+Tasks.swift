@@ -95,7 +95,8 @@ extension WorkerOperatorService {
         return outcome
     }
 
-    private func readTasks<Answer>(
+    /// - Returns: nil where there are no tables of tasks, or none that the role may read.
+    package func readTasks<Answer>(
         _ question: (TaskStore) throws -> Answer
     ) throws(OperatorServiceError) -> Answer? {
         let grants = "deploy/grants.sql with -v tasks=1 for the worker's role"

@@ -5,7 +5,7 @@ import Hummingbird
 /// follow from `/assets`.
 struct Page {
     /// Where the pages are that need a session, and that a browser opens by itself.
-    static let paths: Set = ["/", "/tasks"]
+    static let paths: Set = ["/", "/flow", "/tasks"]
 
     /// Of `Page/`, with names in double braces where `values` go.
     private let text: [UInt8]
@@ -21,13 +21,17 @@ struct Page {
         page(PackageResources.tasks_html, canLogOut: canLogOut)
     }
 
+    static func flow(canLogOut: Bool) -> Page {
+        page(PackageResources.flow_html, canLogOut: canLogOut)
+    }
+
     private static func page(_ text: [UInt8], canLogOut: Bool) -> Page {
         Page(
             text: text,
             styles: [
                 PackageResources.base_css, PackageResources.dashboard_css,
                 PackageResources.tables_css, PackageResources.tasks_css,
-                PackageResources.narrow_css,
+                PackageResources.flow_css, PackageResources.narrow_css,
             ],
             values: [
                 "session": canLogOut ? "data-session" : "",

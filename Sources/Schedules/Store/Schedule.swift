@@ -97,12 +97,18 @@ package struct Schedule: Sendable {
         }
     }
 
-    static let columns = """
-        name, cron, time_zone, catch_up, type, kb_id, payload::text, priority, retry_limit,
+    static let columns = columns(payload: "payload::text")
+    /// Without the payload.
+    static let factColumns = columns(payload: "NULL")
+
+    private static func columns(payload: String) -> String {
+        """
+        name, cron, time_zone, catch_up, type, kb_id, \(payload), priority, retry_limit,
             timeout_seconds, unique_key, array_to_json(tags)::text, \(epoch("next_at")),
             \(epoch("last_at")), last_task, last_error, paused_by, \(epoch("paused_at")),
             created_by, \(epoch("created_at")), \(epoch("changed_at"))
         """
+    }
 
     private static func epoch(_ column: String) -> String {
         "extract(epoch FROM \(column))::float8"

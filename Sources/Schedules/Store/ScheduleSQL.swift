@@ -57,6 +57,17 @@ enum ScheduleSQL {
         """
     )
 
+    /// The same without payloads, and with what became of the last task, while its row is there.
+    /// $1: the name before; $2: the most rows.
+    static let facts = Statement(
+        "list_schedule_facts",
+        """
+        SELECT \(Schedule.factColumns),
+            (SELECT state FROM amity_tasks AS task WHERE task.id = schedule.last_task)
+        FROM amity_schedules AS schedule WHERE name > $1 ORDER BY name LIMIT $2::int
+        """
+    )
+
     /// $1: name; $2: kb, or NULL; so with the next ones.
     private static let named = "name = $1 AND ($2::text IS NULL OR kb_id = $2)"
 

@@ -58,6 +58,24 @@ package struct ScheduleStore: Sendable {
         return try rows(of: ScheduleSQL.list, parameters)
     }
 
+    /// A page, by name, without payloads: each with the state of its last task, while its row is
+    /// there.
+    ///
+    /// - Parameter last: only those behind this name.
+    package func facts(
+        after last: String? = nil,
+        limit: Int
+    ) throws(PostgresError) -> [(schedule: Schedule, lastState: TaskState?)] {
+        try sessions.withSession { session throws(PostgresError) in
+            let parameters: [Parameter] = [.text(last ?? ""), .integer(limit)]
+            return try session.flight([(ScheduleSQL.facts, parameters)])[0]
+                .map { row throws(PostgresError) in
+                    let schedule = try Schedule(&row)
+                    return (schedule, try row.integer().flatMap(TaskState.init(rawValue:)))
+                }
+        }
+    }
+
     /// - Parameter kbID: where given, another kb's schedule is none; so with the others.
     package func get(_ name: String, kbID: String? = nil) throws(PostgresError) -> Schedule? {
         try rows(of: ScheduleSQL.get, [.text(name), .optional(kbID)]).first

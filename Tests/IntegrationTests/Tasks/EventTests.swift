@@ -233,5 +233,20 @@ extension Integration {
         private static func count(_ scene: TaskScene) throws -> Int {
             try scene.sql("SELECT count(*) FROM amity_outbox").integer(0, 0) ?? -1
         }
+
+        /// Fault: other programs hear nothing for an hour, and the status says that all is well.
+        @Test func theStatusSaysHowManyEventsWait() throws {
+            let tasks = try TaskScene(settings: Self.on)
+            let before = try tasks.scene.amity(["status"]).output
+            #expect(!before.contains("events"), "\(before)")
+            for _ in 0..<3 { _ = try tasks.submit() }
+            let after = try tasks.scene.amity(["status"])
+            #expect(
+                after.output.contains("\nevents 3 wait to be sent, the oldest for "),
+                "\(after.output)\(after.error)"
+            )
+            let json = try tasks.scene.amity(["status", "--json"]).output
+            #expect(json.contains(#""waiting":3}"#) || json.contains(#""waiting":3,"#), "\(json)")
+        }
     }
 }

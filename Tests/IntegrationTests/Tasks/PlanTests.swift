@@ -1,6 +1,7 @@
 import Postgres
 import Testing
 
+@testable import FlowOperations
 @testable import TaskTypes
 @testable import Tasks
 
@@ -88,6 +89,17 @@ extension Integration {
                     LimitSQL.admit, [.textArray(["x"]), .integer(9)],
                     "amity_tasks_limit_occupied_idx"
                 ),
+                (
+                    LimitSQL.list, [.null, .integer(11), .integer(9), .null],
+                    "amity_tasks_limit_occupied_idx"
+                ),
+                (
+                    LimitSQL.holding, [.null, .integer(11), .integer(9)],
+                    "amity_tasks_limit_waiting_idx"
+                ),
+                (BatchPageSQL.page, [.null, .integer(11)], "amity_tasks_batch_idx"),
+                (BatchPageSQL.one, [id], "amity_tasks_batch_idx"),
+                (BatchSQL.members, [id, .integer(9)], "amity_task_needs_pkey"),
                 (BatchSQL.decide, [ids], "amity_tasks_living_members_idx"),
                 (
                     SubmitSQL.readTwins,

@@ -263,9 +263,16 @@ extension Integration {
             #expect(worker["running"] as? Int == 1)
             #expect(worker["facts"] as? [String: String] == ["host": "h"])
             let scale = try scene.send("GET", "/stats/scale?pool=gpu").json
-            let expected = ["backlog": 1, "running": 1, "value": 2, "desired_workers": 1]
+            let expected = [
+                "backlog": 1, "running": 1, "value": 2, "paused": 0, "desired_workers": 1,
+            ]
             #expect(scale as? [String: Int] == expected)
             #expect(try scene.send("GET", "/stats/scale?pool=cpu").json["value"] as? Int == 0)
+            // Workers would stand idle before a paused pool.
+            try scene.tasks.store.pause(.pool("gpu"), by: "mia")
+            let paused = try scene.send("GET", "/stats/scale").json
+            #expect(paused["paused"] as? Int == scale["backlog"] as? Int)
+            #expect(paused["backlog"] as? Int == 0)
             let metrics = try RawAnswer.get("/metrics", port: scene.port).body
             #expect(metrics.contains("task_queue_size{queue=\"gpu.high\"} 1\n"))
             #expect(metrics.contains("task_queue_size{queue=\"default.low\"} 0\n"))

@@ -12,6 +12,8 @@ const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const precise = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
 export const count = (value) => known(value) ? number.format(value) : unknown;
+/** Of what was counted up to `most`, and one more where there are more. */
+export const atMost = (value, most) => value > most ? `${count(most)}+` : count(value);
 export const plural = (value, one, many = `${one}s`) =>
   `${count(value)} ${value === 1 ? one : many}`;
 export const megabytes = (bytes) => `${Math.round(bytes / 1048576)} MB`;
@@ -70,6 +72,12 @@ export const zonedClock = (date) =>
 export const since = (text) => Math.max(0, (now() - Date.parse(text)) / 1000);
 export const lasted = (text) => duration(Math.round(since(text)));
 export const ago = (text) => known(text) ? `${lasted(text)} ago` : "never";
+
+/** Of an instant that is to come. */
+export const until = (text) => {
+  const seconds = Math.round((Date.parse(text) - now()) / 1000);
+  return seconds > 0 ? `in ${duration(seconds)}` : "now";
+};
 
 /** For what stays as it is drawn: the time, with the day where that is another. */
 export function when(text) {

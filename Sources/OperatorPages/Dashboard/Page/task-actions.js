@@ -4,6 +4,7 @@ import { isMeant } from "./confirm.js";
 import { byID, foreign, make } from "./elements.js";
 import { post, reasonOf } from "./feeds.js";
 import { known, plain, plural } from "./format.js";
+import { tell } from "./said.js";
 import { isFinal, isRetryable, isStopping } from "./task-words.js";
 
 /** The buttons for what a task's state lets. */
@@ -47,13 +48,6 @@ function resultOf(verb, answer) {
   }
   if (verb === "retry") return "The task begins anew.";
   return value.state === "processing" ? "Its worker is told to stop." : "The task is cancelled.";
-}
-
-/** For ten seconds. */
-function tell(text) {
-  const said = byID("said");
-  said.textContent = text;
-  setTimeout(() => { if (said.textContent === text) said.textContent = ""; }, 10000);
 }
 
 async function order({ verb, id, type, code, what }, changed) {

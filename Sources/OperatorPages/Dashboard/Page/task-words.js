@@ -9,6 +9,9 @@ const states = {
   failed: ["bad", "✕ failed"], cancelled: [null, "○ cancelled"],
 };
 
+/** A sign and a word. */
+export const signOf = (name) => states[name]?.[1] ?? plain(name);
+
 export const isFinal = (task) => ["completed", "failed", "cancelled"].includes(task.state);
 export const isRetryable = (task) => ["failed", "cancelled"].includes(task.state);
 export const isStopping = (task) => task.state === "processing" && task.is_cancel_asked;

@@ -54,7 +54,8 @@ function factsOf(task) {
     ["Worker", known(task.worker) ? foreign(task.worker) : null],
     ["Time limit of a run", duration(task.timeout_seconds)],
     ["Knowledge base", known(task.kb_id) ? foreign(task.kb_id) : null],
-    ["Batch", known(task.batch_id) ? foreign(task.batch_id) : null],
+    ["Batch", known(task.batch_id)
+      ? make("a", { href: `/flow#batch=${task.batch_id}` }, foreign(task.batch_id)) : null],
     ["Workers that it ended", task.crashes ? count(task.crashes) : null],
   ].filter(([, value]) => value);
 }
