@@ -181,7 +181,10 @@ extension LimitView {
     fileprivate var facts: [[String]] {
         let facts: [[String]?] = [
             ["key", key], ["type", type], ["limit", limit?.text ?? "none"],
-            limit.map { ["by", $0.key.text] }, tokens.map { _ in ["tokens", shownTokens] },
+            limit.map { ["by", $0.key.text] },
+            limit != nil && limit?.key != .type && key == type
+                ? ["keys", "each has its own: amity limits list --type \(type)"] : nil,
+            tokens.map { _ in ["tokens", shownTokens] },
             ["waiting", "\(waiting)"], ["queued", "\(queued)"], ["running", "\(running)"],
             pausedBy.map { ["paused by", $0] },
             pausedAt.map { ["paused at", $0.ISO8601Format()] },

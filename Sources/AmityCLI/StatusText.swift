@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import Operations
 import SafeText
@@ -22,7 +23,9 @@ struct StatusText {
         }
         if let events = report.events, events.waiting > 0 {
             let oldest = Self.duration(events.oldestSeconds)
-            lines += ["", "events \(events.waiting) wait to be sent, the oldest for \(oldest)"]
+            let isMore = events.waiting >= EventBacklog.mostCounted
+            let count = isMore ? "\(events.waiting) or more" : "\(events.waiting)"
+            lines += ["", "events that wait to be sent: \(count), the oldest for \(oldest)"]
         }
         lines += Self.section("recent failures", Self.failures(report))
         lines += Self.section("dead letters by code", Self.deadLetters(report))

@@ -80,7 +80,22 @@ struct SchedulesCheck: Check {
                 )
             )
         }
-        let idle = usable.filter { !Self.isRun($0.type, tasks) }
+        let unknown = usable.filter { Self.kind($0.type, tasks) == nil }
+        if !unknown.isEmpty {
+            findings.append(
+                .warning(
+                    """
+                    the types of \(Self.names(unknown)) are not known: amity types apply
+                    """,
+                    by: .database
+                )
+            )
+        }
+        let idle = usable.filter { schedule in
+            Self.kind(schedule.type, tasks).map { kind in
+                !tasks.workers.values.contains { $0.runs(kind) }
+            } ?? false
+        }
         if !idle.isEmpty {
             findings.append(
                 .warning(
@@ -92,18 +107,17 @@ struct SchedulesCheck: Check {
                 )
             )
         }
-        let count = tasks.schedules.count
-        return findings.isEmpty ? [.ok("\(count) make their tasks", by: .database)] : findings
+        if !findings.isEmpty { return findings }
+        let paused = tasks.schedules.count - active.count
+        let rest = paused == 0 ? "" : ", \(paused) paused"
+        return [.ok("\(active.count) make their tasks\(rest)", by: .database)]
     }
 
-    private static func isRun(_ type: String, _ tasks: TaskSnapshot) -> Bool {
-        let kind =
-            tasks.types.first { $0.name == type }
+    private static func kind(_ type: String, _ tasks: TaskSnapshot) -> TaskSnapshot.Kind? {
+        tasks.types.first { $0.name == type }
             ?? TaskType.builtIn.first { $0.name == type }.map {
                 .init(name: $0.name, pool: $0.pool, isService: false)
             }
-        guard let kind else { return false }
-        return tasks.workers.values.contains { $0.runs(kind) }
     }
 
     private static func names(_ schedules: [ScheduleSnapshot]) -> String {

@@ -15,7 +15,7 @@ actor CachedPages<Query: Hashable & Sendable> {
         self.make = make
     }
 
-    /// What is being found out meanwhile is an answer to an older question.
+    /// Answers that are still being computed are dropped, too.
     func forget() { known = [:] }
 
     /// - Parameter limit: of pages that were not asked for lately.

@@ -113,7 +113,7 @@ struct FlowRoutes {
         var found: [(name: String, value: String)] = []
         for (name, value) in request.uri.queryParameters {
             let (name, value) = (String(name), String(value))
-            guard known.contains(name), !value.isEmpty, value.utf8.count <= 500,
+            guard known.contains(name), !value.isEmpty, value.utf8.count <= 1000,
                 !value.utf8.contains(0)
             else {
                 let names = known.sorted().joined(separator: ", ")
@@ -167,7 +167,7 @@ struct FlowRoutes {
             switch (type, key, pool) {
             case (let type?, nil, nil) where TaskType.isName(type): .type(type)
             case (nil, let key?, nil)
-            where key.contains(":") && key.utf8.count <= 400 && !key.utf8.contains(0):
+            where key.contains(":") && key.utf8.count <= 1000 && !key.utf8.contains(0):
                 .key(key)
             case (nil, nil, let pool?) where TaskType.isPool(pool): .pool(pool)
             case _: nil

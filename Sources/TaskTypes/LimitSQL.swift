@@ -230,7 +230,8 @@ enum LimitSQL {
         """
         SELECT limited.key, limited.type, limited_by, rate, burst, cap,
             coalesce(is_strict, false),
-            CASE WHEN rate IS NOT NULL THEN greatest(0, least(burst - limited.now_queued, tokens
+            CASE WHEN rate IS NOT NULL AND (limited_by = 'type' OR limited.key <> limited.type)
+                THEN greatest(0, least(burst - limited.now_queued, tokens
                 + rate * extract(epoch FROM clock_timestamp() - refilled_at)::float8)) END,
             (SELECT count(*) FROM (SELECT FROM amity_tasks
              WHERE limit_key = limited.key AND \(isWaiting) LIMIT $3::int) AS counted),

@@ -123,7 +123,12 @@ struct FlowRoutesTests {
     @Test func whoCannotListenIsToldSo() async throws {
         try await ServerRig().run { (rig: ServerRig) throws in
             let answer = try rig.get("/api/v1/events?pattern=task.%23")
-            #expect(answer.status == 503 && answer.body.contains("others listen"))
+            #expect(answer.status == 200 && answer.body.contains(#"{"refusal":"As many pages"#))
+            #expect(calls(rig) == ["listen task.#"])
+            let unreadable = try rig.get("/api/v1/events?pattern=task%20failed")
+            #expect(unreadable.body.contains(#"{"refusal":"A pattern is"#))
+            let elsewhere = try rig.get("/api/v1/events", "Sec-Fetch-Site: cross-site")
+            #expect(elsewhere.status == 403)
             #expect(calls(rig) == ["listen task.#"])
         }
     }

@@ -8,7 +8,6 @@ import Logging
 package final class EventListener: Sendable {
     /// Written by the thread that hears, taken by the reader.
     private let shared = Shared()
-    private let onEnd: @Sendable () -> Void
 
     /// What both sides hold: the thread keeps no listener alive.
     final class Shared: Sendable {
@@ -45,18 +44,10 @@ package final class EventListener: Sendable {
         }
     }
 
-    /// - Parameters:
-    ///   - hear: starts what adds to the notes until they are over.
-    ///   - onEnd: is called when it is let go.
-    init(hear: (Shared) -> Void, onEnd: @escaping @Sendable () -> Void) {
-        self.onEnd = onEnd
-        hear(shared)
-    }
+    /// - Parameter hear: starts what adds to the notes until they are over.
+    init(hear: (Shared) -> Void) { hear(shared) }
 
-    deinit {
-        shared.end()
-        onEnd()
-    }
+    deinit { shared.end() }
 
     package func take() -> EventNotes { shared.take() }
 }
@@ -65,8 +56,8 @@ package final class EventListener: Sendable {
 struct EventEar: Sendable {
     /// Readers at a time, of this process. Chosen: a few people; each costs a connection.
     static let mostListeners = 4
-    /// Until it is tried again.
-    private static let pause = Duration.seconds(1)
+    /// Until it is tried again, at most. What a broker refuses it refuses again.
+    private static let longestPause = Duration.seconds(30)
 
     let endpoint: Endpoint
     let logger: Logger
@@ -84,16 +75,17 @@ struct EventEar: Sendable {
         }
         if !isAdmitted { return nil }
         return EventListener { shared in
-            startThread(name: "amity-listen", stackBytes: Publisher.stackBytes) {
+            startThread(name: "amity-listen", stackBytes: Publisher.stackBytes) { [listeners] in
                 hear(pattern, shared)
+                // Its thread and its connection are gone: now there is room for another.
+                listeners.withLock { $0 -= 1 }
             }
-        } onEnd: { [listeners] in
-            listeners.withLock { $0 -= 1 }
         }
     }
 
     private func hear(_ pattern: EventPattern, _ shared: EventListener.Shared) {
         let over = MonotonicSemaphore(value: 0)
+        var backoff = Backoff(first: .seconds(1), cap: Self.longestPause)
         while !shared.isOver {
             do throws(AMQPError) {
                 var tail = try ExchangeTail(
@@ -103,6 +95,7 @@ struct EventEar: Sendable {
                     logger: logger
                 )
                 shared.listens(nil)
+                backoff.reset()
                 while !shared.isOver {
                     if let message = try tail.next(within: .milliseconds(500)) {
                         shared.add(EventNote(message))
@@ -111,7 +104,8 @@ struct EventEar: Sendable {
                 try tail.close()
             } catch {
                 shared.listens("\(error)")
-                over.wait(atMost: Self.pause)
+                let end = ContinuousClock.now + backoff.next()
+                while !shared.isOver, .now < end { over.wait(atMost: .milliseconds(500)) }
             }
         }
     }

@@ -242,7 +242,7 @@ extension Integration {
             for _ in 0..<3 { _ = try tasks.submit() }
             let after = try tasks.scene.amity(["status"])
             #expect(
-                after.output.contains("\nevents 3 wait to be sent, the oldest for "),
+                after.output.contains("\nevents that wait to be sent: 3, the oldest for "),
                 "\(after.output)\(after.error)"
             )
             let json = try tasks.scene.amity(["status", "--json"]).output

@@ -269,8 +269,8 @@ extension Integration {
                 #expect(begin.contains("Content-Type: text/event-stream"), "\(begin)")
                 #expect(begin.contains(#""topics":["tasks"]"#), "\(begin)")
             }
-            let refused = try listen("%23").read(until: "\r\n\r\n")
-            #expect(refused.contains(" 503 "), "\(refused)")
+            let refused = read(try listen("%23"), until: "close one")
+            #expect(refused.contains(#"data: {"refusal":"As many pages"#), "\(refused)")
             let id = try tasks.submit(type) {
                 $0.payload = #"{"text":"\#(Self.canary)"}"#
                 $0.tags = #"{"tag":"\#(Self.canary)"}"#
@@ -281,7 +281,7 @@ extension Integration {
             readers.removeAll()
             try eventually("there is room again") {
                 let next = try listen("task.*.\(type)")
-                return next.read(until: "\r\n\r\n").contains(" 200 ")
+                return !read(next, until: "}").contains("refusal")
             }
             worker.signal(SIGTERM)
             #expect(try worker.waitForExit() == 0)

@@ -15,6 +15,7 @@ let told = null;
 let missed = 0;
 let isHeld = false;
 let isWanted = () => true;
+/** When a closed stream is tried again; null for none. */
 let again = null;
 
 const head = [["Time", "lead short"], ["Type", "lead"], ["Subject"], ["Event", "minor"]];
@@ -37,6 +38,7 @@ const row = (event) => ({
 
 function stateOfStream() {
   if (!told) return source ? "Connecting …" : "Not connected.";
+  if (known(told.refusal)) return plain(told.refusal);
   const parts = [
     told.notes.is_listening ? null : known(told.notes.problem)
       ? `The broker cannot be listened to: ${plain(told.notes.problem)}` : "Connecting …",
@@ -60,6 +62,13 @@ let number = 0;
 
 function take({ data }) {
   told = JSON.parse(data);
+  if (known(told.refusal)) {
+    // Else it would come again by itself.
+    source.close();
+    source = null;
+    draw();
+    return;
+  }
   missed += told.notes.missed;
   if (!isHeld) {
     // An event may come twice: each line is of its own.
@@ -71,6 +80,7 @@ function take({ data }) {
 
 function close() {
   clearTimeout(again);
+  again = null;
   source?.close();
   source = null;
   told = null;
@@ -86,17 +96,20 @@ function open() {
     // It comes again by itself, unless it was answered with an error.
     if (target.readyState === EventSource.CLOSED && target === source) {
       source = null;
-      again = setTimeout(() => listen(isWanted()), pause);
+      again = setTimeout(() => {
+        again = null;
+        listen(isWanted());
+      }, pause);
     }
     draw();
   };
   draw();
 }
 
-/** Listens while that is wanted and the page is seen. */
+/** Listens while that is wanted and the page is seen, but for what was refused. */
 export function listen(isOn) {
   if (isOn && !document.hidden) {
-    if (!source) open();
+    if (!source && !again && !known(told?.refusal)) open();
   } else close();
 }
 

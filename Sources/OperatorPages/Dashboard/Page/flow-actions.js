@@ -58,7 +58,7 @@ async function give(asked, changed) {
     const body = known(asked.kind) ? { [asked.kind]: asked.name } : undefined;
     const answer = await post(pathOf(asked), body);
     tell(!answer.isFine ? `It failed: ${reasonOf(answer)}`
-      : answer.value.is_duplicate ? "Its last task lives still, and is unique: none is made."
+      : answer.value.is_duplicate ? "None is made: its last task has not ended, and is unique."
         : done);
   } catch (error) {
     tell(`Not known to be done: ${error.message}.`);
@@ -70,7 +70,8 @@ async function give(asked, changed) {
 export function start(changed) {
   byID("main").addEventListener("click", (event) => {
     const pressed = event.target.closest("button[data-order]");
-    if (pressed) give(pressed.dataset, changed);
+    // As it is now: while the question stands, the button may become another.
+    if (pressed) give({ ...pressed.dataset }, changed);
   });
   byID("pause").addEventListener("submit", (event) => {
     event.preventDefault();

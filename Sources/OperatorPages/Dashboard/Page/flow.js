@@ -18,8 +18,12 @@ const lists = [limits, schedules, batches];
 const wanted = () => one.isOpen() ? [one.pictureFeed].filter(({ path }) => path)
   : lists.map((list) => list.page.feed);
 
+/** Whether events are to be heard: not before it is known that there is what writes them. */
+const hears = () => !one.isOpen() && known(limits.page.feed.value?.flow);
+
 function draw() {
   bar.drawBar();
+  events.listen(hears());
   if (one.isOpen()) {
     one.drawBatch();
     return;
@@ -38,9 +42,6 @@ function refresh() {
 bar.start();
 actions.start(refresh);
 for (const list of lists) list.start(draw);
-one.start(() => {
-  events.listen(!one.isOpen());
-  draw();
-});
-events.start(() => !one.isOpen());
+one.start(draw);
+events.start(hears);
 poll(wanted, draw);

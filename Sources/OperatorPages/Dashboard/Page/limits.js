@@ -59,8 +59,10 @@ function drawPauses(pauses) {
       pauseButton(false, name, { kind: pause.kind, name: pause.name }));
   }));
   const names = [...new Set((page.feed.value?.flow?.limits ?? [])
-    .flatMap(({ type, key }) => [type, key]))];
-  show(byID("pause-names"), names.map((name) => make("option", { value: plain(name) })));
+    .flatMap(({ type, key }) => [type, key]))]
+    // What is shown otherwise than it is would name another key.
+    .filter((name) => plain(name) === name);
+  show(byID("pause-names"), names.map((name) => make("option", { value: name })));
 }
 
 /** - changed: is called when another page has come. */

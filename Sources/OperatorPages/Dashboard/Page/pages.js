@@ -14,7 +14,8 @@ export function paged({ name, label, path, filter = () => ({}), cursor, first, n
   const address = () => {
     const values = { ...filter(), [cursor.parameter]: last };
     const query = new URLSearchParams(Object.entries(values).filter(([, value]) => known(value)));
-    return query.size ? `${path}?${query}` : path;
+    // A space, that is: a plus is %2B already.
+    return query.size ? `${path}?${String(query).replaceAll("+", "%20")}` : path;
   };
   const page = { feed: feed(address(), seconds) };
 
@@ -23,6 +24,7 @@ export function paged({ name, label, path, filter = () => ({}), cursor, first, n
     const { value, error } = page.feed;
     if (!value?.flow) {
       show(byID(name), none(error ? `Not known: ${plain(error.message)}` : "Looking …"));
+      show(byID(`${name}-pages`));
       return;
     }
     const { has_more: hasMore } = value.flow;
@@ -52,7 +54,7 @@ export function paged({ name, label, path, filter = () => ({}), cursor, first, n
   page.start = (changed) => {
     byID("main").addEventListener("click", ({ target }) => {
       const { list, page: direction } = target.closest("button")?.dataset ?? {};
-      if (list !== name) return;
+      if (list !== name || !page.feed.value?.flow) return;
       page.turn(direction === "next" ? cursor.of(page.feed.value.flow) : null, changed);
     });
   };
