@@ -38,9 +38,10 @@ struct APICommand: AsyncParsableCommand {
             health: LinkHealth(),
             logger: logger
         )
-        // It is no worker: its resources are looked at when its metrics are read.
+        // Requests are not held back.
         let resources = ResourceMonitor(
             settings: settings.worker,
+            threads: 1,
             health: LinkHealth(),
             logger: logger
         )
@@ -51,10 +52,10 @@ struct APICommand: AsyncParsableCommand {
             health: LinkHealth(),
             logger: logger
         ) {
-            resources.look()
             process.look()
             return registry.text()
         }
+        resources.start()
         try await runUntilSignal([scheduling, intake, server], logger: logger)
     }
 }

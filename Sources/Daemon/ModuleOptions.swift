@@ -16,7 +16,14 @@ import WorkerRuntime
 
 extension ResourceMonitor {
     /// Watches where the process works and may write, and where its documents are.
-    package convenience init(settings: WorkerSettings, health: LinkHealth, logger: Logger) {
+    ///
+    /// - Parameter threads: that begin work; nil for those of a worker.
+    package convenience init(
+        settings: WorkerSettings,
+        threads: Int? = nil,
+        health: LinkHealth,
+        logger: Logger
+    ) {
         var folders = [
             WatchedFolder("working", FileManager.default.currentDirectoryPath),
             WatchedFolder("temporary", NSTemporaryDirectory()),
@@ -25,10 +32,11 @@ extension ResourceMonitor {
         self.init(
             folders,
             marks: settings.memoryMarks,
-            threads: max(
-                settings.concurrency,
-                settings.tasks.pools.isEmpty ? 1 : settings.tasks.threads
-            ),
+            threads: threads
+                ?? max(
+                    settings.concurrency,
+                    settings.tasks.pools.isEmpty ? 1 : settings.tasks.threads
+                ),
             health: health,
             logger: logger
         )

@@ -55,7 +55,7 @@ struct ControlGroups: Sendable {
     ///   limit" as a number larger than any memory.
     func memory(of machine: Double?) -> (used: Double, limit: Double)? {
         memoryFolders.compactMap { folder -> (used: Double, limit: Double)? in
-            guard let limit = memoryLimit(folder), limit > 0, limit < machine ?? 1e15,
+            guard let limit = memoryLimit(folder), limit > 0, limit <= machine ?? 1e15,
                 let used = files.number(folder + "/memory.current")
                     ?? files.number(folder + "/memory.usage_in_bytes")
             else { return nil }

@@ -17,8 +17,9 @@ package final class ResourceMonitor: Sendable {
     private struct State: Sendable {
         var reader: ResourceReader
         var brake: MemoryBrake
-        var shortages = Shortages()
-        var latest: ResourceUse?
+        var shortages: Shortages
+        /// When memory was last given back.
+        var trimmedAt: ContinuousClock.Instant?
         /// Short of, as of the last look.
         var found: [Shortage] = []
         var listeners: [@Sendable (_ threadsShare: Double) -> Void] = []
@@ -26,6 +27,9 @@ package final class ResourceMonitor: Sendable {
 
     private let marks: MemoryMarks
     private let state: Locked<State>
+    /// Apart: those who ask wait for no look.
+    private let known = Locked<ResourceUse?>(nil)
+    private let disks: DiskWatch
     private let health: LinkHealth
     private let logger: Logger
 
@@ -46,11 +50,18 @@ package final class ResourceMonitor: Sendable {
         self.health = health
         self.logger = logger
         let reader = ResourceReader(KernelFiles(root: root), folders)
-        state = Locked(State(reader: reader, brake: MemoryBrake(marks, threads: threads)))
+        disks = reader.disks
+        state = Locked(
+            State(
+                reader: reader,
+                brake: MemoryBrake(marks, threads: threads),
+                shortages: Shortages(memory: marks)
+            )
+        )
     }
 
     /// As of the last look; nil before the first.
-    package var latest: ResourceUse? { state.withLock(\.latest) }
+    package var latest: ResourceUse? { known.withLock(\.self) }
 
     /// Has `act` called, on the monitor's thread, whenever the share of threads that may begin work
     /// has changed, or what is nearly used up. It must not block.
@@ -58,14 +69,17 @@ package final class ResourceMonitor: Sendable {
         state.withLock { $0.listeners.append(act) }
     }
 
-    /// Starts its thread, which ends with the process: a worker that drains still tells of it.
+    /// Looks for the first time, and starts its thread, which ends with the process: a worker that
+    /// drains still tells of it.
     package func start() {
+        disks.start()
+        look()
         startThread(name: "amity-resources", stackBytes: 512 << 10) { [self] in
             while true {
-                let use = look()
-                let isNear = (use.memory?.share ?? 0) > marks.low || use.threadsShare < 1
-                let pause = isNear ? Self.shortInterval : Self.interval
+                let isNear = latest.map { ($0.memory?.share ?? 0) > marks.low || $0.threadsShare < 1 }
+                let pause = isNear == true ? Self.shortInterval : Self.interval
                 Thread.sleep(forTimeInterval: pause / .seconds(1))
+                look()
             }
         }
     }
@@ -77,20 +91,32 @@ package final class ResourceMonitor: Sendable {
             var use = state.reader.read(at: now)
             state.brake.observe(use.memory?.share, at: now)
             use.threadsShare = state.brake.share
-            let found = state.shortages.observe(use, memoryMark: marks.high)
+            let found = state.shortages.observe(use)
             use.shortOf = found.map(\.subject)
-            let before = state.latest
-            state.latest = use
+            let before = latest
+            known.withLock { [use] in $0 = use }
             tell(found, before: state.found)
             state.found = found
             let share = before?.threadsShare ?? 1
             if use.threadsShare != share || use.shortOf != before?.shortOf ?? [] {
                 for act in state.listeners { act(use.threadsShare) }
             }
-            // What was freed and is kept for later counts as used.
-            if use.threadsShare < share { amity_give_back_memory() }
+            giveBack(use, &state, at: now)
             return use
         }
+    }
+
+    /// What was freed and is kept for later counts as used. Runs may end at any time.
+    private func giveBack(
+        _ use: ResourceUse,
+        _ state: inout State,
+        at now: ContinuousClock.Instant
+    ) {
+        let isShort = use.threadsShare < 1 && (use.memory?.share ?? 0) > marks.low
+        let last = state.trimmedAt
+        if !isShort || last.map({ now < $0 + Self.interval }) ?? false { return }
+        state.trimmedAt = now
+        amity_give_back_memory()
     }
 
     private func tell(_ found: [Shortage], before: [Shortage]) {

@@ -5,12 +5,12 @@ import Foundation
 struct ResourceReader: Sendable {
     private let files: KernelFiles
     private let groups: ControlGroups
-    private let folders: [WatchedFolder]
+    let disks: DiskWatch
     private var before: (processor: Duration, network: NetworkTotals?, at: ContinuousClock.Instant)?
 
     init(_ files: KernelFiles, _ folders: [WatchedFolder]) {
         self.files = files
-        self.folders = folders
+        disks = DiskWatch(folders)
         groups = ControlGroups(files)
     }
 
@@ -37,7 +37,7 @@ struct ResourceReader: Sendable {
         if let open = files.openDescriptors, let limit = files.descriptorLimit {
             use.descriptors = .init(open: open, limit: limit)
         }
-        use.disks = disks()
+        use.disks = disks.latest
         let pressure = ResourceUse.Pressure(
             cpu: groups.pressure(on: "cpu"),
             memory: groups.pressure(on: "memory"),
@@ -63,27 +63,6 @@ struct ResourceReader: Sendable {
             usedBytes: resident,
             limitBytes: machine.map { Int($0) }
         )
-    }
-
-    private func disks() -> [ResourceUse.Disk] {
-        var seen: Set<dev_t> = []
-        return folders.compactMap { folder in
-            var status = stat()
-            var space = statvfs()
-            guard stat(folder.path, &status) == 0, statvfs(folder.path, &space) == 0,
-                // Nothing is written there.
-                space.f_flag & UInt(ST_RDONLY) == 0, space.f_blocks > 0,
-                seen.insert(status.st_dev).inserted
-            else { return nil }
-            // As `df` has it: what is kept for root is not part of the size.
-            let free = Int(space.f_bavail)
-            let size = Int(space.f_blocks) - Int(space.f_bfree) + free
-            return .init(
-                folder: folder.name,
-                freeBytes: free * Int(space.f_frsize),
-                sizeBytes: size * Int(space.f_frsize)
-            )
-        }
     }
 }
 

@@ -63,20 +63,30 @@ struct Shortages: Sendable {
     /// as much. Chosen.
     private static let room = 1 << 30
 
+    private let marks: MemoryMarks
+    private var memory: HighMark
     private var descriptors = HighMark(Self.descriptors.high, low: Self.descriptors.low)
     private var disks: [String: HighMark] = [:]
 
-    mutating func observe(_ use: ResourceUse, memoryMark: Double) -> [Shortage] {
+    init(memory marks: MemoryMarks) {
+        self.marks = marks
+        memory = HighMark(marks.high, low: marks.low)
+    }
+
+    mutating func observe(_ use: ResourceUse) -> [Shortage] {
         var found: [Shortage] = []
-        if use.threadsShare < 1, let memory = use.memory, let share = memory.share {
+        memory.observe(use.memory?.share ?? 0)
+        if memory.isReached || use.threadsShare < 1, let memory = use.memory,
+            let share = memory.share
+        {
             let limit = megabytes(memory.limitBytes ?? 0)
             let part = Int((1 / use.threadsShare).rounded())
             found.append(
                 Shortage(
                     resource: .memory,
-                    mark: percent(memoryMark),
-                    text: "\(percent(share)) % of its \(limit) MB are used: it begins work on one "
-                        + "in \(part) of its threads"
+                    mark: percent(marks.high),
+                    text: "\(percent(share)) % of its \(limit) MB are used"
+                        + (part > 1 ? ": it begins work on one in \(part) of its threads" : "")
                 )
             )
         }

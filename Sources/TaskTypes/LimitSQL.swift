@@ -73,6 +73,15 @@ enum LimitSQL {
         """
     )
 
+    /// $1: keys. Another process that holds one is admitting at this moment.
+    static let lockKeysAtOnce = Statement(
+        "lock_limit_keys_at_once",
+        """
+        SELECT 1 FROM amity_limit_keys WHERE key = ANY ($1::text[]) ORDER BY key
+        FOR UPDATE NOWAIT
+        """
+    )
+
     /// A leader's next look mends what a crash of the server takes back.
     static let lazily = Statement("limits_lazily", "SET LOCAL synchronous_commit TO off")
 

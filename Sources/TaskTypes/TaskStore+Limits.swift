@@ -91,12 +91,13 @@ extension TaskStore {
     /// short would wait for the scheduler's look after each of them.
     ///
     /// - Returns: what is to be published; empty where the key has no cap, or no room.
+    /// - Throws: a conflict where another process admits tasks of the key.
     package func admitNext(of key: String) throws(PostgresError) -> [Publication] {
         if try count(of: LimitSQL.mayFollow, [.text(key)]) == 0 { return [] }
         let keys = Parameter.textArray([key])
         return try sessions.withSession { session throws(PostgresError) -> [Publication] in
             let admitted = try session.flight([
-                (.begin, []), (LimitSQL.lazily, []), (LimitSQL.lockKeys, [keys]),
+                (.begin, []), (LimitSQL.lazily, []), (LimitSQL.lockKeysAtOnce, [keys]),
                 (LimitSQL.admit, [keys, .integer(Self.mostFollowing)]), (.commit, []),
             ])[3]
             return try admitted.map(Publication.init(leased:))

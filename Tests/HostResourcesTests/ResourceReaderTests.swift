@@ -15,7 +15,9 @@ struct ResourceReaderTests {
         """
 
     private func reader(_ root: FakeRoot, _ folders: WatchedFolder...) -> ResourceReader {
-        ResourceReader(KernelFiles(root: root.path), folders)
+        let reader = ResourceReader(KernelFiles(root: root.path), folders)
+        reader.disks.look()
+        return reader
     }
 
     /// Fault: a figure that cannot be read is shown as 0, as if nothing were used.
@@ -119,6 +121,7 @@ struct ResourceReaderTests {
 
     @Test func thisHostTellsWhatItIsAsked() throws {
         var reader = ResourceReader(KernelFiles(root: "/"), [.init("temporary", "/tmp")])
+        reader.disks.look()
         _ = reader.read()
         let use = reader.read()
         let memory = try #require(use.memory)

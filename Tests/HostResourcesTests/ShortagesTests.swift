@@ -4,8 +4,8 @@ import Testing
 
 struct ShortagesTests {
     private func found(_ looks: ResourceUse...) -> [Shortage] {
-        var shortages = Shortages()
-        return looks.map { shortages.observe($0, memoryMark: 0.9) }.last ?? []
+        var shortages = Shortages(memory: .init())
+        return looks.map { shortages.observe($0) }.last ?? []
     }
 
     private func use(open: Int) -> ResourceUse {

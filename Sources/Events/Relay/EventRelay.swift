@@ -24,7 +24,7 @@ package final class EventRelay: Sendable {
     private let database: ConnectionTarget
     private let endpoint: Endpoint
     private let interval: Duration
-    private let health: LinkHealth
+    private let health: RelayHealth
     private let logger: Logger
     private let sent: [Bool: Counter]
     private let waiting = Metric.eventsWaiting.gauge()
@@ -43,6 +43,10 @@ package final class EventRelay: Sendable {
     /// Most rows that are sent, rest, or come after those. Chosen: a few megabytes at most of ids
     /// and names; with more than these nothing more is taken.
     private static let mostHeld = 2_000
+    /// As long as a channel that has refused is used at least. Chosen.
+    private static let renewing = Duration.seconds(10)
+    /// Then all of the outbox is looked through again: whatever was done to it by hand. Chosen.
+    private static let floorLasts = Duration.seconds(300)
     /// After a failure. Chosen.
     private static let rest = Duration.seconds(1)
     /// Between two measurements of what waits. Chosen.
@@ -64,7 +68,7 @@ package final class EventRelay: Sendable {
         self.database = database
         self.endpoint = endpoint.named("amity events")
         interval = isOn ? Self.often : Self.seldom
-        self.health = health
+        self.health = RelayHealth(links: health, logger: logger)
         self.logger = logger
         sent = [
             true: Metric.eventsSent.counter("confirmed"),
@@ -80,6 +84,7 @@ package final class EventRelay: Sendable {
         while !drain.isRaised {
             guard isLeading() else {
                 links = Links()
+                health.forget()
                 waiting.record(0)
                 age.record(0)
                 _ = drain.wait(atMost: Self.rest, until: isLeading)
@@ -103,6 +108,10 @@ package final class EventRelay: Sendable {
         var ledger = EventLedger()
         /// When the broker was last seen to take nothing at all.
         var blockedAt = ContinuousClock.now
+        /// Whether this channel has refused an event.
+        var hasRefused = false
+        var connectedAt = ContinuousClock.now
+        var floorBegan = ContinuousClock.now
         /// Which of the endpoint's hosts is next.
         var attempt = 0
         var measuredAt: ContinuousClock.Instant?
@@ -117,6 +126,7 @@ package final class EventRelay: Sendable {
         mutating func losePublisher() {
             publisher = nil
             alarm = nil
+            hasRefused = false
             ledger.lose(at: .now)
         }
 
@@ -141,24 +151,21 @@ package final class EventRelay: Sendable {
                 links.session = try Session(
                     to: database,
                     applicationName: "amity events",
-                    statementTimeout: .seconds(5)
+                    // A look passes over all that an old snapshot keeps, now and then.
+                    statementTimeout: .seconds(15)
                 )
             }
             let hasMore = try sendNext(&links, until: drain, isLeading)
-            health.works(.database, Self.subject, logging: "events.database-restored", to: logger)
+            health.databaseWorks()
             return hasMore
         } catch {
             links.loseSession()
             // The leader before this one still holds the rows.
             if error.kind == .conflict { return false }
-            var problem = error.problem
-            problem.subject = Self.subject
-            health.failed(problem, logging: "events.database-failed", to: logger)
+            health.failed(error)
             return nil
         }
     }
-
-    private static let subject = "events"
 
     private func sendNext(
         _ links: inout Links,
@@ -168,14 +175,17 @@ package final class EventRelay: Sendable {
         try measure(&links)
         if links.publisher == nil {
             // No rows are held meanwhile, and where there is no event there is no connection.
-            if try links.session!.flight([(EventSQL.any, [])])[0].count == 0 { return false }
+            if try links.session!.flight([(EventSQL.any, [])])[0].count == 0 {
+                health.forget()
+                return false
+            }
         }
         let isThere = askBroker(&links) { links throws(AMQPError) in
             if links.publisher == nil { try connect(&links, until: drain) }
             try receive(&links)
         }
         if !isThere { return nil }
-        guard links.alarm == nil else {
+        guard links.alarm == nil, !isToBeRenewed(&links) else {
             try deleteConfirmed(&links)
             return nil
         }
@@ -206,21 +216,30 @@ package final class EventRelay: Sendable {
 
     /// Begins the transaction that holds the rows.
     private func take(_ links: inout Links) throws(PostgresError) -> [OutboxEvent] {
+        let now = ContinuousClock.now
+        if links.floorBegan + Self.floorLasts <= now {
+            (links.floor, links.floorBegan) = (OutboxFloor(), now)
+        }
         let held = links.ledger.held
+        let most = min(Self.batch, Self.mostHeld - held.count)
+        // A look for nothing would tell the floor that there is nothing.
+        if most <= 0 {
+            _ = try links.session!.flight([(.begin, [])])
+            return []
+        }
         let results = try links.session!.flight([
             (.begin, []), (EventSQL.lazily, []), (EventSQL.snapshot, []),
             (
                 EventSQL.take,
                 [
-                    .integer(max(0, min(Self.batch, Self.mostHeld - held.count))),
-                    .integer(links.floor.id), .integerArray(Array(held)),
+                    .integer(most), .integer(links.floor.id), .integerArray(Array(held)),
                 ]
             ),
         ])
         let events = try results[3].map(EventSQL.event)
         if let snapshot = try results[2].map(EventSQL.bounds).first {
             let ids = events.first.map { (first: $0.id, last: events.last?.id ?? $0.id) }
-            links.floor.looked(ids, held: held.min(), snapshot, at: .now)
+            links.floor.looked(ids, held: held.min(), snapshot, at: now)
         }
         return events
     }
@@ -232,13 +251,15 @@ package final class EventRelay: Sendable {
     ) -> Bool {
         do throws(AMQPError) {
             try body(&links)
-            note(links)
+            health.note(
+                alarm: links.alarm,
+                hasRefused: links.ledger.hasRefused,
+                isSlow: unconfirmed(links, at: .now) > Self.slow
+            )
             return true
         } catch {
             links.losePublisher()
-            var problem = error.problem(of: .publisher, Self.subject)
-            problem.remedy = problem.remedy ?? "events wait in amity_outbox meanwhile"
-            health.failed(problem, logging: "events.broker-failed", to: logger)
+            health.failed(error)
             return false
         }
     }
@@ -248,6 +269,7 @@ package final class EventRelay: Sendable {
         until drain: DrainSignal
     ) throws(AMQPError) {
         links.attempt += 1
+        links.connectedAt = .now
         links.publisher = try ExchangePublisher(
             to: endpoint,
             attempt: links.attempt,
@@ -267,7 +289,10 @@ package final class EventRelay: Sendable {
         while mayGoOn: () -> Bool
     ) throws(AMQPError) {
         try links.publisher!.declare(Set(events.map(\.exchange)))
-        var (open, waiting) = (0, [String: Deque<OutboxEvent>]())
+        var open: Set<UInt64> = []
+        // Of subjects whose first was sent here. Where an earlier turn has sent one, rows between
+        // that one and these may have been left out of this look.
+        var waiting: [String: Deque<OutboxEvent>] = [:]
         // For good: what comes later must not overtake what was not sent.
         var isOver = false
         func publish(_ event: OutboxEvent, _ links: inout Links) throws(AMQPError) -> Bool {
@@ -275,27 +300,23 @@ package final class EventRelay: Sendable {
             if isOver { return false }
             let tag = try links.publisher!.publish(event.outgoing)
             links.ledger.send(event.id, of: event.subject, as: tag, at: .now)
-            open += 1
+            open.insert(tag)
             return true
         }
         for event in events {
             if links.ledger.isFree(event.subject) {
-                _ = try publish(event, &links)
+                if try publish(event, &links) { waiting[event.subject] = [] }
             } else {
                 links.ledger.wait(event.id, behind: event.subject)
-                waiting[event.subject, default: []].append(event)
+                waiting[event.subject]?.append(event)
             }
         }
-        while open > 0, links.alarm == nil, .now < deadline {
-            let (free, count) = try receive(
-                &links,
-                within: ContinuousClock.now.duration(to: deadline)
-            )
-            open -= count
-            for subject in free {
-                guard let next = waiting[subject]?.popFirst(), try publish(next, &links) else {
-                    continue
-                }
+        while !open.isEmpty, links.alarm == nil, .now < deadline {
+            let limit = ContinuousClock.now.duration(to: deadline)
+            for (tag, free) in try receive(&links, within: limit) {
+                guard open.remove(tag) != nil, let subject = free,
+                    let next = waiting[subject]?.popFirst(), try publish(next, &links)
+                else { continue }
                 for later in waiting[subject] ?? [] { links.ledger.wait(later.id, behind: subject) }
             }
         }
@@ -303,23 +324,36 @@ package final class EventRelay: Sendable {
 
     /// Takes down what the broker has answered.
     ///
-    /// - Returns: the subjects whose next event may be sent, and how many answers there were.
+    /// - Returns: numbers of confirms, each with the subject whose next event may be sent, if any.
     @discardableResult private func receive(
         _ links: inout Links,
         within limit: Duration = .zero
-    ) throws(AMQPError) -> (free: [String], count: Int) {
+    ) throws(AMQPError) -> [(tag: UInt64, free: String?)] {
         let answers = try links.publisher!.answers(within: limit)
         let now = ContinuousClock.now
         if links.alarm != nil || answers.alarm != nil { links.blockedAt = now }
         links.alarm = answers.alarm
-        let free = answers.confirms.compactMap { tag, isTaken in
+        var answered: [(tag: UInt64, free: String?)] = []
+        for (tag, isTaken) in answers.confirms {
             sent[isTaken]?.increment()
-            return links.ledger.answer(tag, isTaken: isTaken, at: now)
+            if !isTaken { links.hasRefused = true }
+            answered.append((tag, links.ledger.answer(tag, isTaken: isTaken, at: now)))
         }
         if unconfirmed(links, at: now) > Self.patience {
             throw .unresponsive(during: "wait for a confirm")
         }
-        return (free, answers.confirms.count)
+        return answered
+    }
+
+    /// A channel that has met a quorum queue without its leader may go on to refuse (seen with
+    /// RabbitMQ 3.10.8). So one that has refused is left for another, once nothing is on its way.
+    private func isToBeRenewed(_ links: inout Links) -> Bool {
+        let now = ContinuousClock.now
+        guard links.hasRefused, links.connectedAt + Self.renewing <= now else { return false }
+        // A queue that does not confirm at all would stop the others' events for long.
+        if let oldest = links.ledger.oldestSent { return oldest + Self.slow > now }
+        links.losePublisher()
+        return true
     }
 
     /// For how long the broker could have confirmed an event, and has not.
@@ -328,50 +362,6 @@ package final class EventRelay: Sendable {
         at now: ContinuousClock.Instant
     ) -> Duration {
         links.ledger.oldestSent.map { max($0, links.blockedAt).duration(to: now) } ?? .zero
-    }
-
-    private func note(_ links: borrowing Links) {
-        let problem: (kind: LinkHealth.Kind, code: String, text: String, remedy: String)
-        if let alarm = links.alarm {
-            problem = (
-                .blocked, "alarm", "the broker takes no events: \(alarm)",
-                "free memory or disk on the broker's nodes: rabbitmq-diagnostics alarms"
-            )
-        } else if links.ledger.hasRefused {
-            problem = (
-                .notTaken, "nack",
-                "a queue bound to \(EventTopics.exchange) refuses events: it is full, or its node "
-                    + "is away; they wait in amity_outbox",
-                "have it drop its oldest (x-overflow: drop-head), or unbind it"
-            )
-        } else if unconfirmed(links, at: .now) > Self.slow {
-            problem = (
-                .notTaken, "unconfirmed",
-                "a queue bound to \(EventTopics.exchange) does not confirm events; they wait in "
-                    + "amity_outbox",
-                "have its node, or most of its nodes, back: "
-                    + "rabbitmq-queues quorum_status; or unbind it"
-            )
-        } else {
-            return health.works(
-                .publisher,
-                Self.subject,
-                logging: "events.broker-restored",
-                to: logger
-            )
-        }
-        health.failed(
-            LinkHealth.Problem(
-                link: .publisher,
-                subject: Self.subject,
-                kind: problem.kind,
-                code: problem.code,
-                text: problem.text,
-                remedy: problem.remedy
-            ),
-            logging: "events.not-taken",
-            to: logger
-        )
     }
 
     private func measure(_ links: inout Links) throws(PostgresError) {

@@ -175,7 +175,7 @@ extension WorkerRegistry {
         let snapshot = snapshot ?? counts.snapshot
         let totals = snapshot.totals
         let process = ProcessInfo.processInfo
-        let use = resources.latest ?? resources.look()
+        let use = resources.latest ?? ResourceUse()
         let settings = StoredSettings(settings: identity.settings, resources: use)
         return [
             .text(identity.bootID), .text(process.hostName),
