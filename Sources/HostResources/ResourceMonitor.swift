@@ -76,8 +76,9 @@ package final class ResourceMonitor: Sendable {
         look()
         startThread(name: "amity-resources", stackBytes: 512 << 10) { [self] in
             while true {
-                let isNear = latest.map { ($0.memory?.share ?? 0) > marks.low || $0.threadsShare < 1 }
-                let pause = isNear == true ? Self.shortInterval : Self.interval
+                let use = latest ?? ResourceUse()
+                let isNear = (use.memory?.share ?? 0) > marks.low || use.threadsShare < 1
+                let pause = isNear ? Self.shortInterval : Self.interval
                 Thread.sleep(forTimeInterval: pause / .seconds(1))
                 look()
             }
