@@ -255,14 +255,40 @@ extension Integration {
             try expectAllOnce(events, queue, process)
         }
 
+        /// Fault: an event is confirmed late, and of those that came meanwhile the last is sent
+        /// next, for the one between was left out of the look.
+        @Test func whatComesWhileOneIsNotConfirmedKeepsItsOrder() throws {
+            let events = try Events()
+            let queue = try events.boundQueue()
+            let proxy = try Proxy(to: try Servers.port("RABBITMQ_URL"))
+            let process = try events.scene.process(through: proxy)
+            defer { process.stop() }
+            try events.complete()
+            try eventually("the first are sent") { try events.waiting() == 0 }
+            proxy.stall([.toClient])
+            let ids = try (0..<5).map { _ in try events.scene.tasks.begin(events.type) }
+            try eventually("it is named") {
+                process.health.reports.contains { $0.problem.code == "unconfirmed" }
+            }
+            #expect(try queue.ready() == 3 + 5)
+            for id in ids {
+                _ = try events.scene.store.finish(id, run: 1, as: .succeeded(result: nil))
+            }
+            try events.complete()
+            try eventually("the last ones were looked at") { try queue.ready() == 3 + 6 }
+            proxy.endFaults()
+            try expectAllOnce(events, queue, process, count: 3 + 15 + 3)
+        }
+
         private func expectAllOnce(
             _ events: Events,
             _ queue: TestQueue,
-            _ process: SchedulingScene.Process
+            _ process: SchedulingScene.Process,
+            count: Int = 63
         ) throws {
             var taken = Taken()
-            for message in try queue.take(63) { taken.take(message) }
-            #expect(Set(taken.ids).count == 63)
+            for message in try queue.take(count) { taken.take(message) }
+            #expect(Set(taken.ids).count == count)
             #expect(taken.subjects.values.allSatisfy { $0 == Self.whole })
             try eventually("all are gone") { try events.waiting() == 0 }
             try eventually("the problem is over") { process.health.reports.isEmpty }
