@@ -3,6 +3,7 @@
 
     Tests/Load/limits.py                     # ten minutes, 100 keys
     Tests/Load/limits.py --seconds 60        # a first try
+    Tests/Load/limits.py --alone             # how fast one key goes, one task at a time
 
 A service of its own is the handler of three types: `rated` (100 keys with a rate and a burst),
 `capped` (10 keys, three at a time) and `ordered` (5 keys, one after the other). A tenth of its
@@ -23,7 +24,9 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True  # Nothing is left beside the sources.
-from harness import HOME, Amity, Client, Database, free_port, start_servers, stop_servers
+from harness import (
+    HOME, LEEWAY, Amity, Client, Database, free_port, start_servers, stop_servers
+)
 
 RATE, BURST, KEYS = 4, 40, 100
 CAP, CAPPED, ORDERED = 3, 10, 5
@@ -34,8 +37,9 @@ WAY = 0.5
 class Recorder:
     """The service behind the types: notes each start, and how many run at once."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, failing):
         self.random = random.Random(seed)
+        self.failing = failing
         self.starts = {}
         self.running, self.most = {}, {}
         self.orders = {}
@@ -62,7 +66,7 @@ class Recorder:
         payload = json.loads(await reader.readexactly(length))["payload"]
         key = payload["key"]
         self.starts.setdefault(key, []).append(arrived)
-        fails = self.random.random() < 0.1
+        fails = self.random.random() < self.failing
         if "seconds" in payload:
             self.running[key] = self.running.get(key, 0) + 1
             self.most[key] = max(self.most.get(key, 0), self.running[key])
@@ -97,7 +101,7 @@ class Trial:
         self.seconds, self.folder = arguments.seconds, folder
         self.random = random.Random(arguments.seed)
         self.binary = str(pathlib.Path(arguments.binary).resolve(strict=True))
-        self.recorder = Recorder(arguments.seed)
+        self.recorder = Recorder(arguments.seed, 0 if arguments.alone else 0.1)
         self.environment, values = start_servers(folder)
         self.service, self.ports = free_port(), [free_port(), free_port()]
         self.environment |= {
@@ -204,6 +208,28 @@ class Trial:
         server.close()
         return self.figures(end)
 
+    async def alone(self):
+        """Nothing fails, and nothing is killed."""
+        server = await self.recorder.serve(self.service)
+        for name in ("api0", "worker0", "worker1"):
+            self.start(name)
+        self.database.wait("EXISTS (SELECT FROM amity_leases)")
+        count = 1000
+        await self.submit([
+            {"task_type": "ordered", "payload": {"key": "one", "seconds": 0.001, "number": number}}
+            for number in range(count)
+        ])
+        end = time.monotonic() + LEEWAY
+        while len(self.recorder.orders.get("one", [])) < count and time.monotonic() < end:
+            await asyncio.sleep(0.1)
+        server.close()
+        order, starts = self.recorder.orders.get("one", []), self.recorder.starts["one"]
+        return {
+            "tasks": count, "starts_per_second": round(count / (starts[-1] - starts[0]), 1),
+            "most_at_once": self.recorder.most["one"],
+            "is_right": order == list(range(count)) and self.recorder.most["one"] == 1,
+        }
+
     def figures(self, end):
         rated = {key: times for key, times in self.recorder.starts.items()
                  if key.startswith("rated")}
@@ -244,13 +270,14 @@ async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", default=HOME / ".build/release/amity")
     parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--alone", action="store_true")
     parser.add_argument("--seed", type=int, default=random.getrandbits(32))
     arguments = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="amity-limits-"))
     trial = None
     try:
         trial = Trial(arguments, folder)
-        shown = await trial.run()
+        shown = await (trial.alone() if arguments.alone else trial.run())
         print(json.dumps({"seed": arguments.seed} | shown, indent=1), flush=True)
         return 0 if shown["is_right"] else 1
     finally:

@@ -145,10 +145,12 @@ extension Integration {
         }
 
         /// Fault: a subscriber whose queue is full gets a task's events in another order, or never.
-        @Test func aQueueThatRefusesGetsThemInOrderLater() throws {
+        @Test(arguments: ["classic", "quorum"])
+        func aQueueThatRefusesGetsThemInOrderLater(kind: String) throws {
             let events = try Events()
             let queue = try events.boundQueue([
                 ("x-max-length", .integer(1)), ("x-overflow", .string("reject-publish")),
+                ("x-queue-type", .string(kind)),
             ])
             try events.complete()
             let process = try events.scene.process()
