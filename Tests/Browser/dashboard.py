@@ -7,12 +7,9 @@ must be.
 """
 
 import json
-import sys
-import time
 
 import states
-from chromium import Failure
-from visit import BEFORE, expect, looks, options, page, picture, text, until_level, until_text
+from visit import BEFORE, expect, looks, options, page, take, text, until_level, until_text
 
 SAID = "document.querySelector('#dead-letters-said').textContent"
 
@@ -144,38 +141,19 @@ def who_is_cut_off_knows():
     expect(page.run("location.pathname") == "/login", "the session is still there")
 
 
-def main():
-    steps = [
-        only_the_token_opens, the_page_says_how_things_are, states.causes_are_named,
-        strangers_texts_are_texts, states.what_will_hurt_is_amber,
-        states.a_worker_short_of_memory_is_named,
-        states.what_is_not_known_yet_says_when, states.a_phone_page_stays_short,
-        states.what_a_reader_holds_outlives_refreshes,
-        states.a_conversation_is_found_and_explained,
-        states.the_serving_worker_is_paused_and_resumed,
-        charts_are_read_with_the_keyboard, light_and_dark_from_a_phone_to_a_desk,
-        a_dead_letter_is_retried_by_a_click, a_purge_wants_a_word, who_is_cut_off_knows,
-    ]
-    page.resize(1360, 900)
-    for step in steps:
-        begin = time.monotonic()
-        try:
-            step()
-        except Failure as failure:
-            print(f"{step.__name__}: {failure}", file=sys.stderr)
-            return 1
-        print(f"{step.__name__}: {time.monotonic() - begin:.1f} s", flush=True)
-        if step is strangers_texts_are_texts:
-            picture("desk-light.png", 1280, 900, "light")
-            picture("desk-dark.png", 1280, 900, "dark")
-            picture("phone-light.png", 390, 844, "light")
-            picture("phone-dark.png", 390, 844, "dark")
-            page.resize(1360, 900)
-    return 0
-
-
-try:
-    code = main()
-finally:
-    page.close()
-sys.exit(code)
+take([
+    only_the_token_opens, the_page_says_how_things_are, states.causes_are_named,
+    strangers_texts_are_texts, states.what_will_hurt_is_amber,
+    states.a_worker_short_of_memory_is_named,
+    states.what_is_not_known_yet_says_when, states.a_phone_page_stays_short,
+    states.what_a_reader_holds_outlives_refreshes,
+    states.a_conversation_is_found_and_explained,
+    states.the_serving_worker_is_paused_and_resumed,
+    charts_are_read_with_the_keyboard, light_and_dark_from_a_phone_to_a_desk,
+    a_dead_letter_is_retried_by_a_click, a_purge_wants_a_word, who_is_cut_off_knows,
+], {
+    strangers_texts_are_texts: [
+        ("desk-light.png", 1280, 900, "light"), ("desk-dark.png", 1280, 900, "dark"),
+        ("phone-light.png", 390, 844, "light"), ("phone-dark.png", 390, 844, "dark"),
+    ],
+})

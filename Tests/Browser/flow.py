@@ -8,24 +8,12 @@ a schedule has not run yet. Exits with 1 and says why when something is not as i
 """
 
 import json
-import sys
-import time
 
-from chromium import Failure
-from visit import expect, looks, options, page, picture, text, until_text
+from visit import (expect, keeps_its_policy, log_in, looks, options, page, press, take,
+                   tell_nothing_of_users, text, until_text)
 
 SAID = "document.querySelector('#said').innerText"
 BATCH = "#batches tr[data-key='{}'] ".format(options.batch)
-
-
-def press(selector, title):
-    """The first button of a part that has this title."""
-    page.until(f"""[...document.querySelectorAll({json.dumps(selector + ' button')})]
-      .some((one) => one.textContent === {json.dumps(title)})""", f"there is a button {title}")
-    page.run(f"""[...document.querySelectorAll({json.dumps(selector + ' button')})]
-      .find((one) => one.textContent === {json.dumps(title)}).id = "pressed" """)
-    page.click("#pressed")
-    page.run("document.querySelector('#pressed')?.removeAttribute('id')")
 
 
 def confirm(title, said):
@@ -35,23 +23,12 @@ def confirm(title, said):
     page.until(f"{SAID}.includes({json.dumps(said)})", f"it is said: {said}")
 
 
-def tell_nothing_of_users():
-    expect(options.canary not in page.run("document.documentElement.outerHTML"),
-           "what a client or a handler said is on the page")
-
-
 def the_way_there_leads_through_the_login():
-    page.open(options.url + "/flow")
-    expect(page.run("location.pathname") == "/login", "who has no session is not asked to log in")
-    page.click("#token")
-    page.type(options.token)
-    page.press("Enter")
-    page.until("location.pathname === '/'", "the token opens")
+    log_in("/flow")
     page.open(options.url + "/tasks")
     page.click("#pages a[href='/flow']")
     page.until("location.pathname === '/flow'", "a link leads there")
-    violations = [one for one in page.complaints if "Content Security" in one]
-    expect(not violations, f"a page breaks its own policy: {violations}")
+    keeps_its_policy()
 
 
 def the_page_says_how_things_are():
@@ -218,35 +195,17 @@ def large_and_empty_answers_are_shown():
                "it is said that there are no tables")
 
 
-def main():
-    page.resize(1360, 900)
-    for step in [
-        the_way_there_leads_through_the_login, the_page_says_how_things_are,
-        light_and_dark_from_a_phone_to_a_wide_screen, a_limit_is_paused_and_resumed,
-        events_arrive_while_they_happen, a_schedule_is_paused_and_resumed, a_batch_is_drawn,
-        a_batch_is_cancelled, large_and_empty_answers_are_shown,
-    ]:
-        begin = time.monotonic()
-        try:
-            step()
-            expect(not page.complaints, f"the browser complains: {page.complaints}")
-        except Failure as failure:
-            print(f"{step.__name__}: {failure}", file=sys.stderr)
-            return 1
-        print(f"{step.__name__}: {time.monotonic() - begin:.1f} s", flush=True)
-        if step is events_arrive_while_they_happen:
-            picture("flow-light.png", 1280, 1100, "light")
-            picture("flow-phone-dark.png", 390, 1600, "dark")
-        if step is a_batch_is_drawn:
-            picture("batch-light.png", 1280, 700, "light")
-            picture("batch-dark.png", 1280, 700, "dark")
-            picture("batch-phone.png", 390, 900, "dark")
-        page.resize(1360, 900)
-    return 0
-
-
-try:
-    code = main()
-finally:
-    page.close()
-sys.exit(code)
+take([
+    the_way_there_leads_through_the_login, the_page_says_how_things_are,
+    light_and_dark_from_a_phone_to_a_wide_screen, a_limit_is_paused_and_resumed,
+    events_arrive_while_they_happen, a_schedule_is_paused_and_resumed, a_batch_is_drawn,
+    a_batch_is_cancelled, large_and_empty_answers_are_shown,
+], {
+    events_arrive_while_they_happen: [
+        ("flow-light.png", 1280, 1100, "light"), ("flow-phone-dark.png", 390, 1600, "dark"),
+    ],
+    a_batch_is_drawn: [
+        ("batch-light.png", 1280, 700, "light"), ("batch-dark.png", 1280, 700, "dark"),
+        ("batch-phone.png", 390, 900, "dark"),
+    ],
+}, is_quiet=True)

@@ -7,12 +7,9 @@ something is not as it must be.
 """
 
 import json
-import sys
-import time
 
-from chromium import Failure
-from visit import (change_answers, expect, leave_answers, looks, options, page, picture, text,
-                   until_text)
+from visit import (change_answers, expect, keeps_its_policy, leave_answers, log_in, looks, options,
+                   page, press, take, tell_nothing_of_users, text, until_text)
 
 
 def until_said(part, what):
@@ -24,26 +21,8 @@ def until_no_text(selector, part, what):
                f".includes({json.dumps(part)})", what)
 
 
-def press(selector, title):
-    """The first button of a part that has this title."""
-    page.run(f"""[...document.querySelectorAll({json.dumps(selector + ' button')})]
-      .find((one) => one.textContent === {json.dumps(title)}).id = "pressed" """)
-    page.click("#pressed")
-    page.run("document.querySelector('#pressed')?.removeAttribute('id')")
-
-
-def tell_nothing_of_users():
-    expect(options.canary not in page.run("document.documentElement.outerHTML"),
-           "what a client or a handler said is on the page")
-
-
 def the_way_there_leads_through_the_login():
-    page.open(options.url + "/tasks")
-    expect(page.run("location.pathname") == "/login", "who has no session is not asked to log in")
-    page.click("#token")
-    page.type(options.token)
-    page.press("Enter")
-    page.until("location.pathname === '/'", "the token opens")
+    log_in("/tasks")
     page.until("document.querySelector('#pages')?.checkVisibility()", "there is a way to the tasks")
     change_answers("""(path, value, ago) => {
       if (path.endsWith("task-alerts")) value.alerts = [
@@ -54,8 +33,7 @@ def the_way_there_leads_through_the_login():
     leave_answers()
     page.click("#pages a[href='/tasks']")
     page.until("location.pathname === '/tasks'", "it leads there")
-    violations = [one for one in page.complaints if "Content Security" in one]
-    expect(not violations, f"a page breaks its own policy: {violations}")
+    keeps_its_policy()
 
 
 def the_page_says_how_tasks_are():
@@ -184,30 +162,13 @@ def an_empty_page_says_so():
     page.until("document.querySelector('#parts').checkVisibility()", "all is back")
 
 
-def main():
-    page.resize(1360, 900)
-    for step in [
-        the_way_there_leads_through_the_login, the_page_says_how_tasks_are,
-        light_and_dark_from_a_phone_to_a_wide_screen, what_runs_is_cancelled,
-        lists_are_turned_a_page_at_a_time, what_failed_is_looked_at_and_retried,
-        a_task_is_found_by_its_id, an_empty_page_says_so,
-    ]:
-        begin = time.monotonic()
-        try:
-            step()
-        except Failure as failure:
-            print(f"{step.__name__}: {failure}", file=sys.stderr)
-            return 1
-        print(f"{step.__name__}: {time.monotonic() - begin:.1f} s", flush=True)
-        if step is the_page_says_how_tasks_are:
-            picture("tasks-light.png", 1280, 900, "light")
-            picture("tasks-phone-dark.png", 390, 844, "dark")
-            page.resize(1360, 900)
-    return 0
-
-
-try:
-    code = main()
-finally:
-    page.close()
-sys.exit(code)
+take([
+    the_way_there_leads_through_the_login, the_page_says_how_tasks_are,
+    light_and_dark_from_a_phone_to_a_wide_screen, what_runs_is_cancelled,
+    lists_are_turned_a_page_at_a_time, what_failed_is_looked_at_and_retried,
+    a_task_is_found_by_its_id, an_empty_page_says_so,
+], {
+    the_page_says_how_tasks_are: [
+        ("tasks-light.png", 1280, 900, "light"), ("tasks-phone-dark.png", 390, 844, "dark"),
+    ],
+})

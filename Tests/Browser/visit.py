@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import sys
+import time
 
 from chromium import Chromium, Failure
 
@@ -36,6 +38,62 @@ def until_text(selector, part, what, seconds=30):
     """Waits until an element shows a text."""
     page.until(f"document.querySelector({json.dumps(selector)})?.innerText"
                f".includes({json.dumps(part)})", what, seconds)
+
+
+def press(selector, title):
+    """The first button of a part that has this title."""
+    page.until(f"""[...document.querySelectorAll({json.dumps(selector + ' button')})]
+      .some((one) => one.textContent === {json.dumps(title)})""", f"there is a button {title}")
+    page.run(f"""[...document.querySelectorAll({json.dumps(selector + ' button')})]
+      .find((one) => one.textContent === {json.dumps(title)}).id = "pressed" """)
+    page.click("#pressed")
+    page.run("document.querySelector('#pressed')?.removeAttribute('id')")
+
+
+def tell_nothing_of_users():
+    expect(options.canary not in page.run("document.documentElement.outerHTML"),
+           "what a client or a handler said is on the page")
+
+
+def log_in(path):
+    """On the way to a page."""
+    page.open(options.url + path)
+    expect(page.run("location.pathname") == "/login", "who has no session is not asked to log in")
+    page.click("#token")
+    page.type(options.token)
+    page.press("Enter")
+    page.until("location.pathname === '/'", "the token opens")
+
+
+def keeps_its_policy():
+    violations = [one for one in page.complaints if "Content Security" in one]
+    expect(not violations, f"a page breaks its own policy: {violations}")
+
+
+def take(steps, pictures, size=(1360, 900), is_quiet=False):
+    """Takes steps, and ends with 1 at the first that fails, and says why.
+
+    pictures: taken after a step: by the step, lists of a name, a width, a height and a scheme.
+    is_quiet: whether the browser complains of nothing from step to step.
+    """
+    page.resize(*size)
+    try:
+        for step in steps:
+            begin = time.monotonic()
+            step()
+            if is_quiet:
+                expect(not page.complaints, f"the browser complains: {page.complaints}")
+            print(f"{step.__name__}: {time.monotonic() - begin:.1f} s", flush=True)
+            for each in pictures.get(step, []):
+                picture(*each)
+            page.resize(*size)
+        code = 0
+    except Failure as failure:
+        print(f"{step.__name__}: {failure}", file=sys.stderr)
+        code = 1
+    finally:
+        page.close()
+    sys.exit(code)
 
 
 def until_level(level, what, seconds=30):

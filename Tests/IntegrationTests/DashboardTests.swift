@@ -169,21 +169,15 @@ extension Integration {
                 try scene.statistics.workers().first?.failures.count == 2
             }
             let name = try #require(try scene.statistics.workers().first?.name)
-            var arguments = [
-                "http://127.0.0.1:\(port)", "--token", token, "--worker", name, "--canary", canary,
-                "--retry", "CONVERSATION_NOT_FOUND", "--purge", "INVALID_MESSAGE",
-                "--markup", markup,
-            ]
-            if let folder = ProcessInfo.processInfo.environment["AMITY_PICTURES"] {
-                arguments += ["--pictures", folder]
-            }
-            let script = Servers.root.appending(path: "Tests/Browser/dashboard.py").path
-            let seen = try Command.run(
-                URL(fileURLWithPath: "/usr/bin/python3"),
-                ["-B", script] + arguments,
-                environment: ["HOME": NSTemporaryDirectory()]
+            try useInABrowser(
+                "dashboard.py",
+                port: port,
+                [
+                    "--token", token, "--worker", name, "--canary", canary,
+                    "--retry", "CONVERSATION_NOT_FOUND", "--purge", "INVALID_MESSAGE",
+                    "--markup", markup,
+                ]
             )
-            #expect(seen.status == 0, "\(seen.output)\(seen.error)")
             try eventually("what was retried is scored") {
                 try scene.count("status = 'PROCESSED'") == 2
             }

@@ -14,18 +14,48 @@ struct Page {
 
     /// - Parameter canLogOut: whether there are sessions to end.
     static func dashboard(canLogOut: Bool) -> Page {
-        page(PackageResources.dashboard_html, canLogOut: canLogOut)
+        var bar = Bar(path: "/", search: "Conversation or user", command: "amity status --watch")
+        // Shown once it is known that there are tasks.
+        (bar.nav, bar.beforeSearch, bar.searchStyle) = ("hidden", "<p id=\"queue\"></p>", "")
+        return page(PackageResources.dashboard_html, bar, canLogOut: canLogOut)
     }
 
     static func tasks(canLogOut: Bool) -> Page {
-        page(PackageResources.tasks_html, canLogOut: canLogOut)
+        let bar = Bar(path: "/tasks", search: "Task id", command: "amity tasks list")
+        return page(PackageResources.tasks_html, bar, canLogOut: canLogOut)
     }
 
     static func flow(canLogOut: Bool) -> Page {
-        page(PackageResources.flow_html, canLogOut: canLogOut)
+        let commands = ["limits", "schedules", "batches"].map { "amity \($0) list" }
+        let bar = Bar(
+            path: "/flow",
+            search: "Batch id",
+            command: commands.joined(separator: "</code>, <code>")
+        )
+        return page(PackageResources.flow_html, bar, canLogOut: canLogOut)
     }
 
-    private static func page(_ text: [UInt8], canLogOut: Bool) -> Page {
+    /// Above each page: where one is, what is searched for, and what a terminal has instead.
+    private struct Bar {
+        var path: String
+        var search: String
+        var command: String
+        var nav = ""
+        var beforeSearch = ""
+        var searchStyle = "wide"
+
+        var text: String {
+            var values = [
+                "nav": nav, "before search": beforeSearch, "search style": searchStyle,
+                "search": search, "command": command,
+            ]
+            for path in Page.paths { values["at \(path)"] = "" }
+            values["at \(path)"] = "aria-current=\"page\""
+            return Page.fill(PackageResources.bar_html, values)
+        }
+    }
+
+    private static func page(_ text: [UInt8], _ bar: Bar, canLogOut: Bool) -> Page {
         Page(
             text: text,
             styles: [
@@ -36,6 +66,8 @@ struct Page {
             values: [
                 "session": canLogOut ? "data-session" : "",
                 "head": String(decoding: PackageResources.head_html, as: UTF8.self),
+                "bar": bar.text,
+                "no tables": String(decoding: PackageResources.no_tables_html, as: UTF8.self),
                 "ask": String(decoding: PackageResources.ask_html, as: UTF8.self),
             ]
         )
@@ -57,13 +89,17 @@ struct Page {
         var values = values
         values["nonce"] = nonce
         values["style"] = styles.map { String(decoding: $0, as: UTF8.self) }.joined()
-        var page = String(decoding: text, as: UTF8.self)
-        for (name, value) in values { page = page.replacing("{{\(name)}}", with: value) }
         return Response(
             status: status,
             headers: Self.headers(nonce: nonce),
-            body: .init(byteBuffer: ByteBuffer(string: page))
+            body: .init(byteBuffer: ByteBuffer(string: Self.fill(text, values)))
         )
+    }
+
+    private static func fill(_ text: [UInt8], _ values: [String: String]) -> String {
+        values.reduce(String(decoding: text, as: UTF8.self)) { page, value in
+            page.replacing("{{\(value.key)}}", with: value.value)
+        }
     }
 
     private static func headers(nonce: String) -> HTTPFields {

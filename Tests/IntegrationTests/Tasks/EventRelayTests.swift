@@ -216,22 +216,35 @@ extension Integration {
             try eventually("the problem is over") { process.health.reports.isEmpty }
         }
 
-        /// Fault: the broker is slow to confirm, and what it has already comes again each second.
-        @Test func whatIsConfirmedLateComesOnce() throws {
-            let events = try Events()
-            let queue = try events.boundQueue()
+        /// A process that has sent three events, and hears nothing of the broker from then on.
+        ///
+        /// - Parameter write: makes what the broker gets and does not confirm.
+        private func unconfirmed(
+            _ events: Events,
+            _ write: () throws -> Void
+        ) throws -> (proxy: Proxy, process: SchedulingScene.Process) {
             let proxy = try Proxy(to: try Servers.port("RABBITMQ_URL"))
             let process = try events.scene.process(through: proxy)
-            defer { process.stop() }
             try events.complete()
             try eventually("the first are sent") { try events.waiting() == 0 }
             proxy.stall([.toClient])
-            for _ in 0..<20 { try events.complete() }
+            try write()
             try eventually("it is named") {
                 process.health.reports.contains {
                     $0.problem.subject == "events" && $0.problem.code == "unconfirmed"
                 }
             }
+            return (proxy, process)
+        }
+
+        /// Fault: the broker is slow to confirm, and what it has already comes again each second.
+        @Test func whatIsConfirmedLateComesOnce() throws {
+            let events = try Events()
+            let queue = try events.boundQueue()
+            let (proxy, process) = try unconfirmed(events) {
+                for _ in 0..<20 { try events.complete() }
+            }
+            defer { process.stop() }
             #expect(try queue.ready() == 3 + 20, "one of each task is on its way")
             proxy.endFaults()
             try expectAllOnce(events, queue, process)
@@ -262,16 +275,11 @@ extension Integration {
         @Test func whatComesWhileOneIsNotConfirmedKeepsItsOrder() throws {
             let events = try Events()
             let queue = try events.boundQueue()
-            let proxy = try Proxy(to: try Servers.port("RABBITMQ_URL"))
-            let process = try events.scene.process(through: proxy)
-            defer { process.stop() }
-            try events.complete()
-            try eventually("the first are sent") { try events.waiting() == 0 }
-            proxy.stall([.toClient])
-            let ids = try (0..<5).map { _ in try events.scene.tasks.begin(events.type) }
-            try eventually("it is named") {
-                process.health.reports.contains { $0.problem.code == "unconfirmed" }
+            var ids: [TaskID] = []
+            let (proxy, process) = try unconfirmed(events) {
+                ids = try (0..<5).map { _ in try events.scene.tasks.begin(events.type) }
             }
+            defer { process.stop() }
             #expect(try queue.ready() == 3 + 5)
             for id in ids {
                 _ = try events.scene.store.finish(id, run: 1, as: .succeeded(result: nil))

@@ -361,21 +361,15 @@ extension Integration {
                 try held.contains { try tasks.state($0) == .processing }
             }
             let name = try #require(try tasks.scene.statistics.workers().first?.name)
-            var arguments = [
-                "http://127.0.0.1:\(port)", "--token", token, "--worker", name,
-                "--canary", Self.canary, "--batch", try #require(made.batchID).text,
-                "--running", ids[1].text, "--type", quick,
-            ]
-            if let folder = ProcessInfo.processInfo.environment["AMITY_PICTURES"] {
-                arguments += ["--pictures", folder]
-            }
-            let script = Servers.root.appending(path: "Tests/Browser/flow.py").path
-            let seen = try Command.run(
-                URL(fileURLWithPath: "/usr/bin/python3"),
-                ["-B", script] + arguments,
-                environment: ["HOME": NSTemporaryDirectory()]
+            try useInABrowser(
+                "flow.py",
+                port: port,
+                [
+                    "--token", token, "--worker", name,
+                    "--canary", Self.canary, "--batch", try #require(made.batchID).text,
+                    "--running", ids[1].text, "--type", quick,
+                ]
             )
-            #expect(seen.status == 0, "\(seen.output)\(seen.error)")
             #expect(try tasks.store.pauses().isEmpty)
             #expect(try tasks.state(ids[4]) == .cancelled)
             #expect(!worker.log.contains(token) && !worker.log.contains(Self.canary))

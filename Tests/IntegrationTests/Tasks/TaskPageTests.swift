@@ -198,20 +198,14 @@ extension Integration {
             try tasks.wait(for: failed, toBe: .failed)
             try eventually("it tells how far it is") { try tasks.view(running).percent == 40 }
             let name = try #require(try tasks.tasks.scene.statistics.workers().first?.name)
-            var arguments = [
-                "http://127.0.0.1:\(port)", "--token", token, "--worker", name,
-                "--canary", Self.canary, "--running", running.text, "--failed", failed.text,
-            ]
-            if let folder = ProcessInfo.processInfo.environment["AMITY_PICTURES"] {
-                arguments += ["--pictures", folder]
-            }
-            let script = Servers.root.appending(path: "Tests/Browser/tasks.py").path
-            let seen = try Command.run(
-                URL(fileURLWithPath: "/usr/bin/python3"),
-                ["-B", script] + arguments,
-                environment: ["HOME": NSTemporaryDirectory()]
+            try useInABrowser(
+                "tasks.py",
+                port: port,
+                [
+                    "--token", token, "--worker", name,
+                    "--canary", Self.canary, "--running", running.text, "--failed", failed.text,
+                ]
             )
-            #expect(seen.status == 0, "\(seen.output)\(seen.error)")
             #expect(try tasks.tasks.state(running) == .cancelled)
             #expect(try tasks.view(failed).run == 2)
             #expect(!worker.log.contains(token) && !worker.log.contains(Self.canary))
