@@ -9,22 +9,13 @@ import Tasks
 /// since the last admission is not known; they count as if they had begun just now, for what the
 /// rate gave before a start found no room.
 enum LimitSQL {
-    /// $1: the last key of the scan before; $2: the most keys. Keys with waiting tasks, one look at
-    /// the index for each, and keys of which some were queued: what has begun of those gives room
-    /// back, also where nothing waits any more.
+    /// $1: the last key of the scan before; $2: the most keys. Keys with waiting tasks, and keys of
+    /// which some were queued: what has begun of those gives room back, also where nothing waits any
+    /// more.
     static let waitingKeys = Statement(
         "waiting_limit_keys",
         """
-        WITH RECURSIVE keys AS (
-            (SELECT limit_key, type FROM amity_tasks
-             WHERE \(isWaiting) AND limit_key > $1
-             ORDER BY limit_key, priority, id LIMIT 1)
-            UNION ALL
-            SELECT next.limit_key, next.type
-            FROM keys CROSS JOIN LATERAL (
-                SELECT limit_key, type FROM amity_tasks AS task
-                WHERE \(isWaiting) AND task.limit_key > keys.limit_key
-                ORDER BY limit_key, priority, id LIMIT 1) AS next)
+        WITH RECURSIVE \(keysWithWaiting(after: "$1"))
         SELECT limit_key, type, bool_or(waits) FROM (
             (SELECT limit_key, type, true AS waits FROM keys LIMIT $2::int)
             UNION ALL
@@ -33,6 +24,22 @@ enum LimitSQL {
         GROUP BY limit_key, type ORDER BY limit_key
         """
     )
+
+    /// `keys`, with the type of each: one look at the index for each, however many wait.
+    private static func keysWithWaiting(after key: String) -> String {
+        """
+        keys AS (
+            (SELECT limit_key, type FROM amity_tasks
+             WHERE \(isWaiting) AND limit_key > \(key)
+             ORDER BY limit_key, priority, id LIMIT 1)
+            UNION ALL
+            SELECT next.limit_key, next.type
+            FROM keys CROSS JOIN LATERAL (
+                SELECT limit_key, type FROM amity_tasks AS task
+                WHERE \(isWaiting) AND task.limit_key > keys.limit_key
+                ORDER BY limit_key, priority, id LIMIT 1) AS next)
+        """
+    }
 
     /// $1 and $2: keys and their types. A new one begins with a full bucket.
     static let makeKeys = Statement(
@@ -184,22 +191,13 @@ enum LimitSQL {
         )
     )
 
-    /// The same of keys that keep tasks waiting, or are paused; without $4. One look at the index
-    /// for each key, however many wait. A new key has no bucket yet: it counts as a full one.
+    /// The same of keys that keep tasks waiting, or are paused; without $4. A new key has no bucket
+    /// yet: it counts as a full one.
     static let holding = Statement(
         "list_holding_limit_keys",
         view(
             of: """
-                WITH RECURSIVE keys AS (
-                    (SELECT limit_key, type FROM amity_tasks
-                     WHERE \(isWaiting) AND limit_key > coalesce($1::text, '')
-                     ORDER BY limit_key, priority, id LIMIT 1)
-                    UNION ALL
-                    SELECT next.limit_key, next.type
-                    FROM keys CROSS JOIN LATERAL (
-                        SELECT limit_key, type FROM amity_tasks AS task
-                        WHERE \(isWaiting) AND task.limit_key > keys.limit_key
-                        ORDER BY limit_key, priority, id LIMIT 1) AS next)
+                WITH RECURSIVE \(keysWithWaiting(after: "coalesce($1::text, '')"))
                 SELECT found.key, found.type, tokens, refilled_at
                 FROM (
                     SELECT key, min(type) AS type FROM (
