@@ -9,9 +9,9 @@ import Tasks
 /// since the last admission is not known; they count as if they had begun just now, for what the
 /// rate gave before a start found no room.
 enum LimitSQL {
-    /// $1: the last key of the scan before; $2: the most keys. Keys with waiting tasks, and keys of
-    /// which some were queued: what has begun of those gives room back, also where nothing waits any
-    /// more.
+    /// $1: the last key of the scan before; $2: the most keys. Keys with waiting tasks, and keys
+    /// of which some were queued: what has begun of those gives room back, also where nothing
+    /// waits any more.
     static let waitingKeys = Statement(
         "waiting_limit_keys",
         """
