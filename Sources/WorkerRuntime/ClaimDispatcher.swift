@@ -96,6 +96,7 @@ package final class ClaimDispatcher: QueueSetReceiver {
         switch piece {
         case .batch(let batch, kind: _): for delivery in batch { begin(delivery, false, slot) }
         case .alone(let suspect): begin(suspect.delivery, true, slot)
+        case .rest: return
         }
         let wasSurrendered = hasSurrendered.withLock { hasSurrendered in
             defer { hasSurrendered = false }

@@ -25,7 +25,8 @@ extension Dispatcher {
             let taken = loop.inbox.withLock { $0.add(suspects) }
             if !taken { interrupt(suspects.map(\.delivery)) }
         }
-        if !clear.isEmpty { runDue(clear, of: kind, in: context) }
+        // What may have been lost with a process once is written down at once.
+        if !clear.isEmpty { runDue(clear, of: kind, in: context, mayHold: false) }
         crashes.release(in: context)
     }
 

@@ -5,16 +5,19 @@ import Messaging
 
 extension Dispatcher {
     /// Settles each delivery as its outcome says, or publishes its message again first.
+    ///
+    /// - Parameter mayHold: whether what failed may be written down after other batches.
     func finish(
         _ batch: [Delivery],
         with outcomes: [Outcome],
         of kind: WorkKind,
-        in context: HandlerContext
+        in context: HandlerContext,
+        mayHold: Bool = false
     ) {
         let policy = kind.retryPolicy
         var settled: [Completion] = []
         settled.reserveCapacity(batch.count)
-        var failed: [(FailedDelivery, RetryPolicy.Disposition)] = []
+        var failed: [HeldFailures.Ended] = []
         var postponed: [(Delivery, Failure, RetryPolicy.Disposition)] = []
         var snoozed: [(Delivery, until: Date)] = []
         var tally = WorkerMetrics.Tally()
@@ -63,11 +66,25 @@ extension Dispatcher {
         for (delivery, failure, next) in postponed { postpone(delivery, after: failure, next) }
         for (delivery, time) in snoozed { snooze(delivery, until: time, by: policy) }
         if failed.isEmpty { return }
-        kind.handler.record(failed.map(\.0), in: context)
-        for (failed, next) in failed where !next.isDead {
+        if mayHold {
+            held.withLock { $0[context.slot].add(failed, of: kind) }
+        } else {
+            writeDown(.init(kind: kind, failed: failed), in: context)
+        }
+    }
+
+    /// - Parameter isResting: whether the thread has nothing else to do.
+    func writeDownHeldFailures(isResting: Bool, in context: HandlerContext) {
+        let due = held.withLock { $0[context.slot].due(isResting: isResting) }
+        for group in due { writeDown(group, in: context) }
+    }
+
+    private func writeDown(_ group: HeldFailures.Group, in context: HandlerContext) {
+        group.kind.handler.record(group.failed.map(\.0), in: context)
+        for (failed, next) in group.failed where !next.isDead {
             republish(failed.delivery, after: failed.failure, next)
         }
-        bury(failed.filter(\.1.isDead), isReadable: true)
+        bury(group.failed.filter(\.1.isDead), isReadable: true)
     }
 
     package func refuse(_ delivery: Delivery, because failure: Failure) {
@@ -102,10 +119,7 @@ extension Dispatcher {
     /// between leaves a row too many for a moment and never a dead letter without one.
     ///
     /// - Parameter isReadable: false where the body is not to be looked at.
-    private func bury(
-        _ dead: [(FailedDelivery, RetryPolicy.Disposition)],
-        isReadable: Bool
-    ) {
+    private func bury(_ dead: [HeldFailures.Ended], isReadable: Bool) {
         if dead.isEmpty { return }
         let records = dead.map { failed, next in
             DeadLetterRecord(

@@ -24,6 +24,8 @@ package final class Dispatcher: DeliveryReceiver {
     private let drain: DrainSignal
     let counts: WorkerCounts
     let metrics: WorkerMetrics
+    /// Of each thread, by its slot: what failed there and is not written down yet.
+    let held: Locked<[HeldFailures]>
     let logger: Logger
 
     /// - Parameters:
@@ -54,6 +56,7 @@ package final class Dispatcher: DeliveryReceiver {
         self.drain = drain
         self.counts = counts
         self.metrics = metrics
+        held = Locked(Array(repeating: HeldFailures(), count: pool.count))
         self.logger = logger
     }
 
@@ -90,11 +93,14 @@ package final class Dispatcher: DeliveryReceiver {
     private func startOperations(after change: (inout Inbox) -> Void) {
         loop.start(after: change) { [self] work, slot in
             let context = HandlerContext(slot: slot, drain: drain)
+            if case .rest = work { return writeDownHeldFailures(isResting: true, in: context) }
             counts.threadBegan()
             switch work {
             case .batch(let batch, let kind): run(batch, of: kinds.all[kind], in: context)
             case .alone(let suspect): runAlone(suspect, in: context)
+            case .rest: break
             }
+            writeDownHeldFailures(isResting: false, in: context)
             counts.threadEnded()
         }
     }
@@ -105,16 +111,23 @@ package final class Dispatcher: DeliveryReceiver {
         if due[0].redelivered {
             runAgain(due, of: kind, in: context)
         } else {
-            runDue(due, of: kind, in: context)
+            runDue(due, of: kind, in: context, mayHold: kind.batchLimit > 1)
         }
     }
 
     /// The path of a batch through its thread: handle, then settle or publish again.
-    func runDue(_ batch: [Delivery], of kind: WorkKind, in context: HandlerContext) {
+    ///
+    /// - Parameter mayHold: whether what fails may be written down after other batches.
+    func runDue(
+        _ batch: [Delivery],
+        of kind: WorkKind,
+        in context: HandlerContext,
+        mayHold: Bool
+    ) {
         Failpoint.received.hit()
         let begin = ContinuousClock.now
         let outcomes = handle(batch, of: kind, in: context)
-        finish(batch, with: outcomes, of: kind, in: context)
+        finish(batch, with: outcomes, of: kind, in: context, mayHold: mayHold)
         logger.debug(
             "batch.handled",
             metadata: [

@@ -10,6 +10,8 @@ struct WorkLoop: Sendable {
         /// - Parameter kind: its number.
         case batch([Delivery], kind: Int)
         case alone(Inbox.Suspect)
+        /// Nothing for now: what it has put off is due.
+        case rest
     }
 
     typealias Perform = @Sendable (Piece, ThreadPool.Slot) -> Void
@@ -54,6 +56,7 @@ struct WorkLoop: Sendable {
             case .batch(let batch, let kind, round: _): perform(.batch(batch, kind: kind), slot)
             case .alone(let suspect): perform(.alone(suspect), slot)
             case .later(let time):
+                perform(.rest, slot)
                 // Milliseconds: not worth to be interrupted.
                 Thread.sleep(forTimeInterval: max(0, begin.duration(to: time) / .seconds(1)))
             }
@@ -61,6 +64,7 @@ struct WorkLoop: Sendable {
             let duration = begin.duration(to: .now)
             start(after: { $0.finished(work, in: duration) }, perform)
         }
+        perform(.rest, slot)
     }
 
     /// - Returns: nil when the calling operation is over. Another one looks after what it leaves.

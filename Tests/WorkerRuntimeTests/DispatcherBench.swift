@@ -23,6 +23,8 @@ final class ScriptedHandler: Handler {
     let batchLimit: Int
     let sizes = Locked<[Int]>([])
     let recorded = Locked<[FailedDelivery]>([])
+    /// Of how many failures each call was.
+    let records = Locked<[Int]>([])
     private let body: @Sendable ([Delivery]) -> [Outcome]
 
     init(batchLimit: Int = 32, _ body: @escaping @Sendable ([Delivery]) -> [Outcome]) {
@@ -37,6 +39,7 @@ final class ScriptedHandler: Handler {
 
     func record(_ failed: [FailedDelivery], in context: HandlerContext) {
         recorded.withLock { $0 += failed }
+        records.withLock { $0.append(failed.count) }
     }
 }
 
