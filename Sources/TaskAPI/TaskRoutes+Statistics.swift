@@ -47,7 +47,7 @@ extension TaskRoutes {
                 answer.add("pool", queue.pool)
                 answer.add("priority", queue.priority.name)
                 answer.add("length", waiting.reduce(0) { $0 + $1.count })
-                answer.add("processing", depths.running)
+                answer.add("processing", depths.count(of: .processing))
                 let oldest = waiting.map(\.oldestAge).max() ?? 0
                 answer.add("oldest_seconds", json: "\(max(0, oldest))")
                 let pause = pauses.first { $0.subject == .pool(queue.pool) }
@@ -110,22 +110,22 @@ extension TaskRoutes {
         let known = try await service.call { store throws(PostgresError) in
             (try store.meanDuration(pool: pool), try store.workers(), try store.pauses())
         }
-        // No worker takes anything of a paused pool: more of them would only stand idle.
+        // No worker takes anything of a paused pool, nor what its limit holds, a paused type among
+        // it: more of them would only stand idle.
         let pausedPools = Set(known.2.map(\.subject))
-        let paused = depths.filter { pausedPools.contains(.pool($0.pool)) }
-        let held = paused.reduce(0) { $0 + $1.count } - paused.running
-        let all = depths.reduce(0) { $0 + $1.count } - held
+        let paused = depths.filter { pausedPools.contains(.pool($0.pool)) }.count(of: .queued)
         let demand = Demand(
-            backlog: all - depths.running,
-            running: depths.running,
+            backlog: depths.count(of: .queued) - paused,
+            running: depths.count(of: .processing),
             seconds: known.0,
             threads: threads ?? Demand.threads(of: known.1, pool: pool)
         )
         var answer = Answer()
         answer.add("backlog", demand.backlog)
         answer.add("running", demand.running)
-        answer.add("value", all)
-        answer.add("paused", held)
+        answer.add("value", demand.backlog + demand.running)
+        answer.add("paused", paused)
+        answer.add("waiting", depths.count(of: .waiting))
         answer.add("desired_workers", demand.workers(within: target))
         return answer.response()
     }
@@ -137,8 +137,8 @@ extension TaskRoutes {
 }
 
 extension [TaskQueueDepth] {
-    fileprivate var running: Int {
-        reduce(0) { $1.state == .processing ? $0 + $1.count : $0 }
+    fileprivate func count(of state: TaskState) -> Int {
+        reduce(0) { $1.state == state ? $0 + $1.count : $0 }
     }
 }
 

@@ -264,7 +264,8 @@ extension Integration {
             #expect(worker["facts"] as? [String: String] == ["host": "h"])
             let scale = try scene.send("GET", "/stats/scale?pool=gpu").json
             let expected = [
-                "backlog": 1, "running": 1, "value": 2, "paused": 0, "desired_workers": 1,
+                "backlog": 1, "running": 1, "value": 2, "paused": 0, "waiting": 0,
+                "desired_workers": 1,
             ]
             #expect(scale as? [String: Int] == expected)
             #expect(try scene.send("GET", "/stats/scale?pool=cpu").json["value"] as? Int == 0)
@@ -273,6 +274,12 @@ extension Integration {
             let paused = try scene.send("GET", "/stats/scale").json
             #expect(paused["paused"] as? Int == scale["backlog"] as? Int)
             #expect(paused["backlog"] as? Int == 0)
+            // And before tasks that their limit, or a paused type, holds.
+            try scene.tasks.sql("UPDATE amity_tasks SET state = 2 WHERE state = 3")
+            let held = try scene.send("GET", "/stats/scale").json
+            #expect(held["waiting"] as? Int == 1 && held["paused"] as? Int == 0)
+            #expect(held["backlog"] as? Int == 0 && held["value"] as? Int == 1)
+            try scene.tasks.sql("UPDATE amity_tasks SET state = 3 WHERE state = 2")
             let metrics = try RawAnswer.get("/metrics", port: scene.port).body
             #expect(metrics.contains("task_queue_size{queue=\"gpu.high\"} 1\n"))
             #expect(metrics.contains("task_queue_size{queue=\"default.low\"} 0\n"))
