@@ -1,4 +1,4 @@
-// What of Linux the Swift module Glibc leaves out: eventfd, epoll, signalfd, pidfd, memfd, openat2,
+// What of Linux the Swift module Glibc leaves out: eventfd, epoll, pidfd, memfd, openat2,
 // malloc_trim, and the little that has to be between fork and exec. No logic lives here but that.
 #pragma once
 
@@ -11,7 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -32,6 +32,7 @@ import Testing
     private func handler(
         _ argv: [String],
         environment: [String: String] = [:],
+        program: String = Bench.amity.path,
         grace: Int = 10
     ) -> CommandHandler {
         CommandHandler(
@@ -39,7 +40,7 @@ import Testing
             environment: [
                 "PATH": "/usr/bin:/bin", "HOME": "/nowhere", "TASK_SECRET_A": "whsec_", "LANG": "C",
             ],
-            program: Bench.amity.path,
+            program: program,
             grace: grace
         )
     }
@@ -310,6 +311,19 @@ import Testing
     /// Only the command itself can be bound to it by the kernel.
     @Test func aCommandDoesNotOutliveWhatRunsIt() async throws {
         try await kill("runner", survivors: ["worker", "left"])
+    }
+
+    /// Fault: the end of a command is told to a thread that does not wait for it, where the main
+    /// function of a worker of one's own is asynchronous. The task hangs until its time is over.
+    @Test func aWorkerOfOnesOwnSeesTheEndOfItsCommands() async throws {
+        let own = Bench.amity.deletingLastPathComponent().appending(path: "thumbnail").path
+        for number in 0..<20 {
+            let end = await blocking {
+                handler(["/bin/sh", "-c", "echo '{\"result\": \(number)}'"], program: own)
+                    .run(Bench.task(payload: "null"), in: RunContext())
+            }
+            #expect(end.told == "completed \(number)")
+        }
     }
 
     @Test(arguments: [[], ["10"], ["x", "/bin/true"], ["10", "/bin/true"]])

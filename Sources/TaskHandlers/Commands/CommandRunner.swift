@@ -29,15 +29,19 @@ package enum CommandRunner {
         else { _exit(usage) }
         // The worker decides, not what else sends signals to all of a service's processes.
         for number in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] { signal(number, SIG_IGN) }
-        var children = sigset_t()
-        sigemptyset(&children)
-        sigaddset(&children, SIGCHLD)
-        sigprocmask(SIG_BLOCK, &children, nil)
-        let ended = signalfd(-1, &children, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
-        guard ended >= 0, amity_adopt_orphans() == 0 else { _exit(126) }
+        childrenEnded = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        guard childrenEnded >= 0, amity_adopt_orphans() == 0 else { _exit(126) }
+        // A handler, and no signalfd: any thread of the process may be given the signal, and in a
+        // program whose main function is asynchronous this is not its only one.
+        signal(SIGCHLD) { _ in
+            let before = errno
+            var one: UInt64 = 1
+            write(childrenEnded, &one, 8)
+            errno = before
+        }
         let command = start(Array(arguments.dropFirst()))
         guard command > 0 else { _exit(126) }
-        var watch = Watch(command: command, ended: ended, grace: .seconds(grace))
+        var watch = Watch(command: command, grace: .seconds(grace))
         let status = watch.waitForEnd()
         let last = killDescendants(reaping: command)
         end(as: status ?? last)
@@ -78,17 +82,18 @@ package enum CommandRunner {
     }
 }
 
+/// An eventfd, readable when a child has ended. For a handler of signals, which can be given
+/// nothing.
+nonisolated(unsafe) private var childrenEnded: Int32 = -1
+
 /// Waits for the end of a command, and for the worker's word.
 private struct Watch {
     let command: pid_t
-    /// Readable when a child has ended.
-    let ended: Int32
     let grace: Duration
     private var killAt: ContinuousClock.Instant?
 
-    init(command: pid_t, ended: Int32, grace: Duration) {
+    init(command: pid_t, grace: Duration) {
         self.command = command
-        self.ended = ended
         self.grace = grace
     }
 
@@ -97,7 +102,7 @@ private struct Watch {
         while true {
             var descriptors = [
                 pollfd(fd: CommandRunner.leash, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: ended, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: childrenEnded, events: Int16(POLLIN), revents: 0),
             ]
             _ = poll(&descriptors, 2, timeLeft)
             if descriptors[1].revents != 0, let status = reap() { return status }
@@ -114,8 +119,8 @@ private struct Watch {
 
     /// - Returns: the command's status, once it has ended.
     private func reap() -> Int32? {
-        var info = signalfd_siginfo()
-        _ = read(ended, &info, MemoryLayout<signalfd_siginfo>.size)
+        var count: UInt64 = 0
+        _ = read(childrenEnded, &count, 8)
         var (status, found): (Int32, Int32?) = (0, nil)
         while true {
             let process = waitpid(-1, &status, WNOHANG)
