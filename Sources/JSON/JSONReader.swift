@@ -27,7 +27,7 @@ package struct JSONReader {
     }
 
     /// Most arrays and objects inside each other; the limit that Foundation's decoder has.
-    private static let deepest = 512
+    package static let deepest = 512
 
     private let bytes: UnsafeRawBufferPointer
     private var position = 0

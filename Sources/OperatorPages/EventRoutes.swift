@@ -32,7 +32,7 @@ struct EventRoutes {
             guard request.method == .get, access.isFromOwnPage(request) else {
                 throw HTTPError(.forbidden, message: "events are for the page of this worker")
             }
-            let text = request.uri.queryParameters["pattern"].map(String.init) ?? "#"
+            let text = request.form("pattern") ?? "#"
             guard let pattern = EventPattern(text) else {
                 return refused("A pattern is 1 to 255 characters without spaces, such as task.#.")
             }

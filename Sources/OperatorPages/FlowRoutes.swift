@@ -111,8 +111,7 @@ struct FlowRoutes {
         _ known: Set<String>
     ) throws(HTTPError) -> [(name: String, value: String)] {
         var found: [(name: String, value: String)] = []
-        for (name, value) in request.uri.queryParameters {
-            let (name, value) = (String(name), String(value))
+        for (name, value) in request.form {
             guard known.contains(name), !value.isEmpty, value.utf8.count <= 1000,
                 !value.utf8.contains(0)
             else {

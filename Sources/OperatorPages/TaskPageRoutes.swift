@@ -85,8 +85,7 @@ struct TaskPageRoutes {
 
     private static func filter(of request: Request) throws(HTTPError) -> TaskFilter {
         var filter = TaskFilter()
-        for (name, value) in request.uri.queryParameters {
-            let value = String(value)
+        for (name, value) in request.form {
             if value.isEmpty || value.utf8.count > 255 || value.utf8.contains(0) {
                 throw HTTPError(.badRequest, message: "a parameter has 1 to 255 bytes")
             }

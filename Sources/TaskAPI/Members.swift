@@ -28,7 +28,7 @@ struct Members {
         do throws(JSONReader.Malformed) {
             members = try JSONReader.read(json, with: Self.members)
         } catch {
-            throw Problem(.badRequest, code: "malformed_json", "the body is no JSON")
+            throw Problem.noJSON
         }
         guard let members else {
             note("", "is no object")
@@ -71,7 +71,7 @@ struct Members {
                 return elements
             }
         } catch {
-            throw Problem(.badRequest, code: "malformed_json", "the body is no JSON")
+            throw Problem.noJSON
         }
     }
 
@@ -209,12 +209,18 @@ extension JSONText.Unstorable {
         switch self {
         case .nul: "has \\u0000, which the database does not store"
         case .halfSurrogate: "has half a surrogate pair, which is no text"
-        case .longNumber: "has a number of more than 40 digits"
+        case .longNumber: "has a number of more than 40 digits, written out without an exponent"
         }
     }
 }
 
 extension Problem {
+    fileprivate static let noJSON = Problem(
+        .badRequest,
+        code: "malformed_json",
+        "the body is no JSON, or is nested more than \(JSONReader.deepest) levels deep"
+    )
+
     /// - Throws: 422 where there are any.
     static func check(_ defects: [Defect]) throws(Problem) {
         if defects.isEmpty { return }

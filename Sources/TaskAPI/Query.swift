@@ -12,10 +12,9 @@ struct Query {
     private var defects: [Problem.Defect] = []
 
     init(_ request: Request, knowing known: Set<String>) {
-        for (name, value) in request.uri.queryParameters {
-            let name = String(name)
+        for (name, value) in request.form {
             if !known.contains(name) { note(String(name.prefix(100)), "is unknown") }
-            values[name] = String(value)
+            values[name] = value
         }
     }
 

@@ -83,7 +83,7 @@ package struct TaskRoutes: Sendable {
     /// Whether a request waits for a task to move.
     package static func isWaiting(_ request: Request) -> Bool {
         request.method == .get && request.uri.path.hasPrefix("/\(root)/")
-            && request.uri.queryParameters["wait"] != nil
+            && request.form("wait") != nil
     }
 
     // MARK: Adding

@@ -137,7 +137,7 @@ package final class TaskService: Sendable {
             throw Problem(
                 .unprocessableContent,
                 code: "idempotency_key_reused",
-                "the Idempotency-Key was sent with another body"
+                "the Idempotency-Key was sent with another request"
             )
         }
     }

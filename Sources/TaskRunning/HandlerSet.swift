@@ -64,12 +64,14 @@ final class TypeDirectory: Sendable {
     }
 
     /// Blocks for a query every few seconds. While the database is away the last answer holds.
-    func type(named name: String) throws(PostgresError) -> TaskType? {
+    ///
+    /// - Parameter isAnew: whether to ask in any case.
+    func type(named name: String, isAnew: Bool = false) throws(PostgresError) -> TaskType? {
         let now = ContinuousClock.now
         let (found, isFresh) = state.withLock { state in
             (state.types[name], state.readAt.map { now < $0 + Self.lifetime } ?? false)
         }
-        if isFresh { return found }
+        if isFresh && !isAnew { return found }
         do throws(PostgresError) {
             let types = try store.types()
             let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.name, $0) })

@@ -73,8 +73,12 @@ final class TaskRunner: Sendable {
         isAlone: Bool
     ) throws(PostgresError) -> ClaimDispatcher.Claim {
         if isPaused(name), try store.park(message.id, run: message.run) { return .settled(.ack) }
-        let type = try types.type(named: name)
-        guard let handler = handlers.handler(named: name, of: type) else {
+        var handler = handlers.handler(named: name, of: try types.type(named: name))
+        // A new type's first task may come before the table is read again.
+        if handler == nil {
+            handler = handlers.handler(named: name, of: try types.type(named: name, isAnew: true))
+        }
+        guard let handler else {
             if try store.unhandled(message.id, run: message.run) {
                 let metadata: Logger.Metadata = ["type": "\(name)"]
                 repeated.log(
@@ -209,7 +213,7 @@ final class TaskRunner: Sendable {
 
     private static let resultRefused = RunOutcome.failed(
         code: TaskErrorCode.resultRefused.rawValue,
-        message: "",
+        message: TaskErrorCode.resultRefused.message,
         retries: true
     )
 
@@ -223,7 +227,7 @@ final class TaskRunner: Sendable {
 
     static let timeout = RunOutcome.failed(
         code: TaskErrorCode.timeout.rawValue,
-        message: "",
+        message: TaskErrorCode.timeout.message,
         retries: true
     )
 

@@ -122,7 +122,8 @@ extension HTTPHandler {
             }
             return .completed(result: json)
         } catch {
-            return failure(.resultRefused, "the service's answer is no JSON", retries: false)
+            let refusal = "is no JSON, or is nested more than \(JSONReader.deepest) levels deep"
+            return failure(.resultRefused, "the service's answer \(refusal)", retries: false)
         }
     }
 

@@ -144,7 +144,7 @@ enum SchedulerSQL {
         """
 
     private static func errors(_ run: String, _ code: TaskErrorCode) -> String {
-        TaskSQL.errors(with: run, "'\(code.rawValue)'", "''")
+        TaskSQL.errors(with: run, "'\(code.rawValue)'", "'\(code.message)'")
     }
 
     // MARK: Lost messages

@@ -92,11 +92,13 @@ enum SubmitSQL {
     static let readTwins = Statement(
         "read_unique_twins",
         """
-        SELECT number, id, state, \(TaskSQL.iso("created_at"))
+        SELECT number, id,
+            CASE WHEN state <> \(TaskSQL.processing) OR cancel_at IS NULL THEN state END,
+            \(TaskSQL.iso("created_at"))
         FROM unnest($1::text[], $2::text[], $3::text[], $4::int[])
             AS new (kb_id, type, unique_key, number)
         CROSS JOIN LATERAL (
-            SELECT id, state, created_at FROM amity_tasks AS task
+            SELECT id, state, cancel_at, created_at FROM amity_tasks AS task
             WHERE coalesce(task.kb_id, '') = coalesce(new.kb_id, '') AND task.type = new.type
               AND task.unique_key = new.unique_key AND state < \(TaskSQL.completed)
             LIMIT 1) AS twin
@@ -110,7 +112,8 @@ enum SubmitSQL {
             try row.integer() ?? 0,
             SubmittedTask(
                 id: TaskID(stored: try row.text() ?? ""),
-                status: try row.integer().flatMap(TaskState.init(rawValue:))?.name ?? "",
+                status: try row.integer().flatMap(TaskState.init(rawValue:))?.name
+                    ?? "cancelling",
                 createdAt: try row.text() ?? "",
                 isDuplicate: true
             )

@@ -69,7 +69,7 @@ extension TaskFilter {
     /// - Parameters:
     ///   - columns: of `task` and `data`.
     ///   - join: what more they are taken from.
-    func page(
+    package func page(
         named name: String,
         _ columns: String,
         join: String = ""

@@ -15,7 +15,7 @@ package enum TaskSQL {
     package static let cancelled = TaskState.cancelled.rawValue
     /// What counts in a pool, and what may be retried by hand: each as its partial index has it.
     static let inPool = "\(waiting), \(queued), \(processing)"
-    static let retryable = "\(failed), \(cancelled)"
+    package static let retryable = "\(failed), \(cancelled)"
 
     /// For a statement that names its rows by id. `IS TRUE` keeps the planner from the partial
     /// indexes of all that wait or run: its statistics may not know yet how much that is.

@@ -136,7 +136,7 @@ extension TaskStore {
 
     /// Another run would answer the same.
     private static func failure(_ code: TaskErrorCode) -> RunOutcome {
-        .failed(code: code.rawValue, message: "", retries: false)
+        .failed(code: code.rawValue, message: code.message, retries: false)
     }
 
     /// PostgreSQL's text holds no NUL.

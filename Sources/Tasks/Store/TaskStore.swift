@@ -35,7 +35,7 @@ package struct TaskStore: Sendable {
 }
 
 extension Parameter {
-    static func id(_ id: TaskID) -> Parameter { .text(id.text) }
+    package static func id(_ id: TaskID) -> Parameter { .text(id.text) }
     static func ids(_ ids: [TaskID]) -> Parameter { .textArray(ids.map(\.text)) }
     static func optional(_ text: String?) -> Parameter { text.map(Parameter.text) ?? .null }
     static func bool(_ value: Bool) -> Parameter { .text(value ? "t" : "f") }

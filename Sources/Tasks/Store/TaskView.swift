@@ -27,7 +27,7 @@ package struct TaskView: Sendable {
     /// The last failure's.
     package var errorCode: String?
 
-    static let columns = """
+    package static let columns = """
         task.id, task.type, pool, priority, state, run, attempts, max_attempts, crashes, progress,
             cancel_at IS NOT NULL, kb_id, batch_id, unique_key, \(epoch("created_at")),
             \(epoch("due_at")), \(epoch("deadline")), \(epoch("started_at")),
@@ -38,7 +38,7 @@ package struct TaskView: Sendable {
         "extract(epoch FROM task.\(column))::float8"
     }
 
-    init(_ row: inout RowReader) throws(PostgresError) {
+    package init(_ row: inout RowReader) throws(PostgresError) {
         let moved = try MovedTask(&row)
         (id, type, pool) = (moved.id, moved.type, moved.pool)
         (priority, state, run) = (moved.priority, moved.state, moved.run)

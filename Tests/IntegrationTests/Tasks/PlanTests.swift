@@ -2,6 +2,7 @@ import Postgres
 import Testing
 
 @testable import FlowOperations
+@testable import Operations
 @testable import TaskTypes
 @testable import Tasks
 

@@ -66,7 +66,9 @@ extension Integration {
                 let id = try scene.begin()
                 let moved = try scene.store.finish(id, run: 1, as: .succeeded(result: result))
                 #expect(moved?.state == .failed)
-                #expect(try scene.store.get(id)?.view.errorCode == code)
+                let detail = try #require(try scene.store.get(id))
+                #expect(detail.view.errorCode == code)
+                #expect(detail.errors?.contains("the result") ?? false)
             }
         }
 

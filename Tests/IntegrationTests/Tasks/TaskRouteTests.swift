@@ -88,6 +88,35 @@ extension Integration {
             #expect(try cancel(#""batch_id":"1""#).pointers == ["/batch_id"])
         }
 
+        /// Fault: what is sent again with the unique key of a task that is being cancelled is told
+        /// that it lives, and no one does the work.
+        @Test func whatIsBeingCancelledSaysSo() throws {
+            let scene = try TaskAPIScene()
+            let id = try scene.submit(#""unique":"u""#)
+            try scene.tasks.claim(id, run: 1)
+            #expect(try scene.send("DELETE", "/tasks/\(id)").text("status") == "cancelling")
+            #expect(try scene.send("GET", "/tasks/\(id)").text("status") == "cancelling")
+            let row = try #require(try scene.send("GET", "/tasks").list("tasks").first)
+            #expect(row["status"] as? String == "cancelling")
+            let body = #"{"task_type":"test","unique":"u"}"#
+            let again = try scene.send("POST", "/tasks", body)
+            #expect(try again.text("status") == "cancelling" && again.text("task_id") == id.text)
+            #expect(try scene.tasks.store.finish(id, run: 1, as: .stopped)?.state == .cancelled)
+            let new = try scene.send("POST", "/tasks", body)
+            #expect(try new.text("status") == "queued" && new.text("task_id") != id.text)
+        }
+
+        /// Fault: clients that encode a query as forms do, as most libraries do, find nothing.
+        @Test func aPlusInAQueryIsASpace() throws {
+            let scene = try TaskAPIScene()
+            let id = try scene.submit(#""kb_id":"my kb""#)
+            let other = try scene.submit(#""kb_id":"my+kb""#)
+            for (query, expected) in [("my+kb", id), ("my%20kb", id), ("my%2Bkb", other)] {
+                let found = try scene.send("GET", "/tasks?kb_id=\(query)").list("tasks")
+                #expect(found.map { $0["task_id"] as? String } == [expected.text], "\(query)")
+            }
+        }
+
         @Test func thePriorityOfWhatWaitsIsChanged() throws {
             let scene = try TaskAPIScene()
             let id = try scene.submit()

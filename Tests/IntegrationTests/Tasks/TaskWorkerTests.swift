@@ -73,6 +73,25 @@ extension Integration {
             scene.stop(worker)
         }
 
+        /// Fault: the first tasks of a new type are given back for as long as the worker believes
+        /// what it has read of the table of types.
+        @Test func aTypeThatHasJustBeenAppliedIsKnown() throws {
+            let scene = try TaskWorkerScene()
+            try scene.tasks.sql(
+                """
+                INSERT INTO amity_task_types
+                VALUES ('test', '\(scene.pool)', 1, '{"kind": "command"}', 60, 1)
+                """
+            )
+            let handler = TestHandler { _, _ in .completed(result: nil) }
+            let other = try scene.submit(type: "other")[0]
+            try scene.start(handlers: ["test": handler, "other": handler])
+            try scene.wait(for: other, toBe: .completed)
+            try scene.tasks.sql(#"UPDATE amity_task_types SET handler = '{"kind": "swift"}'"#)
+            // No scheduler is here that would publish it again.
+            try scene.wait(for: try scene.submit()[0], toBe: .completed)
+        }
+
         // MARK: Stops
 
         @Test func aCancelledRunIsToldAndEndsSo() throws {
@@ -103,6 +122,8 @@ extension Integration {
             try scene.wait(for: id, toBe: .failed)
             let view = try scene.view(id)
             #expect(view.errorCode == "TIMEOUT" && view.attempts == 1)
+            let errors = try #require(try scene.store.get(id)?.errors)
+            #expect(errors.contains("longer than its timeout_seconds"))
         }
 
         /// Fault: handlers that never return take every thread, and the worker looks well.

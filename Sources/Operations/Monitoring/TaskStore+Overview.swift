@@ -1,40 +1,34 @@
 import Foundation
 import Postgres
+import Tasks
 
 /// How many tasks of one pool and priority end in a minute.
-package struct TaskRate: Sendable, Equatable {
-    package var pool: String
-    package var priority: Priority
-    package var completed: Double
-    package var failed: Double
-
-    package init(pool: String, priority: Priority, completed: Double, failed: Double) {
-        self.pool = pool
-        self.priority = priority
-        self.completed = completed
-        self.failed = failed
-    }
+struct TaskRate: Sendable, Equatable {
+    var pool: String
+    var priority: Priority
+    var completed: Double
+    var failed: Double
 }
 
 /// Tasks of one type that failed with the same code.
-package struct FailedTasks: Sendable, Equatable {
-    package var type: String
+struct FailedTasks: Sendable, Equatable {
+    var type: String
     /// nil where none was stored.
-    package var code: String?
-    package var count: Int
-    package var lastAt: Date?
+    var code: String?
+    var count: Int
+    var lastAt: Date?
 }
 
 /// A task without what its client gave and its handler said: none of that leaves the database here.
-package struct TaskFacts: Sendable {
-    package var view: TaskView
+struct TaskFacts: Sendable {
+    var view: TaskView
     /// The host and process that runs it, or ran it last, while its lease is there.
-    package var worker: String?
-    package var cancelAskedAt: Date?
+    var worker: String?
+    var cancelAskedAt: Date?
     /// Of a run, in seconds; nil in a list.
-    package var timeout: Int?
+    var timeout: Int?
     /// A JSON array of run, code and time of each failure, oldest first; nil in a list.
-    package var failures: String?
+    var failures: String?
 
     init(_ row: inout RowReader) throws(PostgresError) {
         view = try TaskView(&row)
@@ -47,17 +41,17 @@ package struct TaskFacts: Sendable {
 
 extension TaskStore {
     /// So many failed tasks are grouped: the latest.
-    package static let mostGrouped = 1_000
+    static let mostGrouped = 1_000
 
     /// Whether there are tables of tasks that this role may read.
-    package func hasTables() throws(PostgresError) -> Bool {
+    func hasTables() throws(PostgresError) -> Bool {
         try rows(of: OverviewSQL.hasTables, []) { row throws(PostgresError) in
             try row.bool() ?? false
         }.first ?? false
     }
 
     /// Over the last minute, or over the time in which the latest ten thousand ended.
-    package func rates() throws(PostgresError) -> [TaskRate] {
+    func rates() throws(PostgresError) -> [TaskRate] {
         try rows(of: OverviewSQL.rates, []) { row throws(PostgresError) in
             TaskRate(
                 pool: try row.text() ?? "",
@@ -69,7 +63,7 @@ extension TaskStore {
     }
 
     /// The latest failed tasks, at most `mostGrouped`, by type and code.
-    package func failed() throws(PostgresError) -> [FailedTasks] {
+    func failed() throws(PostgresError) -> [FailedTasks] {
         try rows(of: OverviewSQL.failed, []) { row throws(PostgresError) in
             FailedTasks(
                 type: try row.text() ?? "",
@@ -80,12 +74,12 @@ extension TaskStore {
         }
     }
 
-    package func facts(of id: TaskID) throws(PostgresError) -> TaskFacts? {
+    func facts(of id: TaskID) throws(PostgresError) -> TaskFacts? {
         try rows(of: OverviewSQL.facts, [.id(id)], TaskFacts.init).first
     }
 
     /// A page, newest first; `filter.before` is the cursor.
-    package func facts(_ filter: TaskFilter, limit: Int) throws(PostgresError) -> [TaskFacts] {
+    func facts(_ filter: TaskFilter, limit: Int) throws(PostgresError) -> [TaskFacts] {
         let (statement, parameters) = OverviewSQL.page(filter)
         return try rows(of: statement, [.integer(limit)] + parameters, TaskFacts.init)
     }
