@@ -218,10 +218,10 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
         "Conversations", "Digests", "Documents", "Events", "Failpoints", "FlowOperations",
-        "FriendshipScoring", "HTTPServing", "HostResources", "Locks", "Messaging", "Metering",
-        "Operations", "Postgres", "SampleConversations", "Schedules", "Settings", "Storage",
-        "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes", "Tasks",
-        "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+        "FriendshipScoring", "HTTPCalling", "HTTPServing", "HostResources", "Locks", "Messaging",
+        "Metering", "Operations", "Postgres", "SampleConversations", "Schedules", "Settings",
+        "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes",
+        "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
     ],
 ]
 

@@ -167,11 +167,13 @@ final class TaskRunner: Sendable {
     ) {
         let outcome: RunOutcome
         var effects: [(Statement, [Parameter])] = []
-        switch end {
+        switch end.counted(since: task.putOff) {
         case .completed(let result, let own):
             outcome = .succeeded(result: result)
             effects = own
         case .snoozed(let seconds): outcome = .snoozed(seconds: seconds)
+        case .putOff(let seconds, let code, let message):
+            outcome = .snoozed(seconds: seconds, code: code, message: message)
         case .handedOver: return handOver(task, after: duration)
         case .failed(let code, let message, let retries, let after):
             // What failed because it was stopped has not failed.
