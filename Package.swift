@@ -69,8 +69,8 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "Locks": ["Postgres"],
     "Schedules": ["Failpoints", "JSON", "Postgres", "TaskTypes", "Tasks"],
     "TaskRunning": [
-        "AMQP", "Concurrency", "Consuming", "HostResources", "JSON", "Messaging", "Metering",
-        "Postgres", "Storage", "TaskConsuming", "TaskTypes", "Tasks", "WorkerHealth",
+        "AMQP", "Concurrency", "Consuming", "Failpoints", "HostResources", "JSON", "Messaging",
+        "Metering", "Postgres", "Storage", "TaskConsuming", "TaskTypes", "Tasks", "WorkerHealth",
         "WorkerRuntime", coreMetrics, logging,
     ],
     "TaskConsuming": ["AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging],

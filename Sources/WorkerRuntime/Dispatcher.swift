@@ -96,6 +96,7 @@ package final class Dispatcher: DeliveryReceiver {
             case .alone(let suspect): runAlone(suspect, in: context)
             }
             counts.threadEnded()
+            return true
         }
     }
 
