@@ -69,8 +69,8 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "Locks": ["Postgres"],
     "Schedules": ["Failpoints", "JSON", "Postgres", "TaskTypes", "Tasks"],
     "TaskRunning": [
-        "AMQP", "Concurrency", "Consuming", "HostResources", "JSON", "Messaging", "Metering",
-        "Postgres", "Storage", "TaskConsuming", "TaskTypes", "Tasks", "WorkerHealth",
+        "AMQP", "Concurrency", "Consuming", "Failpoints", "HostResources", "JSON", "Messaging",
+        "Metering", "Postgres", "Storage", "TaskConsuming", "TaskTypes", "Tasks", "WorkerHealth",
         "WorkerRuntime", coreMetrics, logging,
     ],
     "TaskConsuming": ["AMQP", "Concurrency", "Consuming", "Messaging", "WorkerHealth", logging],
@@ -218,10 +218,10 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
         "Conversations", "Digests", "Documents", "Events", "Failpoints", "FlowOperations",
-        "FriendshipScoring", "HTTPServing", "HostResources", "Locks", "Messaging", "Metering",
-        "Operations", "Postgres", "SampleConversations", "Schedules", "Settings", "Storage",
-        "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes", "Tasks",
-        "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+        "FriendshipScoring", "HTTPCalling", "HTTPServing", "HostResources", "Locks", "Messaging",
+        "Metering", "Operations", "Postgres", "SampleConversations", "Schedules", "Settings",
+        "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes",
+        "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
     ],
 ]
 

@@ -26,8 +26,8 @@ public enum AmityWorker {
     /// `DATABASE_URL`, `TASK_QUEUES` (here `default` where it is not set), `TASK_CONCURRENCY`,
     /// `DRAIN_TIMEOUT_SECONDS` and others; `amity settings` prints them all. Health and metrics are
     /// served on `HTTP_HOST` and `HTTP_PORT`. It ends the process with status 78 where settings are
-    /// not usable, 69 where the port is taken, 70 where every thread was lost to a handler that did
-    /// not return.
+    /// not usable, 69 where the port is taken, 70 where as many threads as it has were lost to
+    /// handlers that did not return.
     ///
     /// - Parameter handlers: one for each type. The types have to be known to the API, too: see
     ///   `amity types apply`.

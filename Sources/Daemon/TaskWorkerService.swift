@@ -12,10 +12,11 @@ import WorkerHealth
 
 /// The tasks of a worker: runs them until it is told to stop, then drains.
 package final class TaskWorkerService: Service {
-    /// Every thread was lost to a run that did not come back: only a new process has others.
+    /// As many threads as it has were lost to runs that did not come back: what these hold, only
+    /// the end of the process frees.
     package struct ThreadsLost: Error, CustomStringConvertible {
         package let description =
-            "no thread was left for tasks: their handlers did not return after their time limits"
+            "too many threads are lost to handlers that did not return after their time limits"
     }
 
     private let worker: TaskWorker

@@ -20,6 +20,7 @@ package struct Doctor: Sendable {
         QueueKindCheck(), QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
         ConsumersCheck(), WorkersCheck(), AlertsCheck(), DeadLettersCheck(),
         TaskWorkersCheck(), TaskResourcesCheck(), TaskSchedulerCheck(), TaskThreadsCheck(),
+        TaskHangsCheck(),
         SchedulesCheck(), EventsCheck(),
         ManagementCheck(), ManagementEncryptionCheck(),
         DatabaseReachableCheck(), DatabaseVersionCheck(), DatabaseEncryptionCheck(),

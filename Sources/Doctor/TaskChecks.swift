@@ -84,6 +84,27 @@ struct TaskSchedulerCheck: Check {
     }
 }
 
+/// Handlers that never return.
+struct TaskHangsCheck: Check {
+    let name = "task-hangs"
+
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
+        guard let tasks = seen.database.session?.tasks else { return [] }
+        let findings: [Finding] = tasks.workers.values.sorted { $0.name < $1.name }.compactMap {
+            worker in
+            guard let lost = worker.lost, lost > 0 else { return nil }
+            return .warning(
+                """
+                \(worker.name) has lost \(lost) threads to handlers that do not return, and ends \
+                with \(worker.threads): its log names their types (task.hangs)
+                """,
+                by: .database
+            )
+        }
+        return findings.isEmpty ? [.ok("each handler returns", by: .database)] : findings
+    }
+}
+
 /// One type that leaves no thread to others.
 struct TaskThreadsCheck: Check {
     let name = "task-threads"

@@ -10,6 +10,8 @@ struct TaskSnapshot: Sendable {
         var name: String
         var pools: [String]
         var threads: Int
+        /// Of handlers that have not come back; nil where its version does not say.
+        var lost: Int?
         /// What it has code or a command for; nil where its version does not say.
         var types: [String]?
         /// What it uses of its host.

@@ -20,10 +20,11 @@ package enum Failpoint: String, CaseIterable, Sendable {
     case retryConfirmed = "retry-confirmed"
     case intakeCommitted = "intake-committed"
     case eventsConfirmed = "events-confirmed"
+    case benchmarkBegun = "benchmark-begun"
 
     /// Those that a worker of conversations passes.
     package static let ofWorkers = allCases.filter {
-        ![.intakeCommitted, .eventsConfirmed].contains($0)
+        ![.intakeCommitted, .eventsConfirmed, .benchmarkBegun].contains($0)
     }
 
     #if DEBUG

@@ -29,6 +29,14 @@ extension Metric {
         .gauge,
         help: "Threads that are free for a task."
     )
+    package static let taskThreadsLost = Metric(
+        "amity_task_threads_lost",
+        .gauge,
+        help: """
+            Threads of handlers that have not come back ten seconds after their time limit; each \
+            has been replaced. With as many as the worker has threads it drains and ends.
+            """
+    )
     package static let taskRunsFenced = Metric(
         "amity_task_runs_fenced_total",
         .counter,
@@ -49,7 +57,7 @@ extension Metric {
             """
     )
     package static let taskRuns = [
-        taskSuccess, taskFailure, taskDuration, taskThreadsActive, taskThreadsIdle, taskRunsFenced,
-        taskRunsInterrupted, callbacks,
+        taskSuccess, taskFailure, taskDuration, taskThreadsActive, taskThreadsIdle,
+        taskThreadsLost, taskRunsFenced, taskRunsInterrupted, callbacks,
     ]
 }

@@ -1,4 +1,5 @@
 import Concurrency
+import Failpoints
 import Foundation
 import Tasks
 
@@ -27,6 +28,7 @@ package struct BenchmarkHandler: RunHandler {
     package init() {}
 
     package func run(_ task: ClaimedTask, in context: RunContext) -> RunEnd {
+        Failpoint.benchmarkBegun.hit()
         if task.payload == "{}" { return .completed(result: nil) }
         guard let milliseconds = Self.milliseconds(task.payload) else {
             return .failed(

@@ -52,10 +52,31 @@ package enum RunEnd: Sendable {
     ///   - retries: whether another run may succeed.
     ///   - after: seconds until then, as a service has asked for; nil for the backoff.
     case failed(code: String, message: String, retries: Bool, after: Double? = nil)
-    /// Not now, for no fault of the task: again after so many seconds, no attempt spent.
+    /// Not now, for a reason of this worker's: again after so many seconds, no attempt spent.
     case snoozed(seconds: Double)
+    /// A service asks for so many seconds: no attempt spent, within a day of the first such answer
+    /// in a row.
+    ///
+    /// - message: names the service's answer.
+    case putOff(seconds: Double, code: String, message: String)
     /// A service will report with the run token.
     case handedOver
     /// It has stopped because it was asked to; the reason decides what becomes of the task.
     case stopped
+
+    /// What puts a task off for ever is a failure at last.
+    ///
+    /// - Parameter putOff: seconds since the first such answer in a row; nil for none before.
+    func counted(since putOff: Double?) -> RunEnd {
+        guard case .putOff(let seconds, let code, let message) = self, let putOff,
+            putOff >= RetryRule.longestPutOff
+        else { return self }
+        let hours = Int(RetryRule.longestPutOff / 3_600)
+        return .failed(
+            code: code,
+            message: "\(message), for \(hours) hours",
+            retries: true,
+            after: seconds
+        )
+    }
 }

@@ -20,6 +20,8 @@ final class RunKeeper: Sendable {
         /// What there is code or a command for.
         var types: [String]
         var running: Int
+        /// Threads of handlers that have not come back: each has been replaced.
+        var lost: Int
         var resources: ResourceUse?
         /// Deliveries that wait here, by queue: their rows are on no queue, and not lost.
         var unclaimed: [String: Int]
@@ -46,7 +48,7 @@ final class RunKeeper: Sendable {
     /// - Parameters:
     ///   - store: with a session of its own.
     ///   - threads: of the worker.
-    ///   - onExhaustion: called once when no thread is left that comes back.
+    ///   - onExhaustion: called once when as many threads are lost as the worker has.
     ///   - onDrainAsked: called once when an operator has asked the worker to drain.
     ///   - onPauses: told each second what operators have paused.
     init(
@@ -197,23 +199,26 @@ final class RunKeeper: Sendable {
             run.context.stop(for: .timedOut)
             if run.deadline + Self.grace <= now { writeOff(key, run) }
         }
-        let lost = runner.runs.all.values.count { $0.phase == .writtenOff }
-        if lost >= threads, !state.isExhausted {
+        // What they hold is held for ever: not more of it than the worker may have at work.
+        if runner.runs.lostThreads >= threads, !state.isExhausted {
             state.isExhausted = true
-            logger.critical("tasks.no-thread-left", metadata: ["threads": "\(threads)"])
+            logger.critical("tasks.threads-lost", metadata: ["threads": "\(threads)"])
             onExhaustion()
         }
     }
 
-    /// Ends a run whose thread does not come back: an attempt.
+    /// Ends a run whose thread does not come back: an attempt. Another thread takes its place.
     private func writeOff(_ key: TaskMessage, _ run: RunTable.Run) {
         guard runner.runs.writeOff(key) else { return }
         run.context.stop(for: .fenced)
+        run.giveUp?()
         logger.error(
             "task.hangs",
             metadata: [
                 "task": "\(key.id)", "type": "\(run.type)",
                 "seconds": .stringConvertible(run.startedAt.duration(to: .now) / .seconds(1)),
+                "lost_threads": .stringConvertible(runner.runs.lostThreads),
+                "threads": .stringConvertible(threads),
             ]
         )
         do throws(PostgresError) {

@@ -20,6 +20,8 @@ final class RunTable: Sendable {
         var startedAt: ContinuousClock.Instant
         /// When its time is over.
         var deadline: ContinuousClock.Instant
+        /// Has another thread take the place of its own; nil where it has none.
+        var giveUp: (@Sendable () -> Void)?
 
         /// Chosen: a tenth of its time, so that a handler may still save what it has.
         var isTimeNearlyOver: Bool {
@@ -56,10 +58,12 @@ final class RunTable: Sendable {
         for run in all.values { run.context.note(.workerDrains) }
     }
 
-    func running(_ key: TaskMessage, timeout: Int) {
+    /// - Parameter giveUp: nil for a run without a thread.
+    func running(_ key: TaskMessage, timeout: Int, giveUp: (@Sendable () -> Void)?) {
         let now = ContinuousClock.now
         runs.withLock { runs in
             runs[key]?.phase = .running
+            runs[key]?.giveUp = giveUp
             runs[key]?.startedAt = now
             runs[key]?.deadline = now + .seconds(timeout)
         }
@@ -88,6 +92,11 @@ final class RunTable: Sendable {
     }
 
     var all: [TaskMessage: Run] { runs.withLock { $0 } }
+
+    /// Threads of runs that are written off and have not come back.
+    var lostThreads: Int {
+        runs.withLock { $0.values.count { $0.phase == .writtenOff && $0.giveUp != nil } }
+    }
 
     func stopAll(for reason: RunContext.StopReason) {
         for run in all.values { run.context.stop(for: reason) }

@@ -13,6 +13,7 @@ struct TaskMetrics: Sendable {
     private let byType = Locked<[String: OfType]>([:])
     private let active = Metric.taskThreadsActive.gauge()
     private let idle = Metric.taskThreadsIdle.gauge()
+    private let lost = Metric.taskThreadsLost.gauge()
     let fenced = Metric.taskRunsFenced.counter()
     let interrupted = Metric.taskRunsInterrupted.counter()
 
@@ -36,7 +37,8 @@ struct TaskMetrics: Sendable {
         }
     }
 
-    func threads(busy: Int, of limit: Int) {
+    func threads(busy: Int, of limit: Int, lost: Int) {
+        self.lost.record(lost)
         active.record(busy)
         idle.record(max(0, limit - busy))
     }

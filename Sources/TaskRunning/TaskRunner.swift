@@ -111,7 +111,9 @@ final class TaskRunner: Sendable {
         }
         switch outcome {
         case .claimed(let task):
-            return .run { self.work(on: task, message, by: handler, in: context) }
+            return .run { giveUp in
+                self.work(on: task, message, by: handler, in: context, giveUp: giveUp)
+            }
         case .suspect:
             runs.ended(message)
             return .suspect
@@ -128,37 +130,43 @@ final class TaskRunner: Sendable {
 
     // MARK: Run
 
+    /// - Returns: false where its thread was given up.
     private func work(
         on task: ClaimedTask,
         _ message: TaskMessage,
         by handler: any RunHandler,
-        in context: RunContext
-    ) {
-        runs.running(message, timeout: task.timeout)
+        in context: RunContext,
+        giveUp: @escaping @Sendable () -> Void
+    ) -> Bool {
+        let waiting = handler as? any WaitingHandler
+        runs.running(message, timeout: task.timeout, giveUp: waiting == nil ? giveUp : nil)
         let begin = ContinuousClock.now
-        guard let waiting = handler as? any WaitingHandler else {
+        guard let waiting else {
             return ended(task, message, context, since: begin) { handler.run(task, in: context) }
         }
         waiting.begin(task, in: context) { [self] end in
             // It has no thread that could be lost while its end waits to be written.
             _ = runs.finishing(message)
-            enders.run { _ in self.ended(task, message, context, since: begin, end) }
+            enders.run { _ in _ = self.ended(task, message, context, since: begin, end) }
         }
+        return true
     }
 
+    /// - Returns: false for one that came back after it was written off.
     private func ended(
         _ task: ClaimedTask,
         _ message: TaskMessage,
         _ context: RunContext,
         since begin: ContinuousClock.Instant,
         _ end: () -> RunEnd
-    ) {
+    ) -> Bool {
         defer { runs.ended(message) }
         let end = end()
         let duration = begin.duration(to: .now)
-        // One that came back after it was written off has nothing to say any more.
-        guard runs.finishing(message) else { return }
+        // It has nothing to say any more.
+        guard runs.finishing(message) else { return false }
         finish(task, as: end, context, after: duration)
+        return true
     }
 
     // MARK: Finish
@@ -171,11 +179,13 @@ final class TaskRunner: Sendable {
     ) {
         let outcome: RunOutcome
         var effects: [(Statement, [Parameter])] = []
-        switch end {
+        switch end.counted(since: task.putOff) {
         case .completed(let result, let own):
             outcome = .succeeded(result: result)
             effects = own
         case .snoozed(let seconds): outcome = .snoozed(seconds: seconds)
+        case .putOff(let seconds, let code, let message):
+            outcome = .snoozed(seconds: seconds, code: code, message: message)
         case .handedOver: return handOver(task, after: duration)
         case .failed(let code, let message, let retries, let after):
             // What failed because it was stopped has not failed.

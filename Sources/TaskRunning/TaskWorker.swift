@@ -66,7 +66,8 @@ package final class TaskWorker: Sendable {
     ///     worker and stopped after it.
     ///   - consumption: whether messages are taken at all.
     ///   - resources: says when less is to be begun.
-    ///   - onExhaustion: called once when every thread has been lost to a run that does not end.
+    ///   - onExhaustion: called once when as many threads as it has are lost to runs that do not
+    ///     end.
     ///   - onDrainAsked: called once when an operator has asked this worker to stop.
     package init(
         _ options: TaskWorkerOptions,
@@ -137,6 +138,7 @@ package final class TaskWorker: Sendable {
                     threads: options.threads,
                     types: types,
                     running: runner.runs.all.count,
+                    lost: runner.runs.lostThreads,
                     resources: resources.latest,
                     unclaimed: Dictionary(
                         uniqueKeysWithValues: zip(queues, waiting).filter { $0.1 > 0 }
@@ -229,7 +231,7 @@ package final class TaskWorker: Sendable {
     /// Refreshes the gauges that are read on demand.
     package func refreshMetrics() {
         let load = dispatcher.load
-        metrics.threads(busy: load.busy, of: load.limit)
+        metrics.threads(busy: load.busy, of: load.limit, lost: runner.runs.lostThreads)
     }
 }
 

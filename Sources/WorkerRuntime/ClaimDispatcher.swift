@@ -12,12 +12,17 @@ package final class ClaimDispatcher: QueueSetReceiver {
     /// What a look at the row has shown.
     package enum Claim: Sendable {
         /// It is this worker's: the message is settled, and then this does the work.
-        case run(@Sendable () -> Void)
+        case run(Work)
         /// It may end the process: it is claimed again when nothing else runs here.
         case suspect
         /// There is nothing to do, or not here.
         case settled(Settlement)
     }
+
+    /// - Parameter giveUp: for work that may never end: has another thread take its place. To be
+    ///   called once at most, from any other thread.
+    /// - Returns: false where that was called meanwhile: then nothing more is done for it.
+    package typealias Work = @Sendable (_ giveUp: @escaping @Sendable () -> Void) -> Bool
 
     /// - Parameter isAlone: whether nothing else runs, nor starts until this is done.
     package typealias Claiming =
@@ -92,12 +97,19 @@ package final class ClaimDispatcher: QueueSetReceiver {
         settle(delivery, .ack)
     }
 
-    private func perform(_ piece: WorkLoop.Piece, _ slot: ThreadPool.Slot) {
-        switch piece {
-        case .batch(let batch, kind: _): for delivery in batch { begin(delivery, false, slot) }
-        case .alone(let suspect): begin(suspect.delivery, true, slot)
-        case .rest: return
-        }
+    private func perform(_ piece: WorkLoop.Piece, _ slot: ThreadPool.Slot) -> Bool {
+        let isOwn =
+            switch piece {
+            // One: see the limits.
+            case .batch(let batch, kind: _): begin(batch[0], of: piece, false, slot)
+            case .alone(let suspect): begin(suspect.delivery, of: piece, true, slot)
+            case .rest: true
+            }
+        if isOwn { becameFree() }
+        return isOwn
+    }
+
+    private func becameFree() {
         let wasSurrendered = hasSurrendered.withLock { hasSurrendered in
             defer { hasSurrendered = false }
             return hasSurrendered
@@ -105,16 +117,25 @@ package final class ClaimDispatcher: QueueSetReceiver {
         if wasSurrendered { onFree() }
     }
 
-    private func begin(_ delivery: Delivery, _ isAlone: Bool, _ slot: ThreadPool.Slot) {
+    private func begin(
+        _ delivery: Delivery,
+        of piece: WorkLoop.Piece,
+        _ isAlone: Bool,
+        _ slot: ThreadPool.Slot
+    ) -> Bool {
         switch claim(delivery, isAlone, slot) {
         case .run(let work):
             settle(delivery, .ack)
-            work()
+            return work {
+                self.loop.giveUp(piece, { self.perform($0, $1) })
+                self.becameFree()
+            }
         case .suspect:
             let suspect = Inbox.Suspect(delivery: delivery, crashes: 1)
             if !loop.inbox.withLock({ $0.add([suspect]) }) { settle(delivery, .requeue) }
         case .settled(let settlement): settle(delivery, settlement)
         }
+        return true
     }
 
     private func settle(_ delivery: Delivery, _ settlement: Settlement) {

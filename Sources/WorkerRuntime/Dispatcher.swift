@@ -93,15 +93,16 @@ package final class Dispatcher: DeliveryReceiver {
     private func startOperations(after change: (inout Inbox) -> Void) {
         loop.start(after: change) { [self] work, slot in
             let context = HandlerContext(slot: slot, drain: drain)
-            if case .rest = work { return writeDownHeldFailures(isResting: true, in: context) }
+            var isResting = false
             counts.threadBegan()
             switch work {
             case .batch(let batch, let kind): run(batch, of: kinds.all[kind], in: context)
             case .alone(let suspect): runAlone(suspect, in: context)
-            case .rest: break
+            case .rest: isResting = true
             }
-            writeDownHeldFailures(isResting: false, in: context)
+            writeDownHeldFailures(isResting: isResting, in: context)
             counts.threadEnded()
+            return true
         }
     }
 

@@ -222,6 +222,17 @@ package struct Inbox {
         tally.busy += duration
     }
 
+    /// An operation is over whose thread does not come back from this.
+    mutating func gaveUp(_ piece: WorkLoop.Piece) {
+        switch piece {
+        case .batch(let batch, let kind):
+            finished(.batch(batch, kind: kind, round: nil), in: .zero)
+        case .alone(let suspect): finished(.alone(suspect), in: .zero)
+        case .rest: break
+        }
+        operations -= 1
+    }
+
     private mutating func end() -> Work? {
         operations -= 1
         return nil

@@ -7,25 +7,39 @@ import Foundation
 /// thread a core. Here the queue bounds and counts, and each of its operations is asynchronous: it
 /// hands its body to one of N threads of our own and finishes when that thread is done with it.
 package final class ThreadPool: Sendable {
-    /// Names a thread of the pool, 0 ..< count; keys what belongs to a thread, such as a session.
+    /// Names a thread of the pool: 0 ..< count, then those that were added; keys what belongs to a
+    /// thread, such as a session.
     package typealias Slot = Int
 
+    private struct Added {
+        /// More than `count`, now.
+        var threads = 0
+        var nextSlot: Slot
+    }
+
     package let count: Int
+    private let name: String
+    private let stackBytes: Int
     private let operations: OperationQueue
     private let jobs: Jobs
+    private let added: Locked<Added>
 
     /// - Parameter stackBytes: address space reserved for each thread.
     package init(count: Int, name: String, stackBytes: Int = 1 << 20) {
         precondition(count >= 1)
-        self.count = count
+        (self.count, self.name, self.stackBytes) = (count, name, stackBytes)
+        added = Locked(Added(nextSlot: count))
         let jobs = Jobs()
         self.jobs = jobs
         operations = OperationQueue()
         operations.name = name
         operations.maxConcurrentOperationCount = count
-        for slot in 0..<count {
-            startThread(name: "\(name)-\(slot)", stackBytes: stackBytes) { jobs.run(on: slot) }
-        }
+        for slot in 0..<count { start(slot) }
+    }
+
+    private func start(_ slot: Slot) {
+        let jobs = jobs
+        startThread(name: "\(name)-\(slot)", stackBytes: stackBytes) { jobs.run(on: slot) }
     }
 
     /// Runs `body` on a thread of the pool, as soon as fewer than `count` operations run.
@@ -39,6 +53,27 @@ package final class ThreadPool: Sendable {
                 }
             }
         )
+    }
+
+    /// Starts one more thread, for an operation that may never end and keeps its own. As soon as
+    /// fewer than `count` others run, the next one does.
+    package func addThread() {
+        let slot = added.withLock { added in
+            added.threads += 1
+            operations.maxConcurrentOperationCount = count + added.threads
+            defer { added.nextSlot += 1 }
+            return added.nextSlot
+        }
+        start(slot)
+    }
+
+    /// Ends a thread, the first that is free: that operation is about to end after all.
+    package func removeThread() {
+        added.withLock { added in
+            added.threads -= 1
+            operations.maxConcurrentOperationCount = count + added.threads
+        }
+        jobs.endThread()
     }
 
     /// Blocks until every operation has finished.
@@ -56,7 +91,19 @@ package final class ThreadPool: Sendable {
 private final class Jobs: Sendable {
     private struct State {
         var waiting: [@Sendable (ThreadPool.Slot) -> Void] = []
+        /// Threads that are to end.
+        var surplus = 0
         var isClosed = false
+
+        /// - Returns: nil where the calling thread is to end, or finds nothing.
+        mutating func next() -> (job: (@Sendable (ThreadPool.Slot) -> Void)?, isOver: Bool) {
+            if surplus > 0 {
+                surplus -= 1
+                return (nil, true)
+            }
+            let job = waiting.popLast()
+            return (job, job == nil && isClosed)
+        }
     }
 
     private let state = Locked(State())
@@ -64,6 +111,11 @@ private final class Jobs: Sendable {
 
     func add(_ job: @escaping @Sendable (ThreadPool.Slot) -> Void) {
         state.withLock { $0.waiting.append(job) }
+        available.signal()
+    }
+
+    func endThread() {
+        state.withLock { $0.surplus += 1 }
         available.signal()
     }
 
@@ -75,15 +127,13 @@ private final class Jobs: Sendable {
     func run(on slot: ThreadPool.Slot) {
         while true {
             available.wait()
-            let (job, isClosed) = state.withLock { ($0.waiting.popLast(), $0.isClosed) }
-            guard let job else {
-                if isClosed {
-                    available.signal()  // For the next thread.
-                    return
-                }
-                continue
+            let (job, isOver) = state.withLock { $0.next() }
+            if isOver {
+                // After a close: for the next thread.
+                if state.withLock(\.isClosed) { available.signal() }
+                return
             }
-            job(slot)
+            job?(slot)
         }
     }
 }

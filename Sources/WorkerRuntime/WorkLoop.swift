@@ -14,7 +14,8 @@ struct WorkLoop: Sendable {
         case rest
     }
 
-    typealias Perform = @Sendable (Piece, ThreadPool.Slot) -> Void
+    /// - Returns: false for a piece that was given up meanwhile.
+    typealias Perform = @Sendable (Piece, ThreadPool.Slot) -> Bool
 
     let inbox: Locked<Inbox>
     private let pool: ThreadPool
@@ -52,19 +53,30 @@ struct WorkLoop: Sendable {
     private func run(on slot: ThreadPool.Slot, _ perform: @escaping Perform) {
         while let work = next(perform) {
             let begin = ContinuousClock.now
+            var isOwn = true
             switch work {
-            case .batch(let batch, let kind, round: _): perform(.batch(batch, kind: kind), slot)
-            case .alone(let suspect): perform(.alone(suspect), slot)
+            case .batch(let batch, let kind, round: _):
+                isOwn = perform(.batch(batch, kind: kind), slot)
+            case .alone(let suspect): isOwn = perform(.alone(suspect), slot)
             case .later(let time):
-                perform(.rest, slot)
+                _ = perform(.rest, slot)
                 // Milliseconds: not worth to be interrupted.
                 Thread.sleep(forTimeInterval: max(0, begin.duration(to: time) / .seconds(1)))
             }
+            // Its place is another thread's.
+            if !isOwn { return pool.removeThread() }
             // Others may have ended because nothing was to run beside this.
             let duration = begin.duration(to: .now)
             start(after: { $0.finished(work, in: duration) }, perform)
         }
-        perform(.rest, slot)
+        _ = perform(.rest, slot)
+    }
+
+    /// Has another thread take the place of one whose piece may never end. Once for a piece, and
+    /// what performs it then says so.
+    func giveUp(_ piece: Piece, _ perform: @escaping Perform) {
+        pool.addThread()
+        start(after: { $0.gaveUp(piece) }, perform)
     }
 
     /// - Returns: nil when the calling operation is over. Another one looks after what it leaves.

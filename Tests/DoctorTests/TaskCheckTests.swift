@@ -145,6 +145,15 @@ struct TaskCheckTests {
         )
     }
 
+    @Test func handlersThatDoNotReturnAreNamed() {
+        func worker(_ lost: Int?) -> TaskSnapshot.Worker {
+            .init(name: "b:2", pools: ["gpu"], threads: 4, lost: lost)
+        }
+        #expect(complaints { $0.workers["w2"] = worker(1) } == ["warning task-hangs"])
+        #expect(complaints { $0.workers["w2"] = worker(0) } == [])
+        #expect(complaints { $0.workers["w2"] = worker(nil) } == [])
+    }
+
     /// Fault: a worker is told to take tasks, and its database knows none.
     @Test func tablesAndGrantsOfTasksAreMissedWherePoolsAreNamed() {
         func complaints(_ change: (inout DoctorSnapshot) -> Void) -> [String] {

@@ -56,7 +56,7 @@ import Testing
         case .failed(let code, _, let retries, let after):
             "\(code) \(retries ? "again" : "for good")\(after.map { " \($0)" } ?? "")"
         case .stopped: "stopped"
-        case .completed, .handedOver, .snoozed: nil
+        case .completed, .handedOver, .snoozed, .putOff: nil
         }
     }
 

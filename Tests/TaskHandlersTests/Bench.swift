@@ -54,6 +54,7 @@ extension RunEnd {
             "failed \(code), \(retries ? "again" : "for good")"
                 + (after.map { " in \($0) s" } ?? "")
         case .snoozed(let seconds): "snoozed \(seconds) s"
+        case .putOff(let seconds, _, _): "put off \(seconds) s"
         case .handedOver: "handed over"
         case .stopped: "stopped"
         }

@@ -124,18 +124,35 @@ import Testing
     }
 
     @Test(arguments: [
-        (429, "7", "snoozed 7.0 s"), (503, "1.5", "snoozed 1.5 s"), (503, "0", "snoozed 1.0 s"),
-        (503, "99999999", "snoozed 86400.0 s"), (503, "soon", "failed HTTP_503, again"),
-        (503, "Thu, 01 Jan 2026 10:00:30 GMT", "snoozed 30.0 s"),
-        (429, "Thursday, 01-Jan-26 10:01:00 GMT", "snoozed 60.0 s"),
-        (429, "Thu Jan  1 10:00:05 2026", "snoozed 5.0 s"),
-        (429, "Thu, 01 Jan 1970 10:00:30 GMT", "snoozed 1.0 s"),
+        (429, "7", "put off 7.0 s"), (503, "1.5", "put off 1.5 s"), (503, "0", "put off 1.0 s"),
+        (503, "99999999", "put off 86400.0 s"), (503, "soon", "failed HTTP_503, again"),
+        (503, "Thu, 01 Jan 2026 10:00:30 GMT", "put off 30.0 s"),
+        (429, "Thursday, 01-Jan-26 10:01:00 GMT", "put off 60.0 s"),
+        (429, "Thu Jan  1 10:00:05 2026", "put off 5.0 s"),
+        (429, "Thu, 01 Jan 1970 10:00:30 GMT", "put off 1.0 s"),
         (500, "7", "failed HTTP_500, again in 7.0 s"), (404, "7", "failed HTTP_404, for good"),
     ])
     func retryAfterIsHeard(status: Int, header: String, expected: String) {
         let response = HTTPResponse(status: status, headers: ["retry-after": header], body: Data())
         let end = HTTPHandler.end(with: response, at: Date(timeIntervalSince1970: 1_767_261_600))
         #expect(end.told == expected)
+    }
+
+    /// Fault: a service that answers "later" for ever keeps its task for ever.
+    @Test func anAnswerThatPutsOffCountsAfterADay() {
+        let headers = ["retry-after": "7"]
+        let response = HTTPResponse(status: 429, headers: headers, body: Data())
+        let end = HTTPHandler.end(with: response, at: Date())
+        for seconds in [nil, 0, 86_399.9] {
+            #expect(end.counted(since: seconds).told == "put off 7.0 s")
+        }
+        let counted = end.counted(since: 86_400)
+        #expect(counted.told == "failed HTTP_429, again in 7.0 s")
+        #expect(
+            counted.message
+                == "the service answered with status 429 and Retry-After, for 24 hours"
+        )
+        #expect(RunEnd.snoozed(seconds: 1).counted(since: 86_400).told == "snoozed 1.0 s")
     }
 
     @Test func aResultHas64KBAtMost() async throws {

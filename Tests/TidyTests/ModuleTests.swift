@@ -83,6 +83,25 @@ struct ModuleTests {
         }
     }
 
+    /// Fault: documents name packages for PDF that the image, compose or a host's installation does
+    /// not know.
+    @Test func whatReadsPDFIsNamedAlikeWhereverItIsInstalled() throws {
+        func text(_ path: String) throws -> String {
+            try String(contentsOf: Document.root.appending(path: path), encoding: .utf8)
+                .replacing("\n# ", with: " ")
+        }
+        let packages = "poppler-utils poppler-data"
+        for path in [
+            "deploy/Dockerfile", "deploy/compose.yaml", "deploy/install",
+            "Sources/AmityCLI/Amity.docc/Tasks.md",
+        ] {
+            #expect(try text(path).contains(packages), "\(path)")
+        }
+        #expect(try text("deploy/Dockerfile").contains("ARG EXTRA_PACKAGES=\n"), "none by default")
+        #expect(try text("deploy/compose.yaml").contains("args: {EXTRA_PACKAGES: "))
+        #expect(try text("Sources/AmityCLI/Amity.docc/Tasks.md").contains("EXTRA_PACKAGES="))
+    }
+
     /// Fault: a target lies in a folder that the image is built without, so that no image is built.
     @Test func theImageIsBuiltWithEveryTarget() throws {
         func lines(_ path: String) throws -> [String] {

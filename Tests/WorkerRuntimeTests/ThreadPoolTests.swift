@@ -48,4 +48,49 @@ struct ThreadPoolTests {
         #expect(total.load(ordering: .sequentiallyConsistent) == 500)
         #expect((1...3).contains(most.load(ordering: .sequentiallyConsistent)))
     }
+
+    /// Fault: an operation that never ends has one thread less work for ever, or one that ends
+    /// after all leaves one too many.
+    @Test func aThreadTakesThePlaceOfOneThatIsLost() {
+        let pool = ThreadPool(count: 2, name: "test")
+        let arrived = DispatchSemaphore(value: 0)
+        let (lost, leave) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let slots = Locked<Set<Int>>([])
+        let returned = DispatchSemaphore(value: 0)
+        func work() {
+            pool.run { slot in
+                slots.withLock { _ = $0.insert(slot) }
+                arrived.signal()
+                leave.wait()
+            }
+        }
+        func arrivals(_ patience: DispatchTimeInterval = .seconds(30)) -> Int {
+            var count = 0
+            while count < 2, arrived.wait(timeout: .now() + patience) == .success { count += 1 }
+            return count
+        }
+        pool.run { _ in
+            arrived.signal()
+            lost.wait()
+            pool.removeThread()
+            returned.signal()
+        }
+        #expect(arrived.wait(timeout: .now() + 30) == .success)
+        for _ in 0..<4 { work() }
+        #expect(arrived.wait(timeout: .now() + 30) == .success)
+        pool.addThread()
+        #expect(arrived.wait(timeout: .now() + 30) == .success)
+        #expect(slots.withLock { $0.contains(2) && $0.count == 2 })
+        lost.signal()
+        #expect(returned.wait(timeout: .now() + 30) == .success)
+        for _ in 0..<2 { leave.signal() }
+        #expect(arrivals() == 2)
+        for _ in 0..<2 { work() }
+        #expect(arrived.wait(timeout: .now() + .milliseconds(300)) == .timedOut, "two at once")
+        for _ in 0..<2 { leave.signal() }
+        #expect(arrivals() == 2)
+        for _ in 0..<2 { leave.signal() }
+        pool.waitUntilIdle()
+        pool.close()
+    }
 }

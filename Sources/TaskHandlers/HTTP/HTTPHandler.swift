@@ -92,7 +92,7 @@ package struct HTTPHandler: RunHandler {
 
 extension HTTPHandler {
     /// In seconds. A service that asks for less than the first would be asked without a pause.
-    private static let snoozes = 1.0...86_400
+    private static let pauses = 1.0...RetryRule.longestPutOff
 
     /// Names the status, never the body.
     static func end(with response: HTTPResponse, at now: Date) -> RunEnd {
@@ -102,12 +102,19 @@ extension HTTPHandler {
         case let status:
             let pause = response.headers["retry-after"]
                 .flatMap { RetryAfter.delay($0, at: now) }
-                .map { min(max($0 / .seconds(1), snoozes.lowerBound), snoozes.upperBound) }
-            if let pause, status == 429 || status == 503 { return .snoozed(seconds: pause) }
+                .map { min(max($0 / .seconds(1), pauses.lowerBound), pauses.upperBound) }
+            let (code, message) = ("HTTP_\(status)", "the service answered with status \(status)")
+            if let pause, status == 429 || status == 503 {
+                return .putOff(
+                    seconds: pause,
+                    code: code,
+                    message: "\(message) and Retry-After"
+                )
+            }
             let retries = [408, 425, 429].contains(status) || (500..<600).contains(status)
             return .failed(
-                code: "HTTP_\(status)",
-                message: "the service answered with status \(status)",
+                code: code,
+                message: message,
                 retries: retries,
                 after: retries ? pause : nil
             )

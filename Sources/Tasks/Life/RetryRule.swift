@@ -9,6 +9,9 @@ package enum RetryRule {
     package static let retryLimit = 3
     /// Of a run, in seconds.
     package static let timeout = 300
+    /// In seconds: so long a service may put an attempt off. Chosen: a day, within which limits
+    /// that count by the day let it through.
+    package static let longestPutOff = 86_400.0
 
     /// Most seconds until the next run.
     ///

@@ -63,7 +63,8 @@ enum OperatorSQL {
               AND ($2::text IS NULL OR kb_id = $2)
             RETURNING \(MovedTask.columns)),
         cleared AS (
-            UPDATE amity_task_data AS data SET result = NULL, note = NULL
+            UPDATE amity_task_data AS data
+            SET result = NULL, note = NULL, errors = \(TaskSQL.errorsThatCount)
             FROM moved WHERE data.id = moved.id)
         SELECT \(MovedTask.columns) FROM moved
         """,

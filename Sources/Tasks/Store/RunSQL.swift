@@ -34,7 +34,8 @@ enum RunSQL {
         token AS (
             UPDATE amity_task_data AS data SET run_token = decode($4, 'hex')
             FROM claimed WHERE data.id = claimed.id AND $4::text IS NOT NULL)
-        SELECT claimed.*, payload::text, timeout_seconds, callback IS NOT NULL
+        SELECT claimed.*, payload::text, timeout_seconds, callback IS NOT NULL,
+            extract(epoch FROM clock_timestamp() - (errors -> -1 ->> 'since')::timestamptz)::float8
         FROM claimed LEFT JOIN amity_task_data AS data USING (id)
         """,
         commits: true
@@ -102,18 +103,26 @@ enum RunSQL {
         """
     )
 
-    /// $3: seconds.
+    /// $3: seconds; $4 and $5: code and message of the service's answer, or NULL.
     static let snooze = Statement(
         "task_snoozed",
         """
-        UPDATE amity_tasks
-        SET \(TaskSQL.leaving(
-            failsIf: "false",
-            to: "\(TaskSQL.scheduled)",
-            due: TaskSQL.retryDue("$3::float8")
-        ))
-        WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
-        RETURNING \(MovedTask.columns)
+        WITH moved AS (
+            UPDATE amity_tasks
+            SET \(TaskSQL.leaving(
+                failsIf: "false",
+                to: "\(TaskSQL.scheduled)",
+                due: TaskSQL.retryDue("$3::float8")
+            ))
+            WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
+            RETURNING \(MovedTask.columns)),
+        kept AS (
+            UPDATE amity_task_data AS data
+            SET errors = \(TaskSQL.errors(puttingOff: "$2::int", "$4::text", "$5::text"))
+            FROM moved
+            WHERE data.id = moved.id AND moved.state = \(TaskSQL.scheduled)
+              AND $4::text IS NOT NULL)
+        SELECT \(MovedTask.columns) FROM moved
         """
     )
 
@@ -230,6 +239,9 @@ package struct ClaimedTask: Sendable {
     package var hasCallback = true
     /// Its limit's key; nil for none.
     package var limitKey: String?
+    /// Seconds since the first answer in a row that put it off; nil where the last run did not end
+    /// so.
+    package var putOff: Double?
 }
 
 extension ClaimedTask {
@@ -247,5 +259,6 @@ extension ClaimedTask {
         payload = try row.text() ?? "null"
         timeout = try row.integer() ?? RetryRule.timeout
         hasCallback = try row.bool() ?? true
+        putOff = try row.double()
     }
 }

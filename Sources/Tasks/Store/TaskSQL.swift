@@ -14,7 +14,7 @@ package enum TaskSQL {
     package static let failed = TaskState.failed.rawValue
     package static let cancelled = TaskState.cancelled.rawValue
     /// What counts in a pool, and what may be retried by hand: each as its partial index has it.
-    static let inPool = "\(waiting), \(queued), \(processing)"
+    package static let inPool = "\(waiting), \(queued), \(processing)"
     package static let retryable = "\(failed), \(cancelled)"
 
     /// For a statement that names its rows by id. `IS TRUE` keeps the planner from the partial
@@ -68,10 +68,29 @@ package enum TaskSQL {
 
     /// The list of failures with one more; the last ten are kept.
     static func errors(with run: String, _ code: String, _ message: String) -> String {
+        list("coalesce(errors, '[]')", run, "'code', \(code), 'message', \(message)")
+    }
+
+    /// The same with an answer that has put the task off in place of the last one, if that was the
+    /// last that happened: `since` is the time of the first in a row.
+    static func errors(puttingOff run: String, _ code: String, _ message: String) -> String {
+        let since = "coalesce(errors -> -1 ->> 'since', \(iso("clock_timestamp()")))"
+        return list(
+            "coalesce(\(errorsThatCount), '[]')",
+            run,
+            "'code', \(code), 'message', \(message), 'since', \(since)"
+        )
+    }
+
+    /// The list without what has put the task off last.
+    static let errorsThatCount = """
+        CASE WHEN errors -> -1 ? 'since' THEN errors - (-1) ELSE errors END
         """
-        jsonb_path_query_array(coalesce(errors, '[]') || jsonb_build_object('run', \(run),
-            'code', \(code), 'message', \(message), 'at', \(iso("clock_timestamp()"))),
-            '$[last - 9 to last]')
+
+    private static func list(_ before: String, _ run: String, _ members: String) -> String {
+        """
+        jsonb_path_query_array(\(before) || jsonb_build_object('run', \(run), \(members),
+            'at', \(iso("clock_timestamp()"))), '$[last - 9 to last]')
         """
     }
 }

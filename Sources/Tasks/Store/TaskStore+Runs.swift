@@ -15,8 +15,10 @@ package enum RunOutcome: Sendable {
     case succeeded(result: String?)
     /// - after: seconds until the next run; nil for the backoff.
     case failed(code: String, message: String, retries: Bool, after: Double? = nil)
-    /// The service asked for so many seconds; costs no attempt.
-    case snoozed(seconds: Double)
+    /// Not now; costs no attempt.
+    ///
+    /// - code: of the service's answer that asks for it; nil where none does.
+    case snoozed(seconds: Double, code: String? = nil, message: String = "")
     /// The handler has stopped as it was asked to.
     case stopped
 }
@@ -129,7 +131,11 @@ extension TaskStore {
                     seconds.map(Parameter.double) ?? .null,
                 ]
             )
-        case .snoozed(let seconds): return (RunSQL.snooze, key + [.double(max(0, seconds))])
+        case .snoozed(let seconds, let code, let message):
+            let answer: [Parameter] = [
+                .optional(code.map(storable)), .text(storable(message)),
+            ]
+            return (RunSQL.snooze, key + [.double(max(0, seconds))] + answer)
         case .stopped: return (RunSQL.stop, key)
         }
     }

@@ -1,9 +1,9 @@
 import Postgres
 
 /// The statements of leases, and of what a worker does each second.
-enum WorkerSQL {
+package enum WorkerSQL {
     /// Takes or renews. $1: name; $2: holder; $3: seconds; $4: JSON, or NULL.
-    static let renew = Statement(
+    package static let renew = Statement(
         "renew_lease",
         """
         INSERT INTO amity_leases (name, holder, renewed_at, lease_until, facts)
@@ -40,7 +40,7 @@ enum WorkerSQL {
     )
 
     /// $1: name; $2: holder.
-    static let release = Statement(
+    package static let release = Statement(
         "release_lease",
         "DELETE FROM amity_leases WHERE name = $1 AND holder = $2::uuid",
         commits: true

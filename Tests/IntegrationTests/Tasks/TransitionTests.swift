@@ -187,7 +187,7 @@ extension TaskEvent.Kind {
             try finish(
                 .failed(code: "E", message: "m", retries: event.retries, after: seconds)
             )
-        case .snoozed: try finish(.snoozed(seconds: seconds))
+        case .snoozed: try finish(.snoozed(seconds: seconds, code: "E", message: "m"))
         case .stopped: try finish(.stopped)
         case .handedOver:
             _ = try store.handOver(id, run: run, worker: worker, timeout: Int(seconds))

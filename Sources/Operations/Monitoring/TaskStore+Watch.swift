@@ -1,4 +1,5 @@
 import Postgres
+import Tasks
 
 /// Tasks of one pool and priority that wait for a worker.
 package struct QueuedTasks: Sendable, Equatable {
@@ -58,7 +59,7 @@ extension TaskStore {
         memory: String
     ) throws(PostgresError) -> Bool {
         let parameters: [Parameter] = [
-            .text(Self.watchLease), .id(holder), .double(seconds), .text(memory),
+            .text(Self.watchLease), .text(holder.text), .double(seconds), .text(memory),
         ]
         return try count(of: WorkerSQL.renew, parameters) > 0
     }
@@ -68,7 +69,7 @@ extension TaskStore {
     /// - Parameter keepsMemory: whether it goes on from what is stored.
     package func releaseWatch(_ holder: TaskID, keepsMemory: Bool) throws(PostgresError) {
         let statement = keepsMemory ? WatchSQL.end : WorkerSQL.release
-        try count(of: statement, [.text(Self.watchLease), .id(holder)])
+        try count(of: statement, [.text(Self.watchLease), .text(holder.text)])
     }
 }
 
