@@ -76,9 +76,7 @@ struct CommonAnswers: RouterMiddleware {
         } catch {
             response = try answer(to: error, of: request, context)
         }
-        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
-        response.headers[.xContentTypeOptions] = "nosniff"
-        response.headers.keepToOwnSite()
+        response.headers.addCommonAnswers()
         return response
     }
 
