@@ -88,6 +88,10 @@ struct CommonAnswers: RouterMiddleware {
     ) throws -> Response {
         if let problem = error as? Problem { return problem.response }
         if areErrorsProblems { return Problem(error).response }
+        if var known = error as? HTTPError {
+            known.body = known.body ?? known.status.reasonPhrase
+            return try known.response(from: request, context: context)
+        }
         guard let error = error as? any HTTPResponseError else { throw error }
         return try error.response(from: request, context: context)
     }
