@@ -4,7 +4,9 @@ import ArgumentParser
 import Foundation
 import SafeText
 import Settings
+import Storage
 import TaskHandlers
+import WorkerHealth
 
 @main
 enum Program {
@@ -67,7 +69,8 @@ func reportingFailure<R>(_ body: () async throws -> R) async throws -> R {
     } catch let error as ExitCode {
         throw error
     } catch {
-        complain("\(error)")
+        let remedy = LinkHealth.Problem(of: error)?.remedy
+        complain("\(error)" + (remedy.map { "; \($0)" } ?? ""))
         throw ExitStatus.unavailable
     }
 }

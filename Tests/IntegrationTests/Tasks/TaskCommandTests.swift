@@ -39,6 +39,23 @@ extension Integration {
             #expect(own.status == 69 && own.error.contains("42501"), "\(own.error)")
         }
 
+        /// Fault: an operator is told a SQLSTATE, and not what to do.
+        @Test func withoutTablesOrGrantsTheRemedyIsSaid() throws {
+            let scene = try Scene()
+            let owner = try #require(Servers.environment["DATABASE_URL"])
+            let empty = ["DATABASE_URL": "\(owner)?options=-csearch_path%3Dno_\(scene.name)"]
+            for command in [
+                "tasks", "types", "limits", "schedules", "tokens", "batches", "locks", "callbacks",
+            ] {
+                let missing = try scene.amity([command, "list"], empty)
+                #expect(missing.status == 69 && missing.error.contains("42P01"))
+                #expect(missing.error.contains("run amity migrate"), "\(missing.error)")
+                let foreign = try scene.amity([command, "list"])
+                #expect(foreign.status == 69 && foreign.error.contains("42501"))
+                #expect(foreign.error.contains("deploy/grants.sql"), "\(foreign.error)")
+            }
+        }
+
         @Test func aFileOfTypesIsAppliedOrRefused() throws {
             let tasks = try TaskScene()
             let owner = try tasks.scene.asOwner()
