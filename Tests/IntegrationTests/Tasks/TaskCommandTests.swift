@@ -56,6 +56,20 @@ extension Integration {
             }
         }
 
+        /// Fault: who makes a mistake in one command is told of all the others.
+        @Test func aMistakeThatIsFoundLaterShowsTheUsageOfItsCommand() throws {
+            let scene = try Scene()
+            for (arguments, mistake, usage) in [
+                (["tasks", "submit", "test", "--payload", "x"], "no JSON", "tasks submit"),
+                (["tasks", "submit", "test", "--payload", "@/no"], "cannot read", "tasks submit"),
+                (["publish", "--file", "/no"], "cannot read", "publish"),
+            ] {
+                let result = try scene.amity(arguments)
+                #expect(result.status == 64 && result.error.contains(mistake))
+                #expect(result.error.contains("Usage: amity \(usage) "), "\(result.error)")
+            }
+        }
+
         @Test func aFileOfTypesIsAppliedOrRefused() throws {
             let tasks = try TaskScene()
             let owner = try tasks.scene.asOwner()
