@@ -27,6 +27,15 @@ extension ByteBuffer {
     }
 }
 
+extension BasicRequestContext {
+    /// A part of the path by its name in the route: the router leaves it percent-encoded.
+    ///
+    /// - Returns: nil for what is not percent-encoded UTF-8.
+    package func part(_ name: String) -> String? {
+        parameters.get(name)?.removingPercentEncoding
+    }
+}
+
 extension Request {
     /// Reads a body of JSON, as bytes that may be anything. A body that says that it is too large
     /// is not read; one that does not say so is read up to the limit.
