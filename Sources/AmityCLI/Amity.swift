@@ -4,14 +4,36 @@ import ArgumentParser
 import Foundation
 import SafeText
 import Settings
+import Storage
 import TaskHandlers
+import WorkerHealth
 
 @main
 enum Program {
     static func main() async {
         // Before all else: each run of a command waits for it.
         CommandRunner.runIfAsked()
-        await AmityCommand.main()
+        do {
+            var command = try AmityCommand.parseAsRoot()
+            do {
+                if var command = command as? any AsyncParsableCommand {
+                    try await command.run()
+                } else {
+                    try command.run()
+                }
+            } catch let error as ValidationError {
+                complain(error, in: type(of: command))
+                throw ExitCode.validationFailure
+            }
+        } catch {
+            AmityCommand.exit(withError: error)
+        }
+    }
+
+    /// Of a mistake that only a run finds, the library would show the usage of `amity`.
+    private static func complain(_ error: ValidationError, in command: any ParsableCommand.Type) {
+        let usage = AmityCommand.usageString(for: command)
+        writeToStandardError("Error: \(error.message.printable)\nUsage: \(usage)\n")
     }
 }
 
@@ -67,7 +89,8 @@ func reportingFailure<R>(_ body: () async throws -> R) async throws -> R {
     } catch let error as ExitCode {
         throw error
     } catch {
-        complain("\(error)")
+        let remedy = LinkHealth.Problem(of: error)?.remedy
+        complain("\(error)" + (remedy.map { "; \($0)" } ?? ""))
         throw ExitStatus.unavailable
     }
 }

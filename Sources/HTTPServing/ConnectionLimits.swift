@@ -45,7 +45,10 @@ private struct LimitedChannel: ServerChildChannel {
         decoder.maxHeaderListSize = limits.headerBytes.all
         decoder.maxHeaderFieldCount = limits.headerCount
         channel = HTTP1Channel(
-            responder: responder,
+            responder: { (request, writer: consuming ResponseWriter, channel) in
+                let request = IncomingBody.request(request, on: channel)
+                try await responder(request, writer, channel)
+            },
             configuration: .init(idleTimeout: limits.idle, httpDecoderConfiguration: decoder)
         )
         self.limits = limits
@@ -53,7 +56,7 @@ private struct LimitedChannel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         do {
-            let bytes = RequestBytes(limit: limits.requestBytes)
+            let bytes = RequestBytes(limits)
             try channel.pipeline.syncOperations.addHandler(bytes)
         } catch {
             return channel.eventLoop.makeFailedFuture(error)
@@ -66,6 +69,7 @@ private struct LimitedChannel: ServerChildChannel {
                 ExchangeTime(limits, bytes: bytes),
                 position: .after(decoder)
             )
+            try pipeline.addHandler(Exchanges(bytes), position: .after(decoder))
             return value
         }
     }
@@ -76,22 +80,34 @@ private struct LimitedChannel: ServerChildChannel {
 }
 
 /// Counts the bytes of a request as they arrive, before another handler buffers them.
-private final class RequestBytes: ChannelInboundHandler {
+final class RequestBytes: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 
-    private let limit: Int
+    private let limits: ConnectionLimits
     private var count = 0
+    /// Bytes of the request's first line, as far as it has come.
+    private var line = 0
+    private var isLineWhole = false
 
-    init(limit: Int) {
-        self.limit = limit
+    init(_ limits: ConnectionLimits) {
+        self.limits = limits
     }
 
-    func requestEnded() { count = 0 }
+    /// Whether the first line of the request that is being read has more than a header may have.
+    var isLineTooLong: Bool { line > limits.headerBytes.one }
+
+    func requestEnded() { (count, line, isLineWhole) = (0, 0, false) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        count += unwrapInboundIn(data).readableBytes
-        if count > limit { return context.close(promise: nil) }
+        let bytes = unwrapInboundIn(data).readableBytesView
+        count += bytes.count
+        if count > limits.requestBytes { return context.close(promise: nil) }
+        if !isLineWhole {
+            let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
+            line += (end ?? bytes.endIndex) - bytes.startIndex
+            isLineWhole = end != nil
+        }
         context.fireChannelRead(data)
     }
 }

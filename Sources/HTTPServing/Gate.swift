@@ -76,9 +76,7 @@ struct CommonAnswers: RouterMiddleware {
         } catch {
             response = try answer(to: error, of: request, context)
         }
-        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
-        response.headers[.xContentTypeOptions] = "nosniff"
-        response.headers.keepToOwnSite()
+        response.headers.addCommonAnswers()
         return response
     }
 
@@ -90,6 +88,10 @@ struct CommonAnswers: RouterMiddleware {
     ) throws -> Response {
         if let problem = error as? Problem { return problem.response }
         if areErrorsProblems { return Problem(error).response }
+        if var known = error as? HTTPError {
+            known.body = known.body ?? known.status.reasonPhrase
+            return try known.response(from: request, context: context)
+        }
         guard let error = error as? any HTTPResponseError else { throw error }
         return try error.response(from: request, context: context)
     }

@@ -12,6 +12,13 @@ extension HTTPFields {
     /// How a browser reached a proxy in between, as that proxy says.
     var forwardedProtocol: String? { self[.init("X-Forwarded-Proto")!] }
 
+    /// What every answer has.
+    mutating func addCommonAnswers() {
+        if self[.cacheControl] == nil { self[.cacheControl] = "no-store" }
+        self[.xContentTypeOptions] = "nosniff"
+        keepToOwnSite()
+    }
+
     /// Restricts the pages of other sites that embed, frame or open this answer.
     mutating func keepToOwnSite() {
         self[.init("Cross-Origin-Resource-Policy")!] = "same-origin"

@@ -4,20 +4,35 @@ import JSON
 import NIOCore
 
 extension Response {
-    /// Encoding what a route makes cannot fail.
     package static func json(
         _ value: some Encodable,
         _ status: HTTPResponse.Status = .ok
     ) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: .json(value))
+        )
+    }
+}
+
+extension ByteBuffer {
+    /// Encoding what is made here cannot fail.
+    package static func json(_ value: some Encodable) -> ByteBuffer {
         do {
-            return Response(
-                status: status,
-                headers: [.contentType: "application/json"],
-                body: .init(byteBuffer: ByteBuffer(bytes: try JSONEncoder.api.encode(value)))
-            )
+            return ByteBuffer(bytes: try JSONEncoder.api.encode(value))
         } catch {
             preconditionFailure("an answer has a JSON form")
         }
+    }
+}
+
+extension BasicRequestContext {
+    /// A part of the path by its name in the route: the router leaves it percent-encoded.
+    ///
+    /// - Returns: nil for what is not percent-encoded UTF-8.
+    package func part(_ name: String) -> String? {
+        parameters.get(name)?.removingPercentEncoding
     }
 }
 
@@ -27,7 +42,7 @@ extension Request {
     ///
     /// - Parameter limit: bytes; less than the server's `ConnectionLimits.requestBytes`, which cuts
     ///   the connection without an answer.
-    /// - Throws: `Problem` 415 or 413; or the connection's error where the client goes away.
+    /// - Throws: `Problem` 415 or 413, or 400 where the body does not come whole.
     package func json(upTo limit: Int) async throws -> ByteBuffer {
         let type = (headers[.contentType] ?? "").prefix { $0 != ";" }
             .trimmingCharacters(in: .whitespaces).lowercased()

@@ -104,14 +104,19 @@ package struct Problem: HTTPResponseError {
         var errors: [Defect]?
     }
 
-    package var response: Response {
-        let form = Form(
+    private var form: Form {
+        Form(
             title: status.reasonPhrase,
             status: status.code,
             detail: detail,
             code: code,
             errors: defects.isEmpty ? nil : defects
         )
+    }
+
+    var body: ByteBuffer { .json(form) }
+
+    package var response: Response {
         var response = Response.json(form, status)
         response.headers.append(contentsOf: headers)
         response.headers[.contentType] = "application/problem+json"

@@ -1,7 +1,6 @@
 import Concurrency
 import Foundation
 import Hummingbird
-import JSON
 import Operations
 
 /// One answer for all requests within `lifetime`, computed on a thread of its own: however many
@@ -78,17 +77,6 @@ extension CachedResponse {
                 body: .init(byteBuffer: buffer)
             )
         case .failure(let error): throw HTTPError(.serviceUnavailable, message: "\(error)")
-        }
-    }
-}
-
-extension ByteBuffer {
-    /// Encoding what is made here cannot fail.
-    static func json(_ value: some Encodable) -> ByteBuffer {
-        do {
-            return ByteBuffer(bytes: try JSONEncoder.api.encode(value))
-        } catch {
-            preconditionFailure("an answer has a JSON form")
         }
     }
 }

@@ -124,14 +124,14 @@ struct FlowRoutes {
     }
 
     private static func name(in context: BasicRequestContext) throws(HTTPError) -> String {
-        guard let name = context.parameters.get("name"), TaskType.isName(name) else {
+        guard let name = context.part("name"), TaskType.isName(name) else {
             throw missing("schedule")
         }
         return name
     }
 
     private static func id(in context: BasicRequestContext) throws(HTTPError) -> TaskID {
-        guard let id = context.parameters.get("id").flatMap({ TaskID($0) }) else {
+        guard let id = context.part("id").flatMap({ TaskID($0) }) else {
             throw missing("batch")
         }
         return id

@@ -35,9 +35,8 @@ struct LookupRoutes {
         }
     }
 
-    /// The router leaves parameters as they came, percent-encoded.
     private static func id(in context: BasicRequestContext) throws -> String {
-        guard let id = try context.parameters.require("id").removingPercentEncoding,
+        guard let id = context.part("id"),
             // The database's texts end there: it would find another id.
             !id.utf8.contains(0)
         else { throw HTTPError(.badRequest, message: "the id is not percent-encoded UTF-8") }

@@ -47,7 +47,7 @@ extension ServerOptions {
         requestsPerSecond = 40
         probesPerSecond = 100
         // The answers tell nothing of users or conversations.
-        probes = ["/health/live", "/health/ready"]
+        probes = ["/health", "/health/live", "/health/ready"]
         if access.sessions != nil {
             openPaths = [Login.path]
             // A browser that opens a page is sent to the login page.

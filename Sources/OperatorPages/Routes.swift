@@ -38,20 +38,24 @@ struct Routes {
                 )
                 : Response.json(Status(status: "alive"))
         }
-        router.get("health/ready") { [routeContext, access] request, _ in
-            let reasons = routeContext.readiness.reasons.map(\.rawValue)
-            // A probe is told kinds and codes; texts name hosts, users and settings.
-            let showsTexts = access.admits(request)
-            let problems = routeContext.health.reports.map {
-                LinkHealth.ShownProblem($0, showsTexts: showsTexts)
-            }
-            let status = Status(
-                status: reasons.isEmpty ? "ready" : "not ready",
-                reasons: reasons.isEmpty ? nil : reasons,
-                problems: problems.isEmpty ? nil : problems
-            )
-            return Response.json(status, reasons.isEmpty ? .ok : .serviceUnavailable)
+        for path in ["health", "health/ready"] {
+            router.get("\(path)") { request, _ in ready(showsTexts: access.admits(request)) }
         }
+    }
+
+    /// - Parameter showsTexts: a probe is told kinds and codes; texts name hosts, users and
+    ///   settings.
+    private func ready(showsTexts: Bool) -> Response {
+        let reasons = routeContext.readiness.reasons.map(\.rawValue)
+        let problems = routeContext.health.reports.map {
+            LinkHealth.ShownProblem($0, showsTexts: showsTexts)
+        }
+        let status = Status(
+            status: reasons.isEmpty ? "ready" : "not ready",
+            reasons: reasons.isEmpty ? nil : reasons,
+            problems: problems.isEmpty ? nil : problems
+        )
+        return Response.json(status, reasons.isEmpty ? .ok : .serviceUnavailable)
     }
 
     private struct Status: Encodable {

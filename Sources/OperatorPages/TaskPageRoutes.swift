@@ -58,10 +58,14 @@ struct TaskPageRoutes {
             return Response.json(task)
         }
         api.post("tasks/:id/cancel") { _, context in
-            try await move(context, "cancelled", operatorService.cancelTask)
+            try await move(context, operatorService.cancelTask) {
+                "the task has ended already: it is \($0.name)"
+            }
         }
         api.post("tasks/:id/retry") { _, context in
-            try await move(context, "retried", operatorService.retryTask)
+            try await move(context, operatorService.retryTask) {
+                "only a task that failed or was cancelled can be retried: it is \($0.name)"
+            }
         }
         api.post("tasks/retry") { request, _ in
             let body = try await request.body.collect(upTo: Self.largestOrder)
@@ -77,7 +81,7 @@ struct TaskPageRoutes {
     // MARK: What is asked
 
     private static func id(in context: BasicRequestContext) throws(HTTPError) -> TaskID {
-        guard let id = context.parameters.get("id").flatMap({ TaskID($0) }) else { throw missing }
+        guard let id = context.part("id").flatMap({ TaskID($0) }) else { throw missing }
         return id
     }
 
@@ -151,8 +155,8 @@ struct TaskPageRoutes {
 
     private func move(
         _ context: BasicRequestContext,
-        _ what: String,
-        _ order: @escaping @Sendable (TaskID) throws(OperatorServiceError) -> MoveOutcome
+        _ order: @escaping @Sendable (TaskID) throws(OperatorServiceError) -> MoveOutcome,
+        unchanged: (TaskState) -> String
     ) async throws -> Response {
         let id = try Self.id(in: context)
         let outcome = try await ask { () throws(OperatorServiceError) in try order(id) }
@@ -161,10 +165,7 @@ struct TaskPageRoutes {
         case .moved(let task):
             return Response.json(Moved(id: task.id.text, state: task.state.name))
         case .unchanged(let task):
-            throw HTTPError(
-                .conflict,
-                message: "a task that is \(task.state.name) is not \(what)"
-            )
+            throw HTTPError(.conflict, message: unchanged(task.state))
         case .twinLives:
             throw HTTPError(.conflict, message: "a task with the same unique key lives")
         case .missing: throw Self.missing

@@ -138,6 +138,9 @@ package struct SettingValues: Sendable {
 extension Setting {
     /// What is wrong with a value, nil when it is accepted.
     fileprivate func complaint(about text: String) -> String? {
+        if case .text = kind, text.allSatisfy({ ",;".contains($0) || $0.isWhitespace }) {
+            return "\(name): '\(text)' names nothing; leave it out, or give it a value"
+        }
         let accepted: Bool
         switch kind {
         case .secret where name.hasSuffix("_URL"): accepted = !text.contains("\0")

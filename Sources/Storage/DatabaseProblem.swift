@@ -1,6 +1,14 @@
 import Postgres
 import WorkerHealth
 
+extension LinkHealth.Problem {
+    /// nil for what is no error of the database's.
+    package init?(of error: any Error) {
+        guard let error = error as? PostgresError else { return nil }
+        self = error.problem
+    }
+}
+
 extension PostgresError {
     /// The error as a problem of the database link.
     package var problem: LinkHealth.Problem {

@@ -11,7 +11,7 @@ package enum ScheduleBody {
     ]
     private static let later: Set = ["needs", "callback", "deadline_seconds"]
     static let nameRule =
-        "has 1 to 100 characters: a to z, A to Z, digits, dots, hyphens, underscores"
+        "has 1 to 100 characters: a to z, A to Z, digits, dots, hyphens, underscores; not . or .."
 
     /// Of `PUT /api/v1/schedules/{name}`.
     static func definition(

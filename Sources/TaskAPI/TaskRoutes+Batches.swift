@@ -103,7 +103,7 @@ extension TaskRoutes {
     }
 
     func batchID(_ context: BasicRequestContext) throws(Problem) -> TaskID {
-        guard let id = context.parameters.get("id").flatMap({ TaskID($0) }) else {
+        guard let id = context.part("id").flatMap({ TaskID($0) }) else {
             throw Problem.noBatch
         }
         return id

@@ -36,7 +36,7 @@ extension TaskRoutes {
         _ context: BasicRequestContext
     ) async throws -> Response {
         try await callers.caller(of: request).require(.operations)
-        let id = context.parameters.get("id") ?? ""
+        let id = context.part("id") ?? ""
         let wasDisabled = try await service.call { store throws(PostgresError) in
             try store.enableCallback(id)
         }

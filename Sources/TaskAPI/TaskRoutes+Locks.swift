@@ -70,7 +70,7 @@ extension TaskRoutes {
         let seconds = members.number("ttl", ClientLock.leases)
         for name in ["owner", "ttl"] where !members.has(name) { members.note(name, "is missing") }
         let kbID = try caller.kb(members.text("kb_id", 1...255))
-        let name = context.parameters.get("name") ?? ""
+        let name = context.part("name") ?? ""
         if !TaskType.isName(name) { members.note("name", ScheduleBody.nameRule) }
         try members.check()
         guard let owner, let seconds else { throw Problem.noLock }
@@ -114,7 +114,7 @@ extension TaskRoutes {
     }
 
     private func lockName(_ context: BasicRequestContext) throws(Problem) -> String {
-        guard let name = context.parameters.get("name"), TaskType.isName(name) else {
+        guard let name = context.part("name"), TaskType.isName(name) else {
             throw Problem.noLock
         }
         return name

@@ -77,7 +77,7 @@ extension TaskRoutes {
         let (caller, body) = try await begin(request, atMost: TaskBody.largest, .writeTasks)
         let definition = try ScheduleBody.definition(
             body,
-            named: context.parameters.get("name") ?? "",
+            named: context.part("name") ?? "",
             types: try await service.knownTypes(),
             caller: caller
         )
@@ -167,7 +167,7 @@ extension TaskRoutes {
         _ context: BasicRequestContext,
         _ body: @escaping @Sendable (ScheduleStore, String) throws(PostgresError) -> Schedule?
     ) async throws -> Schedule {
-        let name = context.parameters.get("name") ?? ""
+        let name = context.part("name") ?? ""
         let isName = TaskType.isName(name)
         let found = try await schedules { store throws(PostgresError) in
             isName ? try body(store, name) : nil

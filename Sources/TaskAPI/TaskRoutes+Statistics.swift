@@ -83,7 +83,7 @@ extension TaskRoutes {
         _ context: BasicRequestContext
     ) async throws -> Response {
         try await callers.caller(of: request).require(.operations)
-        guard let id = context.parameters.get("id").flatMap({ TaskID($0) }),
+        guard let id = context.part("id").flatMap({ TaskID($0) }),
             try await service.call({ store throws(PostgresError) in try store.askToDrain(id) })
         else {
             throw Problem(

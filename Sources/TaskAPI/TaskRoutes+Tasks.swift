@@ -247,7 +247,7 @@ extension TaskRoutes {
     }
 
     func id(_ context: BasicRequestContext) throws(Problem) -> TaskID {
-        guard let id = context.parameters.get("id").flatMap({ TaskID($0) }) else {
+        guard let id = context.part("id").flatMap({ TaskID($0) }) else {
             throw Problem.noTask
         }
         return id

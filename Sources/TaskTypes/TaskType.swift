@@ -64,8 +64,9 @@ package struct TaskType: Sendable, Equatable {
             && name.utf8.allSatisfy { isSmallOrDigit($0) || $0 == UInt8(ascii: "-") }
     }
 
+    /// Names are parts of paths, out of which clients drop `.` and `..`.
     package static func isName(_ name: String) -> Bool {
-        (1...100).contains(name.utf8.count)
+        (1...100).contains(name.utf8.count) && name != "." && name != ".."
             && name.utf8.allSatisfy { isSmallOrDigit($0 | 0x20) || "._-".utf8.contains($0) }
     }
 

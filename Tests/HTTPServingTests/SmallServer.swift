@@ -14,6 +14,10 @@ struct SmallServer: Sendable {
     let waiting = Locked(0)
     /// Streams whose route has ended, whole or cut.
     let endedStreams = Locked(0)
+    /// Requests that have come to `/echo`.
+    let begun = Locked(0)
+    /// What `/echo` has answered, as it would be counted; 500 for an error without a status.
+    let statuses = Locked<[Int]>([])
     /// While it is set, `/slow` waits.
     let isHeld = Locked(false)
 
@@ -92,8 +96,15 @@ struct SmallServer: Sendable {
             )
         }
         router.post("echo") { request, _ in
-            let body = try await request.json(upTo: 1000)
-            return Response(status: .ok, body: .init(byteBuffer: body))
+            begun.withLock { $0 += 1 }
+            do {
+                let body = try await request.json(upTo: 1000)
+                return Response(status: .ok, body: .init(byteBuffer: body))
+            } catch {
+                let status = (error as? any HTTPResponseError)?.status.code ?? 500
+                statuses.withLock { $0.append(status) }
+                throw error
+            }
         }
         router.get("problem") { _, _ -> Response in
             throw Problem(

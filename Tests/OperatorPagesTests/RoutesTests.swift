@@ -84,6 +84,28 @@ struct RoutesTests {
         }
     }
 
+    /// Fault: a probe that is right for the API and for other workers finds nothing here.
+    @Test func healthIsReadinessForEveryClient() async throws {
+        try await ServerRig().run(token: "correct-horse-battery") { (rig: ServerRig) throws in
+            let early = try rig.get("/health")
+            #expect(try early.status == 503 && early.body == rig.get("/health/ready").body)
+            rig.readiness.set(.notConsuming, false)
+            rig.readiness.set(.databaseUnknown, false)
+            let ready = try rig.get("/health", host: "pod.example")
+            #expect(ready.status == 200 && ready.body == #"{"status":"ready"}"#)
+        }
+    }
+
+    @Test func aPathThatLeadsNowhereSaysSo() async throws {
+        try await ServerRig().run { (rig: ServerRig) throws in
+            for path in ["/nothing", "/api/v1/nothing"] {
+                let answer = try rig.get(path)
+                #expect(answer.status == 404)
+                #expect(answer.body == #"{"error":{"message":"Not Found"}}"#)
+            }
+        }
+    }
+
     @Test func metricsAreTheTextAsItIs() async throws {
         try await ServerRig().run(metrics: { "a 1\nb 2\n" }) { (rig: ServerRig) throws in
             let answer = try rig.get("/metrics")
@@ -101,7 +123,7 @@ struct RoutesTests {
             #expect(try rig.get("/health/live").status == 200)
             #expect(try rig.get("/health/ready").status == 503)
             for path in [
-                "/metrics", "/api/v1/stats/workers", "/nothing", "/health/nothing", "/health",
+                "/metrics", "/api/v1/stats/workers", "/nothing", "/health/nothing",
             ] {
                 let answer = try rig.get(path)
                 #expect(answer.status == 401, "\(path)")

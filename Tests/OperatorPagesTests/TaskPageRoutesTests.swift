@@ -90,7 +90,8 @@ struct TaskPageRoutesTests {
                 (.moved(Self.moved(to: .queued)), 200, #"{"id":"\#(Self.id)","state":"queued"}"#),
                 (
                     .unchanged(Self.moved(to: .completed)), 409,
-                    #"{"error":{"message":"a task that is completed is not retried"}}"#
+                    #"{"error":{"message":"only a task that failed or was cancelled can be "#
+                        + #"retried: it is completed"}}"#
                 ),
                 (
                     .twinLives, 409,
@@ -103,6 +104,12 @@ struct TaskPageRoutesTests {
                 let answer = try rig.post("/api/v1/tasks/\(Self.id)/retry", "", own)
                 #expect(answer.status == status && answer.body == body)
             }
+            // Fault: the words make no sense for the state.
+            let ended = MoveOutcome.unchanged(Self.moved(to: .cancelled))
+            rig.operatorService.outcome.withLock { $0 = ended }
+            let again = try rig.post("/api/v1/tasks/\(Self.id)/cancel", "", own)
+            #expect(again.status == 409)
+            #expect(again.body.contains("the task has ended already: it is cancelled"))
             let all = try rig.post("/api/v1/tasks/retry", #"{"type":"t","code":"C"}"#, own)
             #expect(all.body == #"{"is_complete":false,"retried":3}"#)
         }
@@ -126,6 +133,15 @@ struct TaskPageRoutesTests {
             #expect(try rig.post("/api/v1/tasks/\(Self.id)/retry", "", own).status == 401)
             let page = try rig.get("/tasks")
             #expect(page.status == 303 && page.header("Location") == ["/login"])
+        }
+    }
+
+    /// Fault: a client that encodes more than it must is told that there is no such task.
+    @Test func anEncodedIDIsThatID() async throws {
+        try await ServerRig().run { (rig: ServerRig) throws in
+            let id = Self.id.text.replacingOccurrences(of: "-", with: "%2D")
+            rig.operatorService.outcome.withLock { $0 = .moved(Self.moved(to: .queued)) }
+            #expect(try rig.post("/api/v1/tasks/\(id)/retry", "", own).status == 200)
         }
     }
 

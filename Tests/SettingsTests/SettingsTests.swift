@@ -118,6 +118,19 @@ struct SettingsTests {
         #expect(try settings(["BATCH_MAX": "", "RABBITMQ_URL": ""]).batchMax == 32)
     }
 
+    /// Fault: a list without an element is taken as not set, and a worker runs no tasks, or a
+    /// program asks another host.
+    @Test(arguments: [
+        "TASK_QUEUES", "EVENTS", "HTTP_TARGET_HOSTS", "POSTGRES_HOST", "RABBITMQ_HOST",
+        "RETRY_BACKOFF_SECONDS",
+    ])
+    func aListOfNothingIsRefused(name: String) {
+        for text in [",", " , ,", ",;"] {
+            let found = mistakes([name: text])
+            #expect(found.count == 1 && found[0].hasPrefix("\(name): "), "\(found)")
+        }
+    }
+
     @Test(arguments: [
         ("amqp://u:p%40ss@h:1234/v%2Fhost", "h", 1234, "v/host", "u", "p@ss"),
         ("amqp://h", "h", 5672, "/", "guest", "guest"),

@@ -80,7 +80,8 @@ struct TypesFileTests {
 
     @Test(arguments: [
         (#""type": """#, "type"), (#""type": "a b""#, "type"), (#""type": 3"#, "type"),
-        (#""type": "amity.callback""#, "type"), (#""type": "é""#, "type"),
+        (#""type": "..""#, "type"), (#""type": "amity.callback""#, "type"),
+        (#""type": "é""#, "type"),
         (#""pool": "Upper""#, "pool"), (#""pool": """#, "pool"), (#""pool": "a.b""#, "pool"),
         (#""priority": "urgent""#, "priority"), (#""priority": 1"#, "priority"),
         (#""timeout_seconds": 0"#, "timeout_seconds"),

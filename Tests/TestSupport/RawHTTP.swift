@@ -50,6 +50,16 @@ package final class RawConnection: Sendable {
         return true
     }
 
+    /// Says that no more comes.
+    package func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// Goes away without a word: the other side gets an error (RST).
+    package func abort() {
+        // `deinit` closes the descriptor. AF_UNSPEC is 0: to connect to it is to disconnect.
+        var nowhere = sockaddr()
+        connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
+    }
+
     /// What comes until it has a text, the other side ends it, or nothing comes for too long.
     package func read(until text: String) -> String {
         var bytes: [UInt8] = []

@@ -114,6 +114,7 @@ extension Integration {
                     "\(query)"
                 )
             }
+            #expect(try scene.send("GET", "/locks/night%6Cy").text("owner") == "x")
             #expect(try scene.send("DELETE", "/locks/nightly").status == 422)
             let done = try scene.send("DELETE", "/locks/nightly?owner=x&token=\(token)")
             #expect(done.status == 200)
@@ -128,6 +129,12 @@ extension Integration {
             ("a", #"{"owner":"x","ttl":0}"#, ["/ttl"]),
             ("a", #"{"owner":"x","ttl":86401}"#, ["/ttl"]),
             ("a%20b", #"{"owner":"x","ttl":60}"#, ["/name"]),
+            // Clients drop such parts of a path.
+            (".", #"{"owner":"x","ttl":60}"#, ["/name"]),
+            ("..", #"{"owner":"x","ttl":60}"#, ["/name"]),
+            ("%2E%2e", #"{"owner":"x","ttl":60}"#, ["/name"]),
+            ("a%2Fb", #"{"owner":"x","ttl":60}"#, ["/name"]),
+            ("a%FFb", #"{"owner":"x","ttl":60}"#, ["/name"]),
             (String(repeating: "a", count: 101), #"{"owner":"x","ttl":60}"#, ["/name"]),
         ])
         func whatIsWrongIsNamed(name: String, body: String, pointers: [String]) throws {

@@ -63,8 +63,10 @@ extension Integration {
             #expect(wrong.raw.body.contains("31 February"))
             let empty = try scene.send("PUT", "/schedules/a", "{}")
             #expect(try empty.pointers.sorted() == ["/cron", "/task_type"])
-            let name = try scene.send("PUT", "/schedules/a%20b", "{\(Self.nightly)}")
-            #expect(try name.pointers == ["/name"])
+            for name in ["a%20b", ".", "..", "a%2Fb"] {
+                let answer = try scene.send("PUT", "/schedules/\(name)", "{\(Self.nightly)}")
+                #expect(try answer.pointers == ["/name"], "\(name)")
+            }
             #expect(try scene.send("GET", "/schedules").list("schedules").isEmpty)
         }
 
@@ -72,6 +74,7 @@ extension Integration {
             let scene = try TaskAPIScene()
             let made = try scene.send("PUT", "/schedules/nightly", "{\(Self.nightly)}")
             let next = try made.text("next_at")
+            #expect(try scene.send("GET", "/schedules/nightl%79").text("next_at") == next)
             let paused = try scene.send("POST", "/schedules/nightly/pause")
             #expect(try paused.text("paused_by") == "api" && paused.json["next_at"] is NSNull)
             #expect(try paused.json["next_times"] as? [String] == [])

@@ -39,6 +39,37 @@ extension Integration {
             #expect(own.status == 69 && own.error.contains("42501"), "\(own.error)")
         }
 
+        /// Fault: an operator is told a SQLSTATE, and not what to do.
+        @Test func withoutTablesOrGrantsTheRemedyIsSaid() throws {
+            let scene = try Scene()
+            let owner = try #require(Servers.environment["DATABASE_URL"])
+            let empty = ["DATABASE_URL": "\(owner)?options=-csearch_path%3Dno_\(scene.name)"]
+            for command in [
+                "tasks", "types", "limits", "schedules", "tokens", "batches", "locks", "callbacks",
+            ] {
+                let missing = try scene.amity([command, "list"], empty)
+                #expect(missing.status == 69 && missing.error.contains("42P01"))
+                #expect(missing.error.contains("run amity migrate"), "\(missing.error)")
+                let foreign = try scene.amity([command, "list"])
+                #expect(foreign.status == 69 && foreign.error.contains("42501"))
+                #expect(foreign.error.contains("deploy/grants.sql"), "\(foreign.error)")
+            }
+        }
+
+        /// Fault: who makes a mistake in one command is told of all the others.
+        @Test func aMistakeThatIsFoundLaterShowsTheUsageOfItsCommand() throws {
+            let scene = try Scene()
+            for (arguments, mistake, usage) in [
+                (["tasks", "submit", "test", "--payload", "x"], "no JSON", "tasks submit"),
+                (["tasks", "submit", "test", "--payload", "@/no"], "cannot read", "tasks submit"),
+                (["publish", "--file", "/no"], "cannot read", "publish"),
+            ] {
+                let result = try scene.amity(arguments)
+                #expect(result.status == 64 && result.error.contains(mistake))
+                #expect(result.error.contains("Usage: amity \(usage) "), "\(result.error)")
+            }
+        }
+
         @Test func aFileOfTypesIsAppliedOrRefused() throws {
             let tasks = try TaskScene()
             let owner = try tasks.scene.asOwner()
