@@ -22,7 +22,7 @@ package struct TaskID: Hashable, Sendable, Codable, CustomStringConvertible {
     package static func random() -> TaskID { TaskID(stored: UUID().uuidString.lowercased()) }
 
     /// As the database writes it.
-    init(stored text: String) { self.text = text }
+    package init(stored text: String) { self.text = text }
 
     /// The first id of an instant: no id of a task made later is smaller.
     ///

@@ -26,7 +26,7 @@ package enum TaskSQL {
     package static let lease = "interval '\(TaskLife.lease) milliseconds'"
 
     /// In UTC, whatever the session's zone is.
-    static func iso(_ time: String) -> String {
+    package static func iso(_ time: String) -> String {
         "to_char((\(time)) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
     }
 
