@@ -174,5 +174,16 @@ extension Integration {
             }
             #expect(found == made.reversed())
         }
+        /// Fault: it had finished, was not looked at yet, and is cancelled beside no such task.
+        @Test func aBatchThatHasEndedIsFinishedWhenItIsCancelled() throws {
+            let scene = try TaskAPIScene()
+            let made = try scene.send("POST", "/tasks/batch", #"[{"task_type":"test"}]"#)
+            let id = try made.text("batch_id")
+            try end(ids(made)[0], .succeeded(result: nil), in: scene)
+            let cancelled = try scene.send("DELETE", "/batches/\(id)")
+            #expect(try cancelled.text("status") == "finished")
+            #expect(try until("finished", id, in: scene).json["finished_at"] is String)
+        }
+
     }
 }
