@@ -134,13 +134,25 @@ enum SubmitSQL {
         """
     )
 
-    /// $1: ids. Holds them open until their new members are there.
+    /// $1: ids. Holds them open, and for one at a time, until their new members are there.
     static let holdBatches = Statement(
         "hold_batches",
         """
         SELECT id, kb_id, closed_at IS NULL AND open_until > clock_timestamp()
         FROM amity_batches
-        WHERE id = ANY ($1::uuid[]) ORDER BY id FOR SHARE
+        WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+        """
+    )
+
+    /// $1 and $2: batches with new members, and the kb of these; NULL where they have several. A
+    /// batch of several is none's for good. Members of this transaction are new: see `xmin`.
+    static let settleBatches = Statement(
+        "settle_batch_kbs",
+        """
+        UPDATE amity_batches AS batch SET kb_id = CASE WHEN \(wasEmpty) THEN new.kb_id END
+        FROM unnest($1::uuid[], $2::text[]) AS new (id, kb_id)
+        WHERE batch.id = new.id AND batch.kb_id IS DISTINCT FROM new.kb_id
+          AND (batch.kb_id IS NOT NULL OR \(wasEmpty))
         """
     )
 
