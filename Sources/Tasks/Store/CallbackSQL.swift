@@ -107,9 +107,8 @@ enum CallbackSQL {
             INSERT INTO amity_tasks
                 (id, type, pool, priority, state, max_attempts, limit_key, created_at)
             SELECT id, '\(TaskCallback.type)', pool, priority, \(TaskSQL.waiting),
-                \(TaskCallback.pauses.count + 1),
-                '\(TaskCallback.type):' || (callback ->> 'host'), clock_timestamp()
-            FROM told)
+                \(TaskCallback.pauses.count + 1), \(TaskSQL.limitKey("key")), clock_timestamp()
+            FROM told, concat('\(TaskCallback.type):', callback ->> 'host') AS key)
         INSERT INTO amity_task_data (id, payload, timeout_seconds)
         SELECT id, callback || jsonb_build_object('event', event), \(timeout) FROM told
         """

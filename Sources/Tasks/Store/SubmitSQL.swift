@@ -47,17 +47,14 @@ enum SubmitSQL {
         FROM given LEFT JOIN made USING (id)
         """
 
-    /// The type, and for a key of it what the task has there; NULL where it has nothing. What is
-    /// long is named by its digest.
+    /// The type, and for a key of it what the task has there; NULL where it has nothing.
     private static let limitKey = """
-        CASE WHEN limited_by = 'type' THEN type
-            WHEN length(\(limitValue)) > 200
-                THEN type || ':' || encode(sha256(convert_to(\(limitValue), 'UTF8')), 'hex')
-            ELSE type || ':' || \(limitValue) END
-        """
-    private static let limitValue = """
-        CASE WHEN limited_by = 'kb_id' THEN kb_id WHEN limited_by LIKE 'payload.%'
-            THEN payload::jsonb #>> string_to_array(substr(limited_by, 9), '.') END
+        (SELECT \(TaskSQL.limitKey("named.key"))
+         FROM (SELECT CASE WHEN limited_by = 'type' THEN type
+            WHEN limited_by = 'kb_id' THEN type || ':' || kb_id
+            WHEN limited_by LIKE 'payload.%' THEN type || ':'
+                || (payload::jsonb #>> string_to_array(substr(limited_by, 9), '.')) END AS key
+            OFFSET 0) AS named)
         """
 
     /// The same alone, and in a transaction with others.
@@ -155,6 +152,12 @@ enum SubmitSQL {
           AND (batch.kb_id IS NOT NULL OR \(wasEmpty))
         """
     )
+    private static let wasEmpty = """
+        (SELECT true FROM amity_tasks AS member
+            WHERE batch_id = batch.id AND batch_id IS NOT NULL
+              AND NOT \(CallbackSQL.isNew("member"))
+            LIMIT 1) IS NULL
+        """
 
     // MARK: Idempotency keys
 
