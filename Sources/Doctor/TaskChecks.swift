@@ -37,8 +37,30 @@ struct TaskWorkersCheck: Check {
                 )
             )
         }
+        if let finding = mixed(tasks) { findings.append(finding) }
         return findings.isEmpty
             ? [.ok("\(tasks.workers.count) workers take what there is", by: .database)] : findings
+    }
+
+    /// A pool whose workers cannot all run its types: they hand its tasks to each other.
+    private func mixed(_ tasks: TaskSnapshot) -> Finding? {
+        let pairs = tasks.types.flatMap { type in
+            let workers = tasks.workers.values.filter { $0.pools.contains(type.pool) }
+            let unable = workers.filter { !$0.runs(type) }
+            if unable.count == workers.count { return [String]() }
+            return unable.map { "\($0.name) (type \(type.name), pool \(type.pool))" }
+        }
+        if pairs.isEmpty { return nil }
+        let more = pairs.count > 10 ? " and \(pairs.count - 10) more" : ""
+        return .warning(
+            """
+            only some workers of a pool can run one of its types; not \
+            \(pairs.sorted().prefix(10).joined(separator: ", "))\(more): each task that it is \
+            handed waits 5 s. Give the type a pool of its own, and TASK_QUEUES of the workers \
+            that can run it
+            """,
+            by: .database
+        )
     }
 }
 

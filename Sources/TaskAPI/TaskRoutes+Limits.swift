@@ -64,7 +64,7 @@ extension TaskRoutes {
         var members = try Members(body, knowing: Set(names))
         let subject =
             members.text("type", 1...100).map(PauseSubject.type)
-            ?? members.text("key", 1...400).map(PauseSubject.key)
+            ?? members.text("key", 1...4_000).map(PauseSubject.key)
             ?? members.text("pool", 1...40).map(PauseSubject.pool)
         switch subject {
         case .type(let name) where !TaskType.isName(name):

@@ -220,7 +220,7 @@ enum LimitSQL {
             of: """
                 SELECT key, coalesce(bucket.type, split_part(key, ':', 1)) AS type, tokens,
                     refilled_at
-                FROM (SELECT $1::text AS key LIMIT $2::int) AS wanted
+                FROM (SELECT \(TaskSQL.limitKey("$1::text")) AS key LIMIT $2::int) AS wanted
                 LEFT JOIN amity_limit_keys AS bucket USING (key)
                 WHERE tokens IS NOT NULL
                   OR EXISTS (SELECT FROM amity_tasks WHERE limit_key = key AND \(isWaiting))

@@ -81,16 +81,19 @@ enum PauseSQL {
         "pause_tasks",
         """
         INSERT INTO amity_pauses (subject, paused_by, paused_at)
-        VALUES ($1, $2, clock_timestamp())
+        VALUES (\(TaskSQL.limitKey("$1::text")), $2, clock_timestamp())
         ON CONFLICT (subject) DO NOTHING
         """,
         commits: true
     )
 
-    /// $1: what.
+    /// $1: what; or the very words of a version that did not know of digests here.
     static let resume = Statement(
         "resume_tasks",
-        "DELETE FROM amity_pauses WHERE subject = $1 RETURNING 1",
+        """
+        DELETE FROM amity_pauses WHERE subject IN ($1::text, \(TaskSQL.limitKey("$1::text")))
+        RETURNING 1
+        """,
         commits: true
     )
 

@@ -50,6 +50,19 @@ struct TaskCheckTests {
         #expect(complaints { $0.workers["w1"]?.pools = ["default"] } == [])
     }
 
+    /// Fault: two kinds of workers take one pool, its tasks take seconds, and all is well.
+    @Test func aPoolWhoseWorkersCannotAllRunItsTypesIsNamed() {
+        func beside(_ types: [String]?, in pool: String) -> [String] {
+            complaints {
+                $0.workers["w2"] = .init(name: "b:2", pools: [pool], threads: 2, types: types)
+            }
+        }
+        #expect(beside(["other"], in: "gpu") == ["warning task-workers"])
+        #expect(beside(["other", "resize"], in: "gpu") == [])
+        #expect(beside([], in: "default") == [], "every worker calls services")
+        #expect(beside(nil, in: "gpu") == [])
+    }
+
     /// Fault: a worker of a package's own runs one task at a time, and nothing says why.
     @Test func aWorkerThatIsShortOfMemoryIsNamed() {
         func short(_ resources: [String], _ name: String) -> [String] {

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import Operations
+@testable import TaskAPI
 @testable import Tasks
 
 extension Integration {

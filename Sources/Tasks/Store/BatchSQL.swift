@@ -81,8 +81,7 @@ enum BatchSQL {
             closed_at = coalesce(closed_at, clock_timestamp())
         WHERE id = $1::uuid AND finished_at IS NULL AND cancelled_at IS NULL
           AND ($2::text IS NULL OR kb_id = $2)
-        """,
-        commits: true
+        """
     )
 
     /// $1: the most rows. What adds to one holds it; it is met again.
@@ -98,7 +97,8 @@ enum BatchSQL {
 
     /// $1: ids. In a statement of its own: it sees the tasks that the lock waited for. A batch that
     /// takes its time is looked at less often. A list of one, and no EXISTS: that may be answered
-    /// from all members of all batches. The end of one makes its callback.
+    /// from all members of all batches. One that was cancelled when nothing was left to cancel has
+    /// finished: its tasks ended before they were reached. The end of one makes its callback.
     static let decide = Statement(
         "decide_batches",
         """
@@ -110,6 +110,10 @@ enum BatchSQL {
                     WHERE batch_id = batch.id AND batch_id IS NOT NULL
                       AND state < \(TaskSQL.completed) LIMIT 1) IS NULL
                     THEN clock_timestamp() END,
+                cancelled_at = CASE WHEN cancelled_at IS NULL OR (
+                    SELECT bool_and(state IN (\(TaskSQL.completed), \(TaskSQL.failed)))
+                    FROM amity_tasks WHERE batch_id = batch.id AND batch_id IS NOT NULL)
+                    THEN NULL ELSE cancelled_at END,
                 due_at = CASE WHEN \(isOver) THEN clock_timestamp() + least(interval '5 seconds',
                         greatest(interval '1 second', (clock_timestamp() - created_at) / 20))
                     ELSE open_until END

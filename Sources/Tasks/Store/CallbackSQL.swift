@@ -30,13 +30,14 @@ enum CallbackSQL {
                 SELECT callback, tags, result, errors FROM amity_task_data
                 WHERE id = ended.id LIMIT 1) AS data
             WHERE ended.id = ANY ($1::uuid[]) AND callback IS NOT NULL
-              AND (state >= \(TaskSQL.completed)) IS TRUE AND \(isNew))
+              AND (state >= \(TaskSQL.completed)) IS TRUE
+              AND \(isNew("ended")))
         """
 
     /// Whether this transaction has made this version of a row.
-    private static let isNew = """
-        ended.xmin = (txid_current_if_assigned() & 4294967295)::text::xid
-        """
+    static func isNew(_ row: String) -> String {
+        "\(row).xmin = (txid_current_if_assigned() & 4294967295)::text::xid"
+    }
 
     private static let name = """
         (CASE state WHEN \(TaskSQL.completed) THEN 'completed'
@@ -106,9 +107,8 @@ enum CallbackSQL {
             INSERT INTO amity_tasks
                 (id, type, pool, priority, state, max_attempts, limit_key, created_at)
             SELECT id, '\(TaskCallback.type)', pool, priority, \(TaskSQL.waiting),
-                \(TaskCallback.pauses.count + 1),
-                '\(TaskCallback.type):' || (callback ->> 'host'), clock_timestamp()
-            FROM told)
+                \(TaskCallback.pauses.count + 1), \(TaskSQL.limitKey("key")), clock_timestamp()
+            FROM told, concat('\(TaskCallback.type):', callback ->> 'host') AS key)
         INSERT INTO amity_task_data (id, payload, timeout_seconds)
         SELECT id, callback || jsonb_build_object('event', event), \(timeout) FROM told
         """

@@ -106,7 +106,13 @@ struct SubmitGroup {
         let new = requests.indices.filter {
             requests[$0].isNewBatch && isNew($0, outcomes)
         }
-        if !new.isEmpty { rest.append((SubmitSQL.insertBatches, batchRows(new))) }
+        let kbs = kbs
+        if !new.isEmpty { rest.append((SubmitSQL.insertBatches, batchRows(new, kbs))) }
+        let added = batchesAddedTo.filter { kbs[$0] != nil }
+        if !added.isEmpty {
+            let names = Parameter.textArray(added.map { kbs[$0]?.only })
+            rest.append((SubmitSQL.settleBatches, [.ids(added), names]))
+        }
         let (twins, rows) = needRows
         if !twins.isEmpty { rest.append((NeedsSQL.hold, [.ids(twins)])) }
         if let rows { rest.append((NeedsSQL.insert, rows)) }
@@ -132,11 +138,19 @@ struct SubmitGroup {
         return submission.batchID == batchIDs[number]
     }
 
-    private func batchRows(_ new: [Int]) -> [Parameter] {
-        let kbs = new.map { number -> String? in
-            if let scope = requests[number].kbScope { return scope }
-            let kbs = Set(requests[number].tasks.map(\.kbID))
-            return kbs.count == 1 ? kbs.first ?? nil : nil
+    /// Those of the tasks that each batch gets.
+    private var kbs: [TaskID: Set<String?>] {
+        var kbs: [TaskID: Set<String?>] = [:]
+        for entry in entries where entry.made?.isDuplicate == false {
+            guard let batch = batchIDs[entry.request] else { continue }
+            kbs[batch, default: []].insert(entry.task.kbID)
+        }
+        return kbs
+    }
+
+    private func batchRows(_ new: [Int], _ kbs: [TaskID: Set<String?>]) -> [Parameter] {
+        let kbs = new.map { number in
+            requests[number].kbScope ?? batchIDs[number].flatMap { kbs[$0]?.only }
         }
         let openFor = new.map { number -> String? in
             guard case .new(let seconds?) = requests[number].batch else { return nil }
@@ -329,4 +343,8 @@ struct SubmitGroup {
         operation: SubmitSQL.submit.name,
         message: ""
     )
+}
+
+extension Set<String?> {
+    fileprivate var only: String? { count == 1 ? first ?? nil : nil }
 }

@@ -47,17 +47,14 @@ enum SubmitSQL {
         FROM given LEFT JOIN made USING (id)
         """
 
-    /// The type, and for a key of it what the task has there; NULL where it has nothing. What is
-    /// long is named by its digest.
+    /// The type, and for a key of it what the task has there; NULL where it has nothing.
     private static let limitKey = """
-        CASE WHEN limited_by = 'type' THEN type
-            WHEN length(\(limitValue)) > 200
-                THEN type || ':' || encode(sha256(convert_to(\(limitValue), 'UTF8')), 'hex')
-            ELSE type || ':' || \(limitValue) END
-        """
-    private static let limitValue = """
-        CASE WHEN limited_by = 'kb_id' THEN kb_id WHEN limited_by LIKE 'payload.%'
-            THEN payload::jsonb #>> string_to_array(substr(limited_by, 9), '.') END
+        (SELECT \(TaskSQL.limitKey("named.key"))
+         FROM (SELECT CASE WHEN limited_by = 'type' THEN type
+            WHEN limited_by = 'kb_id' THEN type || ':' || kb_id
+            WHEN limited_by LIKE 'payload.%' THEN type || ':'
+                || (payload::jsonb #>> string_to_array(substr(limited_by, 9), '.')) END AS key
+            OFFSET 0) AS named)
         """
 
     /// The same alone, and in a transaction with others.
@@ -137,15 +134,33 @@ enum SubmitSQL {
         """
     )
 
-    /// $1: ids. Holds them open until their new members are there.
+    /// $1: ids. Holds them open, and for one at a time, until their new members are there.
     static let holdBatches = Statement(
         "hold_batches",
         """
         SELECT id, kb_id, closed_at IS NULL AND open_until > clock_timestamp()
         FROM amity_batches
-        WHERE id = ANY ($1::uuid[]) ORDER BY id FOR SHARE
+        WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
         """
     )
+
+    /// $1 and $2: batches with new members, and the kb of these; NULL where they have several. A
+    /// batch of several is none's for good. Members of this transaction are new: see `xmin`.
+    static let settleBatches = Statement(
+        "settle_batch_kbs",
+        """
+        UPDATE amity_batches AS batch SET kb_id = CASE WHEN \(wasEmpty) THEN new.kb_id END
+        FROM unnest($1::uuid[], $2::text[]) AS new (id, kb_id)
+        WHERE batch.id = new.id AND batch.kb_id IS DISTINCT FROM new.kb_id
+          AND (batch.kb_id IS NOT NULL OR \(wasEmpty))
+        """
+    )
+    private static let wasEmpty = """
+        (SELECT true FROM amity_tasks AS member
+            WHERE batch_id = batch.id AND batch_id IS NOT NULL
+              AND NOT \(CallbackSQL.isNew("member"))
+            LIMIT 1) IS NULL
+        """
 
     // MARK: Idempotency keys
 

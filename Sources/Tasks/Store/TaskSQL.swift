@@ -26,8 +26,21 @@ package enum TaskSQL {
     package static let lease = "interval '\(TaskLife.lease) milliseconds'"
 
     /// In UTC, whatever the session's zone is.
-    static func iso(_ time: String) -> String {
+    package static func iso(_ time: String) -> String {
         "to_char((\(time)) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    }
+
+    /// The key of a limit, for `type:value`: a long value is named by its digest. The one rule for
+    /// what tasks get and for what people name. No type or pool is so long.
+    ///
+    /// - Parameter key: a column or parameter.
+    package static func limitKey(_ key: String) -> String {
+        let colon = "strpos(\(key), ':')"
+        let digest = "sha256(convert_to(substr(\(key), \(colon) + 1), 'UTF8'))"
+        return """
+            CASE WHEN length(\(key)) - \(colon) > 200
+                THEN left(\(key), \(colon)) || encode(\(digest), 'hex') ELSE \(key) END
+            """
     }
 
     /// What becomes of a run that leaves `processing` without success.

@@ -94,13 +94,19 @@ extension TaskStore {
     }
 
     /// Closes it, and cancels its tasks that have not ended, oldest first, `mostAtOnce` in each
-    /// transaction.
+    /// transaction. One whose tasks had all ended before has finished.
     package func cancelBatch(
         _ id: TaskID,
         kbID: String? = nil
     ) throws(PostgresError) -> BatchOutcome {
         // Closed first: what is added after that would live on.
-        try count(of: BatchSQL.cancel, [.id(id), .optional(kbID)])
+        try sessions.withSession { session throws(PostgresError) in
+            _ = try session.flight([
+                (.begin, []), (SubmitSQL.holdBatches, [.ids([id])]),
+                (BatchSQL.decide, [.ids([id])]), (BatchSQL.cancel, [.id(id), .optional(kbID)]),
+                (.commit, []),
+            ])
+        }
         guard try batch(id, kbID: kbID) != nil else { return .missing }
         var filter = TaskFilter()
         (filter.batchID, filter.kbID) = (id, kbID)

@@ -1,3 +1,4 @@
+import Concurrency
 import Foundation
 import Postgres
 import TestSupport
@@ -77,6 +78,73 @@ extension Integration {
             #expect(try scene.send("POST", "/batches/\(id)/close").text("status") == "finished")
         }
 
+        /// Fault: a batch is listed under a kb of which it is not, or not under its own; or a token
+        /// of one kb sees and closes what is another's, too.
+        @Test func anOpenBatchIsOfTheKBOfItsTasks() throws {
+            let scene = try TaskAPIScene(token: "a-token-of-many-signs")
+            let all: Set<Scope> = [.writeTasks, .readTasks, .cancelTasks]
+            let store = scene.tasks.ownersStore()
+            let secret = try store.createToken(name: "a", scopes: all, kbID: "kb-a").secret
+            let made = try scene.send("POST", "/tasks/batch", #"{"open":true}"#)
+            let id = try made.text("batch_id")
+            func add(_ kb: String) throws {
+                let task = #"[{"task_type":"test","kb_id":"\#(kb)"}]"#
+                #expect(try scene.send("POST", "/batches/\(id)/tasks", task).status == 202)
+            }
+            func kb() throws -> String? {
+                let kb = try scene.send("GET", "/batches/\(id)").json["kb_id"] as? String
+                let listed = try scene.send("GET", "/batches?kb_id=kb-a").list("batches")
+                #expect(listed.count == (kb == "kb-a" ? 1 : 0))
+                return kb
+            }
+            #expect(try kb() == nil)
+            for _ in 0..<2 {
+                try add("kb-a")
+                #expect(try kb() == "kb-a")
+            }
+            #expect(try scene.send("GET", "/batches/\(id)", token: secret).status == 200)
+            for other in ["kb-b", "kb-a", "kb-b"] {
+                try add(other)
+                #expect(try kb() == nil)
+            }
+            for (method, path) in [("GET", ""), ("POST", "/close"), ("DELETE", "")] {
+                let answer = try scene.send(method, "/batches/\(id)\(path)", token: secret)
+                #expect(answer.status == 404)
+            }
+            #expect(try scene.send("GET", "/batches/\(id)").text("status") == "open")
+        }
+
+        /// Fault: two that add to an empty batch at once both find it empty; or wait for each other
+        /// in a circle.
+        @Test func thoseThatFillABatchAtOnceAgreeOnItsKB() throws {
+            let scene = try TaskScene()
+            for _ in 0..<10 {
+                var request = SubmitRequest([])
+                request.batch = .new(openFor: 60)
+                let made = try scene.store.submit([request])[0].get()
+                guard case .accepted(let batch, _) = made, let id = batch.batchID else {
+                    throw TaskScene.Refused()
+                }
+                let group = DispatchGroup()
+                for kb in ["a", "b", "a", "b"] {
+                    group.enter()
+                    startThread(name: "adds", stackBytes: 512 << 10) { [store = scene.store] in
+                        defer { group.leave() }
+                        do {
+                            var request = SubmitRequest([TaskScene.task { $0.kbID = kb }])
+                            request.batch = .existing(id)
+                            _ = try store.submit([request])[0].get()
+                        } catch {
+                            Issue.record(error)
+                        }
+                    }
+                }
+                group.wait()
+                let view = try scene.store.batch(id)
+                #expect(view?.total == 4 && view?.kbID == nil)
+            }
+        }
+
         @Test func anOpenBatchIsClosedWhenItsTimeIsOver() throws {
             let scene = try TaskAPIScene()
             let body = #"{"open":true,"open_seconds":1,"tasks":[{"task_type":"test"}]}"#
@@ -104,6 +172,17 @@ extension Integration {
             #expect(try scene.send("GET", "/batches/\(id)").text("status") == "running")
             _ = try scene.tasks.store.finish(tasks[0], run: 1, as: .stopped)
             _ = try until("cancelled", id, in: scene)
+        }
+
+        /// Fault: it had finished, was not looked at yet, and is cancelled beside no such task.
+        @Test func aBatchThatHasEndedIsFinishedWhenItIsCancelled() throws {
+            let scene = try TaskAPIScene()
+            let made = try scene.send("POST", "/tasks/batch", #"[{"task_type":"test"}]"#)
+            let id = try made.text("batch_id")
+            try end(ids(made)[0], .succeeded(result: nil), in: scene)
+            let cancelled = try scene.send("DELETE", "/batches/\(id)")
+            #expect(try cancelled.text("status") == "finished")
+            #expect(try until("finished", id, in: scene).json["finished_at"] is String)
         }
 
         /// Fault: a client's retry makes a second batch, or adds its tasks twice.

@@ -299,5 +299,37 @@ extension Integration {
             #expect(found.map { $0["type"] as? String } == ["amity.batch.cancelled"])
             #expect((try content(found[0])["tasks"] as? [String: Int])?["cancelled"] == 3)
         }
+
+        /// Fault: a batch whose tasks have all ended by themselves is told as cancelled, because it
+        /// was cancelled before the scheduler looked, or while they ended.
+        @Test(arguments: [true, false])
+        func aBatchOfWhichNothingWasCancelledHasFinished(endsBefore: Bool) throws {
+            let (id, tasks) = try batch(2)
+            for task in tasks { try scene.claim(task, run: 1) }
+            if !endsBefore { _ = try scene.store.cancelBatch(id) }
+            for task in tasks {
+                _ = try scene.store.finish(task, run: 1, as: .succeeded(result: nil))
+            }
+            if endsBefore {
+                guard case .done(let view) = try scene.store.cancelBatch(id) else {
+                    throw TaskScene.Refused()
+                }
+                #expect(view.status == .finished && view.finishedAt != nil)
+            }
+            try dueNow()
+            _ = try scene.store.lookAtBatches(atMost: 9)
+            #expect(try scene.store.batch(id)?.status == .finished)
+            let found = try events()
+            #expect(found.map { $0["type"] as? String } == ["amity.batch.finished"])
+            #expect(try content(found[0])["status"] as? String == "finished")
+        }
+
+        /// Fault: what had been cancelled before counts as the batch's own cancellation.
+        @Test func aBatchThatHasEndedIsNotCancelled() throws {
+            let (id, tasks) = try batch(2)
+            for task in tasks { _ = try scene.store.cancel(task) }
+            _ = try scene.store.cancelBatch(id)
+            #expect(try scene.store.batch(id)?.status == .finished)
+        }
     }
 }

@@ -23,6 +23,11 @@ extension Integration {
             try tasks.scene.amity(["limits"] + arguments)
         }
 
+        private func admitted() throws -> Int {
+            var cursor = ""
+            return try tasks.store.admit(after: &cursor, keys: 9, room: 9).toPublish.count
+        }
+
         private func submit(_ account: String) throws {
             _ = try tasks.submit("send") {
                 $0.payload = #"{"account":"\#(account)","text":"canary"}"#
@@ -63,6 +68,26 @@ extension Integration {
             #expect(try amity("show", "send").output.contains("2.0/s, burst 3"))
             let none = try amity("show", "other")
             #expect(none.status == 1 && none.error.contains("other has no limit"))
+        }
+
+        /// Fault: a task's key is its value's digest where that is long; a pause of the value is
+        /// accepted and holds nothing.
+        @Test func aLongKeyIsPausedByItsValue() throws {
+            let value = String(repeating: "ü", count: 201)
+            for account in [value, String(value.dropLast())] {
+                try submit(account)
+                #expect(try amity("pause", "send:\(account)").status == 0)
+                let shown = try amity("show", "send:\(account)").output
+                #expect(shown.contains("waiting    1") && shown.contains("paused by"), "\(shown)")
+                #expect(try admitted() == 0)
+                #expect(try amity("resume", "send:\(account)").status == 0)
+                #expect(try admitted() == 1)
+            }
+            #expect(try tasks.store.pauses().isEmpty)
+            // As a version before wrote it.
+            let pause = "INSERT INTO amity_pauses VALUES ($1, 'x', now())"
+            try tasks.sql(pause, .text("send:\(value)"))
+            #expect(try amity("resume", "send:\(value)").status == 0)
         }
     }
 }

@@ -102,6 +102,7 @@ extension Integration {
                 (BatchPageSQL.one, [id], "amity_tasks_batch_idx"),
                 (BatchSQL.members, [id, .integer(9)], "amity_task_needs_pkey"),
                 (BatchSQL.decide, [ids], "amity_tasks_living_members_idx"),
+                (SubmitSQL.settleBatches, [ids, .textArray(["x"])], "amity_tasks_batch_idx"),
                 (
                     SubmitSQL.readTwins,
                     [
@@ -211,6 +212,7 @@ extension Integration {
             let others = [
                 RunSQL.isSuspect, RunSQL.unhandled, RunSQL.giveBack, RunSQL.handOver,
                 NeedsSQL.wake, NeedsSQL.wakeAndCall, BatchSQL.decide, LimitSQL.admit,
+                SubmitSQL.settleBatches,
             ]
             for statement in byID.map(\.0) + others {
                 let plan = try genericPlan(of: statement, &session)

@@ -2,6 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
+@testable import TaskAPI
 @testable import Tasks
 
 extension Integration {

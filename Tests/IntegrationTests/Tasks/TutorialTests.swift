@@ -9,12 +9,15 @@ extension Integration {
     struct Tutorials {
         /// - Parameters:
         ///   - commands: as printed; what they start in the background is stopped at the end.
-        ///   - type: of the task that has to be completed then.
+        ///   - type: of the tasks of which `count` have to be completed then.
+        /// - Returns: what they wrote to standard error: the workers' logs.
+        @discardableResult
         private func paste(
             _ commands: [String],
             untilCompleted type: String,
+            count: Int = 1,
             in tasks: TaskScene
-        ) throws {
+        ) throws -> String {
             let amity = Command.amity.deletingLastPathComponent().path
             let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
             let tasksOfType = "http://localhost:8084/api/v1/tasks?type=\(type)"
@@ -22,7 +25,8 @@ extension Integration {
                 ["cd '\(Document.root.path)'", "trap 'kill -9 $(jobs -p)' EXIT"] + commands + [
                     """
                     for try in $(seq 200); do
-                        curl -s -m 5 '\(tasksOfType)' | grep -q '"completed"' && exit 0
+                        ended=$(curl -s -m 5 '\(tasksOfType)' | grep -o '"completed"' | wc -l)
+                        [ "$ended" -ge \(count) ] && exit 0
                         sleep 0.2
                     done
                     exit 1
@@ -38,6 +42,7 @@ extension Integration {
                 environment: variables
             )
             #expect(done.status == 0, "\(done.output)\(done.error.suffix(3000))")
+            return done.error
         }
 
         private func result(of type: String, in tasks: TaskScene) throws -> String? {
@@ -58,22 +63,41 @@ extension Integration {
             #expect(try result(of: "resize", in: tasks) == #"{"width": 64, "height": 48}"#)
         }
 
+        /// Fault: the worker of the article's first part runs on, and the two hand each other tasks
+        /// that only one of them can run.
         @Test func aWorkerInSwiftRunsTasksAsPrinted() throws {
             let tasks = try TaskScene()
             let printed = try Document.article("Tasks").commands(under: "A worker in Swift")
             try #require(printed.count == 4, "\(printed)")
             // It is built with everything else.
             let commands = printed.filter { $0 != "swift build" }.map {
-                $0 == ".build/debug/thumbnail" ? "HTTP_PORT=0 thumbnail &" : $0
+                $0.hasSuffix(".build/debug/thumbnail")
+                    ? "HTTP_PORT=0 " + $0.replacing(".build/debug/thumbnail", with: "thumbnail &")
+                    : $0
             }
+            let other = [
+                "HTTP_PORT=0 TASK_QUEUES=default amity worker --api &",
+                """
+                for try in $(seq 300); do
+                    [ "$(curl -s http://localhost:8084/api/v1/stats/workers \
+                        | grep -o worker_id | wc -l)" = 2 ] && break
+                    sleep 0.2
+                done
+                """,
+            ]
             let payload = #"{"task_type":"thumbnail","payload":{"width":640,"height":480}}"#
             let submit =
                 """
-                curl -s --retry 30 --retry-all-errors --retry-delay 1 -X POST \
-                http://localhost:8084/api/v1/tasks -H "Content-Type: application/json" \
-                -d '\(payload)'
+                for number in $(seq 8); do curl -s -X POST http://localhost:8084/api/v1/tasks \
+                    -H "Content-Type: application/json" -d '\(payload)'; done
                 """
-            try paste(commands + ["amity api &", submit], untilCompleted: "thumbnail", in: tasks)
+            let log = try paste(
+                commands + other + [submit],
+                untilCompleted: "thumbnail",
+                count: 8,
+                in: tasks
+            )
+            #expect(!log.contains("task.type-unhandled"), "\(log.suffix(3000))")
             #expect(try result(of: "thumbnail", in: tasks) == #"{"width": 64, "height": 48}"#)
         }
     }
