@@ -88,8 +88,13 @@ private struct TypesReader {
         }
         let timeout = integer(members, "timeout_seconds", in: TaskType.timeouts, at: pointer)
         let retryLimit = integer(members, "retry_limit", in: TaskType.retryLimits, at: pointer)
-        guard let handler = handler(members["handler"], at: "\(pointer)/handler") else {
-            return nil
+        let isBuiltIn = TaskType.builtIn.contains { $0.name == name }
+        guard
+            let handler = isBuiltIn && members["handler"] == nil
+                ? .swift : handler(members["handler"], at: "\(pointer)/handler")
+        else { return nil }
+        if isBuiltIn, handler != .swift {
+            note("\(pointer)/handler", "is for other types: this one is built in")
         }
         var type = TaskType(
             name: name,

@@ -39,6 +39,17 @@ struct TypesFileTests {
         )
     }
 
+    @Test func aBuiltInTypeKeepsItsHandler() throws {
+        let limited = #"{"type": "benchmark", "pool": "slow", "limit": {"cap": 2}}"#
+        let type = try TypesFile.parse(Data(#"{"types": [\#(limited)]}"#.utf8))[0]
+        #expect(type.handler == .swift && type.pool == "slow" && type.limit?.cap == 2)
+        // No worker would have such a one.
+        let other = #"{"type": "test", "handler": {"kind": "command"}}"#
+        #expect(problems(#"{"types": [\#(other)]}"#) == ["/types/0/handler"])
+        let swift = #"{"type": "test", "handler": {"kind": "swift"}}"#
+        #expect(problems(#"{"types": [\#(swift)]}"#).isEmpty)
+    }
+
     @Test func aLimitIsReadWithItsDefaults() throws {
         func limit(_ json: String) throws -> TaskLimit? {
             let type = #"{"type": "t", "handler": {"kind": "swift"}, "limit": \#(json)}"#
