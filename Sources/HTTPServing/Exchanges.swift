@@ -24,8 +24,11 @@ final class Exchanges: ChannelDuplexHandler {
 
         init(_ head: HTTPRequestHead) {
             isOld = head.version.minor == 0
-            // The old keep-alive is not offered: none of its clients needs it.
-            isLast = isOld || !head.isKeepAlive
+            // The old keep-alive is not offered: none of its clients needs it. And the decoder
+            // reads nothing after what asks for another protocol, which is not offered either.
+            isLast =
+                isOld || !head.isKeepAlive || head.method == .CONNECT
+                || head.headers.contains(name: "upgrade")
             let hasBody =
                 head.headers.contains(name: "transfer-encoding")
                 || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
@@ -65,7 +68,7 @@ final class Exchanges: ChannelDuplexHandler {
         case .end:
             bodyHasCome()
             isReading = false
-            isDeaf = open.last?.isLast ?? false
+            isDeaf = isMute || (open.last?.isLast ?? false)
         }
         context.fireChannelRead(data)
     }

@@ -6,7 +6,8 @@ extension Request {
     /// plus comes as `%2B`.
     package var form: [(name: String, value: String)] {
         let query = uri.query?.replacing("+", with: "%20") ?? ""
-        return URI("?\(query)").queryParameters.map { (String($0.key), String($0.value)) }
+        // With a path before it: else "://" within a value is taken for a scheme.
+        return URI("/?\(query)").queryParameters.map { (String($0.key), String($0.value)) }
     }
 
     package func form(_ name: String) -> String? { form.first { $0.name == name }?.value }

@@ -33,6 +33,8 @@ final class ProgressStreams: Sendable {
 
     private struct Watcher: Sendable {
         var subject: Subject
+        /// Of a client that may see one alone.
+        var kbID: String?
         var last: Snapshot
         var toldAt: ContinuousClock.Instant
         var stream: AsyncStream<Snapshot>.Continuation
@@ -57,9 +59,15 @@ final class ProgressStreams: Sendable {
 
     init(call: StoreCalls) { self.call = call }
 
-    /// - Parameter first: as it was read before.
+    /// - Parameters:
+    ///   - first: as it was read before.
+    ///   - kbID: where given, the stream ends when a batch is no longer of it.
     /// - Returns: nil where too many are watched.
-    func watch(_ subject: Subject, from first: Snapshot) -> Subscription? {
+    func watch(
+        _ subject: Subject,
+        from first: Snapshot,
+        of kbID: String? = nil
+    ) -> Subscription? {
         let (snapshots, stream) = AsyncStream.makeStream(
             of: Snapshot.self,
             bufferingPolicy: .bufferingNewest(1)
@@ -69,6 +77,7 @@ final class ProgressStreams: Sendable {
             state.next += 1
             state.watchers[state.next] = Watcher(
                 subject: subject,
+                kbID: kbID,
                 last: first,
                 toldAt: .now,
                 stream: stream
@@ -134,7 +143,9 @@ final class ProgressStreams: Sendable {
             for (number, watcher) in state.watchers where subjects.contains(watcher.subject) {
                 var snapshot = watcher.last
                 if let snapshots {
-                    guard let found = snapshots[watcher.subject] else {
+                    guard let found = snapshots[watcher.subject],
+                        watcher.kbID == nil || found.kbID == watcher.kbID
+                    else {
                         watcher.stream.finish()
                         continue
                     }
@@ -158,16 +169,19 @@ struct Snapshot: Sendable, Equatable {
     var state: String
     /// JSON, in one line.
     var data: String
+    /// Of a batch.
+    var kbID: String?
     var isFinal: Bool
 
     init(_ task: TaskProgress) {
-        id = "\(task.run).\(task.state.name).\(task.percent ?? 0)"
-        state = "\(task.run).\(task.state.name).\(task.isCancelAsked)"
+        // As the answer to DELETE has it.
+        let status = task.isCancelling ? "cancelling" : task.state.name
+        id = "\(task.run).\(status).\(task.percent ?? 0)"
+        state = "\(task.run).\(status)"
         isFinal = task.state.isFinal
         var answer = Answer()
         answer.add("task_id", task.id.text)
-        // As the answer to DELETE has it.
-        answer.add("status", task.isCancelling ? "cancelling" : task.state.name)
+        answer.add("status", status)
         answer.add("run", task.run)
         answer.add("progress", task.percent)
         data = answer.json
@@ -177,6 +191,7 @@ struct Snapshot: Sendable, Equatable {
         let counts = TaskState.allCases.map { "\(batch.counts[$0] ?? 0)" }.joined(separator: "-")
         id = "\(batch.status.rawValue).\(counts)"
         state = batch.status.rawValue
+        kbID = batch.kbID
         isFinal = batch.finishedAt != nil
         data = Answer(batch).json
     }

@@ -24,10 +24,11 @@ struct Query {
 
     func check() throws(Problem) { try Problem.check(defects) }
 
-    mutating func text(_ name: String) -> String? {
+    mutating func text(_ name: String, atMost longest: Int = 255) -> String? {
         guard let text = values[name] else { return nil }
-        if (1...255).contains(text.unicodeScalars.count), !text.utf8.contains(0) { return text }
-        note(name, "has 1 to 255 characters")
+        let range = 1...longest
+        if range.contains(text.unicodeScalars.count), !text.utf8.contains(0) { return text }
+        note(name, "has 1 to \(longest) characters")
         return nil
     }
 

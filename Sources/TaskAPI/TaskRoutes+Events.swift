@@ -26,18 +26,20 @@ extension TaskRoutes {
         _ context: BasicRequestContext
     ) async throws -> Response {
         let batch = try await batch(request, context)
-        return try follow(.batch(batch.id), from: Snapshot(batch), request)
+        let own = try await callers.caller(of: request).kbID
+        return try follow(.batch(batch.id), from: Snapshot(batch), of: own, request)
     }
 
     private func follow(
         _ subject: ProgressStreams.Subject,
         from first: Snapshot,
+        of kbID: String? = nil,
         _ request: Request
     ) throws(Problem) -> Response {
         let isKnown = request.headers[.init("Last-Event-ID")!] == first.id
         // A browser comes again after each end, until it gets this.
         if first.isFinal, isKnown { return Response(status: .noContent) }
-        guard let subscription = service.streams.watch(subject, from: first) else {
+        guard let subscription = service.streams.watch(subject, from: first, of: kbID) else {
             throw Problem(
                 .serviceUnavailable,
                 code: "overloaded",

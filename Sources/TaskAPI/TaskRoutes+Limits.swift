@@ -11,7 +11,7 @@ extension TaskRoutes {
     ) async throws -> Response {
         try await callers.caller(of: request).require(.operations)
         var query = Query(request, knowing: ["type", "limit", "cursor"])
-        let (type, after) = (query.text("type"), query.text("cursor"))
+        let (type, after) = (query.text("type"), query.text("cursor", atMost: 4_000))
         let limit = Int(query.number("limit", 1...200) ?? 50)
         try query.check()
         let (found, pauses) = try await service.call {

@@ -65,6 +65,20 @@ struct ExpectationTests {
         }
     }
 
+    /// Fault: after a request that offers another protocol, as some clients' first ones do, the
+    /// next one on its connection is never read.
+    @Test func whoOffersAnotherProtocolIsToldToConnectAnew() async throws {
+        try await SmallServer().run { (small: SmallServer) throws in
+            let connection = try small.connect()
+            connection.send(
+                "GET /text HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+            )
+            let (text, hasEnded) = connection.readToEnd()
+            #expect(text.hasPrefix("HTTP/1.1 200 ") && hasEnded, "\(text)")
+            #expect(RawAnswer(from: text).header("Connection") == ["close"])
+        }
+    }
+
     /// Fault: a client that does not wait, or speaks HTTP/1.0 or sends no body, takes the interim
     /// answer for the answer.
     @Test func whoDoesNotWaitGetsNoInterimAnswer() async throws {

@@ -134,7 +134,9 @@ extension Integration {
             process.standardError = errors.handle
             try process.run()
             defer { kill(process.processIdentifier, SIGKILL) }
-            try eventually("it is measuring", within: .seconds(60)) { errors.content.contains("round 1 of 3") }
+            try eventually("it is measuring", within: .seconds(60)) {
+                errors.content.contains("round 1 of 3")
+            }
             process.interrupt()
             try eventually("it ends", within: .seconds(60)) { !process.isRunning }
             #expect(process.terminationStatus == 130)

@@ -149,7 +149,8 @@ enum SubmitSQL {
     static let settleBatches = Statement(
         "settle_batch_kbs",
         """
-        UPDATE amity_batches AS batch SET kb_id = CASE WHEN \(wasEmpty) THEN new.kb_id END
+        UPDATE amity_batches AS batch
+        SET kb_id = CASE WHEN batch.kb_id IS NULL AND \(wasEmpty) THEN new.kb_id END
         FROM unnest($1::uuid[], $2::text[]) AS new (id, kb_id)
         WHERE batch.id = new.id AND batch.kb_id IS DISTINCT FROM new.kb_id
           AND (batch.kb_id IS NOT NULL OR \(wasEmpty))

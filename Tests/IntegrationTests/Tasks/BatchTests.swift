@@ -114,6 +114,23 @@ extension Integration {
             #expect(try scene.send("GET", "/batches/\(id)").text("status") == "open")
         }
 
+        /// Fault: a batch that a token of one kb has opened becomes another kb's.
+        @Test func anEmptyBatchOfOneKBIsNotGivenToAnother() throws {
+            let scene = try TaskAPIScene(token: "a-token-of-many-signs")
+            let store = scene.tasks.ownersStore()
+            let own = try store.createToken(
+                name: "a",
+                scopes: [.writeTasks, .readTasks],
+                kbID: "kb-a"
+            )
+            let open = #"{"open":true}"#
+            let made = try scene.send("POST", "/tasks/batch", open, token: own.secret)
+            let id = try made.text("batch_id")
+            let task = #"[{"task_type":"test","kb_id":"kb-b"}]"#
+            #expect(try scene.send("POST", "/batches/\(id)/tasks", task).status == 202)
+            #expect(try scene.send("GET", "/batches/\(id)").json["kb_id"] is NSNull)
+        }
+
         /// Fault: two that add to an empty batch at once both find it empty; or wait for each other
         /// in a circle.
         @Test func thoseThatFillABatchAtOnceAgreeOnItsKB() throws {

@@ -111,7 +111,10 @@ extension Integration {
             let scene = try TaskAPIScene()
             let id = try scene.submit(#""kb_id":"my kb""#)
             let other = try scene.submit(#""kb_id":"my+kb""#)
-            for (query, expected) in [("my+kb", id), ("my%20kb", id), ("my%2Bkb", other)] {
+            let address = try scene.submit(#""kb_id":"s3://b""#)
+            for (query, expected) in [
+                ("my+kb", id), ("my%20kb", id), ("my%2Bkb", other), ("s3://b&limit=5", address),
+            ] {
                 let found = try scene.send("GET", "/tasks?kb_id=\(query)").list("tasks")
                 #expect(found.map { $0["task_id"] as? String } == [expected.text], "\(query)")
             }
