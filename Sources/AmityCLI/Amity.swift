@@ -13,6 +13,12 @@ enum Program {
     static func main() async {
         // Before all else: each run of a command waits for it.
         CommandRunner.runIfAsked()
+        await run()
+    }
+
+    /// Not on the main thread: that one takes the signals, also where the process was started with
+    /// all of them blocked.
+    private static func run() async {
         do {
             var command = try AmityCommand.parseAsRoot()
             do {

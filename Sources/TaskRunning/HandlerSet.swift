@@ -51,10 +51,15 @@ final class TypeDirectory: Sendable {
     private struct State {
         var types: [String: TaskType] = [:]
         var readAt: ContinuousClock.Instant?
+        /// When it did not help, by the name that was looked for.
+        var missedAt: [String: ContinuousClock.Instant] = [:]
     }
 
     /// Chosen: so long an old URL may still be called.
     private static let lifetime = Duration.seconds(5)
+    /// Between two looks for one name. Chosen: a new type is known at once, and messages that no
+    /// worker here can run cost a query a second.
+    private static let patience = Duration.seconds(1)
 
     private let store: TaskStore
     private let state = Locked(State())
@@ -65,18 +70,26 @@ final class TypeDirectory: Sendable {
 
     /// Blocks for a query every few seconds. While the database is away the last answer holds.
     ///
-    /// - Parameter isAnew: whether to ask in any case.
-    func type(named name: String, isAnew: Bool = false) throws(PostgresError) -> TaskType? {
+    /// - Parameter find: nil where the type does not help.
+    func find<Found>(
+        _ name: String,
+        _ find: (TaskType?) -> Found?
+    ) throws(PostgresError) -> Found? {
         let now = ContinuousClock.now
-        let (found, isFresh) = state.withLock { state in
-            (state.types[name], state.readAt.map { now < $0 + Self.lifetime } ?? false)
-        }
-        if isFresh && !isAnew { return found }
+        let known = state.withLock(\.self)
+        let found = find(known.types[name])
+        let since = found == nil ? known.missedAt[name] : known.readAt
+        if let since, now < since + (found == nil ? Self.patience : Self.lifetime) { return found }
         do throws(PostgresError) {
             let types = try store.types()
             let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.name, $0) })
-            state.withLock { $0 = State(types: byName, readAt: now) }
-            return byName[name]
+            let foundNow = find(byName[name])
+            state.withLock { state in
+                (state.types, state.readAt) = (byName, now)
+                state.missedAt = state.missedAt.filter { now < $0.value + Self.patience }
+                if foundNow == nil { state.missedAt[name] = now }
+            }
+            return foundNow
         } catch {
             if found == nil { throw error }
             return found

@@ -138,6 +138,8 @@ final class RunKeeper: Sendable {
         for row in rows where row.isCancelAsked {
             known[TaskMessage(id: row.id, run: row.run)]?.context.stop(for: .cancelled)
         }
+        // Their end could not be written.
+        for key in owned where known[key]?.phase == .writtenOff { try endWrittenOff(key) }
         let now = runner.runs.all
         let strangers = owned.filter { known[$0] == nil && now[$0] == nil }
         for stranger in strangers.intersection(state.strangers) {
@@ -164,7 +166,7 @@ final class RunKeeper: Sendable {
         of runs: [TaskMessage: RunTable.Run]
     ) throws(PostgresError) {
         var taken: [(TaskMessage, RunContext, RunContext.Progress)] = []
-        for (key, run) in runs {
+        for (key, run) in runs where run.phase != .writtenOff {
             guard let progress = run.context.takeProgress() else { continue }
             taken.append((key, run.context, progress))
         }
@@ -222,10 +224,14 @@ final class RunKeeper: Sendable {
             ]
         )
         do throws(PostgresError) {
-            _ = try store.finish(key.id, run: key.run, as: TaskRunner.timeout)
+            try endWrittenOff(key)
         } catch {
-            // The row is given back like one whose claim was lost, or with the lease.
+            // The next look at the rows of this worker finds it.
             health.failed(error)
         }
+    }
+
+    private func endWrittenOff(_ key: TaskMessage) throws(PostgresError) {
+        _ = try store.finish(key.id, run: key.run, as: TaskRunner.timeout)
     }
 }

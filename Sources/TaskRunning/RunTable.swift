@@ -80,10 +80,12 @@ final class RunTable: Sendable {
 
     /// - Returns: whether it was still running.
     func writeOff(_ key: TaskMessage) -> Bool {
-        runs.withLock { runs in
-            guard let run = runs[key], run.phase == .running else { return false }
-            runs[key]?.phase = .writtenOff
-            return true
+        changed.change {
+            runs.withLock { runs in
+                guard let run = runs[key], run.phase == .running else { return false }
+                runs[key]?.phase = .writtenOff
+                return true
+            }
         }
     }
 

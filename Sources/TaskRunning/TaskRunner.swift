@@ -73,12 +73,7 @@ final class TaskRunner: Sendable {
         isAlone: Bool
     ) throws(PostgresError) -> ClaimDispatcher.Claim {
         if isPaused(name), try store.park(message.id, run: message.run) { return .settled(.ack) }
-        var handler = handlers.handler(named: name, of: try types.type(named: name))
-        // A new type's first task may come before the table is read again.
-        if handler == nil {
-            handler = handlers.handler(named: name, of: try types.type(named: name, isAnew: true))
-        }
-        guard let handler else {
+        guard let handler = try types.find(name, { handlers.handler(named: name, of: $0) }) else {
             if try store.unhandled(message.id, run: message.run) {
                 let metadata: Logger.Metadata = ["type": "\(name)"]
                 repeated.log(

@@ -105,7 +105,8 @@ package final class ClaimDispatcher: QueueSetReceiver {
             case .alone(let suspect): begin(suspect.delivery, of: piece, true, slot)
             case .rest: true
             }
-        if isOwn { becameFree() }
+        // Only when its thread rests does it not count as busy.
+        if isOwn, mayStart { becameFree() }
         return isOwn
     }
 

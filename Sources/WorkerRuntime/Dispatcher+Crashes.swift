@@ -71,7 +71,7 @@ extension Dispatcher {
     /// Chosen: one for each of the ways in which the database may refuse to be told.
     private static let looksAfterQuarantine = 3
 
-    private func interrupt(_ batch: [Delivery]) {
+    func interrupt(_ batch: [Delivery]) {
         counts.settled(done: 0, interrupted: batch.count)
         metrics.count(.init(interrupted: batch.count))
         completions.post(batch.map { Completion(id: $0.id, settlement: .requeue) })

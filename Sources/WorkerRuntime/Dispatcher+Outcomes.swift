@@ -23,7 +23,6 @@ extension Dispatcher {
         var tally = WorkerMetrics.Tally()
         func fail(_ delivery: Delivery, _ failure: Failure, isPermanent: Bool) {
             let next = policy.disposition(of: delivery, after: failure, isPermanent: isPermanent)
-            if next.isDead { tally.dead += 1 } else { tally.retry += 1 }
             let after = next.retryAfter
             failed.append((.init(delivery: delivery, failure: failure, retryAfter: after), next))
         }
@@ -75,11 +74,22 @@ extension Dispatcher {
 
     /// - Parameter isResting: whether the thread has nothing else to do.
     func writeDownHeldFailures(isResting: Bool, in context: HandlerContext) {
-        let due = held.withLock { $0[context.slot].due(isResting: isResting) }
-        for group in due { writeDown(group, in: context) }
+        let (due, areStale) = held.withLock { held in
+            let areStale = held[context.slot].areStale()
+            return (held[context.slot].due(isResting: isResting), areStale)
+        }
+        for group in due {
+            if areStale {
+                interrupt(group.failed.map(\.0.delivery))
+            } else {
+                writeDown(group, in: context)
+            }
+        }
     }
 
     private func writeDown(_ group: HeldFailures.Group, in context: HandlerContext) {
+        let dead = group.failed.count(where: \.1.isDead)
+        metrics.count(.init(retry: group.failed.count - dead, dead: dead))
         group.kind.handler.record(group.failed.map(\.0), in: context)
         for (failed, next) in group.failed where !next.isDead {
             republish(failed.delivery, after: failed.failure, next)

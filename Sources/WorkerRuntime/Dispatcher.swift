@@ -93,17 +93,27 @@ package final class Dispatcher: DeliveryReceiver {
     private func startOperations(after change: (inout Inbox) -> Void) {
         loop.start(after: change) { [self] work, slot in
             let context = HandlerContext(slot: slot, drain: drain)
-            var isResting = false
             counts.threadBegan()
             switch work {
-            case .batch(let batch, let kind): run(batch, of: kinds.all[kind], in: context)
-            case .alone(let suspect): runAlone(suspect, in: context)
-            case .rest: isResting = true
+            case .batch(let batch, let number):
+                let kind = kinds.all[number]
+                if !mayWait(batch, of: kind) { writeDownHeldFailures(isResting: true, in: context) }
+                run(batch, of: kind, in: context)
+                writeDownHeldFailures(isResting: false, in: context)
+            case .alone(let suspect):
+                writeDownHeldFailures(isResting: true, in: context)
+                runAlone(suspect, in: context)
+            case .rest: writeDownHeldFailures(isResting: true, in: context)
             }
-            writeDownHeldFailures(isResting: isResting, in: context)
             counts.threadEnded()
             return true
         }
+    }
+
+    /// Whether what failed may be written down after this: it does not last, and has killed no
+    /// process.
+    private func mayWait(_ batch: [Delivery], of kind: WorkKind) -> Bool {
+        kind.batchLimit > 1 && !batch[0].redelivered
     }
 
     private func run(_ batch: [Delivery], of kind: WorkKind, in context: HandlerContext) {
@@ -112,7 +122,7 @@ package final class Dispatcher: DeliveryReceiver {
         if due[0].redelivered {
             runAgain(due, of: kind, in: context)
         } else {
-            runDue(due, of: kind, in: context, mayHold: kind.batchLimit > 1)
+            runDue(due, of: kind, in: context, mayHold: mayWait(due, of: kind))
         }
     }
 

@@ -15,6 +15,9 @@ struct HeldFailures {
     static let most = 64
     /// Chosen: a tenth of what an operator who looks for a failed message would notice.
     var patience: Duration = .milliseconds(100)
+    /// A batch behind which they waited for so long has met an outage, and to write them down may
+    /// last as long again, which is more than the broker has them waited for. Chosen.
+    static let longestWait: Duration = .seconds(30)
 
     /// No two of the same kind.
     private var groups: [Group] = []
@@ -30,7 +33,12 @@ struct HeldFailures {
         }
     }
 
-    /// - Parameter isResting: whether the thread has nothing else to do.
+    /// Whether they are to be given back, no attempt spent, and not to be written down any more.
+    func areStale(at now: ContinuousClock.Instant = .now) -> Bool {
+        since.map { $0 + Self.longestWait <= now } ?? false
+    }
+
+    /// - Parameter isResting: whether the thread has nothing else to do, or does what may last.
     /// - Returns: what is to be written down now.
     mutating func due(isResting: Bool, at now: ContinuousClock.Instant = .now) -> [Group] {
         guard let since else { return [] }

@@ -59,7 +59,6 @@ struct WorkLoop: Sendable {
                 isOwn = perform(.batch(batch, kind: kind), slot)
             case .alone(let suspect): isOwn = perform(.alone(suspect), slot)
             case .later(let time):
-                _ = perform(.rest, slot)
                 // Milliseconds: not worth to be interrupted.
                 Thread.sleep(forTimeInterval: max(0, begin.duration(to: time) / .seconds(1)))
             }

@@ -70,9 +70,8 @@ struct ExpectationTests {
     @Test func whoOffersAnotherProtocolIsToldToConnectAnew() async throws {
         try await SmallServer().run { (small: SmallServer) throws in
             let connection = try small.connect()
-            connection.send(
-                "GET /text HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-            )
+            let offer = "Connection: Upgrade\r\nUpgrade: h2c\r\n"
+            connection.send("GET /text HTTP/1.1\r\nHost: 127.0.0.1\r\n\(offer)\r\n")
             let (text, hasEnded) = connection.readToEnd()
             #expect(text.hasPrefix("HTTP/1.1 200 ") && hasEnded, "\(text)")
             #expect(RawAnswer(from: text).header("Connection") == ["close"])

@@ -1,3 +1,4 @@
+import Concurrency
 import Dispatch
 import Messaging
 import Testing
@@ -41,6 +42,46 @@ struct HeldFailuresTests {
         #expect(held.due(isResting: false, at: now + .milliseconds(200)).isEmpty)
         #expect(tags(held.due(isResting: true, at: now + .milliseconds(200))) == [[3]])
         #expect(held.due(isResting: true, at: now + .seconds(9)).isEmpty)
+    }
+
+    /// Fault: they wait behind an outage, and once more for it, for longer than the broker waits
+    /// for its messages.
+    @Test func whatWaitedLongIsGivenBack() {
+        let now = ContinuousClock.now
+        var held = HeldFailures()
+        #expect(!held.areStale(at: now))
+        held.add([ended(1)], of: kind, at: now)
+        #expect(!held.areStale(at: now + .seconds(29)) && held.areStale(at: now + .seconds(30)))
+        let bench = Bench(threads: 1)
+        bench.dispatcher.held.withLock { $0[0].add([ended(1)], of: kind, at: now - .seconds(31)) }
+        bench.dispatcher.submit([delivery(2)])
+        bench.finish()
+        let settled = bench.completions.drain()
+        #expect(settled.first { $0.id.tag == 1 }?.settlement == .requeue)
+        #expect(settled.first { $0.id.tag == 2 }?.settlement == .ack)
+    }
+
+    /// Fault: what failed waits behind a call that takes minutes, or is lost with what kills the
+    /// process.
+    @Test func theyAreWrittenDownBeforeWhatMayLast() {
+        let failing = ScriptedHandler { $0.map { _ in .done } }
+        let seen = Locked<[Int]>([])
+        let slow = ScriptedHandler(batchLimit: 1) { deliveries in
+            seen.withLock { $0.append(failing.records.withLock(\.count)) }
+            return deliveries.map { _ in .done }
+        }
+        let kinds = [
+            WorkKind(type: nil, handler: failing, retryPolicy: .test),
+            WorkKind(type: "slow", handler: slow, retryPolicy: .test),
+        ]
+        let bench = Bench(threads: 1, kinds: kinds)
+        bench.dispatcher.held.withLock { held in
+            held[0].patience = .seconds(3600)
+            held[0].add([ended(1)], of: kinds[0])
+        }
+        bench.dispatcher.submit([delivery(2, type: "slow")])
+        bench.finish()
+        #expect(seen.withLock { $0 } == [1])
     }
 
     /// Fault: they take all of a small prefetch count.
