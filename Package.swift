@@ -142,10 +142,10 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "WorkerHealth", hummingbird, logging, nioCore,
     ],
     "AmityWorker": [
-        "Concurrency", "Consuming", "Daemon", "Digests", "HTTPServing", "HostResources", "JSON",
-        "Metering", "Postgres", "PrometheusMetrics", "Settings", "TaskHandlers", "TaskRunning",
-        "Tasks",
-        "WorkerHealth", coreMetrics, hummingbird, logging, nioCore, serviceLifecycle,
+        "AMQP", "Concurrency", "Consuming", "Daemon", "Digests", "HTTPServing", "HostResources",
+        "JSON", "Metering", "Postgres", "PrometheusMetrics", "Settings", "TaskHandlers",
+        "TaskRunning", "Tasks", "WorkerHealth", coreMetrics, hummingbird, logging, nioCore,
+        serviceLifecycle,
     ],
     "Benchmark": [
         "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "QueueAccess", "SafeText",

@@ -25,6 +25,16 @@ package struct TransportSecurity: Sendable, Equatable {
         self.identity = identity
     }
 
+    /// Has OpenSSL free nothing when the process exits: connections that were given up are still
+    /// being opened then, on threads of their own, and would read what is freed. To be called
+    /// before any other use of the library, by whichever module.
+    package static func keepAllUntilTheEnd() {
+        OPENSSL_init_crypto(noCleanupAtExit, nil)
+    }
+
+    /// OPENSSL_INIT_NO_ATEXIT, a macro with a cast.
+    private static let noCleanupAtExit: UInt64 = 0x80000
+
     /// What is wrong with the files as they are now; nil when they can be used.
     package func defect() -> TLSFailure? {
         guard let context = SSL_CTX_new(TLS_client_method()) else { return .fromQueue(during: nil) }

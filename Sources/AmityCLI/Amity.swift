@@ -1,5 +1,6 @@
 // The command line: arguments in, exit codes out. What the commands do is in the Amity room.
 
+import AMQP
 import ArgumentParser
 import Foundation
 import SafeText
@@ -13,6 +14,7 @@ enum Program {
     static func main() async {
         // Before all else: each run of a command waits for it.
         CommandRunner.runIfAsked()
+        TransportSecurity.keepAllUntilTheEnd()
         await run()
     }
 

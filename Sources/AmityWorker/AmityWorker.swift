@@ -2,6 +2,7 @@
 // with the same claim, lease, drain and settings as `amity worker` has.
 //
 // It is the one module with a public interface; everything else is reached through it.
+import AMQP
 import Concurrency
 import Consuming
 import CoreMetrics
@@ -39,6 +40,7 @@ public enum AmityWorker {
     public static func run(handlers: [any TaskHandler]) async {
         // A command of TASK_COMMANDS begins as this program.
         CommandRunner.runIfAsked()
+        TransportSecurity.keepAllUntilTheEnd()
         let names = handlers.map { type(of: $0).type }
         if let double = names.first(where: { name in names.count { $0 == name } > 1 }) {
             quit(78, "two handlers have the type \(double): give each its own")
