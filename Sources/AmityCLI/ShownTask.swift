@@ -107,7 +107,7 @@ struct ShownTask: Encodable {
     ]
 
     private var shownState: String {
-        isCancelAsked && state == TaskState.processing.name ? "cancelling" : state
+        TaskState(name: state)?.status(isCancelAsked: isCancelAsked) ?? state
     }
 
     var cells: [String] {

@@ -202,7 +202,7 @@ private func move(
     for id in ids {
         switch try body(id, nil) {
         case .moved(let task):
-            print("\(id) \(task.state == .processing ? "cancelling" : task.state.name)")
+            print("\(id) \(task.state.status(isCancelAsked: true))")
         case .unchanged(let task): refuse(unchanged(task))
         case .twinLives: refuse("\(id) has the unique key of a task that lives")
         case .missing: refuse("no task \(id)")

@@ -30,8 +30,8 @@ extension ByteBuffer {
 extension BasicRequestContext {
     /// A part of the path by its name in the route: the router leaves it percent-encoded.
     ///
-    /// - Returns: nil for what is not percent-encoded UTF-8, or has NUL, which no text of the
-    ///   database has.
+    /// - Returns: nil for what is not percent-encoded UTF-8, or has NUL: the database's texts
+    ///   end there, and it would find another name.
     package func part(_ name: String) -> String? {
         let part = parameters.get(name)?.removingPercentEncoding
         return part?.utf8.contains(0) ?? true ? nil : part

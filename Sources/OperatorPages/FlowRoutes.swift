@@ -112,8 +112,8 @@ struct FlowRoutes {
     ) throws(HTTPError) -> [(name: String, value: String)] {
         var found: [(name: String, value: String)] = []
         for (name, value) in request.form {
-            guard known.contains(name), !value.isEmpty, value.unicodeScalars.count <= 4_000,
-                !value.utf8.contains(0)
+            guard known.contains(name), !value.isEmpty, !value.utf8.contains(0),
+                value.unicodeScalars.count <= PauseSubject.longestKey
             else {
                 let names = known.sorted().joined(separator: ", ")
                 throw HTTPError(.badRequest, message: "the parameters are \(names)")
@@ -166,7 +166,8 @@ struct FlowRoutes {
             switch (type, key, pool) {
             case (let type?, nil, nil) where TaskType.isName(type): .type(type)
             case (nil, let key?, nil)
-            where key.contains(":") && key.unicodeScalars.count <= 4_000 && !key.utf8.contains(0):
+            where key.contains(":") && !key.utf8.contains(0)
+                && key.unicodeScalars.count <= PauseSubject.longestKey:
                 .key(key)
             case (nil, nil, let pool?) where TaskType.isPool(pool): .pool(pool)
             case _: nil

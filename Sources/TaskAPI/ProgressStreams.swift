@@ -174,8 +174,7 @@ struct Snapshot: Sendable, Equatable {
     var isFinal: Bool
 
     init(_ task: TaskProgress) {
-        // As the answer to DELETE has it.
-        let status = task.isCancelling ? "cancelling" : task.state.name
+        let status = task.state.status(isCancelAsked: task.isCancelAsked)
         id = "\(task.run).\(status).\(task.percent ?? 0)"
         state = "\(task.run).\(status)"
         isFinal = task.state.isFinal

@@ -10,8 +10,6 @@ package enum ScheduleBody {
         "retry_limit", "timeout_seconds", "unique", "tags",
     ]
     private static let later: Set = ["needs", "callback", "deadline_seconds"]
-    static let nameRule =
-        "has 1 to 100 characters: a to z, A to Z, digits, dots, hyphens, underscores; not . or .."
 
     /// Of `PUT /api/v1/schedules/{name}`.
     static func definition(
@@ -21,7 +19,7 @@ package enum ScheduleBody {
         caller: Caller
     ) throws(Problem) -> ScheduleDefinition {
         var members = try Members(body, knowing: known, later: later)
-        if !TaskType.isName(name) { members.note("name", nameRule) }
+        if !TaskType.isName(name) { members.note("name", TaskType.nameRule) }
         let definition = try read(&members, named: name, types, caller)
         try members.check()
         return definition
@@ -50,7 +48,7 @@ package enum ScheduleBody {
             if !members.has("name") {
                 members.note("name", "is missing")
             } else if !name.isEmpty, !TaskType.isName(name) {
-                members.note("name", nameRule)
+                members.note("name", TaskType.nameRule)
             } else if definitions.contains(where: { $0.name == name }) {
                 members.note("name", "is there twice")
             }

@@ -73,7 +73,7 @@ extension Answer {
         add("task_type", view.type)
         add("kb_id", view.kbID)
         add("batch_id", view.batchID?.text)
-        add("status", view.status)
+        add("status", view.state.status(isCancelAsked: view.isCancelAsked))
         add("priority", view.priority.name)
         add("progress", view.percent)
         add("attempt", view.attempt)
@@ -87,7 +87,7 @@ extension Answer {
     init(_ task: TaskDetail, median: Double?) {
         let view = task.view
         add("task_id", view.id.text)
-        add("status", view.status)
+        add("status", view.state.status(isCancelAsked: view.isCancelAsked))
         add("progress", view.percent)
         add("started_at", view.startedAt)
         add("estimated_completion", task.estimatedCompletion(median: median))
@@ -103,13 +103,6 @@ extension Answer {
         add("task_id", moved.id.text)
         add("status", moved.state.name)
         add("priority", moved.priority.name)
-    }
-}
-
-extension TaskView {
-    /// A worker that is to stop it has not done so yet, and its unique key is still taken.
-    fileprivate var status: String {
-        isCancelAsked && state == .processing ? "cancelling" : state.name
     }
 }
 

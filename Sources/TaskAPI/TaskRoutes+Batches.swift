@@ -25,15 +25,15 @@ extension TaskRoutes {
         _ request: Request,
         _ context: BasicRequestContext
     ) async throws -> Response {
-        Answer(try await batch(request, context)).response()
+        let caller = try await callers.caller(of: request)
+        return Answer(try await batch(context, for: caller)).response()
     }
 
-    /// What a request asks to read.
+    /// What a caller asks to read.
     func batch(
-        _ request: Request,
-        _ context: BasicRequestContext
+        _ context: BasicRequestContext,
+        for caller: Caller
     ) async throws -> BatchView {
-        let caller = try await callers.caller(of: request)
         try caller.require(.readTasks)
         let id = try batchID(context)
         let batch = try await service.call { [kbID = caller.kbID] store throws(PostgresError) in

@@ -25,9 +25,9 @@ extension TaskRoutes {
         _ request: Request,
         _ context: BasicRequestContext
     ) async throws -> Response {
-        let batch = try await batch(request, context)
-        let own = try await callers.caller(of: request).kbID
-        return try follow(.batch(batch.id), from: Snapshot(batch), of: own, request)
+        let caller = try await callers.caller(of: request)
+        let batch = try await batch(context, for: caller)
+        return try follow(.batch(batch.id), from: Snapshot(batch), of: caller.kbID, request)
     }
 
     private func follow(

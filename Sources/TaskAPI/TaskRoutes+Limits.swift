@@ -11,7 +11,9 @@ extension TaskRoutes {
     ) async throws -> Response {
         try await callers.caller(of: request).require(.operations)
         var query = Query(request, knowing: ["type", "limit", "cursor"])
-        let (type, after) = (query.text("type"), query.text("cursor", atMost: 4_000))
+        let (type, after) = (
+            query.text("type"), query.text("cursor", atMost: PauseSubject.longestKey)
+        )
         let limit = Int(query.number("limit", 1...200) ?? 50)
         try query.check()
         let (found, pauses) = try await service.call {
@@ -64,11 +66,11 @@ extension TaskRoutes {
         var members = try Members(body, knowing: Set(names))
         let subject =
             members.text("type", 1...100).map(PauseSubject.type)
-            ?? members.text("key", 1...4_000).map(PauseSubject.key)
+            ?? members.text("key", 1...PauseSubject.longestKey).map(PauseSubject.key)
             ?? members.text("pool", 1...40).map(PauseSubject.pool)
         switch subject {
         case .type(let name) where !TaskType.isName(name):
-            members.note("type", ScheduleBody.nameRule)
+            members.note("type", TaskType.nameRule)
         case .key(let key) where !key.contains(":"):
             members.note("key", "is a type, a colon, and what of it has a limit")
         case .pool(let name) where !TaskType.isPool(name):

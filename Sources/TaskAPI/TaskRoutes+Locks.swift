@@ -71,7 +71,7 @@ extension TaskRoutes {
         for name in ["owner", "ttl"] where !members.has(name) { members.note(name, "is missing") }
         let kbID = try caller.kb(members.text("kb_id", 1...255))
         let name = context.part("name") ?? ""
-        if !TaskType.isName(name) { members.note("name", ScheduleBody.nameRule) }
+        if !TaskType.isName(name) { members.note("name", TaskType.nameRule) }
         try members.check()
         guard let owner, let seconds else { throw Problem.noLock }
         let outcome = try await locks { store throws(PostgresError) in

@@ -143,7 +143,7 @@ extension TaskRoutes {
         let isRunning = task.state == .processing
         var answer = Answer()
         answer.add("task_id", task.id.text)
-        answer.add("status", isRunning ? "cancelling" : task.state.name)
+        answer.add("status", task.state.status(isCancelAsked: true))
         return answer.response(isRunning ? .accepted : .ok)
     }
 

@@ -2,20 +2,20 @@ import Postgres
 import Tasks
 
 /// A worker that has a lease.
-package struct WorkerLease: Sendable, Equatable {
-    package var worker: TaskID
+struct WorkerLease: Sendable, Equatable {
+    var worker: TaskID
     /// ISO 8601.
-    package var renewedAt: String
+    var renewedAt: String
     /// Tasks that the database counts as its own.
-    package var running: Int
+    var running: Int
     /// A JSON object; nil for none. Holds no user's data.
-    package var facts: String?
+    var facts: String?
 }
 
 extension TaskStore {
     /// Seconds that half of the latest runs took at most, by type. A type that has not completed
     /// any lately is not there.
-    package func medianDurations() throws(PostgresError) -> [String: Double] {
+    func medianDurations() throws(PostgresError) -> [String: Double] {
         let medians = try rows(of: FleetSQL.medians, []) { row throws(PostgresError) in
             (try row.text() ?? "", try row.double() ?? 0)
         }
@@ -26,16 +26,14 @@ extension TaskStore {
     ///
     /// - Parameter pool: nil for all.
     /// - Returns: nil where none has ended lately.
-    package func meanDuration(pool: String?) throws(PostgresError) -> Double? {
-        let pool = pool.map(Parameter.text) ?? .null
-        let means = try rows(of: FleetSQL.mean, [pool]) { row throws(PostgresError) in
+    func meanDuration(pool: String?) throws(PostgresError) -> Double? {
+        try rows(of: FleetSQL.mean, [.optional(pool)]) { row throws(PostgresError) in
             try row.double()
-        }
-        return means.first.flatMap(\.self)
+        }.first.flatMap(\.self)
     }
 
     /// Workers whose leases have not run out.
-    package func workers() throws(PostgresError) -> [WorkerLease] {
+    func workers() throws(PostgresError) -> [WorkerLease] {
         try rows(of: FleetSQL.workers, []) { row throws(PostgresError) in
             WorkerLease(
                 worker: TaskID(stored: try row.text() ?? ""),

@@ -138,8 +138,6 @@ final class RunKeeper: Sendable {
         for row in rows where row.isCancelAsked {
             known[TaskMessage(id: row.id, run: row.run)]?.context.stop(for: .cancelled)
         }
-        // Their end could not be written.
-        for key in owned where known[key]?.phase == .writtenOff { try endWrittenOff(key) }
         let now = runner.runs.all
         let strangers = owned.filter { known[$0] == nil && now[$0] == nil }
         for stranger in strangers.intersection(state.strangers) {
@@ -150,6 +148,8 @@ final class RunKeeper: Sendable {
         state.strangers = strangers
         try writeProgress(of: known)
         try readPauses()
+        // Their end could not be written.
+        for key in owned where known[key]?.phase == .writtenOff { try endWrittenOff(key) }
     }
 
     private func readPauses() throws(PostgresError) {

@@ -9,6 +9,9 @@ package enum PauseSubject: Hashable, Sendable {
     case key(String)
     case pool(String)
 
+    /// Of a key, in characters. Chosen: longer ones than people type.
+    package static let longestKey = 4_000
+
     private static let pools = "pool/"
 
     /// As the table names it. No type has a colon or a slash in its name.

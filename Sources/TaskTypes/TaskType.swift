@@ -64,6 +64,9 @@ package struct TaskType: Sendable, Equatable {
             && name.utf8.allSatisfy { isSmallOrDigit($0) || $0 == UInt8(ascii: "-") }
     }
 
+    package static let nameRule =
+        "has 1 to 100 characters: a to z, A to Z, digits, dots, hyphens, underscores; not . or .."
+
     /// Names are parts of paths, out of which clients drop `.` and `..`.
     package static func isName(_ name: String) -> Bool {
         (1...100).contains(name.utf8.count) && name != "." && name != ".."

@@ -150,10 +150,7 @@ private struct TypesReader {
 
     private mutating func check(_ name: String, at pointer: String) {
         if !TaskType.isName(name) {
-            note(
-                pointer,
-                "has 1 to 100 characters: a to z, A to Z, digits, dots, hyphens, underscores"
-            )
+            note(pointer, TaskType.nameRule)
         } else if name.hasPrefix(TaskType.ownPrefix) {
             note(pointer, "begins with \(TaskType.ownPrefix), as only built-in types do")
         }

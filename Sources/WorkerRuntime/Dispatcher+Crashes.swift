@@ -25,8 +25,7 @@ extension Dispatcher {
             let taken = loop.inbox.withLock { $0.add(suspects) }
             if !taken { interrupt(suspects.map(\.delivery)) }
         }
-        // What may have been lost with a process once is written down at once.
-        if !clear.isEmpty { runDue(clear, of: kind, in: context, mayHold: false) }
+        if !clear.isEmpty { runDue(clear, of: kind, in: context) }
         crashes.release(in: context)
     }
 

@@ -5,14 +5,11 @@ import Messaging
 
 extension Dispatcher {
     /// Settles each delivery as its outcome says, or publishes its message again first.
-    ///
-    /// - Parameter mayHold: whether what failed may be written down after other batches.
     func finish(
         _ batch: [Delivery],
         with outcomes: [Outcome],
         of kind: WorkKind,
-        in context: HandlerContext,
-        mayHold: Bool = false
+        in context: HandlerContext
     ) {
         let policy = kind.retryPolicy
         var settled: [Completion] = []
@@ -65,7 +62,7 @@ extension Dispatcher {
         for (delivery, failure, next) in postponed { postpone(delivery, after: failure, next) }
         for (delivery, time) in snoozed { snooze(delivery, until: time, by: policy) }
         if failed.isEmpty { return }
-        if mayHold {
+        if mayHoldFailures(batch, of: kind) {
             held.withLock { $0[context.slot].add(failed, of: kind) }
         } else {
             writeDown(.init(kind: kind, failed: failed), in: context)

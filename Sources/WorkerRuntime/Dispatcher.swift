@@ -97,7 +97,9 @@ package final class Dispatcher: DeliveryReceiver {
             switch work {
             case .batch(let batch, let number):
                 let kind = kinds.all[number]
-                if !mayWait(batch, of: kind) { writeDownHeldFailures(isResting: true, in: context) }
+                if !mayHoldFailures(batch, of: kind) {
+                    writeDownHeldFailures(isResting: true, in: context)
+                }
                 run(batch, of: kind, in: context)
                 writeDownHeldFailures(isResting: false, in: context)
             case .alone(let suspect):
@@ -110,9 +112,9 @@ package final class Dispatcher: DeliveryReceiver {
         }
     }
 
-    /// Whether what failed may be written down after this: it does not last, and has killed no
-    /// process.
-    private func mayWait(_ batch: [Delivery], of kind: WorkKind) -> Bool {
+    /// Whether what failed before it, and in it, may be written down later: it does not last, and
+    /// has killed no process.
+    func mayHoldFailures(_ batch: [Delivery], of kind: WorkKind) -> Bool {
         kind.batchLimit > 1 && !batch[0].redelivered
     }
 
@@ -122,23 +124,16 @@ package final class Dispatcher: DeliveryReceiver {
         if due[0].redelivered {
             runAgain(due, of: kind, in: context)
         } else {
-            runDue(due, of: kind, in: context, mayHold: mayWait(due, of: kind))
+            runDue(due, of: kind, in: context)
         }
     }
 
     /// The path of a batch through its thread: handle, then settle or publish again.
-    ///
-    /// - Parameter mayHold: whether what fails may be written down after other batches.
-    func runDue(
-        _ batch: [Delivery],
-        of kind: WorkKind,
-        in context: HandlerContext,
-        mayHold: Bool
-    ) {
+    func runDue(_ batch: [Delivery], of kind: WorkKind, in context: HandlerContext) {
         Failpoint.received.hit()
         let begin = ContinuousClock.now
         let outcomes = handle(batch, of: kind, in: context)
-        finish(batch, with: outcomes, of: kind, in: context, mayHold: mayHold)
+        finish(batch, with: outcomes, of: kind, in: context)
         logger.debug(
             "batch.handled",
             metadata: [

@@ -160,10 +160,5 @@ struct BrokenRequestTests {
 
 extension ServerOptions {
     /// Ends no connection by itself while a test waits for its end.
-    static var patient: ServerOptions {
-        var options = SmallServer.options()
-        options.limits.idle = .minutes(5)
-        options.limits.exchange = .minutes(5)
-        return options
-    }
+    static var patient: ServerOptions { SmallServer.options(idle: 300, exchange: 300) }
 }

@@ -8,13 +8,8 @@ import Testing
 /// Each is a request that no honest client sends, over a socket of the test's own; and after each
 /// the server serves the next one.
 struct ConnectionLimitsTests {
-    private var strict: ServerOptions {
-        // Long enough for an honest request on a machine that is busy with other tests.
-        var options = SmallServer.options()
-        options.limits.idle = .seconds(5)
-        options.limits.exchange = .seconds(10)
-        return options
-    }
+    /// Long enough for an honest request on a machine that is busy with other tests.
+    private var strict: ServerOptions { SmallServer.options(idle: 5, exchange: 10) }
 
     private func pause(_ milliseconds: Double) {
         _ = DispatchSemaphore(value: 0).wait(timeout: .now() + milliseconds / 1000)

@@ -27,6 +27,16 @@ struct SmallServer: Sendable {
         return UInt16(clamping: port ?? 0)
     }
 
+    /// - Parameters:
+    ///   - idle: seconds.
+    ///   - exchange: seconds.
+    static func options(idle: Int64, exchange: Int64) -> ServerOptions {
+        var options = options()
+        options.limits.idle = .seconds(idle)
+        options.limits.exchange = .seconds(exchange)
+        return options
+    }
+
     static func options(token: String? = nil, port: Int = 0) -> ServerOptions {
         let access = AccessControl(token: token, hasLogin: false) { $0 == "127.0.0.1" }
         var options = ServerOptions(

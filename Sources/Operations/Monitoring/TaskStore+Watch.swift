@@ -2,34 +2,27 @@ import Postgres
 import Tasks
 
 /// Tasks of one pool and priority that wait for a worker.
-package struct QueuedTasks: Sendable, Equatable {
-    package var pool: String
-    package var priority: Priority
-    package var count: Int
-    package var newest: TaskID
-
-    package init(pool: String, priority: Priority, count: Int, newest: TaskID) {
-        self.pool = pool
-        self.priority = priority
-        self.count = count
-        self.newest = newest
-    }
+struct QueuedTasks: Sendable, Equatable {
+    var pool: String
+    var priority: Priority
+    var count: Int
+    var newest: TaskID
 }
 
 /// What the process that watches the queues for all has stored.
-package struct StoredWatch: Sendable {
-    package var holder: TaskID
+struct StoredWatch: Sendable {
+    var holder: TaskID
     /// Whether its lease has not run out.
-    package var isLiving: Bool
+    var isLiving: Bool
     /// JSON.
-    package var memory: String?
+    var memory: String?
 }
 
 extension TaskStore {
     private static let watchLease = "task-watch"
 
     /// Queues that have tasks that wait.
-    package func queued() throws(PostgresError) -> [QueuedTasks] {
+    func queued() throws(PostgresError) -> [QueuedTasks] {
         try rows(of: WatchSQL.queued, []) { row throws(PostgresError) in
             QueuedTasks(
                 pool: try row.text() ?? "",
@@ -40,7 +33,7 @@ extension TaskStore {
         }
     }
 
-    package func watch() throws(PostgresError) -> StoredWatch? {
+    func watch() throws(PostgresError) -> StoredWatch? {
         try rows(of: WatchSQL.read, [.text(Self.watchLease)]) { row throws(PostgresError) in
             StoredWatch(
                 holder: TaskID(stored: try row.text() ?? ""),
@@ -53,13 +46,13 @@ extension TaskStore {
     /// Takes or renews the lease, with what its holder remembers.
     ///
     /// - Returns: whether `holder` has it.
-    package func keepWatch(
+    func keepWatch(
         _ holder: TaskID,
         for seconds: Double,
         memory: String
     ) throws(PostgresError) -> Bool {
         let parameters: [Parameter] = [
-            .text(Self.watchLease), .text(holder.text), .double(seconds), .text(memory),
+            .text(Self.watchLease), .id(holder), .double(seconds), .text(memory),
         ]
         return try count(of: WorkerSQL.renew, parameters) > 0
     }
@@ -67,9 +60,9 @@ extension TaskStore {
     /// Another process may watch at once.
     ///
     /// - Parameter keepsMemory: whether it goes on from what is stored.
-    package func releaseWatch(_ holder: TaskID, keepsMemory: Bool) throws(PostgresError) {
+    func releaseWatch(_ holder: TaskID, keepsMemory: Bool) throws(PostgresError) {
         let statement = keepsMemory ? WatchSQL.end : WorkerSQL.release
-        try count(of: statement, [.text(Self.watchLease), .text(holder.text)])
+        try count(of: statement, [.text(Self.watchLease), .id(holder)])
     }
 }
 

@@ -82,8 +82,8 @@ package enum CommandRunner {
     }
 }
 
-/// An eventfd, readable when a child has ended. For a handler of signals, which can be given
-/// nothing.
+/// An eventfd, readable when a child has ended. Set before the handler of signals that reads it,
+/// which can be given nothing, and never again.
 nonisolated(unsafe) private var childrenEnded: Int32 = -1
 
 /// Waits for the end of a command, and for the worker's word.

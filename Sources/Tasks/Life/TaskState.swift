@@ -19,6 +19,12 @@ package enum TaskState: Int, CaseIterable, Sendable {
 
     package var name: String { "\(self)" }
 
+    /// As it is told: while a worker has not stopped a task yet that is cancelled, and the task's
+    /// unique key is still taken, that is said.
+    package func status(isCancelAsked: Bool) -> String {
+        self == .processing && isCancelAsked ? "cancelling" : name
+    }
+
     package init?(name: String) {
         guard let state = Self.allCases.first(where: { $0.name == name }) else { return nil }
         self = state

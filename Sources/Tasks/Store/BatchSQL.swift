@@ -110,7 +110,7 @@ enum BatchSQL {
                     WHERE batch_id = batch.id AND batch_id IS NOT NULL
                       AND state < \(TaskSQL.completed) LIMIT 1) IS NULL
                     THEN clock_timestamp() END,
-                cancelled_at = CASE WHEN cancelled_at IS NULL OR (
+                cancelled_at = CASE WHEN cancelled_at IS NOT NULL AND (
                     SELECT bool_and(state IN (\(TaskSQL.completed), \(TaskSQL.failed)))
                     FROM amity_tasks WHERE batch_id = batch.id AND batch_id IS NOT NULL)
                     THEN NULL ELSE cancelled_at END,

@@ -84,47 +84,54 @@ enum RunSQL {
     /// for the backoff.
     static let fail = Statement(
         "task_failed",
-        """
-        WITH ended AS (
-            UPDATE amity_tasks
-            SET attempts = attempts + 1,
-                \(TaskSQL.leaving(
-                    failsIf: "NOT $5::bool OR attempts + 1 >= max_attempts",
-                    to: "\(TaskSQL.scheduled)",
-                    due: TaskSQL.retryDue("$6::float8")
-                ))
-            WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
-            RETURNING \(MovedTask.columns)),
-        kept AS (
-            UPDATE amity_task_data AS data
-            SET errors = \(TaskSQL.errors(with: "$2::int", "$3::text", "$4::text"))
-            FROM ended WHERE data.id = ended.id)
-        SELECT \(MovedTask.columns) FROM ended
-        """
+        leaving(
+            setting: "attempts = attempts + 1,",
+            failsIf: "NOT $5::bool OR attempts + 1 >= max_attempts",
+            due: "$6::float8",
+            errors: TaskSQL.errors(with: "$2::int", "$3::text", "$4::text")
+        )
     )
 
     /// $3: seconds; $4 and $5: code and message of the service's answer, or NULL.
     static let snooze = Statement(
         "task_snoozed",
+        leaving(
+            failsIf: "false",
+            due: "$3::float8",
+            errors: TaskSQL.errors(puttingOff: "$2::int", "$4::text", "$5::text"),
+            where: "ended.state = \(TaskSQL.scheduled) AND $4::text IS NOT NULL"
+        )
+    )
+
+    /// Ends run $2 of task $1, after which another may come.
+    ///
+    /// - Parameters:
+    ///   - setting: what else is set in its row.
+    ///   - due: seconds until the next run; NULL for the backoff.
+    ///   - errors: its list of failures from now on, where `condition` holds for what has `ended`.
+    private static func leaving(
+        setting: String = "",
+        failsIf isOver: String,
+        due: String,
+        errors: String,
+        where condition: String = "true"
+    ) -> String {
         """
-        WITH moved AS (
+        WITH ended AS (
             UPDATE amity_tasks
-            SET \(TaskSQL.leaving(
-                failsIf: "false",
+            SET \(setting) \(TaskSQL.leaving(
+                failsIf: isOver,
                 to: "\(TaskSQL.scheduled)",
-                due: TaskSQL.retryDue("$3::float8")
+                due: TaskSQL.retryDue(due)
             ))
             WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isProcessing)
             RETURNING \(MovedTask.columns)),
         kept AS (
-            UPDATE amity_task_data AS data
-            SET errors = \(TaskSQL.errors(puttingOff: "$2::int", "$4::text", "$5::text"))
-            FROM moved
-            WHERE data.id = moved.id AND moved.state = \(TaskSQL.scheduled)
-              AND $4::text IS NOT NULL)
-        SELECT \(MovedTask.columns) FROM moved
+            UPDATE amity_task_data AS data SET errors = \(errors)
+            FROM ended WHERE data.id = ended.id AND \(condition))
+        SELECT \(MovedTask.columns) FROM ended
         """
-    )
+    }
 
     /// The handler has stopped as it was asked to.
     static let stop = Statement(

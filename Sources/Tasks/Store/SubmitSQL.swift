@@ -89,9 +89,7 @@ enum SubmitSQL {
     static let readTwins = Statement(
         "read_unique_twins",
         """
-        SELECT number, id,
-            CASE WHEN state <> \(TaskSQL.processing) OR cancel_at IS NULL THEN state END,
-            \(TaskSQL.iso("created_at"))
+        SELECT number, id, state, cancel_at IS NOT NULL, \(TaskSQL.iso("created_at"))
         FROM unnest($1::text[], $2::text[], $3::text[], $4::int[])
             AS new (kb_id, type, unique_key, number)
         CROSS JOIN LATERAL (
@@ -105,16 +103,17 @@ enum SubmitSQL {
     static func twin(
         _ row: inout RowReader
     ) throws(PostgresError) -> (number: Int, task: SubmittedTask) {
-        (
-            try row.integer() ?? 0,
-            SubmittedTask(
-                id: TaskID(stored: try row.text() ?? ""),
-                status: try row.integer().flatMap(TaskState.init(rawValue:))?.name
-                    ?? "cancelling",
-                createdAt: try row.text() ?? "",
-                isDuplicate: true
-            )
+        let number = try row.integer() ?? 0
+        let id = TaskID(stored: try row.text() ?? "")
+        let state = try row.integer().flatMap(TaskState.init(rawValue:))
+        let isCancelAsked = try row.bool() ?? false
+        let task = SubmittedTask(
+            id: id,
+            status: state?.status(isCancelAsked: isCancelAsked) ?? "",
+            createdAt: try row.text() ?? "",
+            isDuplicate: true
         )
+        return (number, task)
     }
 
     // MARK: Batches

@@ -26,8 +26,6 @@ package struct TaskProgress: Sendable {
         percent = try row.integer()
         isCancelAsked = try row.bool() ?? false
     }
-
-    package var isCancelling: Bool { state == .processing && isCancelAsked }
 }
 
 extension TaskStore {

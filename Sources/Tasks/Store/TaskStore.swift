@@ -37,6 +37,6 @@ package struct TaskStore: Sendable {
 extension Parameter {
     package static func id(_ id: TaskID) -> Parameter { .text(id.text) }
     static func ids(_ ids: [TaskID]) -> Parameter { .textArray(ids.map(\.text)) }
-    static func optional(_ text: String?) -> Parameter { text.map(Parameter.text) ?? .null }
+    package static func optional(_ text: String?) -> Parameter { text.map(Parameter.text) ?? .null }
     static func bool(_ value: Bool) -> Parameter { .text(value ? "t" : "f") }
 }

@@ -3,6 +3,7 @@ import Foundation
 import TaskRunning
 import Testing
 
+@testable import TaskAPI
 @testable import Tasks
 
 extension Integration {

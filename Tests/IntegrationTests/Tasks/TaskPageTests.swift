@@ -3,6 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
+@testable import Operations
 @testable import Tasks
 
 /// What the page of tasks asks of a worker and does.
