@@ -59,8 +59,11 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "Storage": ["Concurrency", "Postgres", "WorkerHealth", logging],
     "QueueAccess": ["AMQP", "Concurrency", "Consuming", "Messaging"],
     "SampleConversations": ["FriendshipScoring", "JSON", "Postgres"],
+    "ConversationPublishing": [
+        "AMQP", "Concurrency", "JSON", "Messaging", "Postgres", logging,
+    ],
     "Conversations": [
-        "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis", "Events",
+        "AnalysisServices", "Concurrency", "Consuming", "ConversationAnalysis", "Events",
         "Failpoints", "FriendshipScoring", "JSON", "Messaging", "Metering", "Postgres", "Storage",
         "WorkerHealth", "WorkerRuntime", logging,
     ],
@@ -92,9 +95,9 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "CLinux", "HTTPCalling", "JSON", "Postgres", "TaskHandlers", "TaskRunning", "Tasks",
     ],
     "ConversationIntake": [
-        "AMQP", "Concurrency", "Conversations", "Failpoints", "FriendshipScoring", "JSON",
-        "LeasedPublishing", "Messaging", "Metering", "Postgres", "Storage", "WorkerHealth",
-        coreMetrics, logging,
+        "AMQP", "Concurrency", "ConversationPublishing", "Conversations", "Failpoints",
+        "FriendshipScoring", "JSON", "LeasedPublishing", "Messaging", "Metering", "Postgres",
+        "Storage", "WorkerHealth", coreMetrics, logging,
     ],
     "DeadLetters": [
         "AMQP", "Concurrency", "Conversations", "Digests", "JSON", "Messaging", "Postgres",
@@ -116,12 +119,11 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "WorkerHealth",
     ],
     "Daemon": [
-        "AMQP", "AnalysisServices", "Concurrency", "Consuming", "Conversations", "DeadLetters",
-        "Doctor", "Documents", "FlowOperations", "HTTPCalling", "HostResources", "Metering",
-        "Operations", "Postgres",
-        "PrometheusMetrics", "Settings", "TaskHandlers", "TaskRunning", "TaskScheduling",
-        "TaskTypes", "Tasks",
-        "WorkerHealth", "WorkerRuntime", logging, serviceLifecycle, unixSignals,
+        "AMQP", "AnalysisServices", "Concurrency", "Consuming", "ConversationPublishing",
+        "Conversations", "DeadLetters", "Doctor", "Documents", "FlowOperations", "HTTPCalling",
+        "HostResources", "Metering", "Operations", "Postgres", "PrometheusMetrics", "Settings",
+        "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes", "Tasks", "WorkerHealth",
+        "WorkerRuntime", logging, serviceLifecycle, unixSignals,
     ],
     "HTTPServing": [
         "Concurrency", "Digests", "JSON", hummingbird, logging, nioCore, nioHTTP1, nioPosix,
@@ -148,8 +150,9 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         serviceLifecycle,
     ],
     "Benchmark": [
-        "AMQP", "Conversations", "FriendshipScoring", "JSON", "Postgres", "QueueAccess", "SafeText",
-        "SampleConversations", "Settings", "Storage", "TaskScheduling", "Tasks", logging,
+        "AMQP", "ConversationPublishing", "Conversations", "FriendshipScoring", "JSON", "Postgres",
+        "QueueAccess", "SafeText", "SampleConversations", "Settings", "Storage", "TaskScheduling",
+        "Tasks", logging,
     ],
 ]
 
@@ -217,11 +220,12 @@ let tests: KeyValuePairs<String, [Target.Dependency]> = [
     "BenchmarkTests": ["Benchmark"],
     "IntegrationTests": [
         "AMQP", "AmityCLI", "CRabbitMQ", "Concurrency", "Consuming", "ConversationIntake",
-        "Conversations", "Digests", "Documents", "Events", "Failpoints", "FlowOperations",
-        "FriendshipScoring", "HTTPCalling", "HTTPServing", "HostResources", "Locks", "Messaging",
-        "Metering", "Operations", "Postgres", "SampleConversations", "Schedules", "Settings",
-        "Storage", "TaskAPI", "TaskHandlers", "TaskRunning", "TaskScheduling", "TaskTypes",
-        "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime", logging,
+        "ConversationPublishing", "Conversations", "Digests", "Documents", "Events", "Failpoints",
+        "FlowOperations", "FriendshipScoring", "HTTPCalling", "HTTPServing", "HostResources",
+        "Locks", "Messaging", "Metering", "Operations", "Postgres", "SampleConversations",
+        "Schedules", "Settings", "Storage", "TaskAPI", "TaskHandlers", "TaskRunning",
+        "TaskScheduling", "TaskTypes", "Tasks", "TestSupport", "WorkerHealth", "WorkerRuntime",
+        logging,
     ],
 ]
 
@@ -273,12 +277,11 @@ let package = Package(
         .executableTarget(
             name: "AmityCLI",
             dependencies: [
-                "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake", "Conversations",
-                "Daemon", "DeadLetters", "Doctor", "Events", "FlowOperations", "HTTPServing",
-                "HostResources", "JSON", "Locks",
+                "AMQP", "API", "Benchmark", "Concurrency", "ConversationIntake",
+                "ConversationPublishing", "Conversations", "Daemon", "DeadLetters", "Doctor",
+                "Events", "FlowOperations", "HTTPServing", "HostResources", "JSON", "Locks",
                 "Messaging", "Metering", "Operations", "OperatorPages", "PrometheusMetrics",
-                "SafeText",
-                "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI",
+                "SafeText", "SampleConversations", "Schedules", "Settings", "Storage", "TaskAPI",
                 "TaskHandlers", "TaskTypes", "Tasks", "WorkerHealth", argumentParser, coreMetrics,
                 logging, serviceLifecycle,
             ]

@@ -1,6 +1,6 @@
 import AMQP
 import ArgumentParser
-import Conversations
+import ConversationPublishing
 import Foundation
 import Logging
 import SampleConversations

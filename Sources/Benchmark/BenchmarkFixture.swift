@@ -1,5 +1,5 @@
 import AMQP
-import Conversations
+import ConversationPublishing
 import Foundation
 import Logging
 import Postgres

@@ -1,6 +1,6 @@
 import AMQP
 import Concurrency
-import Conversations
+import ConversationPublishing
 import Foundation
 import LeasedPublishing
 import Messaging

@@ -1,5 +1,5 @@
 // Conversations: the handler of conversations. Events (rows and ids), Analysis (which numbers
 // count), Faults (whose fault an error is), Store (the transaction and its SQL), Handling (the path
-// of a batch), Publishing (messages that Amity itself sends, and the sweep).
+// of a batch).
 //
 // A folder uses only those before it.

@@ -1,5 +1,6 @@
 import AMQP
 import Concurrency
+import ConversationPublishing
 import Conversations
 import DeadLetters
 import Foundation

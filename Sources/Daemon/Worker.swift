@@ -4,6 +4,7 @@
 import AMQP
 import Concurrency
 import Consuming
+import ConversationPublishing
 import Conversations
 import DeadLetters
 import FlowOperations

@@ -1,11 +1,10 @@
 import AMQP
 import Concurrency
+import ConversationPublishing
 import Foundation
 import Messaging
 import TestSupport
 import Testing
-
-@testable import Conversations
 
 extension Integration {
     struct Publishing {

@@ -1,6 +1,7 @@
 import Foundation
 import Messaging
 import Postgres
+import TestSupport
 import Testing
 
 extension Integration {
@@ -94,6 +95,36 @@ extension Integration {
             #expect(try scene.score(of: "one") == 2)
             let dead = try #require(try scene.deadLetters.take(1).first)
             #expect(dead.header(HeaderName.reason).contains("constraint odd"))
+            withExtendedLifetime(worker) {}
+        }
+
+        /// Fault: users are written apart, but not their events, and an event that cannot be
+        /// written sends all others of its batch through transactions of their own.
+        @Test func eventsThatCannotBeWrittenSendNoOthersAlone() throws {
+            let scene = try Scene(settings: ["MAX_ATTEMPTS": "1"])
+            try scene.sql(
+                """
+                ALTER TABLE conversation_events ADD CONSTRAINT odd
+                CHECK (conversation_id NOT LIKE 'odd-%' OR status <> 'PROCESSED')
+                """
+            )
+            let odd = (0..<20).map { "odd-\($0)" }
+            for id in odd { try scene.addConversation(id, user: id) }
+            try scene.addConversations(180)
+            try scene.publish(ids: (odd + (0..<180).map { "c\($0)" }).shuffled())
+            let port = RawConnection.freePort()
+            let worker = try scene.startWorker([
+                "MESSAGE_CONCURRENCY_PER_WORKER": "1", "HTTP_PORT": "\(port)",
+            ])
+            try eventually("the others are done") { try scene.count("status = 'PROCESSED'") == 180 }
+            try eventually("the odd are dead") { try scene.deadLetters.ready() == 20 }
+            #expect(try scene.count("status = 'FAILED' AND conversation_id LIKE 'odd-%'") == 20)
+            let sum = try scene.sql("SELECT sum(friendship_score)::int FROM friendship_status")
+            #expect(sum.integer(0, 0) == 180)
+            let metrics = try RawAnswer.get("/metrics", port: port).body
+            let alone = metrics.matches(of: /_count{statement="read_conversation"} (\d+)/)
+                .compactMap { Int($0.1) }
+            #expect((alone.first ?? 0) <= 3, "the first may come alone")
             withExtendedLifetime(worker) {}
         }
 

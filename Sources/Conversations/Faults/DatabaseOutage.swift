@@ -22,7 +22,8 @@ package final class DatabaseOutage: Sendable {
         var holders = 0
         var hasAnswered = false
         var evidence = FaultEvidence()
-        var refusedARowAt: ContinuousClock.Instant?
+        /// When a row was refused beside others, by what has to be apart for that.
+        var refusedARowAt: [Apart: ContinuousClock.Instant] = [:]
         /// Steps that every row fails in while others pass, and what of the schema that is about.
         var refused: [FaultEvidence.Steps: String?] = [:]
     }
@@ -171,17 +172,19 @@ extension DatabaseOutage {
     }
 
     /// A row fails in a transaction that takes others.
-    func metBesideOthers(by row: ExactText) {
+    func metBesideOthers(by row: ExactText, _ apart: Apart) {
         state.withLock {
             $0.evidence.metBesideOthers(by: row, at: .now)
-            $0.refusedARowAt = .now
+            $0.refusedARowAt[apart] = .now
         }
     }
 
-    /// Whether rows were refused beside others a moment ago (chosen: ten seconds), so that more of
-    /// them are likely.
-    var isRefusingRows: Bool {
-        state.withLock { $0.refusedARowAt.map { .now < $0 + .seconds(10) } ?? false }
+    /// What is to be apart from the first, because rows were refused beside others a moment ago
+    /// (chosen: ten seconds), so that more of them are likely.
+    var apart: Apart? {
+        state.withLock { state in
+            state.refusedARowAt.filter { .now < $0.value + .seconds(10) }.keys.max()
+        }
     }
 
     /// A step takes no row at all, while others go on: its rows wait.

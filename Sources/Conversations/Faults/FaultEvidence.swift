@@ -169,3 +169,10 @@ package struct FaultEvidence: Sendable {
         return isProved ? .row : .again
     }
 }
+
+/// What is written user by user, so that one that the server refuses leaves the others.
+enum Apart: Comparable {
+    /// The events all at once: an error of theirs is everyone's.
+    case users
+    case usersAndEvents
+}

@@ -42,13 +42,13 @@ extension ConversationHandler {
         } else if error.kind == .conflict {
             if error.sqlState == "55P03" { return afterLockWait(group, &run) }
             // Another process settled one of them, or a row stays as it is: all are read anew.
-            if error.isGuard, !run.apart.isSuperset(of: group) { return divide(group, &run) }
+            if error.isGuard, divide(group, after: error, &run) { return [group] }
             if !error.isGuard, count(group, in: &run.conflicts) < Self.tries {
                 return later(group, &run)
             }
-        } else if group.count > 1, !run.apart.isSuperset(of: group) {
+        } else if group.count > 1, divide(group, after: error, &run) {
             // Where others pass in the same transaction, nothing more needs to be asked.
-            return divide(group, &run)
+            return [group]
         } else if !isAboutRows(error, group, &run, context) {
             return run.isHeld ? [group] : []
         }
@@ -63,10 +63,18 @@ extension ConversationHandler {
         return [group]
     }
 
-    /// Tries the group with each user written apart, in one transaction still.
-    private func divide(_ group: [ExactText], _ run: inout Run) -> [[ExactText]] {
-        run.apart.formUnion(group)
-        return [group]
+    /// Has a group written user by user, in one transaction still.
+    ///
+    /// - Returns: whether that may help, because what the error is about was not yet.
+    private func divide(
+        _ group: [ExactText],
+        after error: PostgresError,
+        _ run: inout Run
+    ) -> Bool {
+        let apart = Apart(for: error)
+        if group.allSatisfy({ run.apart[$0].map { $0 >= apart } ?? false }) { return false }
+        for id in group { run.apart[id] = apart }
+        return true
     }
 
     /// What to do about conversations that were refused in a transaction that took others.
@@ -88,7 +96,7 @@ extension ConversationHandler {
             return part(ids, after: refusal.error, &run, context)
         }
         // The table cannot have been mended meanwhile: the transaction holds a lock on it.
-        outage.metBesideOthers(by: ids[0])
+        outage.metBesideOthers(by: ids[0], Apart(for: refusal.error))
         decide(on: .init(id: ids[0], error: refusal.error, fault: fault), .row, &run)
         return []
     }
@@ -292,6 +300,13 @@ extension SQL {
             .topics
         case _: .scoring
         }
+    }
+}
+
+extension Apart {
+    /// What has to be apart for an error of one row to be its user's alone.
+    init(for error: PostgresError) {
+        self = error.operation == SQL.updateEvents.name ? .usersAndEvents : .users
     }
 }
 

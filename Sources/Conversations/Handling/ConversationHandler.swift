@@ -110,7 +110,7 @@ package struct ConversationHandler: Handler {
     private func settle(_ ids: [ExactText], in context: HandlerContext) -> [ExactText: Outcome] {
         let begin = ContinuousClock.now
         var run = Run(limit: begin + holdLimit, judgesFirst: isSlow)
-        if outage.isRefusingRows { run.apart = Set(ids) }
+        if let apart = outage.apart { for id in ids { run.apart[id] = apart } }
         var groups = ids.isEmpty ? [] : [ids]
         var deadline = begin + taskTimeout
         var persistence = Persistence(until: context.drain)
@@ -185,7 +185,7 @@ package struct ConversationHandler: Handler {
             ids,
             logs: !isImmediate ? .nothing : judge.analyser.readsTexts ? .all : .speakers,
             waits: run.waitsForLocks,
-            apart: !run.apart.isDisjoint(with: ids),
+            apart: ids.compactMap { run.apart[$0] }.max(),
             on: slot
         ) { [self, verdicts = run.verdicts] event, paid in
             Failpoint.loaded.hit()

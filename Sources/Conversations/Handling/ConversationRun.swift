@@ -20,8 +20,8 @@ struct Run: ~Copyable {
     private(set) var isHeld = false
     /// Whether something is to be done again that may go better a moment later.
     var pauses = false
-    /// Of those that did not pass as one group: each user is written apart.
-    var apart: Set<ExactText> = []
+    /// How those are written that did not pass as one group.
+    var apart: [ExactText: Apart] = [:]
     var hold: DatabaseOutage.Hold?
     /// Since when every row has been refused.
     var refusedSince: ContinuousClock.Instant?

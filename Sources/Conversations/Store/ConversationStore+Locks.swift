@@ -10,7 +10,7 @@ extension ConversationStore {
         logs: SQL.LogPart,
         isKept: Bool,
         waits: Bool,
-        apart: Bool,
+        apart: Apart?,
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
@@ -43,11 +43,12 @@ extension ConversationStore {
                 judge($0, locked.paid[id] ?? PaidAnalysis())
             }
         }
-        let refused = apart ? try Self.writeApart(&fold, to: &session) : []
+        var refused: [Settling.Refusal] = []
+        if let apart { refused = try Self.write(&fold, apart, to: &session) }
         for id in refused.flatMap(\.conversations) { fates[id] = nil }
         let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
         if !fold.isEmpty { passed.insert(fold.movesTopics ? [.scoring, .topics] : .scoring) }
-        try write(fold, isWritten: apart, forgetting: over.map(\.text), to: &session)
+        try write(fold, after: apart, forgetting: over.map(\.text), to: &session)
         return Settling(fates: fates, passed: passed, refused: refused)
     }
 
@@ -58,8 +59,9 @@ extension ConversationStore {
     /// Writes four users at a time under a savepoint, those of a refused four one by one, and takes
     /// out of `fold` the users that the server refuses then. The server skips what follows a
     /// refusal in its flight, so that is sent again.
-    private static func writeApart(
+    private static func write(
         _ fold: inout FriendshipFold,
+        _ apart: Apart,
         to session: inout Session
     ) throws(PostgresError) -> [Settling.Refusal] {
         var refused: [Settling.Refusal] = []
@@ -68,12 +70,11 @@ extension ConversationStore {
         var isAnyTaken = false
         while !waiting.isEmpty || !takingBack.isEmpty {
             let next = waiting.prefix(savepointsInAFlight)
-            let (rows, failure) = try session.openFlight(
-                takingBack + next.flatMap { $0.writesApart }
-            )
+            let writes = next.map { $0.writes(apart) }
+            let (rows, failure) = try session.openFlight(takingBack + writes.joined())
             if session.isBroken, let failure { throw failure }
             let isTakenBack = rows.count >= takingBack.count
-            let taken = (rows.count - takingBack.count) / FriendshipFold.statementsApart
+            let taken = (rows.count - takingBack.count) / (writes.first?.count ?? 1)
             guard let failure else {
                 isAnyTaken = true
                 takingBack = []
@@ -179,7 +180,7 @@ extension ConversationStore {
 
     private func write(
         _ fold: FriendshipFold,
-        isWritten: Bool,
+        after apart: Apart?,
         forgetting paid: [String],
         to session: inout Session
     ) throws(PostgresError) {
@@ -191,7 +192,8 @@ extension ConversationStore {
         let forget = (KeptAnalyses.forget, [Parameter.textArray(paid)])
         // Nothing follows COMMIT: until its answer is here, nothing has happened.
         _ = try session.flight(
-            (isWritten ? [] : [fold.userUpdate, fold.eventUpdate])
+            (apart == nil ? [fold.userUpdate] : [])
+                + (apart == .usersAndEvents ? [] : [fold.eventUpdate])
                 + (writesEvents ? [fold.events] : []) + (paid.isEmpty ? [] : [forget])
                 + [(.commit, [])]
         )

@@ -138,14 +138,13 @@ package struct ConversationStore: Sendable {
     ///     for. It must not wait, because locks may be held. Called again for a single event
     ///     where another worker changed its user first. Answers nil for an event that changed.
     ///   - waits: whether to wait for locks on users. Those it does not wait for are `locked`.
-    ///   - apart: whether to write each user apart, so that one the server refuses leaves the
-    ///     others.
+    ///   - apart: nil where nothing is.
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
         logs: SQL.LogPart,
         waits: Bool = true,
-        apart: Bool = false,
+        apart: Apart? = nil,
         on slot: ThreadPool.Slot,
         by judge: @Sendable (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {

@@ -180,9 +180,9 @@ struct FriendshipFold {
     }
 
     /// What writes it so that it can be taken back alone.
-    var writesApart: [(Statement, [Parameter])] { [(.savepoint, []), userUpdate, eventUpdate] }
-
-    static let statementsApart = 3
+    func writes(_ apart: Apart) -> [(Statement, [Parameter])] {
+        [(.savepoint, []), userUpdate] + (apart == .usersAndEvents ? [eventUpdate] : [])
+    }
 
     /// Writes nothing of the users of a part.
     mutating func leaveOut(_ part: FriendshipFold) {
