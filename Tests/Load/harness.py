@@ -37,6 +37,7 @@ class Database:
     """A psql that stays: a query costs no process."""
 
     def __init__(self, url):
+        self.url = url
         self.psql = subprocess.Popen(
             ["psql", "-qXtA", "-v", "ON_ERROR_STOP=1", url], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True, bufsize=1,

@@ -35,12 +35,12 @@ struct HeldFailuresTests {
         var held = HeldFailures()
         #expect(held.due(isResting: true, at: now).isEmpty)
         held.add([ended(1)], of: kind, at: now)
-        held.add([ended(2)], of: kind, at: now + .milliseconds(90))
-        #expect(held.due(isResting: false, at: now + .milliseconds(99)).isEmpty)
-        #expect(tags(held.due(isResting: false, at: now + .milliseconds(100))) == [[1, 2]])
-        held.add([ended(3)], of: kind, at: now + .milliseconds(101))
-        #expect(held.due(isResting: false, at: now + .milliseconds(200)).isEmpty)
-        #expect(tags(held.due(isResting: true, at: now + .milliseconds(200))) == [[3]])
+        held.add([ended(2)], of: kind, at: now + .milliseconds(240))
+        #expect(held.due(isResting: false, at: now + .milliseconds(249)).isEmpty)
+        #expect(tags(held.due(isResting: false, at: now + .milliseconds(250))) == [[1, 2]])
+        held.add([ended(3)], of: kind, at: now + .milliseconds(251))
+        #expect(held.due(isResting: false, at: now + .milliseconds(500)).isEmpty)
+        #expect(tags(held.due(isResting: true, at: now + .milliseconds(500))) == [[3]])
         #expect(held.due(isResting: true, at: now + .seconds(9)).isEmpty)
     }
 
