@@ -13,7 +13,7 @@ struct HeldFailures {
 
     /// Chosen: two full batches. They count for the prefetch, so they must not be many.
     static let most = 64
-    /// Chosen: a tenth of what an operator who looks for a failed message would notice.
+    /// Chosen: less than an operator who looks for a failed message would notice.
     var patience: Duration = .milliseconds(250)
     /// A batch behind which they waited for so long has met an outage, and to write them down may
     /// last as long again, which is more than the broker has them waited for. Chosen.
