@@ -132,13 +132,13 @@ def main():
         medians = {case: statistics.median(values) for case, values in seconds.items()}
         ratio = round(medians["beside_refused"] / medians["healthy"], 2)
         print(json.dumps({"seconds": seconds, "medians": medians, "ratio": ratio}, indent=1))
-    except BaseException:
-        print(f"the worker's log is in {folder}", file=sys.stderr)
+    except SystemExit:
+        for line in (folder / "worker.log").read_text().splitlines()[-20:]:
+            print(line, file=sys.stderr)
         raise
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
     finally:
         harness.stop_servers(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
