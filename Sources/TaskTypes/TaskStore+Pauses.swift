@@ -9,7 +9,7 @@ package enum PauseSubject: Hashable, Sendable {
     case key(String)
     case pool(String)
 
-    /// Of a key, in characters. Chosen: longer ones than people type.
+    /// Of a key, in characters. Chosen: longer than people type.
     package static let longestKey = 4_000
 
     private static let pools = "pool/"
