@@ -151,3 +151,31 @@ struct BrokerAlarmCheck: Check {
         return seen.broker.queues.isEmpty ? [] : [.ok("the broker takes messages", by: .amqp)]
     }
 }
+
+/// A node that was cut off or frozen may come back with a table of queues of its own: it declares
+/// queues that the others have, and what is published there no consumer sees.
+struct ClusterCheck: Check {
+    let name = "cluster"
+
+    func findings(in seen: DoctorSnapshot) -> [Finding] {
+        guard case .seen(let report) = seen.management, let nodes = report.nodes, nodes > 1 else {
+            return []
+        }
+        if report.partitions.isEmpty {
+            return [.ok("the \(nodes) nodes of the broker work together", by: .management)]
+        }
+        let parted = report.partitions.sorted { $0.key < $1.key }.map { node, others in
+            "\(node) from \(others.sorted().joined(separator: " and "))"
+        }
+        return [
+            .error(
+                """
+                the broker's nodes have parted (\(parted.joined(separator: ", "))), so some may \
+                have queues that no worker consumes from: restart those of the smaller part \
+                (rabbitmqctl stop_app, then start_app)
+                """,
+                by: .management
+            )
+        ]
+    }
+}

@@ -16,9 +16,9 @@ package struct Doctor: Sendable {
     static let checks: [any Check] = [
         SettingNamesCheck(), SecretFilesCheck(), OpenFilesCheck(), MemoryCheck(),
         BrokerReachableCheck(), BrokerVersionCheck(), BrokerEncryptionCheck(),
-        BrokerAlarmCheck(), BrokerPermissionsCheck(), TopologyCheck(), DelayQueuesCheck(),
-        QueueKindCheck(), QueueLimitsCheck(), DeliveryLimitCheck(), ConsumerTimeoutCheck(),
-        ConsumersCheck(), WorkersCheck(), AlertsCheck(), DeadLettersCheck(),
+        BrokerAlarmCheck(), ClusterCheck(), BrokerPermissionsCheck(), TopologyCheck(),
+        DelayQueuesCheck(), QueueKindCheck(), QueueLimitsCheck(), DeliveryLimitCheck(),
+        ConsumerTimeoutCheck(), ConsumersCheck(), WorkersCheck(), AlertsCheck(), DeadLettersCheck(),
         TaskWorkersCheck(), TaskResourcesCheck(), TaskSchedulerCheck(), TaskThreadsCheck(),
         TaskHangsCheck(),
         SchedulesCheck(), EventsCheck(),

@@ -77,6 +77,8 @@ package struct ManagementReport: Sendable {
     var nodes: Int?
     /// Why the broker takes no messages: its nodes' alarms.
     var alarms: [String]
+    /// By node: those that it has parted from, if any.
+    var partitions: [String: [String]] = [:]
     /// The broker's clock minus ours, in seconds; it counts whole ones.
     var skew: Double?
 }

@@ -149,6 +149,16 @@ extension DoctorTests {
         #expect(with(".retry.30", ["message-ttl": .integer(99_000)]) == [])
     }
 
+    /// Fault: after a node was frozen an API publishes to queues that no worker sees, and no one
+    /// knows why.
+    @Test func nodesThatHavePartedAreAnError() {
+        let found = complaints(ofReport: { report in
+            report.nodes = 3
+            report.partitions = ["rabbit@b": ["rabbit@a"], "rabbit@a": ["rabbit@c", "rabbit@b"]]
+        })
+        #expect(found == ["error cluster"])
+    }
+
     /// Faults: a stream, or a queue that goes with the broker, in the place of the main queue;
     /// helpers that one node alone has, beside a main queue that survives it.
     @Test func kindsOfQueuesAreNamed() {

@@ -41,6 +41,8 @@ extension ManagementAPI {
         package var name: String
         package var mem_alarm: Bool?
         package var disk_free_alarm: Bool?
+        /// Nodes that it has parted from.
+        package var partitions: [String]?
     }
 
     /// A table of scalars; an empty one may come as an empty list.
