@@ -56,8 +56,9 @@ package final class QueueSetConsumer: Sendable {
     /// Where settlements are posted, from any thread.
     package let completions: Mailbox<Completion>
 
-    /// Until a queue that was away is looked at again. Chosen.
-    static let pauseForQueue = Duration.seconds(30)
+    /// Until a queue that was away is looked at again. Chosen: work goes on within ten seconds of
+    /// the return of its node.
+    static let pauseForQueue = Duration.seconds(5)
 
     /// - Parameters:
     ///   - consumption: whether messages are taken at all.
