@@ -78,6 +78,8 @@ package struct Delivery: Sendable {
     package var receivedAt: ContinuousClock.Instant
     /// The number of the queue among those of its consumer.
     package var source: Int
+    /// How often it was put back among those that wait for a thread.
+    package var deferrals = 0
 
     package init(
         id: DeliveryID,
@@ -137,6 +139,9 @@ package enum Outcome: Sendable, Equatable {
     case snooze(until: Date)
     /// Its effect is no longer wanted: it is settled without one.
     case cancelled
+    /// Another batch has locked what it needs, for milliseconds: it is put back, before those that
+    /// wait for a thread, and runs with a later batch.
+    case deferred
     /// It did not run to its end, through no fault of its own: back to the queue, no attempt spent.
     case interrupted
 }

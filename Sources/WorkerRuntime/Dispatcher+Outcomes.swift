@@ -17,6 +17,7 @@ extension Dispatcher {
         var failed: [HeldFailures.Ended] = []
         var postponed: [(Delivery, Failure, RetryPolicy.Disposition)] = []
         var snoozed: [(Delivery, until: Date)] = []
+        var deferred: [Delivery] = []
         var tally = WorkerMetrics.Tally()
         func fail(_ delivery: Delivery, _ failure: Failure, isPermanent: Bool) {
             let next = policy.disposition(of: delivery, after: failure, isPermanent: isPermanent)
@@ -34,6 +35,7 @@ extension Dispatcher {
             case .cancelled:
                 tally.cancelled += 1
                 settled.append(.init(id: delivery.id, settlement: .ack))
+            case .deferred: deferred.append(delivery)
             case .interrupted:
                 tally.interrupted += 1
                 settled.append(.init(id: delivery.id, settlement: .requeue))
@@ -59,6 +61,7 @@ extension Dispatcher {
         )
         completions.post(settled)
         Failpoint.completionPosted.hit()
+        if !deferred.isEmpty { putBack(deferred) }
         for (delivery, failure, next) in postponed { postpone(delivery, after: failure, next) }
         for (delivery, time) in snoozed { snooze(delivery, until: time, by: policy) }
         if failed.isEmpty { return }
@@ -67,6 +70,17 @@ extension Dispatcher {
         } else {
             writeDown(.init(kind: kind, failed: failed), in: context)
         }
+    }
+
+    private func putBack(_ deferred: [Delivery]) {
+        let deferred = deferred.map { delivery in
+            var delivery = delivery
+            delivery.deferrals += 1
+            return delivery
+        }
+        var isTaken = false
+        startOperations(after: { isTaken = $0.putBack(deferred) })
+        if !isTaken { interrupt(deferred) }
     }
 
     /// - Parameter isResting: whether the thread has nothing else to do.

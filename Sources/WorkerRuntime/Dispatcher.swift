@@ -90,7 +90,7 @@ package final class Dispatcher: DeliveryReceiver {
     /// Lets only a share of its threads begin work, at least one; never blocks.
     package func hold(to share: Double) { startOperations(after: { $0.hold(to: share) }) }
 
-    private func startOperations(after change: (inout Inbox) -> Void) {
+    func startOperations(after change: (inout Inbox) -> Void) {
         loop.start(after: change) { [self] work, slot in
             let context = HandlerContext(slot: slot, drain: drain)
             counts.threadBegan()

@@ -125,6 +125,15 @@ package struct Inbox {
         return true
     }
 
+    /// Takes in what begun work could not do yet, before all others of its kind.
+    ///
+    /// - Returns: false when everything has been taken back meanwhile: so are they.
+    mutating func putBack(_ deferred: [Delivery]) -> Bool {
+        if isWithdrawn { return false }
+        lanes.putBack(deferred)
+        return true
+    }
+
     /// Takes back whatever has not begun.
     mutating func withdraw() -> [Delivery] {
         isWithdrawn = true

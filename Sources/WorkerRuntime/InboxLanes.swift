@@ -38,6 +38,16 @@ struct InboxLanes {
         count += arrived.count
     }
 
+    /// Before all others of their kind.
+    mutating func putBack(_ deferred: [Delivery]) {
+        for delivery in deferred.reversed() {
+            let kind = kinds[delivery]
+            if lanes[kind].deliveries.isEmpty { lanes[kind].passedOverSince = starts }
+            lanes[kind].deliveries.prepend(delivery)
+        }
+        count += deferred.count
+    }
+
     /// - Returns: all of them, in the order of their arrival.
     mutating func removeAll() -> [Delivery] {
         defer {

@@ -1,3 +1,4 @@
+import Concurrency
 import Dispatch
 import Messaging
 import Testing
@@ -46,6 +47,46 @@ struct DispatcherTests {
         let copies = bench.republisher.messages.withLock { $0 }
         #expect(copies.map(\.queue) == ["q.retry.1"])
         #expect(handler.recorded.withLock { $0 }.isEmpty)
+    }
+
+    /// Fault: what waits for another batch is settled, or waits behind the whole backlog.
+    @Test func whatIsDeferredRunsWithTheNextBatch() {
+        let entered = DispatchSemaphore(value: 0)
+        let leave = DispatchSemaphore(value: 0)
+        let batches = Locked<[[UInt64]]>([])
+        let handler = ScriptedHandler(batchLimit: 3) { deliveries in
+            batches.withLock { $0.append(deliveries.map(\.id.tag)) }
+            entered.signal()
+            leave.wait()
+            return deliveries.map { $0.id.tag == 3 && $0.deferrals < 2 ? .deferred : .done }
+        }
+        let bench = Bench(threads: 1, handler: handler)
+        bench.dispatcher.submit([delivery(1)])
+        entered.wait()
+        bench.dispatcher.submit((2...8).map { delivery($0) })
+        for _ in 0..<9 { leave.signal() }
+        bench.finish()
+        #expect(batches.withLock { $0 } == [[1], [2, 3, 4], [3, 5, 6], [3, 7, 8]])
+        #expect(bench.completions.drain().map(\.id.tag).sorted() == Array(1...8))
+    }
+
+    /// Fault: it stays in a worker whose channel has gone.
+    @Test func whatIsDeferredAfterAllWasTakenBackGoesBackToo() {
+        let entered = DispatchSemaphore(value: 0)
+        let leave = DispatchSemaphore(value: 0)
+        let handler = ScriptedHandler(batchLimit: 3) { deliveries in
+            entered.signal()
+            leave.wait()
+            return deliveries.map { _ in .deferred }
+        }
+        let bench = Bench(threads: 1, handler: handler)
+        bench.dispatcher.submit([delivery(1)])
+        entered.wait()
+        #expect(bench.dispatcher.withdraw().isEmpty)
+        leave.signal()
+        bench.finish()
+        let settled = bench.completions.drain()
+        #expect(settled.map(\.id.tag) == [1] && settled[0].settlement == .requeue)
     }
 
     @Test func aTypeWithoutHandlerIsDeadLettered() {

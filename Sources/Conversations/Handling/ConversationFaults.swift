@@ -293,7 +293,7 @@ extension SQL {
     /// What part of the work a statement does, by its name.
     static func step(of operation: String) -> FaultEvidence.Steps {
         switch operation {
-        case insertUsers.name, makeAndLockUsers.name: .newUser
+        case insertUsers.name, makeAndLockUsers.name, makeUsers.name: .newUser
         case readAgenda.name, readTopics.name, readTopicsOfEvents.name, updateUsersAndTopic.name,
             updateUsersAndTopics.name, readConversationAndTopic.name,
             updateConversationAndTopic.name:

@@ -19,6 +19,9 @@ import WorkerRuntime
 /// It may run twice for the same conversation at any time: the row's own state, under its user's
 /// lock, decides whether the conversation still counts.
 package struct ConversationHandler: Handler {
+    /// Chosen: another's batch is over by then.
+    private static let mostDeferrals = 3
+
     private let largestBatch: Int
     let store: ConversationStore
     private let judge: ConversationJudge
@@ -76,7 +79,10 @@ package struct ConversationHandler: Handler {
             else { return nil }
             return reference.conversationID
         }
-        var outcomes = settle(ids, in: context)
+        let mayDefer = deliveries.allSatisfy {
+            !$0.redelivered && $0.deferrals < Self.mostDeferrals
+        }
+        var outcomes = settle(ids, mayDefer: mayDefer, in: context)
         let now = Date().timeIntervalSince1970
         return zip(deliveries, decoded).map { delivery, reference in
             switch reference {
@@ -107,9 +113,13 @@ package struct ConversationHandler: Handler {
 
     /// Works on conversations until each has an outcome, a drain begins, or time is over; what has
     /// none by then was interrupted. They begin as one group, and part where one holds up others.
-    private func settle(_ ids: [ExactText], in context: HandlerContext) -> [ExactText: Outcome] {
+    private func settle(
+        _ ids: [ExactText],
+        mayDefer: Bool,
+        in context: HandlerContext
+    ) -> [ExactText: Outcome] {
         let begin = ContinuousClock.now
-        var run = Run(limit: begin + holdLimit, judgesFirst: isSlow)
+        var run = Run(limit: begin + holdLimit, judgesFirst: isSlow, mayDefer: mayDefer)
         if let apart = outage.apart { for id in ids { run.apart[id] = apart } }
         var groups = ids.isEmpty ? [] : [ids]
         var deadline = begin + taskTimeout
@@ -181,11 +191,15 @@ package struct ConversationHandler: Handler {
         var ids = ids
         if !isImmediate { ids = try analyse(ids, &run, on: slot) }
         if ids.isEmpty { return Settling() }
+        let apart = ids.compactMap { run.apart[$0] }.max()
+        // What was analysed for long is settled now.
+        let mayDefer = run.mayDefer && run.waitsForLocks && isImmediate && apart == nil
+        let passesOver = mayDefer && ids.count > 1 && store.expected.passesOverLocked()
         let settling = try store.settle(
             ids,
             logs: !isImmediate ? .nothing : judge.analyser.readsTexts ? .all : .speakers,
-            waits: run.waitsForLocks,
-            apart: ids.compactMap { run.apart[$0] }.max(),
+            locking: passesOver ? .passingOver : run.waitsForLocks ? .waiting : .free,
+            apart: apart,
             on: slot
         ) { [self, verdicts = run.verdicts] event, paid in
             Failpoint.loaded.hit()
@@ -208,7 +222,7 @@ package struct ConversationHandler: Handler {
                 run.outcomes[id] = .deadLetter(failure.about(id.text))
             case .failed(let failure, mayPass: true):
                 run.outcomes[id] = .retry(failure.about(id.text))
-            case .locked: run.outcomes[id] = .inConflict(id)
+            case .locked: run.outcomes[id] = passesOver ? .deferred : .inConflict(id)
             case .missing, .changed: break
             }
         }

@@ -13,6 +13,8 @@ struct Run: ~Copyable {
     /// Whether conversations are judged with no transaction open: it takes longer than one may
     /// last.
     var judgesFirst: Bool
+    /// Whether conversations may be put back whose users others have locked.
+    let mayDefer: Bool
     /// Until one wait for a lock was in vain.
     var waitsForLocks = true
     var roundBegan = ContinuousClock.now
@@ -42,9 +44,10 @@ struct Run: ~Copyable {
         let at = ContinuousClock.now
     }
 
-    init(limit: ContinuousClock.Instant, judgesFirst: Bool) {
+    init(limit: ContinuousClock.Instant, judgesFirst: Bool, mayDefer: Bool) {
         self.limit = limit
         self.judgesFirst = judgesFirst
+        self.mayDefer = mayDefer
     }
 
     mutating func beginRound() {

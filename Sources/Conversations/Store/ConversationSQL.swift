@@ -202,6 +202,24 @@ package enum SQL {
         """
     )
 
+    /// Makes the users that have no row, and locks no others. See `makeAndLockUsers`.
+    package static let makeUsers = Statement(
+        "make_users",
+        """
+        INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
+        SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER' FROM conversation_events
+        WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status")) AND user_id IS NOT NULL
+        ORDER BY user_id
+        ON CONFLICT DO NOTHING
+        """
+    )
+
+    /// $1: users. Those of them that have a row, locked or not.
+    package static let knownUsers = Statement(
+        "known_users",
+        "SELECT user_id FROM friendship_status WHERE user_id = ANY ($1::text[])"
+    )
+
     /// Locks users that no other transaction has locked. Waits for no lock.
     package static let lockFreeUsers = Statement(
         "lock_free_users",

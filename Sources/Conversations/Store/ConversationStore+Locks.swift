@@ -9,19 +9,27 @@ extension ConversationStore {
         _ ids: [ExactText],
         logs: SQL.LogPart,
         isKept: Bool,
-        waits: Bool,
+        locking: Locking,
         apart: Apart?,
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
-        let request = LockedEvents.Request(ids: ids, logs: logs, isKept: isKept, waits: waits)
+        var request = LockedEvents.Request(ids: ids, logs: logs, isKept: isKept, locking: locking)
         var locked = try lock(request, in: &session)
         var passed: FaultEvidence.Steps = []
         let strangers = locked.strangers
+        if locking == .passingOver, !strangers.isEmpty {
+            if !locked.hasMadeUsers, try !areKnown(strangers, in: &session) {
+                request.locking = .waiting
+            } else {
+                expected.passedOver(strangers.count, of: ids.count)
+            }
+        }
+        let waits = request.locking == .waiting
         let areNew = waits && !locked.hasMadeUsers
         // Whose row can neither be made nor locked.
         var hidden: Set<ExactText> = []
-        if !strangers.isEmpty {
+        if !strangers.isEmpty, request.locking != .passingOver {
             locked = try make(strangers, in: request, &session)
             if areNew, !strangers.isSubset(of: locked.strangers) {
                 passed.insert(.newUser)
@@ -100,6 +108,14 @@ extension ConversationStore {
             }
         }
         return refused
+    }
+
+    private func areKnown(
+        _ users: Set<ExactText>,
+        in session: inout Session
+    ) throws(PostgresError) -> Bool {
+        let names = Parameter.textArray(users.map(\.text))
+        return try session.flight([(SQL.knownUsers, [names])])[0].count >= users.count
     }
 
     /// Makes users that have no row, and locks all. First it lets go of all locks: to wait for

@@ -137,20 +137,21 @@ package struct ConversationStore: Sendable {
     ///   - judge: called for each event that is not settled, with what of its analysis was paid
     ///     for. It must not wait, because locks may be held. Called again for a single event
     ///     where another worker changed its user first. Answers nil for an event that changed.
-    ///   - waits: whether to wait for locks on users. Those it does not wait for are `locked`.
+    ///   - locking: conversations whose users it does not wait for are `locked`.
     ///   - apart: nil where nothing is.
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
         logs: SQL.LogPart,
-        waits: Bool = true,
+        locking: Locking = .waiting,
         apart: Apart? = nil,
         on slot: ThreadPool.Slot,
         by judge: @Sendable (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
         try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
-                if let only = ids.first, ids.count == 1, waits, !isKept, !writesEvents,
+                if let only = ids.first, ids.count == 1, locking == .waiting, !isKept,
+                    !writesEvents,
                     let settling = try settleAlone(
                         only,
                         logs: logs,
@@ -164,7 +165,7 @@ package struct ConversationStore: Sendable {
                     ids,
                     logs: logs,
                     isKept: isKept,
-                    waits: waits,
+                    locking: locking,
                     apart: apart,
                     in: &session,
                     by: judge

@@ -11,6 +11,7 @@ final class Expectations: Sendable {
         var eventsWithoutAgent = 0
         /// For how many batches more.
         var newUsers = 0
+        var contention = 0
     }
 
     /// Chosen: more than a service has in use at a time; each costs a look into an index.
@@ -20,6 +21,8 @@ final class Expectations: Sendable {
     /// Chosen: whether users are new is not seen while they are expected, so each twentieth batch
     /// looks.
     private static let batchesWithNewUsers = 20
+    /// Chosen: as above.
+    private static let batchesUnderContention = 20
 
     private let state = Locked(State())
 
@@ -33,6 +36,21 @@ final class Expectations: Sendable {
             state.newUsers -= 1
             return true
         }
+    }
+
+    /// Whether to pass over users that other batches hold at the moment. Pays where that are few.
+    func passesOverLocked() -> Bool {
+        state.withLock { state in
+            if state.contention == 0 { return true }
+            state.contention -= 1
+            return false
+        }
+    }
+
+    /// - Parameter total: of the conversations that they were passed over in.
+    func passedOver(_ users: Int, of total: Int) {
+        if users * 4 < total { return }
+        state.withLock { $0.contention = Self.batchesUnderContention }
     }
 
     func sawNewUsers() { state.withLock { $0.newUsers = Self.batchesWithNewUsers } }

@@ -1,6 +1,15 @@
 import Messaging
 import Postgres
 
+/// What a batch does about users that another transaction has locked.
+enum Locking {
+    case waiting
+    /// Leaves them for a later batch. Others' new users it waits for.
+    case passingOver
+    /// Waits for nothing, and makes no users.
+    case free
+}
+
 /// Events, and their users, which this transaction holds locked.
 struct LockedEvents {
     let events: [ExactText: ConversationEvent]
@@ -25,12 +34,11 @@ struct LockedEvents {
         var logs: SQL.LogPart
         /// Whether analyses are kept.
         var isKept: Bool
-        /// Whether to wait for locks.
-        var waits: Bool
+        var locking: Locking
 
         /// Whether users may be made in this transaction. Where there is one only, an error must be
         /// about the user or about the conversation, not about either.
-        var makesUsers: Bool { waits && ids.count > 1 }
+        var makesUsers: Bool { locking != .free && ids.count > 1 }
     }
 
     /// Begins a transaction. What is read after the locks, in the same flight, has a later snapshot
@@ -49,13 +57,14 @@ struct LockedEvents {
     ) throws(PostgresError) {
         let texts = Parameter.textArray(request.ids.map(\.text))
         var flight: [(Statement, [Parameter])] = end + [(.begin, [])]
+        let waits = request.locking == .waiting
         if makesUsers {
-            flight.append((SQL.makeAndLockUsers, [texts]))
-            // Locked already, so it waits for none. An event that has come to light since then may
-            // have a user that is not: a stranger, if another holds it.
+            flight.append((waits ? SQL.makeAndLockUsers : SQL.makeUsers, [texts]))
+            // Of a batch that waits they are locked already. An event that has come to light since
+            // then may have a user that is not: a stranger, if another holds it.
             flight.append((SQL.lockFreeUsers, [texts]))
         } else {
-            flight.append((request.waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]))
+            flight.append((waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]))
         }
         hasMadeUsers = makesUsers
         let usersAt = flight.count - 1
