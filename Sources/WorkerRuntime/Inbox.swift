@@ -71,6 +71,8 @@ package struct Inbox {
     private var lastBegin: ContinuousClock.Instant?
     /// Whether all was taken back, and nothing has come since.
     private var isWithdrawn = false
+    /// Of what came last.
+    private var session: UInt64 = 0
 
     init(limit: Int, kinds: WorkKindIndex) {
         self.limit = limit
@@ -115,6 +117,7 @@ package struct Inbox {
 
     mutating func add(_ arrived: [Delivery]) {
         isWithdrawn = false
+        session = arrived.last?.id.session ?? session
         lanes.add(arrived)
     }
 
@@ -129,7 +132,7 @@ package struct Inbox {
     ///
     /// - Returns: false when everything has been taken back meanwhile: so are they.
     mutating func putBack(_ deferred: [Delivery]) -> Bool {
-        if isWithdrawn { return false }
+        if isWithdrawn || deferred.contains(where: { $0.id.session < session }) { return false }
         lanes.putBack(deferred)
         return true
     }
@@ -227,7 +230,8 @@ package struct Inbox {
         busyWith[kind] -= 1
         if round != self.round { return }
         tally.pieces += 1
-        tally.messages += batch.count
+        // What was put back counts once.
+        tally.messages += batch.count { $0.deferrals == 0 }
         tally.busy += duration
     }
 

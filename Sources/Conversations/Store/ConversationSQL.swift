@@ -202,13 +202,17 @@ package enum SQL {
         """
     )
 
-    /// Makes the users that have no row, and locks no others. See `makeAndLockUsers`.
+    /// Makes the users that have no row. Those that have one are left out before: ON CONFLICT would
+    /// wait for a transaction that has changed theirs. See `makeAndLockUsers`.
     package static let makeUsers = Statement(
         "make_users",
         """
         INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
         SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER' FROM conversation_events
         WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status")) AND user_id IS NOT NULL
+            AND user_id::text <> ALL (ARRAY(
+                SELECT user_id::text FROM friendship_status
+                WHERE user_id = ANY (\(usersOfEvents))))
         ORDER BY user_id
         ON CONFLICT DO NOTHING
         """

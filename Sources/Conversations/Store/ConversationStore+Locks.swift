@@ -18,12 +18,11 @@ extension ConversationStore {
         var locked = try lock(request, in: &session)
         var passed: FaultEvidence.Steps = []
         let strangers = locked.strangers
+        var held: Set<ExactText> = []
         if locking == .passingOver, !strangers.isEmpty {
-            if !locked.hasMadeUsers, try !areKnown(strangers, in: &session) {
-                request.locking = .waiting
-            } else {
-                expected.passedOver(strangers.count, of: ids.count)
-            }
+            held = try known(strangers, in: &session)
+            expected.passedOver(locked.numberOfEvents(of: held), of: ids.count)
+            if !strangers.isSubset(of: held) { request.locking = .waiting }
         }
         let waits = request.locking == .waiting
         let areNew = waits && !locked.hasMadeUsers
@@ -31,7 +30,7 @@ extension ConversationStore {
         var hidden: Set<ExactText> = []
         if !strangers.isEmpty, request.locking != .passingOver {
             locked = try make(strangers, in: request, &session)
-            if areNew, !strangers.isSubset(of: locked.strangers) {
+            if areNew, !strangers.subtracting(held).isSubset(of: locked.strangers) {
                 passed.insert(.newUser)
                 expected.sawNewUsers()
             }
@@ -110,12 +109,16 @@ extension ConversationStore {
         return refused
     }
 
-    private func areKnown(
+    /// - Returns: those of `users` that have a row of this spelling.
+    private func known(
         _ users: Set<ExactText>,
         in session: inout Session
-    ) throws(PostgresError) -> Bool {
+    ) throws(PostgresError) -> Set<ExactText> {
         let names = Parameter.textArray(users.map(\.text))
-        return try session.flight([(SQL.knownUsers, [names])])[0].count >= users.count
+        let rows = try session.flight([(SQL.knownUsers, [names])])[0]
+        return users.intersection(
+            try rows.map { row throws(PostgresError) in ExactText(try row.text() ?? "") }
+        )
     }
 
     /// Makes users that have no row, and locks all. First it lets go of all locks: to wait for

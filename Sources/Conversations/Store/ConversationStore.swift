@@ -234,6 +234,7 @@ package struct ConversationStore: Sendable {
         if let defect = event.defect ?? fold.defect(of: event) {
             return .failed(defect, mayPass: false)
         }
+        if !fold.has(event.userID) { return missing }
         switch judge(event) {
         case nil: return .changed
         case .failed(let failure, let mayPass): return .failed(failure, mayPass: mayPass)

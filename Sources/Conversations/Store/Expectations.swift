@@ -47,9 +47,11 @@ final class Expectations: Sendable {
         }
     }
 
-    /// - Parameter total: of the conversations that they were passed over in.
-    func passedOver(_ users: Int, of total: Int) {
-        if users * 4 < total { return }
+    /// - Parameters:
+    ///   - count: conversations of theirs.
+    ///   - total: of the batch.
+    func passedOver(_ count: Int, of total: Int) {
+        if count * 4 < total { return }
         state.withLock { $0.contention = Self.batchesUnderContention }
     }
 

@@ -109,6 +109,8 @@ struct FriendshipFold {
         self.now = now.formatted(.iso8601)
     }
 
+    func has(_ user: ExactText) -> Bool { users.has(user) }
+
     /// Why nothing can be added to what is stored of an event's user; nil where that is all right.
     func defect(of event: ConversationEvent) -> Failure? {
         if users.defects.isEmpty && badTopics.isEmpty { return nil }

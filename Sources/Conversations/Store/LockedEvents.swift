@@ -91,11 +91,14 @@ struct LockedEvents {
     }
 
     /// Users of unsettled events that have no row yet, or none that is locked.
-    var strangers: Set<ExactText> {
-        let missing = events.values.lazy.filter {
-            !$0.isSettled && $0.defect == nil && !users.has($0.userID)
-        }
-        return Set(missing.map(\.userID))
+    var strangers: Set<ExactText> { Set(unlocked.map(\.userID)) }
+
+    private var unlocked: [ConversationEvent] {
+        events.values.filter { !$0.isSettled && $0.defect == nil && !users.has($0.userID) }
+    }
+
+    func numberOfEvents(of strangers: Set<ExactText>) -> Int {
+        unlocked.count { strangers.contains($0.userID) }
     }
 
     /// Users whose row could neither be made nor found: the column may hold them in another
