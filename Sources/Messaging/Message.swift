@@ -75,6 +75,7 @@ package struct Delivery: Sendable {
     package var message: Message
     /// The broker's hint that it was delivered before; never a count.
     package var redelivered: Bool
+    /// When it began to wait for a thread; the last time, if it was put back.
     package var receivedAt: ContinuousClock.Instant
     /// The number of the queue among those of its consumer.
     package var source: Int

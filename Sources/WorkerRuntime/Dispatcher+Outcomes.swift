@@ -76,6 +76,8 @@ extension Dispatcher {
         let deferred = deferred.map { delivery in
             var delivery = delivery
             delivery.deferrals += 1
+            // Nothing is late that has just been worked on.
+            delivery.receivedAt = .now
             return delivery
         }
         var isTaken = false

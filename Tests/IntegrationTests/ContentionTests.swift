@@ -51,8 +51,12 @@ extension Integration {
         }
 
         private func handle(_ ids: [String], deferrals: Int = 0) throws -> [Outcome] {
+            begin(ids, deferrals: deferrals)()
+        }
+
+        /// - Returns: what waits for the outcomes.
+        private func begin(_ ids: [String], deferrals: Int) -> () -> [Outcome] {
             let pool = ThreadPool(count: 1, name: "test")
-            defer { pool.close() }
             let outcomes = Locked<[Outcome]>([])
             let done = DispatchSemaphore(value: 0)
             let deliveries = ids.enumerated().map { tag, id in
@@ -73,8 +77,11 @@ extension Integration {
                 outcomes.withLock { $0 = handler.handle(deliveries, in: context) }
                 done.signal()
             }
-            done.wait()
-            return outcomes.withLock { $0 }
+            return {
+                done.wait()
+                pool.close()
+                return outcomes.withLock { $0 }
+            }
         }
 
         /// Fault: a batch waits for another's commit because they have one user of many in common,
@@ -110,6 +117,59 @@ extension Integration {
             #expect(try handle(["held", "late"]) == [.done, .done])
             #expect(try scene.count("status = 'PROCESSED'") == 12)
             #expect(try scene.score(of: "held") == 2)
+        }
+
+        /// Fault: a batch waits for a user that another batch has made or changed, where it makes
+        /// users of its own.
+        @Test func makingUsersWaitsForNoUserThatIsBeingChanged() throws {
+            for id in ["held", "a", "b", "c", "d"] { try scene.addConversation(id, user: id) }
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('held'), ('a')")
+            #expect(try handle(["b", "a"]) == [.done, .done])
+            try scene.lock(
+                "UPDATE friendship_status SET friendship_score = 9 WHERE user_id = 'held'"
+            )
+            let outcomes = try handle(["c", "held", "d", "a", "a"])
+            #expect(outcomes == [.done, .deferred, .done, .duplicate, .duplicate])
+            try scene.sql("COMMIT")
+            #expect(try handle(["held", "a"]) == [.done, .duplicate])
+            #expect(try scene.score(of: "held") == 10)
+        }
+
+        /// Fault: an event comes to light while a batch that expects new users waits for a lock, so
+        /// its user is read and not locked, and what another process adds meanwhile is lost.
+        @Test func aUserWhoseEventComesLateIsLockedAsWell() throws {
+            for id in ["n1", "n2", "u1"] { try scene.addConversation(id, user: id) }
+            try scene.addConversation("u2", user: "u2", status: "SKIPPED")
+            try scene.sql(
+                """
+                INSERT INTO friendship_status (user_id, friendship_score)
+                VALUES ('u1', 0), ('u2', 100)
+                """
+            )
+            // After these new users are expected.
+            #expect(try handle(["n1", "n2"]) == [.done, .done])
+            try scene.lock("SELECT 1 FROM friendship_status WHERE user_id = 'u1' FOR UPDATE")
+            let outcomes = begin(["u1", "u2"], deferrals: 3)
+            try eventually("the batch waits for u1") { try scene.isWorkerWaiting() }
+            var other = try Session(to: scene.settings.database, applicationName: "other")
+            func run(_ sql: String, as name: String) throws {
+                _ = try other.flight([(Statement(name, sql), [])])
+            }
+            try run(
+                "UPDATE conversation_events SET status = 'PENDING' WHERE user_id = 'u2'",
+                as: "a"
+            )
+            try run("BEGIN", as: "b")
+            try run(
+                "UPDATE friendship_status SET friendship_score = 150 WHERE user_id = 'u2'",
+                as: "c"
+            )
+            try scene.sql("COMMIT")
+            try eventually("the batch is at u2") { try scene.isWorkerWaiting() }
+            try run("COMMIT", as: "d")
+            #expect(outcomes() == [.done, .done])
+            #expect(try scene.score(of: "u2") == 151)
+            #expect(try scene.score(of: "u1") == 1)
         }
     }
 }

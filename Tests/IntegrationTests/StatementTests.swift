@@ -44,53 +44,6 @@ extension Integration {
             for worker in workers { #expect(worker.events("message.dead-lettered").isEmpty) }
         }
 
-        /// Fault: an event comes to light while a batch that expects new users waits for a lock, so
-        /// its user is read and not locked, and what another process adds meanwhile is lost.
-        @Test func aUserWhoseEventComesLateIsLockedAsWell() throws {
-            let scene = try Scene()
-            for number in 0..<4 { try scene.addConversation("new-\(number)", user: "n\(number)") }
-            try scene.addConversation("c1", user: "u1")
-            try scene.addConversation("c2", user: "u2", status: "SKIPPED")
-            try scene.sql(
-                """
-                INSERT INTO friendship_status (user_id, friendship_score)
-                VALUES ('u1', 0), ('u2', 100)
-                """
-            )
-            try scene.holdCommits()
-            try scene.publish(ids: (0..<4).map { "new-\($0)" })
-            let worker = try scene.startWorker(["MESSAGE_CONCURRENCY_PER_WORKER": "1"])
-            try eventually("a batch of new users waits") { try scene.isCommitWaiting() }
-            // Both are in the next batch, which expects new users.
-            try scene.publish(ids: "c1", "c2")
-            try eventually("they are in hand") { try scene.queue.ready() == 0 }
-            try scene.lock("SELECT 1 FROM friendship_status WHERE user_id = 'u1' FOR UPDATE")
-            try scene.release()
-            try eventually("the next batch waits for u1") {
-                try scene.isWorkerWaiting() && !scene.isCommitWaiting()
-            }
-            var other = try Session(to: scene.settings.database, applicationName: "other")
-            func run(_ sql: String, as name: String) throws {
-                _ = try other.flight([(Statement(name, sql), [])])
-            }
-            try run(
-                "UPDATE conversation_events SET status = 'PENDING' WHERE user_id = 'u2'",
-                as: "a"
-            )
-            try run("BEGIN", as: "b")
-            try run(
-                "UPDATE friendship_status SET friendship_score = 150 WHERE user_id = 'u2'",
-                as: "c"
-            )
-            try scene.sql("COMMIT")
-            try eventually("the batch is at u2") { try scene.isWorkerWaiting() }
-            try run("COMMIT", as: "d")
-            try eventually("all are scored") { try scene.count("status = 'PROCESSED'") == 6 }
-            #expect(try scene.score(of: "u2") == 151)
-            #expect(try scene.score(of: "u1") == 1)
-            withExtendedLifetime(worker) {}
-        }
-
         /// Where no text is needed the server sends who spoke, and nothing else: whatever a log
         /// looks like, it comes to what the whole of it comes to.
         @Test(arguments: ["jsonb", "json", "text"])
