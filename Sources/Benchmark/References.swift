@@ -186,7 +186,7 @@ struct Pgbench {
         """
     }
 
-    /// The worker's own statements, given what it would give them.
+    /// The worker's own statements, of a batch that waits for locks, given what it would give them.
     private static func batched(_ statements: [String]) -> String {
         """
         \\set number :turn * :clients + :client_id

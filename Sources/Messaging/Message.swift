@@ -82,6 +82,9 @@ package struct Delivery: Sendable {
     /// How often it was put back among those that wait for a thread.
     package var deferrals = 0
 
+    /// Whether it may be put back once more. Chosen: after three times it waits for what it needs.
+    package var mayBeDeferred: Bool { !redelivered && deferrals < 3 }
+
     package init(
         id: DeliveryID,
         message: Message,
@@ -140,8 +143,9 @@ package enum Outcome: Sendable, Equatable {
     case snooze(until: Date)
     /// Its effect is no longer wanted: it is settled without one.
     case cancelled
-    /// Another batch has locked what it needs, for milliseconds: it is put back, before those that
-    /// wait for a thread, and runs with a later batch.
+    /// Another batch has locked what it needs: it is put back among those that wait for a thread,
+    /// in order of arrival, and runs with a later batch. One that may not be deferred again goes
+    /// back to the queue.
     case deferred
     /// It did not run to its end, through no fault of its own: back to the queue, no attempt spent.
     case interrupted

@@ -73,7 +73,7 @@ extension Dispatcher {
     }
 
     private func putBack(_ deferred: [Delivery]) {
-        let deferred = deferred.map { delivery in
+        let again = deferred.filter(\.mayBeDeferred).map { delivery in
             var delivery = delivery
             delivery.deferrals += 1
             // Nothing is late that has just been worked on.
@@ -81,8 +81,8 @@ extension Dispatcher {
             return delivery
         }
         var isTaken = false
-        startOperations(after: { isTaken = $0.putBack(deferred) })
-        if !isTaken { interrupt(deferred) }
+        startOperations(after: { isTaken = $0.putBack(again) })
+        interrupt(isTaken ? deferred.filter { !$0.mayBeDeferred } : deferred)
     }
 
     /// - Parameter isResting: whether the thread has nothing else to do.

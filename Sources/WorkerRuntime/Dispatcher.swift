@@ -132,15 +132,14 @@ package final class Dispatcher: DeliveryReceiver {
     func runDue(_ batch: [Delivery], of kind: WorkKind, in context: HandlerContext) {
         Failpoint.received.hit()
         let begin = ContinuousClock.now
+        let waited = (batch.waitingSince ?? begin).duration(to: begin)
         let outcomes = handle(batch, of: kind, in: context)
         finish(batch, with: outcomes, of: kind, in: context)
         logger.debug(
             "batch.handled",
             metadata: [
                 "size": .stringConvertible(batch.count),
-                "waited_seconds": .stringConvertible(
-                    batch[0].receivedAt.duration(to: begin) / .seconds(1)
-                ),
+                "waited_seconds": .stringConvertible(waited / .seconds(1)),
                 "seconds": .stringConvertible(begin.duration(to: .now) / .seconds(1)),
             ]
         )
@@ -152,7 +151,7 @@ package final class Dispatcher: DeliveryReceiver {
         in context: HandlerContext
     ) -> [Outcome] {
         let begin = ContinuousClock.now
-        metrics.inboxWait.record(batch[0].receivedAt.duration(to: begin))
+        metrics.inboxWait.record((batch.waitingSince ?? begin).duration(to: begin))
         metrics.batchMessages.record(batch.count)
         let outcomes = kind.handler.handle(batch, in: context)
         precondition(outcomes.count == batch.count, "one outcome for each delivery")

@@ -38,12 +38,13 @@ struct InboxLanes {
         count += arrived.count
     }
 
-    /// Before all others of their kind.
+    /// In the order of their arrival, so before nearly all.
     mutating func putBack(_ deferred: [Delivery]) {
-        for delivery in deferred.reversed() {
+        for delivery in deferred {
             let kind = kinds[delivery]
             if lanes[kind].deliveries.isEmpty { lanes[kind].passedOverSince = starts }
-            lanes[kind].deliveries.prepend(delivery)
+            let next = lanes[kind].deliveries.firstIndex { delivery.id.isBefore($0.id) }
+            lanes[kind].deliveries.insert(delivery, at: next ?? lanes[kind].deliveries.endIndex)
         }
         count += deferred.count
     }
@@ -74,7 +75,7 @@ struct InboxLanes {
 
     /// When the one arrived that has waited longest.
     var oldest: ContinuousClock.Instant? {
-        lanes.lazy.compactMap { $0.deliveries.first?.receivedAt }.min()
+        lanes.lazy.compactMap(\.deliveries.waitingSince).min()
     }
 
     /// Takes the next batch: of one kind, and all of it for the first time or all of it again.
@@ -91,7 +92,7 @@ struct InboxLanes {
         let waiting = lanes.indices.filter { !lanes[$0].deliveries.isEmpty }
         let ready = waiting.filter {
             guard let time, batchLimits[$0] > 1 else { return true }
-            return lanes[$0].deliveries[0].receivedAt <= time
+            return lanes[$0].deliveries.waitingSince ?? time <= time
         }
         if ready.isEmpty { return nil }
         let isFair = starts % Self.fairStart == Self.fairStart - 1
@@ -128,6 +129,13 @@ struct InboxLanes {
             }
             return lanes[one].deliveries[0].id.isBefore(lanes[other].deliveries[0].id)
         } ?? 0
+    }
+}
+
+extension Collection<Delivery> {
+    /// When the first arrived. One that was put back says nothing of how long others wait.
+    var waitingSince: ContinuousClock.Instant? {
+        (first { $0.deferrals == 0 } ?? first)?.receivedAt
     }
 }
 

@@ -19,9 +19,6 @@ import WorkerRuntime
 /// It may run twice for the same conversation at any time: the row's own state, under its user's
 /// lock, decides whether the conversation still counts.
 package struct ConversationHandler: Handler {
-    /// Chosen: another's batch is over by then.
-    private static let mostDeferrals = 3
-
     private let largestBatch: Int
     let store: ConversationStore
     private let judge: ConversationJudge
@@ -79,10 +76,10 @@ package struct ConversationHandler: Handler {
             else { return nil }
             return reference.conversationID
         }
-        let mayDefer = deliveries.allSatisfy {
-            !$0.redelivered && $0.deferrals < Self.mostDeferrals
+        let overdue = zip(deliveries, decoded).compactMap { delivery, reference in
+            delivery.mayBeDeferred ? nil : try? reference.get().conversationID
         }
-        var outcomes = settle(ids, mayDefer: mayDefer, in: context)
+        var outcomes = settle(ids, waitingFor: Set(overdue), in: context)
         let now = Date().timeIntervalSince1970
         return zip(deliveries, decoded).map { delivery, reference in
             switch reference {
@@ -113,15 +110,19 @@ package struct ConversationHandler: Handler {
 
     /// Works on conversations until each has an outcome, a drain begins, or time is over; what has
     /// none by then was interrupted. They begin as one group, and part where one holds up others.
+    ///
+    /// - Parameter overdue: those that may not be put back; a group of their own, so that the
+    ///   others do not wait for their locks, too.
     private func settle(
         _ ids: [ExactText],
-        mayDefer: Bool,
+        waitingFor overdue: Set<ExactText>,
         in context: HandlerContext
     ) -> [ExactText: Outcome] {
         let begin = ContinuousClock.now
-        var run = Run(limit: begin + holdLimit, judgesFirst: isSlow, mayDefer: mayDefer)
+        var run = Run(limit: begin + holdLimit, judgesFirst: isSlow, overdue: overdue)
         if let apart = outage.apart { for id in ids { run.apart[id] = apart } }
-        var groups = ids.isEmpty ? [] : [ids]
+        var groups = [ids.filter { !overdue.contains($0) }, ids.filter(overdue.contains)]
+            .filter { !$0.isEmpty }
         var deadline = begin + taskTimeout
         var persistence = Persistence(until: context.drain)
         while !groups.isEmpty {
@@ -193,8 +194,9 @@ package struct ConversationHandler: Handler {
         if ids.isEmpty { return Settling() }
         let apart = ids.compactMap { run.apart[$0] }.max()
         // What was analysed for long is settled now.
-        let mayDefer = run.mayDefer && run.waitsForLocks && isImmediate && apart == nil
-        let passesOver = mayDefer && ids.count > 1 && store.expected.passesOverLocked()
+        let mayDefer = isImmediate && apart == nil && run.overdue.isDisjoint(with: ids)
+        let passesOver =
+            mayDefer && run.waitsForLocks && ids.count > 1 && store.expected.passesOverLocked()
         let settling = try store.settle(
             ids,
             logs: !isImmediate ? .nothing : judge.analyser.readsTexts ? .all : .speakers,

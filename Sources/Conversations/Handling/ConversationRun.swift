@@ -13,8 +13,8 @@ struct Run: ~Copyable {
     /// Whether conversations are judged with no transaction open: it takes longer than one may
     /// last.
     var judgesFirst: Bool
-    /// Whether conversations may be put back whose users others have locked.
-    let mayDefer: Bool
+    /// Those that may not be put back where others have locked their users.
+    let overdue: Set<ExactText>
     /// Until one wait for a lock was in vain.
     var waitsForLocks = true
     var roundBegan = ContinuousClock.now
@@ -44,10 +44,10 @@ struct Run: ~Copyable {
         let at = ContinuousClock.now
     }
 
-    init(limit: ContinuousClock.Instant, judgesFirst: Bool, mayDefer: Bool) {
+    init(limit: ContinuousClock.Instant, judgesFirst: Bool, overdue: Set<ExactText>) {
         self.limit = limit
         self.judgesFirst = judgesFirst
-        self.mayDefer = mayDefer
+        self.overdue = overdue
     }
 
     mutating func beginRound() {

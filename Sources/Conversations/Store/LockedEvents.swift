@@ -4,9 +4,10 @@ import Postgres
 /// What a batch does about users that another transaction has locked.
 enum Locking {
     case waiting
-    /// Leaves them for a later batch. Others' new users it waits for.
+    /// Leaves them for a later batch. It waits for new users that another is making, and, like one
+    /// that waits, for all where it has to make some that were not expected.
     case passingOver
-    /// Waits for nothing, and makes no users.
+    /// Leaves them. Users it makes in a transaction of their own.
     case free
 }
 
@@ -45,7 +46,7 @@ struct LockedEvents {
     /// than they.
     ///
     /// - Parameters:
-    ///   - makesUsers: whether to make users that have no row; waits for locks.
+    ///   - makesUsers: whether to make users that have no row; waits for others that make the same.
     ///   - agents: whose topics to read.
     ///   - end: what ends another transaction first.
     init(

@@ -33,8 +33,8 @@ extension SQL {
         """
     )
 
-    /// Makes the users that have no row. Those that have one are left out before: ON CONFLICT would
-    /// wait for a transaction that has changed theirs. See `makeAndLockUsers`.
+    /// Makes the users that have no row. Those that have one of this spelling are left out before:
+    /// ON CONFLICT would wait for a transaction that has changed theirs. See `makeAndLockUsers`.
     package static let makeUsers = Statement(
         "make_users",
         """
