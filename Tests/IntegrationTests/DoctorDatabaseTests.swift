@@ -193,7 +193,7 @@ extension Integration {
 
         /// Faults: a standby is found out by a table that it does not have, or not at all; and of
         /// two hosts the doctor says "workers use the other addresses".
-        @Test func aStandbyIsNamed() throws {
+        @Test(.withoutPooler) func aStandbyIsNamed() throws {
             let scene = try Scene.complete()
             let standby = try Standby()
             let port = try Servers.port("DATABASE_URL")

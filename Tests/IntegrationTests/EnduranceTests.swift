@@ -68,7 +68,9 @@ extension Integration {
             #expect(try scene.deadLetters.ready() == 0)
             for worker in workers {
                 let outages = worker.events("database.unavailable")
-                #expect(outages.count == 1, "\(outages)")
+                // A pooler's sessions end one after the other: one may answer in between.
+                let most = Servers.arePooled ? 2 : 1
+                #expect((1...most).contains(outages.count), "\(outages)")
             }
         }
 
