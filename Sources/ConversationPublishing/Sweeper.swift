@@ -89,7 +89,7 @@ package struct Sweeper {
             return try claim(upTo: Self.batch)
         } catch {
             if error.endsSession || error.kind == .conflict { throw error }
-            return try claimOneByOne(after: error)
+            return try claimOneByOne()
         }
     }
 
@@ -109,7 +109,7 @@ package struct Sweeper {
     /// Chosen: enough to get past rows that are refused for ever, few enough for one turn.
     private static let mostOneByOne = 100
 
-    private func claimOneByOne(after first: PostgresError) throws(PostgresError) -> [Lost] {
+    private func claimOneByOne() throws(PostgresError) -> [Lost] {
         var lost: [Lost] = []
         var last = 0
         for _ in 0..<Self.mostOneByOne {
