@@ -110,7 +110,9 @@ extension Integration {
             )
             let odd = (0..<20).map { "odd-\($0)" }
             for id in odd { try scene.addConversation(id, user: id) }
-            try scene.addConversations(180)
+            // Of as many users: a batch is tried one by one where three are refused before one
+            // is taken, in no certain order.
+            for number in 0..<180 { try scene.addConversation("c\(number)", user: "u\(number)") }
             try scene.publish(ids: (odd + (0..<180).map { "c\($0)" }).shuffled())
             let port = RawConnection.freePort()
             let worker = try scene.startWorker([
