@@ -271,9 +271,9 @@ private enum Limits {
     static let gathering = Duration.milliseconds(20)
     /// Most rows of one statement. Chosen.
     static let mostSettled = 1_000
-    /// As long as a queue that is not there is left alone. Chosen: see `QueueSetConsumer`, which
-    /// looks as often.
-    static let pauseForQueue = Duration.seconds(5)
+    /// As long as a queue that is not there is left alone. Chosen: longer than a lease, so that its
+    /// rows are not leased all the time, and work goes on within ten seconds of its return.
+    static let pauseForQueue = Duration.seconds(8)
     /// After a failure. Chosen.
     static let pauseForDatabase = Duration.seconds(1)
 }

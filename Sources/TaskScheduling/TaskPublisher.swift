@@ -13,7 +13,7 @@ import WorkerHealth
 /// has leased.
 ///
 /// A queue that is not there is declared, with the others of its pool; where that fails it is left
-/// alone for five seconds.
+/// alone for eight seconds.
 package final class TaskPublisher: TaskOutlet {
     private let publisher: LeasedPublisher<TaskRows>
 
