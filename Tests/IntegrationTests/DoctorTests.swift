@@ -160,7 +160,7 @@ extension Integration {
                     ["warning delivery-limit", "note queue-kind"]
                 ),
             ] {
-                let scene = try Scene()
+                let scene = try Scene(settings: ["RABBITMQ_QUEUE_TYPE": "classic"])
                 try scene.queue.declare(arguments)
                 try scene.settings.topology.ensure(at: scene.settings.endpoint, logger: quiet)
                 try eventually("the plugin knows its type") {
