@@ -82,7 +82,8 @@ extension Dispatcher {
         }
         var isTaken = false
         startOperations(after: { isTaken = $0.putBack(again) })
-        interrupt(isTaken ? deferred.filter { !$0.mayBeDeferred } : deferred)
+        let rest = isTaken ? deferred.filter { !$0.mayBeDeferred } : deferred
+        if !rest.isEmpty { interrupt(rest) }
     }
 
     /// - Parameter isResting: whether the thread has nothing else to do.
