@@ -89,6 +89,20 @@ struct DispatcherTests {
         #expect(settled.map(\.id.tag) == [1] && settled[0].settlement == .requeue)
     }
 
+    /// Fault: a handler that always defers keeps a thread busy for ever.
+    @Test func whatIsDeferredTooOftenGoesBackToTheQueue() {
+        let tries = Locked(0)
+        let handler = ScriptedHandler { deliveries in
+            tries.withLock { $0 += 1 }
+            return deliveries.map { _ in .deferred }
+        }
+        let bench = Bench(threads: 1, handler: handler)
+        bench.dispatcher.submit([delivery(1)])
+        bench.finish()
+        #expect(bench.completions.drain().map(\.settlement) == [.requeue])
+        #expect(tries.withLock { $0 } == 4)
+    }
+
     @Test func aTypeWithoutHandlerIsDeadLettered() {
         let handler = ScriptedHandler { $0.map { _ in .done } }
         let bench = Bench(threads: 1, handler: handler)
