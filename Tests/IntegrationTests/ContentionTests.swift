@@ -191,5 +191,56 @@ extension Integration {
             #expect(try scene.score(of: "u2") == 151)
             #expect(try scene.score(of: "u1") == 1)
         }
+
+        /// Fault: another spelling of a user is never found among those that are held, and its
+        /// conversations are put back for ever, or counted for a second user.
+        @Test func spellingsOfOneUserMeetInTwoWorkers() throws {
+            try scene.sql("CREATE EXTENSION citext SCHEMA \(scene.name)")
+            for table in ["friendship_status", "conversation_events"] {
+                try scene.sql("ALTER TABLE \(table) ALTER user_id TYPE citext")
+            }
+            let ids = (0..<400).map { "c\($0)" }
+            for (number, id) in ids.enumerated() {
+                let user = "user-\(number % 40)"
+                try scene.addConversation(id, user: number % 3 == 0 ? user.uppercased() : user)
+            }
+            try scene.publish(ids: ids)
+            let workers = try [scene.startWorker(), scene.startWorker()]
+            try eventually("all are scored", within: .seconds(60)) {
+                try scene.count("status = 'PROCESSED' AND attempt_count = 1") == ids.count
+            }
+            let users = try scene.sql(
+                """
+                SELECT count(*), min(friendship_score), max(friendship_score)
+                FROM friendship_status
+                """
+            )
+            #expect((0..<3).map { users.string(0, $0) } == ["40", "10", "10"])
+            for worker in workers { #expect(worker.events("message.dead-lettered").isEmpty) }
+        }
+
+        /// Fault: a person's session that holds a user stops the others' conversations, or costs
+        /// its own an attempt; on a quorum queue, which counts what comes back.
+        @Test func aUserThatIsHeldForSecondsStopsNoOther() throws {
+            let scene = try Scene(settings: ["RABBITMQ_QUEUE_TYPE": "quorum"])
+            let ids = (0..<600).map { "c\($0)" }
+            for (number, id) in ids.enumerated() {
+                try scene.addConversation(id, user: number % 30 == 0 ? "held" : "u\(number % 30)")
+            }
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('held')")
+            try scene.lock("UPDATE friendship_status SET updated_at = now() WHERE user_id = 'held'")
+            try scene.publish(ids: ids)
+            let worker = try scene.startWorker()
+            try eventually("the others are scored", within: .seconds(60)) {
+                try scene.count("status = 'PROCESSED'") == 580
+            }
+            #expect(try scene.count("user_id = 'held' AND status = 'PROCESSED'") == 0)
+            try scene.sql("COMMIT")
+            try eventually("those that had to wait are, too", within: .seconds(60)) {
+                try scene.count("status = 'PROCESSED' AND attempt_count = 1") == ids.count
+            }
+            #expect(try scene.score(of: "held") == 20)
+            #expect(worker.events("message.dead-lettered").isEmpty)
+        }
     }
 }
