@@ -28,8 +28,9 @@ extension ManagementReport {
             (node.mem_alarm == true ? ["\(node.name) is short of memory"] : [])
                 + (node.disk_free_alarm == true ? ["\(node.name) is short of disk"] : [])
         }
-        partitions = Dictionary(uniqueKeysWithValues: nodes.map { ($0.name, $0.partitions ?? []) })
-            .filter { !$0.value.isEmpty }
+        for node in nodes {
+            if let others = node.partitions, !others.isEmpty { partitions[node.name] = others }
+        }
     }
 }
 

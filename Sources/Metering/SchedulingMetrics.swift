@@ -29,7 +29,7 @@ extension Metric {
     package static let taskQueuesAside = Metric(
         "amity_task_queues_aside",
         .gauge,
-        help: "Queues of tasks that are not there, cannot be declared, and wait for five seconds."
+        help: "Queues of tasks that are not there, cannot be declared, and wait for eight seconds."
     )
     package static let schedulerLeads = Metric(
         "amity_scheduler_leads",

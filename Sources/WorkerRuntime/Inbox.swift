@@ -128,7 +128,7 @@ package struct Inbox {
         return true
     }
 
-    /// Takes in what begun work could not do yet, before all others of its kind.
+    /// Takes in what begun work could not do yet, in the order of arrival.
     ///
     /// - Returns: false when everything has been taken back meanwhile: so are they.
     mutating func putBack(_ deferred: [Delivery]) -> Bool {

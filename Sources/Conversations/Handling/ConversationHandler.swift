@@ -76,8 +76,11 @@ package struct ConversationHandler: Handler {
             else { return nil }
             return reference.conversationID
         }
-        let overdue = zip(deliveries, decoded).compactMap { delivery, reference in
-            delivery.mayBeDeferred ? nil : try? reference.get().conversationID
+        let overdue = zip(deliveries, decoded).compactMap { delivery, reference -> ExactText? in
+            guard !delivery.mayBeDeferred, case .success(let reference) = reference else {
+                return nil
+            }
+            return reference.conversationID
         }
         var outcomes = settle(ids, waitingFor: Set(overdue), in: context)
         let now = Date().timeIntervalSince1970
