@@ -25,6 +25,12 @@ package struct Inbox {
         var crashes: Int
     }
 
+    private struct RunningBatch {
+        let first: DeliveryID
+        let kind: Int
+        let begin: ContinuousClock.Instant
+    }
+
     /// Work of one round that has been done.
     struct Tally: Equatable {
         var pieces = 0
@@ -33,9 +39,10 @@ package struct Inbox {
         var busy: Duration = .zero
     }
 
-    /// How long a batch may grow at most: the threads that pay may wait for a lock. Chosen: more
-    /// than they take to come to it under a backlog.
-    static let patience: Duration = .milliseconds(50)
+    /// How long a batch counts as one of those that pay, and so how long another may grow at most:
+    /// then it probably waits for what no batch of this worker holds. Chosen: several times what a
+    /// batch takes under a backlog, with its wait for others' locks where users are few.
+    static let patience: Duration = .milliseconds(250)
     /// Chosen: what pays where nothing else is known. Two keep two processors busy.
     static let firstPaying = 2
 
@@ -48,7 +55,7 @@ package struct Inbox {
     private(set) var limit: Int
     /// Most of them that take batches at once, where a message is not one by itself: few threads
     /// with full batches cost the database less than many, which wait for each other's locks. More
-    /// start only for what has waited too long.
+    /// start only beside those that take too long.
     private(set) var paying: Int
     /// Goes up with every change of these two: what was begun under others does not count.
     private var round = 0
@@ -62,8 +69,8 @@ package struct Inbox {
     private var operations = 0
     /// Those of them that have work in hand.
     private var busy = 0
-    /// The same by the number of the kind.
-    private var busyWith: [Int]
+    /// The batches of theirs.
+    private var running: [RunningBatch] = []
     /// Whether an operation waits for a batch to grow.
     private var isOneWaiting = false
     private var isAlone = false
@@ -79,7 +86,6 @@ package struct Inbox {
         paying = min(Self.firstPaying, limit)
         wanted = (limit, paying)
         lanes = InboxLanes(kinds: kinds)
-        busyWith = kinds.priorities.map { _ in 0 }
     }
 
     var load: Workload {
@@ -160,10 +166,13 @@ package struct Inbox {
     }
 
     /// - Returns: how many operations to start for what waits.
-    mutating func operationsToStart(batchLimits: [Int]) -> Int {
+    mutating func operationsToStart(
+        batchLimits: [Int],
+        at now: ContinuousClock.Instant = .now
+    ) -> Int {
         if isAlone || lanes.count + suspects.count == 0 { return 0 }
         let growing = lanes.growing(batchLimits)
-        let free = paying - busyWithBatches(batchLimits)
+        let free = paying - paid(batchLimits, at: now).count
         // One to see that they do not wait for too long.
         let batches = free > 0 ? min(growing, free) : min(growing, isOneWaiting ? 0 : 1)
         let wanted = suspects.count + lanes.count - growing + batches
@@ -190,30 +199,36 @@ package struct Inbox {
             lastBegin = now
             return .alone(suspect)
         }
-        let free = paying - busyWithBatches(batchLimits)
+        let free = paying - paid(batchLimits, at: now).count
         // An even share for every thread that is free, this one included: a burst is worked on side
         // by side, a backlog (no other thread free) in batches of the full limit.
         let share = free > 1 ? (lanes.count + free - 1) / free : lanes.count
-        let since = free > 0 ? nil : now - Self.patience
-        guard
-            let (kind, batch) = lanes.next(atMost: share, batchLimits, growingSince: since)
-        else { return laterOrEnd() }
+        guard let (kind, batch) = lanes.next(atMost: share, batchLimits, mayGrow: free <= 0)
+        else { return laterOrEnd(batchLimits, at: now) }
         lastBegin = now
         busy += 1
-        busyWith[kind] += 1
+        running.append(RunningBatch(first: batch[0].id, kind: kind, begin: now))
         // More than the threads that are still free can take up, and no batch cut short by sharing.
         let isFull = batch.count == batchLimits[kind]
         let others = batchLimits[kind] > 1 ? free - 1 : limit - busy
         return .batch(batch, kind: kind, round: isFull && lanes.count > others ? round : nil)
     }
 
-    private func busyWithBatches(_ batchLimits: [Int]) -> Int {
-        zip(busyWith, batchLimits).reduce(0) { $1.1 > 1 ? $0 + $1.0 : $0 }
+    /// When those began that take the place of a thread that pays.
+    private func paid(
+        _ batchLimits: [Int],
+        at now: ContinuousClock.Instant
+    ) -> [ContinuousClock.Instant] {
+        running.filter { batchLimits[$0.kind] > 1 && now < $0.begin + Self.patience }.map(\.begin)
     }
 
     /// One operation stays to see that nothing waits for too long.
-    private mutating func laterOrEnd() -> Work? {
-        guard let oldest = lanes.oldest, !isOneWaiting else { return end() }
+    private mutating func laterOrEnd(
+        _ batchLimits: [Int],
+        at now: ContinuousClock.Instant
+    ) -> Work? {
+        guard lanes.count > 0, !isOneWaiting, let oldest = paid(batchLimits, at: now).min()
+        else { return end() }
         isOneWaiting = true
         return .later(oldest + Self.patience)
     }
@@ -227,7 +242,9 @@ package struct Inbox {
         busy -= 1
         isAlone = false
         guard case .batch(let batch, let kind, let round) = work else { return }
-        busyWith[kind] -= 1
+        if let ended = running.firstIndex(where: { $0.first == batch[0].id && $0.kind == kind }) {
+            running.remove(at: ended)
+        }
         if round != self.round { return }
         tally.pieces += 1
         // What was put back counts once.

@@ -73,27 +73,19 @@ struct InboxLanes {
     /// By the number of the kind.
     var counts: [Int] { lanes.map(\.deliveries.count) }
 
-    /// When the one arrived that has waited longest.
-    var oldest: ContinuousClock.Instant? {
-        lanes.lazy.compactMap(\.deliveries.waitingSince).min()
-    }
-
     /// Takes the next batch: of one kind, and all of it for the first time or all of it again.
     ///
     /// - Parameters:
     ///   - share: most deliveries for any batch.
     ///   - batchLimits: most deliveries for one of each kind, by its number.
-    ///   - time: by when the first of a batch that may grow has arrived; nil for any time.
+    ///   - mayGrow: whether a batch that others may join is left to wait.
     mutating func next(
         atMost share: Int,
         _ batchLimits: [Int],
-        growingSince time: ContinuousClock.Instant?
+        mayGrow: Bool
     ) -> (kind: Int, batch: [Delivery])? {
         let waiting = lanes.indices.filter { !lanes[$0].deliveries.isEmpty }
-        let ready = waiting.filter {
-            guard let time, batchLimits[$0] > 1 else { return true }
-            return lanes[$0].deliveries.waitingSince ?? time <= time
-        }
+        let ready = waiting.filter { !mayGrow || batchLimits[$0] == 1 }
         if ready.isEmpty { return nil }
         let isFair = starts % Self.fairStart == Self.fairStart - 1
         let turn = isFair ? longestPassedOver(of: waiting) : first(of: waiting)

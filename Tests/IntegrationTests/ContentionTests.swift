@@ -17,11 +17,16 @@ extension Integration {
         private struct NoAnalysis: LocalAnalyser {
             let isImmediate = true
             let source = AnalysisSource.zeros
+            let calls = Locked(0)
 
-            func analyse(_ conversation: FinishedConversation) -> Analysis { .none }
+            func analyse(_ conversation: FinishedConversation) -> Analysis {
+                calls.withLock { $0 += 1 }
+                return .none
+            }
         }
 
         private let scene: Scene
+        private let analyser = NoAnalysis()
         private let handler: ConversationHandler
 
         init() throws {
@@ -36,7 +41,7 @@ extension Integration {
                         statementTimeout: settings.taskTimeout
                     )
                 ),
-                analyser: NoAnalysis(),
+                analyser: analyser,
                 weights: settings.weights,
                 batchLimit: 32,
                 taskTimeout: settings.taskTimeout,
@@ -118,6 +123,25 @@ extension Integration {
             #expect(handle(["held", "late"]) == [.done, .done])
             #expect(try scene.count("status = 'PROCESSED'") == 12)
             #expect(try scene.score(of: "held") == 2)
+        }
+
+        /// Fault: where few users have most conversations each batch reads and judges its own while
+        /// it holds them, and all others wait for that, too.
+        @Test func whereUsersAreContendedABatchJudgesBeforeItLocksThem() throws {
+            for id in ["held", "a", "b"] { try scene.addConversation(id, user: id) }
+            try scene.sql(
+                "INSERT INTO friendship_status (user_id) SELECT unnest(ARRAY['held', 'a', 'b'])"
+            )
+            try scene.lock("SELECT 1 FROM friendship_status WHERE user_id = 'held' FOR UPDATE")
+            handler.store.expected.passedOver(1, of: 3)
+            let outcomes = begin(["held", "a", "b"], overdue: [])
+            try eventually("it waits for the user, all judged") {
+                try scene.isWorkerWaiting() && analyser.calls.withLock { $0 } == 3
+            }
+            try scene.sql("COMMIT")
+            #expect(outcomes() == [.done, .done, .done])
+            #expect(analyser.calls.withLock { $0 } == 3)
+            #expect(try scene.score(of: "held") == 1)
         }
 
         /// Fault: one conversation that has been put back often makes a whole batch wait for its

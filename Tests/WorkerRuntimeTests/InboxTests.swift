@@ -7,9 +7,9 @@ import Testing
 @testable import WorkerRuntime
 
 /// One kind of work, and messages of an unknown type.
-private let oneKind = WorkKindIndex(types: [nil], priorities: [.normal, .normal])
+let oneKind = WorkKindIndex(types: [nil], priorities: [.normal, .normal])
 
-private func deliveries(_ count: Int) -> [Delivery] {
+func deliveries(_ count: Int) -> [Delivery] {
     (0..<count).map { tag in
         Delivery(
             id: DeliveryID(session: 1, tag: UInt64(tag + 1)),
@@ -21,12 +21,12 @@ private func deliveries(_ count: Int) -> [Delivery] {
 }
 
 extension Inbox {
-    fileprivate init(limit: Int) { self.init(limit: limit, kinds: oneKind) }
+    init(limit: Int) { self.init(limit: limit, kinds: oneKind) }
 
     /// Where no batch can be of more than one.
-    fileprivate mutating func operationsToStart() -> Int { operationsToStart(batchLimits: [1, 1]) }
+    mutating func operationsToStart() -> Int { operationsToStart(batchLimits: [1, 1]) }
 
-    fileprivate mutating func take(batchLimits: [Int] = [1, 1]) throws -> Work {
+    mutating func take(batchLimits: [Int] = [1, 1]) throws -> Work {
         let work = next(batchLimits: batchLimits)
         return try #require(work)
     }
@@ -125,108 +125,6 @@ struct InboxTests {
         let second = try inbox.take(batchLimits: eight)
         inbox.finished(second, in: .seconds(1))
         #expect(inbox.tally == .init(pieces: 1, messages: 8, busy: .seconds(1)))
-    }
-}
-
-/// Few threads that take what there is, and more of them for full batches.
-struct InboxBatchTests {
-    private let eight = [8, 1]
-
-    private func size(_ work: Inbox.Work?) -> Int? {
-        guard case .batch(let batch, _, _) = work else { return nil }
-        return batch.count
-    }
-
-    /// Fault: ten threads take a message each as they arrive, and wait for each other's locks.
-    @Test func onlyThreadsThatPayTakeBatchesAtOnce() {
-        let now = ContinuousClock.now
-        var inbox = Inbox(limit: 4)
-        inbox.add(deliveries(9))
-        var starts = inbox.operationsToStart(batchLimits: eight)
-        #expect(starts == 2)
-        let sizes = (0..<2).map { _ in size(inbox.next(batchLimits: eight, at: now)) }
-        #expect(sizes == [5, 4], "a burst is shared")
-        inbox.add(deliveries(15))
-        starts = inbox.operationsToStart(batchLimits: eight)
-        #expect(starts == 1)
-        let rest = inbox.next(batchLimits: eight, at: now)
-        guard case .later(let time) = rest else {
-            Issue.record("\(rest as Any)")
-            return
-        }
-        #expect(time > now && time < now + .seconds(1))
-        #expect(inbox.load.busy == 2)
-        inbox.begin(limit: 4, paying: 3)
-        starts = inbox.operationsToStart(batchLimits: eight)
-        #expect(starts == 1)
-        let third = inbox.next(batchLimits: eight, at: now)
-        #expect(size(third) == 8)
-        inbox.add(deliveries(1))
-        starts = inbox.operationsToStart(batchLimits: eight)
-        #expect(starts == 0, "all four are in use, one of them to wait")
-    }
-
-    /// Fault: work whose messages are done one by one, and wait for a service, is held back.
-    @Test func messagesThatShareNoBatchTakeAllThreads() {
-        var inbox = Inbox(limit: 4)
-        inbox.add(deliveries(9))
-        let starts = inbox.operationsToStart()
-        #expect(starts == 4)
-        let sizes = (0..<4).map { _ in size(inbox.next(batchLimits: [1, 1])) }
-        #expect(sizes == [1, 1, 1, 1])
-    }
-
-    /// Fault: tasks that run for minutes take the place of the threads that score.
-    @Test func batchesDoNotWaitForOtherWork() throws {
-        let kinds = WorkKindIndex(types: [nil, "slow"], priorities: [.normal, .normal, .normal])
-        var inbox = Inbox(limit: 8, kinds: kinds)
-        inbox.add((0..<6).map { delivery($0, type: "slow") })
-        _ = inbox.operationsToStart(batchLimits: [8, 1, 1])
-        for _ in 0..<6 { _ = inbox.next(batchLimits: [8, 1, 1]) }
-        inbox.add((6..<9).map { delivery($0, type: nil) })
-        let starts = inbox.operationsToStart(batchLimits: [8, 1, 1])
-        #expect(starts == 2)
-        let sizes = (0..<2).map { _ in size(inbox.next(batchLimits: [8, 1, 1])) }
-        #expect(sizes == [2, 1])
-    }
-
-    /// Fault: two threads wait for a lock, and what comes meanwhile waits with them.
-    @Test func whatHasWaitedForAMomentIsTakenWithoutAFullBatch() throws {
-        let now = ContinuousClock.now
-        var inbox = Inbox(limit: 4)
-        inbox.add(deliveries(2))
-        _ = inbox.operationsToStart(batchLimits: eight)
-        _ = (0..<2).map { _ in inbox.next(batchLimits: eight, at: now) }
-        inbox.add(deliveries(3))
-        let starts = inbox.operationsToStart(batchLimits: eight)
-        #expect(starts == 1)
-        let next = inbox.next(batchLimits: eight, at: now)
-        let waiting = try #require(next)
-        inbox.finished(waiting, in: .zero)
-        let late = inbox.next(batchLimits: eight, at: now + .seconds(1))
-        #expect(size(late) == 3)
-    }
-
-    /// Fault: the operation that waits is not told of the work that another has taken.
-    @Test func whereAllWasTakenMeanwhileTheWaitingOperationEnds() throws {
-        let now = ContinuousClock.now
-        var inbox = Inbox(limit: 3)
-        inbox.add(deliveries(2))
-        _ = inbox.operationsToStart(batchLimits: eight)
-        let works = (0..<2).compactMap { _ in inbox.next(batchLimits: eight, at: now) }
-        inbox.add(deliveries(3))
-        _ = inbox.operationsToStart(batchLimits: eight)
-        let next = inbox.next(batchLimits: eight, at: now)
-        let waiting = try #require(next)
-        inbox.finished(works[0], in: .zero)
-        let taken = inbox.next(batchLimits: eight, at: now)
-        #expect(size(taken) == 3)
-        inbox.finished(waiting, in: .zero)
-        let last = inbox.next(batchLimits: eight, at: now)
-        #expect(last == nil)
-        inbox.add(deliveries(1))
-        let starts = inbox.operationsToStart(batchLimits: eight)
-        #expect(starts == 1)
     }
 }
 

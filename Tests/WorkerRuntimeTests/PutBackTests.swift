@@ -38,27 +38,6 @@ struct PutBackTests {
         #expect(areTaken == [true, true, true])
     }
 
-    /// Fault: what was put back hides that others have waited for long, and no thread more starts.
-    @Test func whatIsPutBackMakesTheOthersNoYounger() {
-        var inbox = Inbox(limit: 2, kinds: oneKind)
-        inbox.begin(limit: 2, paying: 1)
-        inbox.add((1...4).map { delivery($0) })
-        var starts = inbox.operationsToStart(batchLimits: [2, 1])
-        _ = inbox.next(batchLimits: [2, 1])
-        starts += inbox.operationsToStart(batchLimits: [2, 1])
-        #expect(starts == 2)
-        let later = ContinuousClock.now + Inbox.patience * 2
-        var late = putBack(1)
-        late.receivedAt = later
-        let isTaken = inbox.putBack([late])
-        #expect(isTaken)
-        guard case .batch(let batch, _, _) = inbox.next(batchLimits: [2, 1], at: later) else {
-            Issue.record("a delivery waits longer than it may")
-            return
-        }
-        #expect(batch.map(\.id.tag) == [1, 3])
-    }
-
     /// Fault: a delivery of a channel that has gone is worked on, and settled on the next one.
     @Test func whatIsOfAnEarlierSessionIsNotTakenBackIn() {
         var inbox = Inbox(limit: 1, kinds: oneKind)

@@ -63,6 +63,9 @@ package struct ConversationHandler: Handler {
         min(judge.analyser.batchLimit(largestBatch), judge.logs.batchLimit)
     }
 
+    /// What of a log is judged.
+    private var logPart: SQL.LogPart { judge.analyser.readsTexts ? .all : .speakers }
+
     package func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
         judge.logs.beginBatch()
         let decoded = deliveries.map { delivery in
@@ -122,7 +125,12 @@ package struct ConversationHandler: Handler {
         in context: HandlerContext
     ) -> [ExactText: Outcome] {
         let begin = ContinuousClock.now
-        var run = Run(limit: begin + holdLimit, judgesFirst: isSlow, overdue: overdue)
+        var run = Run(
+            limit: begin + holdLimit,
+            judgesFirst: isSlow,
+            passesOver: ids.count == 1 || store.expected.passesOverLocked(),
+            overdue: overdue
+        )
         if let apart = outage.apart { for id in ids { run.apart[id] = apart } }
         var groups = [ids.filter { !overdue.contains($0) }, ids.filter(overdue.contains)]
             .filter { !$0.isEmpty }
@@ -191,18 +199,17 @@ package struct ConversationHandler: Handler {
         on slot: ThreadPool.Slot
     ) throws(PostgresError) -> Settling {
         // Decided once: what is asked under the locks must not wait.
-        let isImmediate = judge.analyser.isImmediate && !run.judgesFirst
+        let isImmediate = judge.analyser.isImmediate && !run.judgesFirst && run.passesOver
         var ids = ids
         if !isImmediate { ids = try analyse(ids, &run, on: slot) }
         if ids.isEmpty { return Settling() }
         let apart = ids.compactMap { run.apart[$0] }.max()
         // What was analysed for long is settled now.
         let mayDefer = isImmediate && apart == nil && run.overdue.isDisjoint(with: ids)
-        let passesOver =
-            mayDefer && run.waitsForLocks && ids.count > 1 && store.expected.passesOverLocked()
+        let passesOver = mayDefer && run.waitsForLocks && ids.count > 1
         let settling = try store.settle(
             ids,
-            logs: !isImmediate ? .nothing : judge.analyser.readsTexts ? .all : .speakers,
+            logs: isImmediate ? logPart : .nothing,
             locking: passesOver ? .passingOver : run.waitsForLocks ? .waiting : .free,
             apart: apart,
             on: slot
@@ -243,7 +250,7 @@ package struct ConversationHandler: Handler {
         _ run: inout Run,
         on slot: ThreadPool.Slot
     ) throws(PostgresError) -> [ExactText] {
-        var open = try store.load(ids, on: slot)
+        var open = try store.load(ids, logs: logPart, on: slot)
         open.removeAll { $0.event.isSettled || run.verdicts[$0.event.id] != nil }
         var interrupted: Set<ExactText> = []
         for judgement in judge.judge(open, until: run.limit) {

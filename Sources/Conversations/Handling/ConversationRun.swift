@@ -13,6 +13,9 @@ struct Run: ~Copyable {
     /// Whether conversations are judged with no transaction open: it takes longer than one may
     /// last.
     var judgesFirst: Bool
+    /// Whether it leaves users that others hold. If not, most of them are likely to be held, and as
+    /// little as possible happens while this one holds them: conversations are judged before, too.
+    let passesOver: Bool
     /// Those that may not be put back where others have locked their users.
     let overdue: Set<ExactText>
     /// Until one wait for a lock was in vain.
@@ -44,9 +47,15 @@ struct Run: ~Copyable {
         let at = ContinuousClock.now
     }
 
-    init(limit: ContinuousClock.Instant, judgesFirst: Bool, overdue: Set<ExactText>) {
+    init(
+        limit: ContinuousClock.Instant,
+        judgesFirst: Bool,
+        passesOver: Bool,
+        overdue: Set<ExactText>
+    ) {
         self.limit = limit
         self.judgesFirst = judgesFirst
+        self.passesOver = passesOver
         self.overdue = overdue
     }
 

@@ -86,16 +86,18 @@ package struct ConversationStore: Sendable {
 
     /// Reads events without a lock, for a caller that may take long to analyse them.
     ///
+    /// - Parameter logs: what of them it needs.
     /// - Returns: the events there are, with what of their analyses was paid for.
     func load(
         _ ids: [ExactText],
+        logs: SQL.LogPart,
         on slot: ThreadPool.Slot
     ) throws(PostgresError) -> [(event: ConversationEvent, paid: PaidAnalysis)] {
         let texts = Parameter.textArray(ids.map(\.text))
         return try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
                 let read = try session.flight(
-                    [(SQL.readEvents, [texts, .text(SQL.LogPart.all.rawValue)])]
+                    [(SQL.readEvents, [texts, .text(logs.rawValue)])]
                         + (isKept ? [(KeptAnalyses.load, [texts])] : [])
                 )
                 let paid = isKept ? try KeptAnalyses.all(in: read[1]) : [:]
