@@ -36,7 +36,7 @@ extension Integration {
                 store: ConversationStore(
                     sessions: SessionPool(
                         target: settings.database,
-                        limit: 1,
+                        limit: 3,
                         applicationName: "test",
                         statementTimeout: settings.taskTimeout
                     )
@@ -61,7 +61,13 @@ extension Integration {
         }
 
         /// - Returns: what waits for the outcomes.
-        private func begin(_ ids: [String], overdue: Set<String>) -> () -> [Outcome] {
+        private func begin(
+            _ ids: [String],
+            overdue: Set<String> = [],
+            patience: Duration = .milliseconds(250)
+        ) -> () -> [Outcome] {
+            var handler = handler
+            handler.patience = patience
             let pool = ThreadPool(count: 1, name: "test")
             let outcomes = Locked<[Outcome]>([])
             let done = DispatchSemaphore(value: 0)
@@ -78,7 +84,7 @@ extension Integration {
                 delivery.deferrals = overdue.contains(id) ? 3 : 0
                 return delivery
             }
-            pool.run { [handler] slot in
+            pool.run { [handler = handler] slot in
                 let context = HandlerContext(slot: slot, drain: DrainSignal())
                 outcomes.withLock { $0 = handler.handle(deliveries, in: context) }
                 done.signal()
@@ -142,6 +148,39 @@ extension Integration {
             #expect(outcomes() == [.done, .done, .done])
             #expect(analyser.calls.withLock { $0 } == 3)
             #expect(try scene.score(of: "held") == 1)
+        }
+
+        /// Fault: batches of one worker wait for each other's users in the database, and so other
+        /// workers' batches for all of them.
+        @Test(arguments: [true, false])
+        func whereUsersAreContendedOneBatchOfAWorkerLocksThem(isPatient: Bool) throws {
+            for id in ["held", "a", "b", "c"] { try scene.addConversation(id, user: id) }
+            try scene.addConversation("a-2", user: "a")
+            try scene.sql(
+                "INSERT INTO friendship_status (user_id) SELECT unnest(ARRAY['held', 'a', 'b'])"
+            )
+            try scene.lock("SELECT 1 FROM friendship_status WHERE user_id = 'held' FOR UPDATE")
+            handler.store.expected.passedOver(1, of: 3)
+            let first = begin(["held", "a"])
+            try eventually("it holds one user, and waits for the other") {
+                try scene.isWorkerWaiting()
+            }
+            let second = begin(["a-2", "b"], patience: isPatient ? .seconds(60) : .zero)
+            if isPatient {
+                try eventually("the second is judged") { analyser.calls.withLock { $0 } == 4 }
+                // Longer than it would take to begin.
+                #expect(handle(["c"]) == [.done])
+                #expect(try scene.waiting() <= 1)
+            } else {
+                try eventually("both wait in the database") { try scene.waiting() == 2 }
+            }
+            try scene.sql("COMMIT")
+            #expect(second() == [.done, .done])
+            // A wait of a second is in vain.
+            _ = first()
+            _ = handle(["held"])
+            #expect(try scene.count("status = 'PROCESSED'") == 5 - (isPatient ? 0 : 1))
+            #expect(try scene.score(of: "a") == 2)
         }
 
         /// Fault: one conversation that has been put back often makes a whole batch wait for its

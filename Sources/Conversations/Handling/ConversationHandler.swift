@@ -26,6 +26,11 @@ package struct ConversationHandler: Handler {
     let outage: DatabaseOutage
     /// Until when batches are judged before anything is locked: see `part`.
     let slowUntil = Locked<ContinuousClock.Instant?>(nil)
+    /// Taken by the batch that locks users where others are likely to want the same.
+    private let turn = MonotonicSemaphore(value: 1)
+    /// How long a batch waits for it. Chosen: one that takes longer probably waits for what no
+    /// batch holds.
+    var patience: Duration = .milliseconds(250)
     private let holdLimit: Duration
     private let counts: WorkerCounts
     private let metrics: WorkerMetrics
@@ -207,6 +212,9 @@ package struct ConversationHandler: Handler {
         // What was analysed for long is settled now.
         let mayDefer = isImmediate && apart == nil && run.overdue.isDisjoint(with: ids)
         let passesOver = mayDefer && run.waitsForLocks && ids.count > 1
+        // Here it waits with no transaction open, and makes no other worker's wait longer.
+        let isItsTurn = !run.passesOver && turn.wait(atMost: patience)
+        defer { if isItsTurn { turn.signal() } }
         let settling = try store.settle(
             ids,
             logs: isImmediate ? logPart : .nothing,

@@ -184,7 +184,9 @@ final class Scene {
 
     /// How many sessions of workers of this test wait for a lock.
     func waiting() throws -> Int {
-        try sql(
+        // In a transaction of the scene it would show the sessions that there were at first.
+        try sql("SELECT pg_stat_clear_snapshot()")
+        return try sql(
             """
             SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
             WHERE NOT granted AND usename = $1
