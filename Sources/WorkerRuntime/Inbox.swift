@@ -39,10 +39,12 @@ package struct Inbox {
         var busy: Duration = .zero
     }
 
-    /// How long a batch counts as one of those that pay, and so how long another may grow at most:
-    /// then it probably waits for what no batch of this worker holds. Chosen: several times what a
+    /// How long a batch counts as one of those that pay: then it probably waits for what no batch
+    /// of this worker holds. Chosen: several times what a
     /// batch takes under a backlog, with its wait for others' locks where users are few.
     static let patience: Duration = .milliseconds(250)
+    /// How long an operation sleeps at most that waits for that: others may need its thread.
+    static let glance: Duration = .milliseconds(50)
     /// Chosen: what pays where nothing else is known. Two keep two processors busy.
     static let firstPaying = 2
 
@@ -185,9 +187,16 @@ package struct Inbox {
 
     /// What the calling operation is to do next; nil when it is over.
     ///
-    /// - Parameter batchLimits: of each kind, by its number. Values: a handler is never asked under
-    ///   the inbox's lock.
-    mutating func next(batchLimits: [Int], at now: ContinuousClock.Instant = .now) -> Work? {
+    /// - Parameters:
+    ///   - batchLimits: of each kind, by its number. Values: a handler is never asked under the
+    ///     inbox's lock.
+    ///   - mayWait: whether it may be told to ask again later. One that has done work has to end,
+    ///     because it may have something left to write down.
+    mutating func next(
+        batchLimits: [Int],
+        mayWait: Bool = true,
+        at now: ContinuousClock.Instant = .now
+    ) -> Work? {
         // The limit has sunk. Those that stay will look for work themselves.
         if operations > limit { return end() }
         // A suspect waits for the threads that are busy, and they take nothing new: the last one of
@@ -204,7 +213,7 @@ package struct Inbox {
         // by side, a backlog (no other thread free) in batches of the full limit.
         let share = free > 1 ? (lanes.count + free - 1) / free : lanes.count
         guard let (kind, batch) = lanes.next(atMost: share, batchLimits, mayGrow: free <= 0)
-        else { return laterOrEnd(batchLimits, at: now) }
+        else { return mayWait ? laterOrEnd(batchLimits, at: now) : end() }
         lastBegin = now
         busy += 1
         running.append(RunningBatch(first: batch[0].id, kind: kind, begin: now))
@@ -230,7 +239,7 @@ package struct Inbox {
         guard lanes.count > 0, !isOneWaiting, let oldest = paid(batchLimits, at: now).min()
         else { return end() }
         isOneWaiting = true
-        return .later(oldest + Self.patience)
+        return .later(min(oldest + Self.patience, now + Self.glance))
     }
 
     /// The calling operation has done what `next` gave it.

@@ -51,13 +51,17 @@ struct WorkLoop: Sendable {
 
     /// One operation.
     private func run(on slot: ThreadPool.Slot, _ perform: @escaping Perform) {
-        while let work = next(perform) {
+        var hasWorked = false
+        while let work = next(mayWait: !hasWorked, perform) {
             let begin = ContinuousClock.now
             var isOwn = true
             switch work {
             case .batch(let batch, let kind, round: _):
                 isOwn = perform(.batch(batch, kind: kind), slot)
-            case .alone(let suspect): isOwn = perform(.alone(suspect), slot)
+                hasWorked = true
+            case .alone(let suspect):
+                isOwn = perform(.alone(suspect), slot)
+                hasWorked = true
             case .later(let time):
                 // Milliseconds: not worth to be interrupted.
                 Thread.sleep(forTimeInterval: max(0, begin.duration(to: time) / .seconds(1)))
@@ -79,10 +83,13 @@ struct WorkLoop: Sendable {
     }
 
     /// - Returns: nil when the calling operation is over. Another one looks after what it leaves.
-    private func next(_ perform: @escaping Perform) -> Inbox.Work? {
+    private func next(mayWait: Bool, _ perform: @escaping Perform) -> Inbox.Work? {
         let limits = batchLimits()
         let (work, starts) = inbox.withLock { inbox in
-            (inbox.next(batchLimits: limits), inbox.operationsToStart(batchLimits: limits))
+            (
+                inbox.next(batchLimits: limits, mayWait: mayWait),
+                inbox.operationsToStart(batchLimits: limits)
+            )
         }
         start(starts, perform)
         return work

@@ -132,55 +132,40 @@ extension Integration {
         }
 
         /// Fault: where few users have most conversations each batch reads and judges its own while
-        /// it holds them, and all others wait for that, too.
-        @Test func whereUsersAreContendedABatchJudgesBeforeItLocksThem() throws {
-            for id in ["held", "a", "b"] { try scene.addConversation(id, user: id) }
-            try scene.sql(
-                "INSERT INTO friendship_status (user_id) SELECT unnest(ARRAY['held', 'a', 'b'])"
-            )
-            try scene.lock("SELECT 1 FROM friendship_status WHERE user_id = 'held' FOR UPDATE")
+        /// it holds them, and batches of one worker wait for each other in the database, and so
+        /// other workers' batches for all of them.
+        @Test func whereUsersAreContendedOneBatchAtATimeLocksThemWhenItHasJudged() throws {
+            for id in ["a", "b", "c", "d", "e"] { try scene.addConversation(id, user: id) }
             handler.store.expected.passedOver(1, of: 3)
-            let outcomes = begin(["held", "a", "b"], overdue: [])
-            try eventually("it waits for the user, all judged") {
-                try scene.isWorkerWaiting() && analyser.calls.withLock { $0 } == 3
-            }
-            try scene.sql("COMMIT")
-            #expect(outcomes() == [.done, .done, .done])
-            #expect(analyser.calls.withLock { $0 } == 3)
-            #expect(try scene.score(of: "held") == 1)
+            handler.turn.wait()
+            let outcomes = begin(["a", "b"], patience: .seconds(60))
+            try eventually("all are judged") { analyser.calls.withLock { $0 } == 2 }
+            // Longer than it would take the other one to go on.
+            #expect(handle(["c"]) == [.done])
+            #expect(try scene.count("status = 'PROCESSED'") == 1)
+            // What probably waits for something else is not waited for.
+            #expect(begin(["d", "e"], patience: .zero)() == [.done, .done])
+            handler.turn.signal()
+            #expect(outcomes() == [.done, .done])
+            #expect(analyser.calls.withLock { $0 } == 5)
+            #expect(handler.turn.wait(atMost: .zero), "it is given back")
         }
 
-        /// Fault: batches of one worker wait for each other's users in the database, and so other
-        /// workers' batches for all of them.
-        @Test(arguments: [true, false])
-        func whereUsersAreContendedOneBatchOfAWorkerLocksThem(isPatient: Bool) throws {
-            for id in ["held", "a", "b", "c"] { try scene.addConversation(id, user: id) }
-            try scene.addConversation("a-2", user: "a")
-            try scene.sql(
-                "INSERT INTO friendship_status (user_id) SELECT unnest(ARRAY['held', 'a', 'b'])"
-            )
+        /// Fault: a conversation that is corrected while its batch waits is scored as it was.
+        @Test func whatIsJudgedAheadIsJudgedAnewInTheNextTransaction() throws {
+            for id in ["a", "held"] { try scene.addConversation(id, user: id) }
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('a'), ('held')")
             try scene.lock("SELECT 1 FROM friendship_status WHERE user_id = 'held' FOR UPDATE")
             handler.store.expected.passedOver(1, of: 3)
-            let first = begin(["held", "a"])
-            try eventually("it holds one user, and waits for the other") {
-                try scene.isWorkerWaiting()
-            }
-            let second = begin(["a-2", "b"], patience: isPatient ? .seconds(60) : .zero)
-            if isPatient {
-                try eventually("the second is judged") { analyser.calls.withLock { $0 } == 4 }
-                // Longer than it would take to begin.
-                #expect(handle(["c"]) == [.done])
-                #expect(try scene.waiting() <= 1)
-            } else {
-                try eventually("both wait in the database") { try scene.waiting() == 2 }
+            let outcomes = begin(["a", "held"])
+            try eventually("it waits in vain, and judges again") {
+                analyser.calls.withLock { $0 } > 2
             }
             try scene.sql("COMMIT")
-            #expect(second() == [.done, .done])
-            // A wait of a second is in vain.
-            _ = first()
+            _ = outcomes()
             _ = handle(["held"])
-            #expect(try scene.count("status = 'PROCESSED'") == 5 - (isPatient ? 0 : 1))
-            #expect(try scene.score(of: "a") == 2)
+            #expect(try scene.score(of: "a") == 1)
+            #expect(try scene.score(of: "held") == 1)
         }
 
         /// Fault: one conversation that has been put back often makes a whole batch wait for its

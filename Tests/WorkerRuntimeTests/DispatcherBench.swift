@@ -1,4 +1,5 @@
 import Concurrency
+import Dispatch
 import Messaging
 import TestSupport
 import WorkerHealth
@@ -25,6 +26,7 @@ final class ScriptedHandler: Handler {
     let recorded = Locked<[FailedDelivery]>([])
     /// Of how many failures each call was.
     let records = Locked<[Int]>([])
+    let wasRecorded = DispatchSemaphore(value: 0)
     private let body: @Sendable ([Delivery]) -> [Outcome]
 
     init(batchLimit: Int = 32, _ body: @escaping @Sendable ([Delivery]) -> [Outcome]) {
@@ -40,6 +42,7 @@ final class ScriptedHandler: Handler {
     func record(_ failed: [FailedDelivery], in context: HandlerContext) {
         recorded.withLock { $0 += failed }
         records.withLock { $0.append(failed.count) }
+        wasRecorded.signal()
     }
 }
 

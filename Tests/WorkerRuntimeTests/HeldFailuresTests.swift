@@ -84,6 +84,31 @@ struct HeldFailuresTests {
         #expect(seen.withLock { $0 } == [1])
     }
 
+    /// Fault: a thread that is to wait for its turn keeps them as long as the backlog lasts.
+    @Test func aThreadThatMayNotGoOnWritesThemDown() {
+        let (entered, first, others) = (
+            DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+        )
+        let handler = ScriptedHandler(batchLimit: 2) { deliveries in
+            entered.signal()
+            let isFirst = deliveries[0].id.tag == 1
+            (isFirst ? first : others).wait()
+            return deliveries.map { _ in isFirst ? .retry(Self.failure) : .done }
+        }
+        let bench = Bench(threads: 2, handler: handler)
+        bench.dispatcher.held.withLock { held in
+            for slot in held.indices { held[slot].patience = .seconds(3600) }
+        }
+        bench.dispatcher.submit([delivery(1), delivery(2)])
+        for _ in 0..<2 { entered.wait() }
+        bench.dispatcher.begin(paying: 1)
+        bench.dispatcher.submit((3...20).map { delivery($0) })
+        first.signal()
+        #expect(handler.wasRecorded.wait(timeout: .now() + 20) == .success)
+        for _ in 0..<20 { others.signal() }
+        bench.finish()
+    }
+
     /// Fault: they take all of a small prefetch count.
     @Test func manyDoNotWait() {
         let now = ContinuousClock.now

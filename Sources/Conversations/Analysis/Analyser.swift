@@ -4,8 +4,8 @@ import Messaging
 /// Finds the three numbers of a conversation that counting turns does not give.
 package protocol Analyser: Sendable {
     /// Whether it would answer at once now, without a call to a service. Then conversations are
-    /// read and scored in one go; otherwise they are read first and locked only when it has
-    /// answered.
+    /// read and scored in one go, unless others wait for their users; otherwise they are read first
+    /// and locked only when it has answered.
     var isImmediate: Bool { get }
 
     /// Whether `isImmediate` may become true while a worker runs: then the worker must hold enough

@@ -27,7 +27,7 @@ package struct ConversationHandler: Handler {
     /// Until when batches are judged before anything is locked: see `part`.
     let slowUntil = Locked<ContinuousClock.Instant?>(nil)
     /// Taken by the batch that locks users where others are likely to want the same.
-    private let turn = MonotonicSemaphore(value: 1)
+    let turn = MonotonicSemaphore(value: 1)
     /// How long a batch waits for it. Chosen: one that takes longer probably waits for what no
     /// batch holds.
     var patience: Duration = .milliseconds(250)
@@ -130,10 +130,13 @@ package struct ConversationHandler: Handler {
         in context: HandlerContext
     ) -> [ExactText: Outcome] {
         let begin = ContinuousClock.now
+        let mayMeetOthers =
+            judge.analyser.isImmediate && !isSlow && outage.apart == nil
+            && ids.count > overdue.count + 1
         var run = Run(
             limit: begin + holdLimit,
             judgesFirst: isSlow,
-            passesOver: ids.count == 1 || store.expected.passesOverLocked(),
+            areUsersContended: mayMeetOthers && !store.expected.passesOverLocked(),
             overdue: overdue
         )
         if let apart = outage.apart { for id in ids { run.apart[id] = apart } }
@@ -183,7 +186,7 @@ package struct ConversationHandler: Handler {
             return []
         }
         do throws(PostgresError) {
-            let settling = try score(group, &run, on: context.slot)
+            let settling = try score(group, &run, context)
             run.lockWaits = 0
             let refused = Set(settling.refused.flatMap(\.conversations))
             let open = group.filter { run.outcomes[$0] == nil && !refused.contains($0) }
@@ -201,19 +204,27 @@ package struct ConversationHandler: Handler {
     private func score(
         _ ids: [ExactText],
         _ run: inout Run,
-        on slot: ThreadPool.Slot
+        _ context: HandlerContext
     ) throws(PostgresError) -> Settling {
+        let slot = context.slot
         // Decided once: what is asked under the locks must not wait.
-        let isImmediate = judge.analyser.isImmediate && !run.judgesFirst && run.passesOver
+        let isQuick = judge.analyser.isImmediate && !run.judgesFirst
+        let isImmediate = isQuick && !run.areUsersContended
         var ids = ids
-        if !isImmediate { ids = try analyse(ids, &run, on: slot) }
+        if isQuick && run.areUsersContended {
+            try judgeAhead(ids, &run, on: slot)
+        } else if !isImmediate {
+            ids = try analyse(ids, &run, on: slot)
+        }
         if ids.isEmpty { return Settling() }
         let apart = ids.compactMap { run.apart[$0] }.max()
         // What was analysed for long is settled now.
         let mayDefer = isImmediate && apart == nil && run.overdue.isDisjoint(with: ids)
         let passesOver = mayDefer && run.waitsForLocks && ids.count > 1
         // Here it waits with no transaction open, and makes no other worker's wait longer.
-        let isItsTurn = !run.passesOver && turn.wait(atMost: patience)
+        let takesTurn =
+            run.areUsersContended && run.waitsForLocks && ids.count > 1 && !context.drain.isRaised
+        let isItsTurn = takesTurn && turn.wait(atMost: patience)
         defer { if isItsTurn { turn.signal() } }
         let settling = try store.settle(
             ids,
@@ -248,6 +259,19 @@ package struct ConversationHandler: Handler {
         }
         if !missing.isEmpty { judgeTheMissing(missing, of: fates.count, &run, on: slot) }
         return settling
+    }
+
+    /// Judges with no transaction open and no lock held, one by one; anew each time, for until the
+    /// locks are there it may have been corrected.
+    private func judgeAhead(
+        _ ids: [ExactText],
+        _ run: inout Run,
+        on slot: ThreadPool.Slot
+    ) throws(PostgresError) {
+        run.verdicts = [:]
+        for (event, paid) in try store.load(ids, logs: logPart, on: slot) where !event.isSettled {
+            run.verdicts[event.id] = judge.judge(event, paid)
+        }
     }
 
     /// Judges what it has not judged yet, with no transaction open and no session held.

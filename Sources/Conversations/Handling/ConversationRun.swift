@@ -13,9 +13,9 @@ struct Run: ~Copyable {
     /// Whether conversations are judged with no transaction open: it takes longer than one may
     /// last.
     var judgesFirst: Bool
-    /// Whether it leaves users that others hold. If not, most of them are likely to be held, and as
-    /// little as possible happens while this one holds them: conversations are judged before, too.
-    let passesOver: Bool
+    /// Whether others are likely to hold most of its users: it waits for them instead of leaving
+    /// them, and as little as possible happens while it holds them itself.
+    let areUsersContended: Bool
     /// Those that may not be put back where others have locked their users.
     let overdue: Set<ExactText>
     /// Until one wait for a lock was in vain.
@@ -50,12 +50,12 @@ struct Run: ~Copyable {
     init(
         limit: ContinuousClock.Instant,
         judgesFirst: Bool,
-        passesOver: Bool,
+        areUsersContended: Bool,
         overdue: Set<ExactText>
     ) {
         self.limit = limit
         self.judgesFirst = judgesFirst
-        self.passesOver = passesOver
+        self.areUsersContended = areUsersContended
         self.overdue = overdue
     }
 

@@ -84,7 +84,7 @@ package struct ConversationStore: Sendable {
         return try analyses.using(body)
     }
 
-    /// Reads events without a lock, for a caller that may take long to analyse them.
+    /// Reads events without a lock, for a caller that analyses them before it takes any.
     ///
     /// - Parameter logs: what of them it needs.
     /// - Returns: the events there are, with what of their analyses was paid for.
