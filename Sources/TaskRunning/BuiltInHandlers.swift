@@ -46,8 +46,8 @@ package struct BenchmarkHandler: RunHandler {
     /// - Returns: nil for what is no such payload.
     private static func milliseconds(_ payload: String) -> Int? {
         do {
-            let read = try JSONDecoder().decode(Payload.self, from: Data(payload.utf8))
-            let milliseconds = read.sleep_ms ?? 0
+            let read = try JSONDecoder().decode(Payload?.self, from: Data(payload.utf8))
+            let milliseconds = read?.sleep_ms ?? 0
             return (0...60_000).contains(milliseconds) ? milliseconds : nil
         } catch { return nil }
     }

@@ -40,8 +40,8 @@ package struct Inbox {
     }
 
     /// How long a batch counts as one of those that pay: then it probably waits for what no batch
-    /// of this worker holds. Chosen: several times what a
-    /// batch takes under a backlog, with its wait for others' locks where users are few.
+    /// of this worker holds. Chosen: several times what a batch takes under a backlog, with its
+    /// wait for others' locks where users are few.
     static let patience: Duration = .milliseconds(250)
     /// How long an operation sleeps at most that waits for that: others may need its thread.
     static let glance: Duration = .milliseconds(50)
@@ -73,7 +73,8 @@ package struct Inbox {
     private var busy = 0
     /// The batches of theirs.
     private var running: [RunningBatch] = []
-    /// Whether an operation waits for a batch to grow.
+    var patience = Self.patience
+    /// Whether an operation waits for the place of a batch that takes too long.
     private var isOneWaiting = false
     private var isAlone = false
     /// When work was last taken.
@@ -228,7 +229,7 @@ package struct Inbox {
         _ batchLimits: [Int],
         at now: ContinuousClock.Instant
     ) -> [ContinuousClock.Instant] {
-        running.filter { batchLimits[$0.kind] > 1 && now < $0.begin + Self.patience }.map(\.begin)
+        running.filter { batchLimits[$0.kind] > 1 && now < $0.begin + patience }.map(\.begin)
     }
 
     /// One operation stays to see that nothing waits for too long.
@@ -239,7 +240,7 @@ package struct Inbox {
         guard lanes.count > 0, !isOneWaiting, let oldest = paid(batchLimits, at: now).min()
         else { return end() }
         isOneWaiting = true
-        return .later(min(oldest + Self.patience, now + Self.glance))
+        return .later(min(oldest + patience, now + Self.glance))
     }
 
     /// The calling operation has done what `next` gave it.

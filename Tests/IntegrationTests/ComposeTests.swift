@@ -6,6 +6,13 @@ extension Integration {
     struct ComposeTests {
         private static let deploy = Servers.root.appending(path: "deploy")
 
+        private struct Definitions: Decodable {
+            struct User: Decodable { var name, tags: String }
+            struct Permission: Decodable { var user, configure, write, read: String }
+            var users: [User]
+            var permissions: [Permission]
+        }
+
         private func copy(_ names: String...) throws -> URL {
             let folder = FileManager.default.temporaryDirectory
                 .appending(path: "amity-compose-\(UUID().uuidString)")
@@ -42,12 +49,6 @@ extension Integration {
 
         /// Fault: a worker that logs in as the broker's administrator.
         @Test func theBrokersWorkerMayOnlyWork() throws {
-            struct Definitions: Decodable {
-                struct User: Decodable { var name, tags: String }
-                struct Permission: Decodable { var user, configure, write, read: String }
-                var users: [User]
-                var permissions: [Permission]
-            }
             let folder = try copy("secrets")
             defer { #expect(throws: Never.self) { try FileManager.default.removeItem(at: folder) } }
             #expect(try Command.run(folder.appending(path: "secrets"), []).status == 0)
@@ -60,8 +61,59 @@ extension Integration {
             )
             let worker = try #require(made.permissions.first { $0.user == "amity_worker" })
             let queue = "conversation_events_processing"
-            #expect(worker.configure == "^$" && worker.write == #"^amq\.default$"#)
-            #expect(worker.read == #"^\#(queue)(\.dead)?$"#)
+            #expect(worker.configure == "^$")
+            #expect(worker.write == #"^amq\.default$|^amity\.events$"#)
+            #expect(worker.read == #"^\#(queue)(\.dead)?$|^amity_tasks\."#)
+            try runTasks(with: made)
+        }
+
+        /// Fault: tasks are accepted, and the worker may not read their queues, and no account may
+        /// make them.
+        private func runTasks(with made: Definitions) throws {
+            let tasks = try TaskWorkerScene()
+            let scene = tasks.tasks.scene
+            var names: [String] = []
+            defer {
+                for name in names {
+                    #expect(throws: Never.self) { try Servers.rabbitmqctl("delete_user", name) }
+                }
+            }
+            func account(_ user: String, _ own: [String: String]) throws -> [String: String] {
+                let permission = try #require(made.permissions.first { $0.user == user })
+                let patterns = [permission.configure, permission.write, permission.read].map {
+                    $0.replacing("conversation_events_processing", with: scene.name)
+                        .replacing("conversation_", with: scene.name)
+                }
+                let name = "\(scene.name)_\(user)"
+                try Servers.rabbitmqctl("add_user", name, "password")
+                names.append(name)
+                try Servers.rabbitmqctl(["set_permissions", name] + patterns)
+                let address = "127.0.0.1:\(try Servers.port("RABBITMQ_URL"))/%2F"
+                return own.merging([
+                    "RABBITMQ_URL": "amqp://\(name):password@\(address)",
+                    "TASK_QUEUES": tasks.pool, "EVENTS": "tasks",
+                ]) { _, new in new }
+            }
+            let migrated = try scene.amity(
+                ["migrate", "--topology"],
+                try account("amity_owner", try scene.asOwner())
+            )
+            #expect(migrated.status == 0, "\(migrated.error)")
+            let worker = try scene.startWorker(try account("amity_worker", [:]))
+            let echo = try tasks.tasks.submit {
+                ($0.pool, $0.payload) = (tasks.pool, #"{"message": "hello"}"#)
+            }
+            let nothing = try tasks.tasks.submit("benchmark") {
+                ($0.pool, $0.payload) = (tasks.pool, "null")
+            }
+            for id in [echo, nothing] {
+                try tasks.wait(for: id, toBe: .completed, within: .seconds(40))
+            }
+            let result = try #require(try tasks.store.get(echo)).result
+            #expect(result == #"{"message": "hello"}"#)
+            worker.signal(SIGTERM)
+            #expect(try worker.waitForExit() == 0)
+            #expect(worker.events("events.refused").isEmpty)
         }
 
         /// Faults: a worker that logs in as the database's superuser; or as a role that may too

@@ -99,6 +99,7 @@ struct HeldFailuresTests {
         bench.dispatcher.held.withLock { held in
             for slot in held.indices { held[slot].patience = .seconds(3600) }
         }
+        bench.dispatcher.loop.inbox.withLock { $0.patience = .seconds(3600) }
         bench.dispatcher.submit([delivery(1), delivery(2)])
         for _ in 0..<2 { entered.wait() }
         bench.dispatcher.begin(paying: 1)

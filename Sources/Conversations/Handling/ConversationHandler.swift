@@ -268,8 +268,10 @@ package struct ConversationHandler: Handler {
         _ run: inout Run,
         on slot: ThreadPool.Slot
     ) throws(PostgresError) {
-        run.verdicts = [:]
-        for (event, paid) in try store.load(ids, logs: logPart, on: slot) where !event.isSettled {
+        // What was paid for when the analyser took its time stays.
+        if !judge.analyser.isPaid { run.verdicts = [:] }
+        for (event, paid) in try store.load(ids, logs: logPart, on: slot)
+        where !event.isSettled && run.verdicts[event.id] == nil {
             run.verdicts[event.id] = judge.judge(event, paid)
         }
     }

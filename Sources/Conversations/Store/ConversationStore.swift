@@ -43,7 +43,8 @@ struct Settling: Sendable {
     }
 }
 
-/// Conversations and friendships in PostgreSQL, two round trips for a batch of any size.
+/// Conversations and friendships in PostgreSQL, two round trips for a batch of any size, one
+/// more where its users are contended.
 ///
 /// Several conversations in one transaction, under locks:
 ///
