@@ -73,6 +73,7 @@ package struct Inbox {
     private var busy = 0
     /// The batches of theirs.
     private var running: [RunningBatch] = []
+    /// Tests may have more.
     var patience = Self.patience
     /// Whether an operation waits for the place of a batch that takes too long.
     private var isOneWaiting = false

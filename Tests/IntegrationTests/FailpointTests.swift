@@ -5,10 +5,10 @@ import Testing
 
 extension Integration {
     struct Failpoints {
-        private static let lives = 10
+        private static let lives = 20
         private static let perLife = 20
 
-        /// Fault: a worker is gone at one exact step, ten times in a row, each time after some
+        /// Fault: a worker is gone at one exact step, twenty times in a row, each time after some
         /// other number of passes; what one life leaves behind is where the next one begins. A
         /// failure is replayed with the seed it prints: `AMITY_SEED=n`.
         @Test(.timeLimit(.minutes(5)), arguments: Failpoint.ofWorkers)

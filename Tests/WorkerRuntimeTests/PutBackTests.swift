@@ -5,7 +5,6 @@ import Testing
 
 /// Deliveries that come back into the inbox from a batch.
 struct PutBackTests {
-
     private func putBack(_ tag: UInt64, session: UInt64 = 1) -> Delivery {
         var delivery = delivery(tag)
         delivery.id = DeliveryID(session: session, tag: tag)

@@ -211,10 +211,10 @@ package struct ConversationHandler: Handler {
         let isQuick = judge.analyser.isImmediate && !run.judgesFirst
         let isImmediate = isQuick && !run.areUsersContended
         var ids = ids
-        if isQuick && run.areUsersContended {
-            try judgeAhead(ids, &run, on: slot)
-        } else if !isImmediate {
+        if !isQuick {
             ids = try analyse(ids, &run, on: slot)
+        } else if !isImmediate {
+            try judgeAhead(ids, &run, on: slot)
         }
         if ids.isEmpty { return Settling() }
         let apart = ids.compactMap { run.apart[$0] }.max()
