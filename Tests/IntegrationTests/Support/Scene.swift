@@ -86,7 +86,7 @@ final class Scene {
         do {
             // A test that failed may have left its own transaction open, with locks.
             try reconnect()
-            try Servers.psql(["-c", "DROP SCHEMA \(name) CASCADE", "-c", "DROP ROLE \(name)"])
+            try Servers.drop(schemaAndRole: name)
         } catch {
             Issue.record(error, "the schema of a test could not be dropped")
         }

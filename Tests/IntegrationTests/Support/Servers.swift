@@ -124,6 +124,18 @@ enum Servers {
         )
         try #require(done.status == 0, "psql: \(done.error)")
     }
+
+    /// Ends the role's sessions first: a statement of a program that was just killed may hold locks
+    /// on what is dropped.
+    static func drop(schemaAndRole name: String) throws {
+        try psql([
+            "-o", "/dev/null", "-c", "ALTER ROLE \(name) NOLOGIN",
+            "-c",
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                + " WHERE usename = '\(name)'",
+            "-c", "DROP SCHEMA \(name) CASCADE", "-c", "DROP ROLE \(name)",
+        ])
+    }
 }
 
 extension Trait where Self == ConditionTrait {
