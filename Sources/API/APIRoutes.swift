@@ -29,6 +29,7 @@ package struct APIContext: Sendable {
 struct APIRoutes {
     /// Bytes of a conversation's body. Chosen: 9,000 items of a usual log.
     static let conversationBytes = 1 << 20
+    static let metricsPath = "metrics"
     static let intakePaths = ["v1/conversations/end", "api/v1/conversations/end"]
 
     let api: APIContext
@@ -41,8 +42,8 @@ struct APIRoutes {
                 ready(showsTexts: callers.isAdministrator(request))
             }
         }
-        router.get("metrics") { request, _ in
-            try await callers.caller(of: request).require(.operations)
+        router.get("\(Self.metricsPath)") { request, _ in
+            try await callers.requireMetrics(request)
             await api.tasks.refreshGauges()
             return Response(
                 status: .ok,
@@ -65,7 +66,7 @@ struct APIRoutes {
             }
             router.refuse(besides: [.post], at: path)
         }
-        for path in ["metrics", "openapi.json"] { router.refuse(besides: [.get], at: path) }
+        for path in [Self.metricsPath, "openapi.json"] { router.refuse(besides: [.get], at: path) }
         TaskRoutes(api.tasks, callers: callers).add(to: router)
     }
 

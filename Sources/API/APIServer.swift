@@ -10,6 +10,9 @@ extension HTTPServer {
         var options = options
         options.check = { request in
             if TaskRoutes.isOfRun(request) { return }
+            if request.uri.path == "/\(APIRoutes.metricsPath)" {
+                return try await callers.requireMetrics(request)
+            }
             _ = try await callers.caller(of: request)
         }
         options.isWaiting = TaskRoutes.isWaiting
@@ -22,11 +25,14 @@ extension HTTPServer {
 extension ServerOptions {
     /// Of `amity api`, which answers many clients at a time.
     ///
-    /// - Parameter isOwnHost: whether a host is this machine: asked where there is no token.
+    /// - Parameters:
+    ///   - metricsToken: reads the metrics, and nothing else.
+    ///   - isOwnHost: whether a host is this machine: asked where there is no token.
     package init(
         apiHost host: String,
         port: Int,
         token: String?,
+        metricsToken: String?,
         isOwnHost: @escaping @Sendable (String) -> Bool
     ) {
         self.init(
@@ -34,6 +40,7 @@ extension ServerOptions {
             port: port,
             access: AccessControl(
                 token: token,
+                metricsToken: metricsToken,
                 hasLogin: false,
                 // What changes something takes JSON alone.
                 checksIntent: false,

@@ -106,6 +106,7 @@ func apiServices(
             apiHost: settings.http.host,
             port: settings.http.port,
             token: settings.http.token,
+            metricsToken: settings.metricsToken,
             isOwnHost: Loopback.contains
         ),
         api: APIContext(intake: intake, tasks: tasks, metrics: metrics),

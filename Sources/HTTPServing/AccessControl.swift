@@ -15,6 +15,8 @@ package struct AccessControl: Sendable {
 
     /// Of the token; nil where there is none.
     private let digest: [UInt8]?
+    /// Of a token that reads metrics and nothing else; nil where there is none.
+    private let metricsDigest: [UInt8]?
     private let isOwnHost: @Sendable (String) -> Bool
     private let checksIntent: Bool
     /// nil where there is no login.
@@ -22,6 +24,7 @@ package struct AccessControl: Sendable {
 
     /// - Parameters:
     ///   - token: required of clients; nil where only the Host header is checked.
+    ///   - metricsToken: lets Prometheus read the metrics, besides.
     ///   - hasLogin: whether a browser may log in with the token, and needs it no more.
     ///   - checksIntent: whether what changes something needs the header X-Amity-Request without
     ///     the token; false where every such route takes nothing but JSON, which no other site's
@@ -29,12 +32,14 @@ package struct AccessControl: Sendable {
     ///   - isOwnHost: whether a host, without its port and brackets, is this machine.
     package init(
         token: String?,
+        metricsToken: String? = nil,
         hasLogin: Bool,
         checksIntent: Bool = true,
         isOwnHost: @escaping @Sendable (String) -> Bool
     ) {
         self.checksIntent = checksIntent
         digest = token.map { Digest.sha256($0.utf8) }
+        metricsDigest = metricsToken.map { Digest.sha256($0.utf8) }
         sessions = hasLogin ? token.map(BrowserSessions.init) : nil
         self.isOwnHost = isOwnHost
     }
@@ -105,7 +110,14 @@ package struct AccessControl: Sendable {
 
     /// Takes as long for one wrong guess as for any other, so that timing does not reveal the token
     /// character by character.
-    package func isToken(_ guess: some StringProtocol) -> Bool {
+    package func isToken(_ guess: some StringProtocol) -> Bool { Self.is(guess, digest) }
+
+    /// Whether the request shows the token that reads metrics and nothing else.
+    package func mayReadMetrics(_ request: Request) -> Bool {
+        Self.bearer(of: request).map { Self.is($0, metricsDigest) } ?? false
+    }
+
+    private static func `is`(_ guess: some StringProtocol, _ digest: [UInt8]?) -> Bool {
         guard let digest else { return false }
         return Digest.areEqual(Digest.sha256(guess.utf8), digest)
     }

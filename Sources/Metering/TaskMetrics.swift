@@ -47,6 +47,15 @@ extension Metric {
         .counter,
         help: "Runs that were given back, no attempt spent: by a drain, or a lost database."
     )
+    package static let tasksUnhandled = Metric(
+        "amity_tasks_unhandled_total",
+        .counter,
+        "task_type",
+        help: """
+            Tasks that came to this worker though it has no handler for their type; each waits \
+            five seconds for its next chance, no attempt spent.
+            """
+    )
     package static let callbacks = Metric(
         "amity_callbacks_total",
         .counter,
@@ -58,6 +67,6 @@ extension Metric {
     )
     package static let taskRuns = [
         taskSuccess, taskFailure, taskDuration, taskThreadsActive, taskThreadsIdle,
-        taskThreadsLost, taskRunsFenced, taskRunsInterrupted, callbacks,
+        taskThreadsLost, taskRunsFenced, taskRunsInterrupted, tasksUnhandled, callbacks,
     ]
 }

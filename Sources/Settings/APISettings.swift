@@ -2,6 +2,8 @@
 package struct APISettings: Sendable {
     package var worker: WorkerSettings
     package let http: HTTPSettings
+    /// The workers' `HTTP_TOKEN`, which reads the API's metrics, too; nil where there is none.
+    package let metricsToken: String?
 
     /// - Throws: `SettingsError` with every mistake, also those that only a worker would make.
     package init(_ values: SettingValues) throws(SettingsError) {
@@ -14,5 +16,6 @@ package struct APISettings: Sendable {
         }
         guard let http, mistakes.isEmpty else { throw SettingsError(mistakes: mistakes) }
         self.http = http
+        metricsToken = values.text("HTTP_TOKEN")
     }
 }

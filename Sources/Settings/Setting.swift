@@ -300,7 +300,10 @@ extension Setting {
         .init(
             "HTTP_TOKEN",
             .secret,
-            "bearer token of 16 or more characters, required for everything but /health"
+            """
+            bearer token of 16 or more characters, required for everything but /health; it reads \
+            the metrics of an API, too
+            """
         ),
     ]
 

@@ -47,6 +47,12 @@ package final class Callers: Sendable {
         return .administrator
     }
 
+    /// - Throws: `Problem` for a request that may not read the metrics.
+    package func requireMetrics(_ request: Request) async throws {
+        if access.mayReadMetrics(request) { return }
+        try await caller(of: request).require(.operations)
+    }
+
     /// Whether a request comes from an administrator, as far as is known without a look.
     package func isAdministrator(_ request: Request) -> Bool {
         access.admits(request) && (access.hasToken || hasTokens.last != true)

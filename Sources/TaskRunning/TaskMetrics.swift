@@ -37,6 +37,8 @@ struct TaskMetrics: Sendable {
         }
     }
 
+    func unhandled(_ type: String) { Metric.tasksUnhandled.counter(type).increment() }
+
     func threads(busy: Int, of limit: Int, lost: Int) {
         self.lost.record(lost)
         active.record(busy)

@@ -75,6 +75,7 @@ final class TaskRunner: Sendable {
         if isPaused(name), try store.park(message.id, run: message.run) { return .settled(.ack) }
         guard let handler = try types.find(name, { handlers.handler(named: name, of: $0) }) else {
             if try store.unhandled(message.id, run: message.run) {
+                metrics.unhandled(name)
                 let metadata: Logger.Metadata = ["type": "\(name)"]
                 repeated.log(
                     level: .warning,

@@ -94,11 +94,11 @@ extension Integration {
         /// Fault: a client meets an answer that the description does not have.
         @Test func theDescriptionHasEveryAnswer() throws {
             let scene = try IntakeScene()
-            let token = "a-token-of-many-signs"
-            let api = try start(scene, ["api"], ["API_TOKEN": token])
+            let (token, reader) = ("a-token-of-many-signs", "a-token-that-reads-metrics")
+            let api = try start(scene, ["api"], ["API_TOKEN": token, "HTTP_TOKEN": reader])
             let bearer = "Authorization: Bearer \(token)"
-            func get(_ path: String) throws -> RawAnswer {
-                try RawAnswer.get(path, port: port, headers: [bearer])
+            func get(_ path: String, token: String = token) throws -> RawAnswer {
+                try RawAnswer.get(path, port: port, headers: ["Authorization: Bearer \(token)"])
             }
             let description = try #require(
                 try JSONSerialization.jsonObject(with: Data(try get("/openapi.json").body.utf8))
@@ -146,7 +146,12 @@ extension Integration {
             #expect(metrics.contains(/\nprocess_resident_memory_bytes \d{7}/))
             #expect(metrics.contains("\namity_short_of{resource=\"memory\"} 0\n"))
             #expect(try RawAnswer.get("/metrics", port: port).status == 401)
-            #expect(!api.log.contains(token))
+            #expect(try get("/metrics", token: reader).status == 200)
+            #expect(try get("/metrics", token: reader + "s").status == 401)
+            for path in ["/openapi.json", "/api/v1/stats/queues", "/api/v1/tasks"] {
+                #expect(try get(path, token: reader).status == 401, "\(path)")
+            }
+            #expect(!api.log.contains(token) && !api.log.contains(reader))
         }
 
         /// Fault: another site's page has a browser on this machine send conversations.

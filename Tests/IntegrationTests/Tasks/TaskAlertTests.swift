@@ -47,5 +47,21 @@ extension Integration {
             #expect(try workers[2].waitForExit() == 0)
             #expect(try tasks.tasks.store.watch() == nil)
         }
+
+        /// Fault: tasks go from worker to worker, none can run them, and no alert can know.
+        @Test func aTypeThatAWorkerCannotRunIsCounted() throws {
+            let tasks = try TaskWorkerScene()
+            let port = RawConnection.freePort()
+            let settings = ["TASK_QUEUES": tasks.pool, "HTTP_PORT": "\(port)"]
+            let worker = try tasks.tasks.scene.startWorker(settings)
+            let id = try tasks.tasks.submit("elsewhere") { $0.pool = tasks.pool }
+            try worker.waitUntilConsuming()
+            let line = "amity_tasks_unhandled_total{task_type=\"elsewhere\"} 1\n"
+            try eventually("it is counted") {
+                try RawAnswer.get("/metrics", port: port).body.contains(line)
+            }
+            #expect(try tasks.store.get(id)?.view.attempts == 0)
+            #expect(worker.events("task.type-unhandled").count == 1)
+        }
     }
 }
