@@ -5,7 +5,6 @@ import Tasks
 
 /// A handler of a package, as the runtime takes it.
 struct TypedHandler<Handler: TaskHandler>: RunHandler {
-    let isInProcess = true
     let needsToken = false
     let handler: Handler
 

@@ -8,7 +8,6 @@ import Tasks
 package struct DocumentHandler: RunHandler {
     package static let type = "document_processing"
 
-    package let isInProcess = true
     package let needsToken = false
 
     private let root: DocumentRoot

@@ -5,7 +5,6 @@ import Tasks
 
 /// Answers its payload: for a first try.
 package struct EchoHandler: RunHandler {
-    package let isInProcess = true
     package let needsToken = false
 
     package init() {}
@@ -18,7 +17,6 @@ package struct EchoHandler: RunHandler {
 /// Does nothing, or sleeps for as long as its payload says, `{"sleep_ms": 20}`: what is left is
 /// Amity's own work.
 package struct BenchmarkHandler: RunHandler {
-    package let isInProcess = true
     package let needsToken = false
 
     private struct Payload: Decodable {

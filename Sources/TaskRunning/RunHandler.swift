@@ -4,8 +4,6 @@ import Tasks
 
 /// What runs tasks of a type.
 package protocol RunHandler: Sendable {
-    /// Whether it runs inside the worker's process, so that it can end it.
-    var isInProcess: Bool { get }
     /// Whether it is given a run token, because it may report later.
     var needsToken: Bool { get }
 

@@ -205,7 +205,7 @@ struct LifeSimulation {
         for task in 0..<Self.tasks where lives[task].state == .processing {
             var event = TaskEvent(.lost, worker: worker)
             event.isAlone = runs == 1
-            event.isInProcess = draw(3) > 0
+            event.isOnHost = draw(3) > 0
             apply(event, to: task)
         }
     }

@@ -135,7 +135,7 @@ struct TaskLifeTests {
         // What runs elsewhere did not end the process.
         var other = Self.life(.processing, crashes: 3)
         var event = TaskEvent(.lost, worker: 1)
-        (event.isAlone, event.isInProcess) = (true, false)
+        (event.isAlone, event.isOnHost) = (true, false)
         other = try #require(other.after(event, at: 10))
         #expect(other.state == .queued && other.crashes == 3)
     }

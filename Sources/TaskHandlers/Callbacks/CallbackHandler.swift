@@ -13,7 +13,6 @@ import Tasks
 ///
 /// A callback that is under way has no thread: a receiver that hangs keeps tasks from nothing.
 package final class CallbackHandler: WaitingHandler {
-    package let isInProcess = false
     package let needsToken = false
 
     /// Of the whole request, and of the answer's body, which is not read.

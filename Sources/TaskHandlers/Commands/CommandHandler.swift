@@ -5,7 +5,6 @@ import Tasks
 /// Runs tasks of a type by a command of the worker's own file: the payload is its standard input,
 /// and what it writes is read as `CommandOutput` says. Nothing that it starts outlives the run.
 package struct CommandHandler: RunHandler {
-    package let isInProcess = false
     package let needsToken = false
 
     private let command: CommandsFile.Command

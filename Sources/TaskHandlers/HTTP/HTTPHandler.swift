@@ -6,7 +6,6 @@ import Tasks
 
 /// Runs tasks of a type by a service that is called: what it answers decides how the run ends.
 package struct HTTPHandler: RunHandler {
-    package let isInProcess = false
     package let needsToken = true
 
     private let url: String

@@ -56,8 +56,9 @@ package struct TaskEvent: Sendable {
     package var needs = Needs.met
     /// Whether the lost worker ran nothing else.
     package var isAlone = false
-    /// Whether the handler runs inside the worker's process, so that it can end it.
-    package var isInProcess = true
+    /// Whether the handler runs where the worker does, so that it can end it: in its process, or as
+    /// a command, by the memory that it takes.
+    package var isOnHost = true
 
     package init(_ kind: Kind, run: Int = 0, worker: Int = 0, lease: Int = 0, delay: Int = 0) {
         self.kind = kind

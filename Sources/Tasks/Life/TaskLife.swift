@@ -191,8 +191,8 @@ package struct TaskLife: Equatable, Sendable {
 
     /// A first loss makes a suspect, which then runs alone in its worker; only a loss there counts.
     private mutating func lose(_ event: TaskEvent, _ now: Int) {
-        if event.isInProcess, crashes == 0 || event.isAlone { crashes += 1 }
-        if event.isInProcess, crashes >= Self.mostCrashes { return end(.failed) }
+        if event.isOnHost, crashes == 0 || event.isAlone { crashes += 1 }
+        if event.isOnHost, crashes >= Self.mostCrashes { return end(.failed) }
         leave(now) { $0.giveBack(now) }
     }
 

@@ -96,8 +96,8 @@ enum SchedulerSQL {
     )
 
     /// Gives back the runs of workers whose leases have run out. A task that may have ended its
-    /// worker becomes a suspect; one that ran there alone may fail: see `TaskLife`. A type without
-    /// a row runs inside its worker; callbacks run no code of others.
+    /// worker becomes a suspect; one that ran there alone may fail: see `TaskLife`. Code of a
+    /// service runs elsewhere, a callback is no code of others; a type without a row is Swift.
     static let giveBackLost = Statement(
         "give_back_lost_tasks",
         """
@@ -112,8 +112,8 @@ enum SchedulerSQL {
             GROUP BY worker),
         lost AS MATERIALIZED (
             SELECT task.id, runs = 1 AS is_alone,
-                coalesce(handler ->> 'kind', 'swift') = 'swift'
-                    AND task.type <> '\(TaskCallback.type)' AS is_inside
+                coalesce(handler ->> 'kind', 'swift') <> 'http'
+                    AND task.type <> '\(TaskCallback.type)' AS is_on_host
             FROM amity_tasks AS task
             JOIN silent ON task.worker = silent.worker
             LEFT JOIN amity_task_types AS type ON type.type = task.type
@@ -124,7 +124,7 @@ enum SchedulerSQL {
             UPDATE amity_tasks AS task
             SET crashes = \(crashes),
                 \(TaskSQL.leaving(
-                    failsIf: "is_inside AND \(crashes) >= \(TaskLife.mostCrashes)",
+                    failsIf: "is_on_host AND \(crashes) >= \(TaskLife.mostCrashes)",
                     to: TaskSQL.givenBackState,
                     due: TaskSQL.givenBackDue
                 ))
@@ -140,7 +140,7 @@ enum SchedulerSQL {
     )
 
     private static let crashes = """
-        (CASE WHEN is_inside AND (crashes = 0 OR is_alone) THEN crashes + 1 ELSE crashes END)
+        (CASE WHEN is_on_host AND (crashes = 0 OR is_alone) THEN crashes + 1 ELSE crashes END)
         """
 
     private static func errors(_ run: String, _ code: TaskErrorCode) -> String {

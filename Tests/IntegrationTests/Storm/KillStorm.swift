@@ -27,6 +27,8 @@ final class KillStorm {
     private var apis: [(process: RunningWorker, port: UInt16)] = []
     /// Every id that was answered 202.
     private(set) var accepted: [TaskID] = []
+    /// Those of tasks that kill the worker they run in.
+    private var fatal: [TaskID] = []
 
     init(seed: UInt64) throws {
         scene = try TaskScene()
@@ -72,6 +74,12 @@ final class KillStorm {
         let script = """
             import json, os, subprocess, sys, time
             payload = json.load(sys.stdin)
+            parent = os.getppid()
+            while payload.get("fatal") and parent > 1:
+                with open(f"/proc/{parent}/cmdline") as line: words = line.read().split("\\0")
+                if words[1:2] == ["worker"]: os.kill(parent, 9)
+                with open(f"/proc/{parent}/stat") as line:
+                    parent = int(line.read().rsplit(")", 1)[1].split()[1])
             subprocess.Popen(["setsid", "sleep", "600"],
                              env={"STORM": "\(marker)", "PATH": os.environ["PATH"]})
             time.sleep(payload["seconds"])
@@ -116,8 +124,17 @@ final class KillStorm {
     // MARK: Load
 
     /// Sends a batch to an API, and takes down what it has accepted.
-    func submit(_ count: Int) throws {
-        let entries = (0..<count).map { _ in
+    func submit(_ count: Int) throws { accepted += try send(entries(count)) }
+
+    /// Sends one that kills each worker that runs it; false when the API has not taken it.
+    func submitFatal() throws -> Bool {
+        let ids = try send(["{\"task_type\":\"storm-command\",\"payload\":{\"fatal\":true}}"])
+        fatal += ids
+        return !ids.isEmpty
+    }
+
+    private func entries(_ count: Int) -> [String] {
+        (0..<count).map { _ in
             switch Int.random(in: 0..<10, using: &random) {
             case 0:
                 let seconds = Double.random(in: 0...1, using: &random)
@@ -128,6 +145,9 @@ final class KillStorm {
                 return "{\"task_type\":\"benchmark\",\"payload\":{\"sleep_ms\":\(time)}}"
             }
         }
+    }
+
+    private func send(_ entries: [String]) throws -> [TaskID] {
         let body = "{\"tasks\":[\(entries.joined(separator: ","))]}"
         let api = apis[Int.random(in: 0..<apis.count, using: &random)]
         guard
@@ -137,24 +157,35 @@ final class KillStorm {
                 port: api.port,
                 headers: ["Content-Type: application/json"]
             ), answer.status == 202
-        else { return }
+        else { return [] }
         let json = try JSONSerialization.jsonObject(with: Data(answer.body.utf8))
         let results = (json as? [String: Any])?["results"] as? [[String: Any]] ?? []
-        accepted += results.compactMap { ($0["task_id"] as? String).map(TaskID.init(stored:)) }
+        return results.compactMap { ($0["task_id"] as? String).map(TaskID.init(stored:)) }
     }
 
     // MARK: Kills
 
-    /// Kills one process, and starts another in its place.
+    /// Kills one process, a quarter of the times the one that leads.
     func kill() throws {
-        if Int.random(in: 0..<4, using: &random) == 0 {
-            let number = Int.random(in: 0..<apis.count, using: &random)
-            apis[number].process.signal(SIGKILL)
-            apis[number] = try startAPI()
-        } else {
-            let number = Int.random(in: 0..<workers.count, using: &random)
-            workers[number].signal(SIGKILL)
+        let all = workers + apis.map(\.process)
+        let number =
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0: all.firstIndex { $0.isLeading } ?? 0
+            case 1: workers.count + Int.random(in: 0..<apis.count, using: &random)
+            case _: Int.random(in: 0..<workers.count, using: &random)
+            }
+        all[number].signal(SIGKILL)
+        _ = try all[number].waitForExit()
+        try replaceTheDead()
+    }
+
+    /// As a service manager does.
+    func replaceTheDead() throws {
+        for number in workers.indices where !workers[number].isRunning {
             workers[number] = try startWorker()
+        }
+        for number in apis.indices where !apis[number].process.isRunning {
+            apis[number] = try startAPI()
         }
     }
 
@@ -173,7 +204,8 @@ final class KillStorm {
             }
         }
         try eventually("every task is final", within: limit) {
-            try scene.sql(
+            try replaceTheDead()
+            return try scene.sql(
                 "SELECT count(*) FROM amity_tasks WHERE state < 5 AND pool = $1",
                 .text(pool)
             ).integer(0, 0) == 0
@@ -192,10 +224,24 @@ final class KillStorm {
         #expect(odd.integer(0, 0) == 0, "one did not complete")
         #expect(odd.integer(0, 1) == 0, "an attempt was spent on a kill")
         #expect(odd.integer(0, 2) == 0, "a result is not that of the last run")
+        try expectEnd(ofFatal: fatal)
         expectNoOverlap()
         for worker in workers { worker.signal(SIGTERM) }
         for worker in workers { #expect(try worker.waitForExit() == 0) }
         try eventually("no process of a command is left") { leftOver() == 0 }
+    }
+
+    private func expectEnd(ofFatal ids: [TaskID]) throws {
+        let found = try scene.sql(
+            """
+            SELECT count(*) FILTER (WHERE state = 6 AND attempts = 0 AND crashes = 4
+                AND errors -> -1 ->> 'code' = 'WORKER_CRASHED'), count(*)
+            FROM amity_tasks JOIN amity_task_data USING (id) WHERE id = ANY ($1::uuid[])
+            """,
+            .textArray(ids.map(\.text))
+        )
+        #expect(found.integer(0, 1) == ids.count)
+        #expect(found.integer(0, 0) == ids.count, "one that kills its workers did not end so")
     }
 
     private func expectNoOverlap() {
@@ -216,6 +262,17 @@ final class KillStorm {
             else { return false }
             return data.range(of: Data(marker.utf8)) != nil
         }
+    }
+}
+
+extension RunningWorker {
+    /// Whether it schedules, as far as it has said.
+    fileprivate var isLeading: Bool {
+        let log = log
+        guard let begin = log.range(of: "scheduler.leads", options: .backwards) else {
+            return false
+        }
+        return isRunning && !log[begin.upperBound...].contains("scheduler.follows")
     }
 }
 

@@ -9,7 +9,8 @@ extension Integration {
         }
 
         /// Faults: whatever is killed, a task that was accepted is lost, runs twice at a time, is
-        /// charged for the kill, keeps the result of an older run, or leaves processes behind.
+        /// charged for the kill, keeps the result of an older run, or leaves processes behind; or
+        /// one that kills its workers goes on for ever.
         /// `deploy/dev/kill-storm` runs it at full length.
         @Test(.timeLimit(.minutes(60))) func whateverIsKilledEachTaskEndsOnce() throws {
             let seed = UInt64(Self.number("AMITY_SEED", Int.random(in: 1...1_000_000)))
@@ -20,10 +21,11 @@ extension Integration {
                 try storm.submit(20)
                 return !storm.accepted.isEmpty
             }
-            var (broker, database) = (2, 1)
+            var (broker, database, fatal) = (2, 1, 0)
             var next = ContinuousClock.now + .seconds(2)
             while storm.accepted.count < count {
                 try storm.submit(min(200, count / 10))
+                if fatal <= storm.accepted.count / 5000, try storm.submitFatal() { fatal += 1 }
                 let share = Double(storm.accepted.count) / Double(count)
                 if broker > 0, share > (broker == 2 ? 0.3 : 0.7) {
                     broker -= 1
@@ -38,7 +40,7 @@ extension Integration {
                 next = .now + .seconds(2)
                 try storm.kill()
             }
-            try storm.finish(within: .seconds(90 + count / 20))
+            try storm.finish(within: .seconds(150 + count / 20))
         }
     }
 }

@@ -158,7 +158,6 @@ final class TaskWorkerScene {
 
 /// Does what a test says.
 final class TestHandler: RunHandler {
-    let isInProcess = true
     let needsToken = false
     /// Of the runs that have begun, in order.
     let begun = Locked<[ClaimedTask]>([])
