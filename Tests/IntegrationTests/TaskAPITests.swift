@@ -99,32 +99,6 @@ extension Integration {
 
         // MARK: Repetition
 
-        /// Fault: a client that sends again what it had no answer to has its work done twice.
-        @Test(arguments: ["/tasks", "/tasks/batch", "/batches/OPEN/tasks"])
-        func aRequestThatIsSentThreeTimesIsDoneOnce(route: String) async throws {
-            let scene = Shared(try TaskAPIScene())
-            let task = #"{"task_type":"test","payload":1}"#
-            let open = try scene.value.send("POST", "/tasks/batch", #"{"open":true}"#)
-            let path = route.replacing("OPEN", with: try open.text("batch_id"))
-            let body = route == "/tasks" ? task : "[\(task),\(task)]"
-            let answers = try await withThrowingTaskGroup(of: String.self) { group in
-                for _ in 0..<3 {
-                    group.addTask {
-                        try await blocking {
-                            let key = ["Idempotency-Key: one"]
-                            let answer = try scene.value.send("POST", path, body, headers: key)
-                            #expect(answer.status == 202)
-                            return answer.raw.body
-                        }
-                    }
-                }
-                return try await group.reduce(into: Set<String>()) { $0.insert($1) }
-            }
-            #expect(answers.count == 1)
-            let rows = try scene.value.tasks.sql("SELECT count(*) FROM amity_tasks")
-            #expect(rows.integer(0, 0) == (route == "/tasks" ? 1 : 2))
-        }
-
         @Test func aKeyIsForOneBody() throws {
             let scene = Shared(try TaskAPIScene())
             let body = #"{"task_type":"test","payload":1}"#

@@ -145,15 +145,21 @@ extension Integration {
         }
 
         /// The connection ends in the middle of some answer, before or after the COMMIT: the client
-        /// asks again and there is one task.
-        @Test func aRequestWhoseAnswerWasLostMakesOneTask() throws {
+        /// asks again, and its tasks are there once.
+        @Test(arguments: [1, 3])
+        func aRequestWhoseAnswerWasLostIsDoneOnce(tasks: Int) throws {
+            func request(_ key: Int) -> SubmitRequest {
+                let entries = Array(repeating: TaskScene.task(), count: tasks)
+                return Self.request(entries, key: "\(key)")
+            }
+
             let scene = try TaskScene()
             let proxy = try Proxy(to: Servers.workersDatabasePort())
             let store = try scene.store(through: proxy)
-            _ = try store.submit([Self.request(key: "0")])
+            _ = try store.submit([request(0)])
             var (lost, made, count) = (0, 0, 1)
             for bytes in stride(from: 1, to: 2_000, by: 19) {
-                let request = Self.request(key: "\(bytes)")
+                let request = request(bytes)
                 proxy.cut(afterBytesToClient: bytes)
                 do throws(PostgresError) {
                     _ = try store.submit([request])
@@ -170,7 +176,9 @@ extension Integration {
             // Some were lost before the COMMIT, and some after it.
             let lostAfterwards = made - (count - 1 - lost)
             #expect(lost > lostAfterwards && lostAfterwards > 0, "\(lost) \(lostAfterwards)")
-            #expect(try scene.sql("SELECT count(*) FROM amity_tasks").integer(0, 0) == count)
+            #expect(
+                try scene.sql("SELECT count(*) FROM amity_tasks").integer(0, 0) == count * tasks
+            )
         }
 
         @Test func anAnswerExpiresAfterADay() throws {
