@@ -150,9 +150,9 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         serviceLifecycle,
     ],
     "Benchmark": [
-        "AMQP", "ConversationPublishing", "Conversations", "FriendshipScoring", "JSON", "Postgres",
-        "QueueAccess", "SafeText", "SampleConversations", "Settings", "Storage", "TaskScheduling",
-        "Tasks", logging,
+        "AMQP", "Concurrency", "ConversationPublishing", "Conversations", "FriendshipScoring",
+        "HTTPCalling", "JSON", "Postgres", "QueueAccess", "SafeText", "SampleConversations",
+        "Settings", "Storage", "TaskScheduling", "Tasks", logging,
     ],
 ]
 

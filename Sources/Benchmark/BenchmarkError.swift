@@ -10,6 +10,7 @@ package enum BenchmarkError: Error, Equatable, CustomStringConvertible {
     case notConfirmed(Int)
     case workerDied(log: String)
     case notLogged(event: String, log: String)
+    case refused(String, log: String)
     case notFinished(processed: Int, of: Int, log: String)
 
     package var description: String {
@@ -33,6 +34,8 @@ package enum BenchmarkError: Error, Equatable, CustomStringConvertible {
             "a worker ended before its work was done: \(log)"
         case .notLogged(let event, let log):
             "a worker did not log \(event) within 30 seconds: \(log)"
+        case .refused(let answer, let log):
+            "the API did not take a conversation: \(answer); \(log)"
         case .notFinished(let processed, let count, let log):
             "\(processed) of \(count) conversations were done when time was over: \(log)"
         }

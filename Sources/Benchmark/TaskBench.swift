@@ -18,6 +18,7 @@ package struct TaskBench {
         try BenchmarkRun.with(conversations: tasks, users: tasks) { run in
             var reference = Series()
             var series = threads.map { _ in Series() }
+            var times = Series()
             for round in 1...repeats {
                 let sample = try Reference.single.run(
                     on: run.fixture,
@@ -33,11 +34,18 @@ package struct TaskBench {
                     say("round \(round) of \(repeats): N = \(count), \(rate) tasks per second")
                 }
             }
+            for round in 1...repeats {
+                say("round \(round) of \(repeats): times, and conversations over HTTP")
+                let trial = try TaskTrial(run, threads: threads.first ?? 1)
+                let intake = try IntakeTrial(run: run).measure()
+                times.add(try trial.measureTimes().merging(intake) { _, new in new })
+            }
             return TaskBenchReport(
                 tasks: tasks,
                 repeats: repeats,
                 reference: .init(name: Reference.single.name, reference),
-                configurations: zip(threads, series).map { .init(name: "N = \($0)", $1) }
+                configurations: zip(threads, series).map { .init(name: "N = \($0)", $1) },
+                times: .init(name: "times", times)
             )
         }
     }
@@ -50,6 +58,7 @@ package struct TaskBenchReport: Encodable {
     var cores = ProcessInfo.processInfo.activeProcessorCount
     var reference: ReportRow
     var configurations: [ReportRow]
+    var times: ReportRow
 
     package var json: String {
         get throws { try jsonText(self) }
@@ -68,7 +77,38 @@ package struct TaskBenchReport: Encodable {
         at rest     from a submit until the task has begun, nothing else to do
         under low   the same for a task of high priority, while all threads are busy with low ones \
         of 20 ms
+
+        \(promises.map { "\($0.name)  \($0.figures)" }.joined(separator: "\n"))
         """
+    }
+
+    private var promises: [(name: String, figures: String)] {
+        [
+            (
+                "1,000 due a second, late: s p50/p99          ",
+                times.cell(.lateP50, digits: 2) + " / " + times.cell(.lateP99, digits: 2)
+            ),
+            (
+                "cancelled until stopped: s p50/most          ",
+                times.cell(.cancelP50, digits: 2) + " / " + times.cell(.cancelMost, digits: 2)
+            ),
+            (
+                "worker killed until the run begins again: s  ",
+                times.cell(.lostTaskBeginsAgain, digits: 1)
+            ),
+            (
+                "a drain over its limit: s                    ",
+                times.cell(.drainOverLimit, digits: 2)
+            ),
+            (
+                "conversations by 100 clients: a second       ",
+                times.range(.intakePerSecond)
+            ),
+            (
+                "    answered: ms p50/p99; the API's peak MB  ",
+                times.cell(.intakeP50, .intakeP99) + "; " + times.cell(.intakePeakMegabytes)
+            ),
+        ]
     }
 
     private static let heads = [

@@ -5,13 +5,13 @@ import Tasks
 
 /// One run of a worker that takes tasks: made and published as an API does it, by this process.
 struct TaskTrial {
-    private let run: BenchmarkRun
+    let run: BenchmarkRun
     private let threads: Int
-    private let store: TaskStore
-    private let publisher: TaskPublisher
+    let store: TaskStore
+    let publisher: TaskPublisher
 
     /// As an API's.
-    private static let group = 50
+    static let group = 50
     /// Chosen: a minute for what may go wrong, and the pace of a slow machine.
     private static func patience(for count: Int) -> Duration {
         .seconds(60) + .milliseconds(20) * count
@@ -43,13 +43,7 @@ struct TaskTrial {
         try empty()
         publisher.start()
         defer { publisher.stop() }
-        var environment = run.fixture.variables
-        environment["TASK_QUEUES"] = run.fixture.taskPool
-        environment["TASK_CONCURRENCY"] = "\(threads)"
-        environment["HTTP_PORT"] = "\(try freePort())"
-        let worker = try WorkerProcess(["worker"], environment: environment, in: run.folder)
-        _ = try worker.wait(for: "task-consumer.started")
-
+        let worker = try startWorker()
         var sample = try throughput(count, worker)
         let few = max(10, min(100, count / 100))
         try empty()
@@ -66,6 +60,17 @@ struct TaskTrial {
         sample[.peakResidentMegabytes] = worker.peakResidentMegabytes
         _ = try worker.stop()
         return sample
+    }
+
+    func startWorker() throws -> WorkerProcess {
+        var environment = run.fixture.variables
+        environment["TASK_QUEUES"] = run.fixture.taskPool
+        environment["TASK_CONCURRENCY"] = "\(threads)"
+        environment["DRAIN_TIMEOUT_SECONDS"] = "\(Int(Self.drainSeconds))"
+        environment["HTTP_PORT"] = "\(try freePort())"
+        let worker = try WorkerProcess(["worker"], environment: environment, in: run.folder)
+        _ = try worker.wait(for: "task-consumer.started")
+        return worker
     }
 
     /// In milliseconds.
@@ -97,7 +102,13 @@ struct TaskTrial {
 
     // MARK: Submit
 
-    private func submit(_ count: Int, _ priority: Priority, sleep: Int) throws {
+    /// - Parameter change: of the task of a group that has the number.
+    func submit(
+        _ count: Int,
+        _ priority: Priority,
+        sleep: Int,
+        _ change: (_ task: inout NewTask, _ number: Int) -> Void = { _, _ in }
+    ) throws {
         var left = count
         while left > 0 {
             try Interruption.check()
@@ -110,7 +121,12 @@ struct TaskTrial {
             )
             task.priority = priority
             let begin = ContinuousClock.now
-            let outcomes = try store.submit((0..<size).map { _ in SubmitRequest([task]) })
+            let requests = (0..<size).map { number in
+                var one = task
+                change(&one, number)
+                return SubmitRequest([one])
+            }
+            let outcomes = try store.submit(requests)
             var publications: [Publication] = []
             for outcome in outcomes {
                 guard case .accepted(_, let toPublish) = try outcome.get() else { continue }
@@ -130,7 +146,7 @@ struct TaskTrial {
 
     // MARK: Look
 
-    private func wait(for count: Int, _ worker: WorkerProcess) throws {
+    func wait(for count: Int, _ worker: WorkerProcess) throws {
         let deadline = ContinuousClock.now + Self.patience(for: count)
         while try numbers(Self.left).first != 0 {
             try worker.checkIsRunning()
@@ -151,9 +167,9 @@ struct TaskTrial {
         return (percentile(50, of: waits), percentile(99, of: waits))
     }
 
-    private func empty() throws { _ = try run.fixture.session.flight([(Self.empty, [])]) }
+    func empty() throws { _ = try run.fixture.session.flight([(Self.empty, [])]) }
 
-    private func numbers(
+    func numbers(
         _ statement: Statement,
         _ parameters: [Parameter] = []
     ) throws -> [Double] {

@@ -26,8 +26,7 @@ final class WorkerProcess {
     }
 
     deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
+        if process.isRunning { kill() }
     }
 
     var cpuSeconds: Double { Usage.cpuSeconds(of: process.processIdentifier) ?? 0 }
@@ -85,11 +84,16 @@ final class WorkerProcess {
         return nil
     }
 
+    func kill() {
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
     /// Lets it drain.
     ///
     /// - Returns: what it says of its deliveries at the end.
     func stop() throws -> Event? {
-        kill(process.processIdentifier, SIGTERM)
+        Foundation.kill(process.processIdentifier, SIGTERM)
         process.waitUntilExit()
         if process.terminationStatus != 0 { throw BenchmarkError.workerDied(log: logTail) }
         return first("consumer.stopped")

@@ -83,6 +83,13 @@ extension Integration {
                     "at_rest_submit_to_start_ms_p50", "high_under_low_submit_to_start_ms_p99",
                 ] { #expect(try median(measure, in: row) > 0) }
             }
+            let times = try #require(report["times"] as? [String: Any])
+            for measure in [
+                "after_due_s_p99", "cancel_to_end_s_most", "kill_to_next_start_s",
+                "intake_per_second", "intake_ms_p99", "intake_peak_resident_mb",
+            ] { #expect(try median(measure, in: times) > 0, "\(measure)") }
+            // It waits for a run that takes a minute, and not for all of it.
+            #expect(try median("drain_over_limit_s", in: times) > -1)
             try expectNothingLeft()
         }
 
