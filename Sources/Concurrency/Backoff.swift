@@ -7,9 +7,10 @@ package struct Backoff: Sendable {
     private let ways: Int
     private var attempt = 0
 
+    /// - Parameter cap: chosen so that work goes on within ten seconds of a server's return.
     package init(
         first: Duration = .milliseconds(100),
-        cap: Duration = .seconds(10),
+        cap: Duration = .seconds(8),
         ways: Int = 1
     ) {
         precondition(ways >= 1)
