@@ -228,7 +228,9 @@ final class KillStorm {
         expectNoOverlap()
         for worker in workers { worker.signal(SIGTERM) }
         for worker in workers { #expect(try worker.waitForExit() == 0) }
-        try eventually("no process of a command is left") { leftOver() == 0 }
+        try eventually("no process of a command is left") {
+            Processes.count(having: ["STORM=\(marker)"]) == 0
+        }
     }
 
     private func expectEnd(ofFatal ids: [TaskID]) throws {
@@ -253,16 +255,6 @@ final class KillStorm {
             }
         }
     }
-
-    private func leftOver() -> Int {
-        let folders = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-        return folders.count { folder in
-            guard Int(folder) != nil,
-                let data = FileManager.default.contents(atPath: "/proc/\(folder)/environ")
-            else { return false }
-            return data.range(of: Data(marker.utf8)) != nil
-        }
-    }
 }
 
 extension RunningWorker {
@@ -273,26 +265,5 @@ extension RunningWorker {
             return false
         }
         return isRunning && !log[begin.upperBound...].contains("scheduler.follows")
-    }
-}
-
-/// A folder that is there as long as this is.
-private final class TemporaryFolder {
-    let path = NSTemporaryDirectory() + "amity-\(UUID().uuidString)"
-
-    init() throws {
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        do {
-            try FileManager.default.removeItem(atPath: path)
-        } catch {
-            Issue.record(error, "a folder is left over")
-        }
-    }
-
-    func write(_ name: String, _ text: String) throws {
-        try text.write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
     }
 }

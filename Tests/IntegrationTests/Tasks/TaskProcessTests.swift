@@ -65,37 +65,5 @@ extension Integration {
                 #expect(try tasks.queue(priority).consumers() == 0)
             }
         }
-
-        /// Fault: a worker is killed, and what it ran is lost, or charged, or runs twice at once.
-        @Test func whatAKilledWorkerRanRunsElsewhere() throws {
-            let tasks = try TaskWorkerScene()
-            let scene = tasks.tasks.scene
-            let dying = try scene.startWorker(["TASK_QUEUES": tasks.pool])
-            try eventually("it consumes") { !dying.events("task-consumer.started").isEmpty }
-            let id = try tasks.tasks.begin { $0.pool = tasks.pool }
-            // As if the dying worker ran it; it must not look any more.
-            try eventually("it has a lease") {
-                try tasks.tasks.sql("SELECT 1 FROM amity_leases WHERE name LIKE 'worker %'").count
-                    == 1
-            }
-            dying.signal(SIGSTOP)
-            try eventually("it is its row") {
-                try tasks.tasks.sql(
-                    """
-                    UPDATE amity_tasks SET worker = holder FROM amity_leases
-                    WHERE id = $1::uuid AND name LIKE 'worker %' RETURNING 1
-                    """,
-                    .text(id.text)
-                ).count == 1
-            }
-            dying.signal(SIGKILL)
-            let other = try scene.startWorker(["TASK_QUEUES": tasks.pool])
-            // The lease ends after 15 s, and the new leader waits as long before it calls it lost.
-            try tasks.wait(for: id, toBe: .completed, within: .seconds(60))
-            let view = try tasks.view(id)
-            #expect(view.attempts == 0 && view.run == 2)
-            other.signal(SIGTERM)
-            #expect(try other.waitForExit() == 0)
-        }
     }
 }

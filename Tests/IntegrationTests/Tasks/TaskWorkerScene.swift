@@ -19,6 +19,7 @@ final class TaskWorkerScene {
     let pool: String
     private let broker: Endpoint
     private var workers: [TaskWorker] = []
+    private var otherPools: [String] = []
     let health = LinkHealth()
     let readiness = Readiness(logger: quiet)
     let isExhausted = Locked(false)
@@ -29,7 +30,7 @@ final class TaskWorkerScene {
 
     init(settings: [String: String] = [:]) throws {
         tasks = try TaskScene(settings: settings)
-        pool = String(UUID().uuidString.lowercased().prefix(30))
+        pool = Self.newPool()
         broker = tasks.scene.settings.endpoint
         resources = ResourceMonitor(
             [],
@@ -45,11 +46,23 @@ final class TaskWorkerScene {
         do {
             let connection = try Connection(to: broker, timeout: .seconds(10))
             try connection.openChannel()
-            for queue in TaskQueue.all(of: pool) { try connection.deleteQueue(queue.name) }
+            for queue in ([pool] + otherPools).flatMap(TaskQueue.all) {
+                try connection.deleteQueue(queue.name)
+            }
             try connection.close()
         } catch {
             Issue.record("the queues of \(pool) are left over: \(error)")
         }
+    }
+
+    private static func newPool() -> String {
+        String(UUID().uuidString.lowercased().prefix(30))
+    }
+
+    /// Makes up one for other workers.
+    func otherPool() -> String {
+        otherPools.append(Self.newPool())
+        return otherPools[otherPools.count - 1]
     }
 
     func queue(_ priority: Tasks.Priority = .normal) -> TestQueue {

@@ -184,31 +184,6 @@ extension Integration {
 
         // MARK: Leases
 
-        /// Fault: the answer to a claim is lost, and its row is this worker's for ever.
-        @Test func aRowThatIsNotRunHereIsGivenBack() throws {
-            let scene = try TaskWorkerScene()
-            let handler = TestHandler { _, context in
-                Gate().wait(orStopOf: context)
-                return .stopped
-            }
-            let running = try scene.submit()[0]
-            try scene.start(handlers: ["test": handler])
-            try scene.wait(for: running, toBe: .processing)
-            let other = try scene.tasks.submit { $0.pool = scene.pool }
-            try scene.tasks.sql(
-                """
-                UPDATE amity_tasks AS task SET state = 4, due_at = NULL, worker = one.worker
-                FROM amity_tasks AS one WHERE one.id = $1::uuid AND task.id = $2::uuid
-                """,
-                .text(running.text),
-                .text(other.text)
-            )
-            try scene.wait(for: other, toBe: .queued)
-            let view = try scene.view(other)
-            #expect(view.run == 2 && view.attempts == 0)
-            #expect(try scene.tasks.state(running) == .processing)
-        }
-
         /// Fault: a run goes on and writes its result after the task was given to another worker.
         @Test func aRunThatWasGivenAwayIsToldAndDoesNotCount() throws {
             let scene = try TaskWorkerScene()
