@@ -15,7 +15,8 @@ final class TaskAPIScene {
     let port = RawConnection.freePort()
     let token: String?
 
-    init(token: String? = nil, tables: Bool = true) throws {
+    /// - Parameter proxy: stands between it and the broker.
+    init(token: String? = nil, tables: Bool = true, through proxy: Proxy? = nil) throws {
         self.token = token
         tasks = try TaskScene()
         let scene = tasks.scene
@@ -30,6 +31,7 @@ final class TaskAPIScene {
         var variables = scene.variables
         variables["API_PORT"] = "\(port)"
         variables["API_TOKEN"] = token
+        if let proxy { variables["RABBITMQ_URL"] = variables["RABBITMQ_URL"].map(proxy.rerouted) }
         api = try RunningWorker(["api"], environment: variables)
         try eventually("it is alive") { [port] in
             do {
