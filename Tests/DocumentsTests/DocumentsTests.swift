@@ -100,6 +100,21 @@ struct DocumentsTests {
         try #require(count > 40)
     }
 
+    /// Fault: a test is renamed or removed, and the table of faults still names it.
+    @Test func theTestsOfTheFaultsOfTasksAreThere() throws {
+        let tests = try Self.files(in: "Tests/IntegrationTests")
+            .map { try String(contentsOf: $0, encoding: .utf8) }.joined()
+        let rows = try Self.rows("Guarantees", under: "fault")
+        try #require(rows.count > 10)
+        for row in rows {
+            let names = row.split(separator: "|").last?.matches(of: /`(\w+)`/) ?? []
+            for name in names.map(\.1) {
+                let isThere = tests.contains("func \(name)(")
+                #expect(isThere, "\(name)")
+            }
+        }
+    }
+
     /// Fault: a module was added, split or renamed, and the map of the modules was not.
     @Test func theTableOfModulesIsComplete() throws {
         let folder = Document.root.appending(path: "Sources").path
