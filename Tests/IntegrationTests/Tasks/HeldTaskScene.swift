@@ -90,9 +90,12 @@ final class HeldTaskScene {
     }
 
     /// Looks for a task that is not completed, by that run, or was charged for the others.
+    ///
+    /// - Parameter crashes: 1 where it is a suspect, which costs it nothing.
     func expectCompleted(
         _ id: TaskID,
         by run: Int,
+        crashes: Int = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let detail = try #require(try tasks.store.get(id), sourceLocation: sourceLocation)
@@ -100,7 +103,7 @@ final class HeldTaskScene {
         #expect(detail.view.run == run, sourceLocation: sourceLocation)
         #expect(detail.result == "\(run)", sourceLocation: sourceLocation)
         #expect(detail.view.attempts == 0, sourceLocation: sourceLocation)
-        #expect(detail.view.crashes == 0, sourceLocation: sourceLocation)
+        #expect(detail.view.crashes == crashes, sourceLocation: sourceLocation)
     }
 
     /// Ends workers as a deploy does.
