@@ -118,8 +118,15 @@ class Trial:
         count = self.count(20_000)
         return await self.load(2, 200, lambda sent: sent < count)
 
-    async def load(self, clients, size, goes_on):
+    async def four(self):
+        """The same, a quarter of them in each of the four queues."""
+        count = self.count(20_000)
+        priorities = ["critical", "high", "normal", "low"]
+        return await self.load(2, 200, lambda sent: sent < count, priorities)
+
+    async def load(self, clients, size, goes_on, priorities=("normal",)):
         sent, waits = 0, []
+        batch = [task(priority=priorities[number % len(priorities)]) for number in range(size)]
 
         async def client():
             nonlocal sent
@@ -128,9 +135,9 @@ class Trial:
                     sent += size
                     before = time.monotonic()
                     if size > 1:
-                        await client.ask("POST", "/batch", [task()] * size)
+                        await client.ask("POST", "/batch", batch)
                     else:
-                        await client.ask("POST", "", task())
+                        await client.ask("POST", "", batch[0])
                     waits.append(time.monotonic() - before)
         begin, before = time.time(), self.used()
         await asyncio.gather(*(client() for _ in range(clients)))
@@ -283,7 +290,7 @@ class Trial:
         }
 
 
-CASES = ["burst", "single", "batches", "idle", "cancel", "schedules", "priorities"]
+CASES = ["burst", "single", "batches", "four", "idle", "cancel", "schedules", "priorities"]
 # Takes minutes by itself: `snapshot`.
 
 
