@@ -99,14 +99,18 @@ extension Integration {
                 URL(fileURLWithPath: "/usr/bin/env"),
                 [
                     "python3", "Tests/Load/tasks.py", "--binary", Command.amity.path,
-                    "--scale", "0.01", "--cases", "burst,batches,idle,cancel",
+                    "--scale", "0.01",
                 ]
             )
             #expect(result.status == 0, "\(result.error)")
             let cases = try result.output.split(separator: "\n").map { try object(String($0)) }
             #expect(
                 cases.map { $0["case"] as? String }
-                    == ["start", "burst", "batches", "idle", "cancel"]
+                    == [
+                        "start", "burst", "single", "batches", "four", "idle", "cancel",
+                        "schedules",
+                        "priorities",
+                    ]
             )
         }
 

@@ -284,9 +284,10 @@ class Trial:
             f"WHERE started_at > to_timestamp({begin}) GROUP BY 1"
         ))
         low, high = int(starts.get("3", 0)), int(starts.get("1", 0))
+        percent = 100 * low / max(1, low + high)
         return {
             "high_waits": spread(waits), "while_low_are_published": spread(early),
-            "beside": {"high": high, "low": low, "low_percent": round(100 * low / (low + high), 1)},
+            "beside": {"high": high, "low": low, "low_percent": round(percent, 1)},
         }
 
 
