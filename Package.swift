@@ -146,8 +146,8 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
     "AmityWorker": [
         "AMQP", "Concurrency", "Consuming", "Daemon", "Digests", "HTTPServing", "HostResources",
         "JSON", "Metering", "Postgres", "PrometheusMetrics", "Settings", "TaskHandlers",
-        "TaskRunning", "Tasks", "WorkerHealth", coreMetrics, hummingbird, logging, nioCore,
-        serviceLifecycle,
+        "TaskRunning", "TaskTypes", "Tasks", "WorkerHealth", coreMetrics, hummingbird, logging,
+        nioCore, serviceLifecycle,
     ],
     "Benchmark": [
         "AMQP", "Concurrency", "ConversationPublishing", "Conversations", "FriendshipScoring",
@@ -286,11 +286,19 @@ let package = Package(
                 logging, serviceLifecycle,
             ]
         ),
-        // An example of a package with a worker of its own, as part of every build.
+        // An example of a package with a worker of its own, and one that tests drive, as part of
+        // every build. They see what another package would see.
         .executableTarget(
             name: "thumbnail",
             dependencies: ["AmityWorker"],
-            path: "deploy/examples/thumbnail/Sources/thumbnail"
+            path: "deploy/examples/thumbnail/Sources/thumbnail",
+            packageAccess: false
+        ),
+        .executableTarget(
+            name: "HandlerProbe",
+            dependencies: ["AmityWorker"],
+            path: "Tests/HandlerProbe",
+            packageAccess: false
         ),
         .target(
             name: "TestSupport",

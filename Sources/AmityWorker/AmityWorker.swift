@@ -17,31 +17,50 @@ import ServiceLifecycle
 import Settings
 import TaskHandlers
 import TaskRunning
+import TaskTypes
 import WorkerHealth
 
 /// A worker for tasks, with handlers of your own.
+///
+/// All of a program's main file:
+///
+///     await AmityWorker.run(Thumbnail())
 public enum AmityWorker {
-    /// Runs tasks until SIGTERM or SIGINT, then lets what runs finish, and returns.
+    /// Runs tasks until SIGTERM or SIGINT, then lets what runs finish for as long as
+    /// `DRAIN_TIMEOUT_SECONDS` says, and returns.
+    ///
+    /// Call it once, and before anything else: a command of `TASK_COMMANDS` begins as this program,
+    /// too. It sets up logging (swift-log) and metrics (swift-metrics) for the whole process.
     ///
     /// The settings are those of `amity worker`, from the environment and `.env`: `RABBITMQ_URL`,
-    /// `DATABASE_URL`, `TASK_QUEUES` (here `default` where it is not set), `TASK_CONCURRENCY`,
-    /// `DRAIN_TIMEOUT_SECONDS` and others; `amity settings` prints them all. Health and metrics are
-    /// served on `HTTP_HOST` and `HTTP_PORT`. It ends the process with status 78 where settings are
-    /// not usable, 69 where the port is taken, 70 where as many threads as it has were lost to
-    /// handlers that did not return.
+    /// `DATABASE_URL`, `TASK_QUEUES` (here `default` where it is not set), `TASK_CONCURRENCY` (so
+    /// many tasks run at once), `DRAIN_TIMEOUT_SECONDS` and others; `amity settings` prints them
+    /// all. Health and metrics are served on `HTTP_HOST` and `HTTP_PORT`.
+    ///
+    /// It ends the process, after a line on standard error, with status
+    ///
+    /// - 78 where settings are not usable, a type is none, or two handlers have the same;
+    /// - 69 where the port is taken;
+    /// - 70 where as many threads as it has were lost to handlers that did not return.
+    ///
+    /// A broker or a database that is away ends nothing: it is waited for.
     ///
     /// - Parameter handlers: one for each type. The types have to be known to the API, too: see
-    ///   `amity types apply`.
+    ///   `amity types apply`. One with the name of a built-in type (`test`, `benchmark`) takes its
+    ///   place.
     public static func run(_ handlers: any TaskHandler...) async {
         await run(handlers: handlers)
     }
 
-    /// The same with an array.
+    /// Runs tasks until SIGTERM or SIGINT, as the other form does, with an array of handlers.
     public static func run(handlers: [any TaskHandler]) async {
         // A command of TASK_COMMANDS begins as this program.
         CommandRunner.runIfAsked()
         TransportSecurity.keepAllUntilTheEnd()
         let names = handlers.map { type(of: $0).type }
+        if let wrong = names.first(where: { !TaskType.isName($0) }) {
+            quit(78, "\(wrong) is no type: one \(TaskType.nameRule)")
+        }
         if let double = names.first(where: { name in names.count { $0 == name } > 1 }) {
             quit(78, "two handlers have the type \(double): give each its own")
         }

@@ -13,8 +13,6 @@ enum TaskBody {
     /// Of a batch, in seconds: a week.
     private static let longestOpen = 604_800
     static let mostTags = 20
-    /// Ten years, in seconds.
-    private static let longestDelay = 315_360_000.0
 
     private static let known: Set = [
         "task_type", "kb_id", "payload", "priority", "retry_limit", "delay_seconds", "run_at",
@@ -118,7 +116,7 @@ enum TaskBody {
         task.priority = priority(&members) ?? task.priority
         task.retryLimit = members.integer("retry_limit", TaskType.retryLimits) ?? task.retryLimit
         task.timeout = members.integer("timeout_seconds", TaskType.timeouts) ?? task.timeout
-        task.delay = members.number("delay_seconds", 0...longestDelay)
+        task.delay = members.number("delay_seconds", 0...RetryRule.longestDelay)
         task.runAt = members.time("run_at").map(TaskTime.text)
         if task.delay != nil, members.has("run_at") {
             members.note("run_at", "cannot stand beside delay_seconds")

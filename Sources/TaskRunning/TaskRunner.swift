@@ -174,7 +174,7 @@ final class TaskRunner: Sendable {
         after duration: Duration
     ) {
         let outcome: RunOutcome
-        var effects: [(Statement, [Parameter])] = []
+        var effects: Effects = []
         switch end.counted(since: task.putOff) {
         case .completed(let result, let own):
             outcome = .succeeded(result: result)
@@ -217,20 +217,6 @@ final class TaskRunner: Sendable {
         }
     }
 
-    private static let resultRefused = RunOutcome.failed(
-        code: TaskErrorCode.resultRefused.rawValue,
-        message: TaskErrorCode.resultRefused.message,
-        retries: true
-    )
-
-    private static func refused(by sqlState: String) -> RunOutcome {
-        .failed(
-            code: TaskErrorCode.effectRefused.rawValue,
-            message: "SQLSTATE \(sqlState)",
-            retries: true
-        )
-    }
-
     static let timeout = RunOutcome.failed(
         code: TaskErrorCode.timeout.rawValue,
         message: TaskErrorCode.timeout.message,
@@ -240,12 +226,14 @@ final class TaskRunner: Sendable {
     private func write(
         _ task: ClaimedTask,
         _ outcome: RunOutcome,
-        _ effects: [(Statement, [Parameter])],
+        _ effects: Effects,
         after duration: Duration
     ) {
         var mayBeDone = false
+        // What a statement of the handler's own meets that may do the next time, but never did.
+        var race: String?
         // Without a limit: the row is this run's until the lease is over, and then it answers so.
-        let end = health.persist(until: nil) { () throws(PostgresError) -> End in
+        var end = health.persist(until: nil) { () throws(PostgresError) -> End in
             do throws(PostgresError) {
                 let moved = try store.finish(
                     task.id,
@@ -256,14 +244,12 @@ final class TaskRunner: Sendable {
                 )
                 if let moved { return .written(moved.state) }
             } catch {
-                // The handler's own statements are its own matter.
-                guard !effects.isEmpty, error.kind == .permanent else {
+                guard error.refuses(effects) else {
                     mayBeDone = true
+                    race = error.isOf(effects) ? error.sqlState : nil
                     throw error
                 }
-                let state = error.sqlState
-                let moved = try store.finish(task.id, run: task.run, as: Self.refused(by: state))
-                return moved.map { .refused($0.state) } ?? .fenced
+                return try refuse(task, error.sqlState)
             }
             // The answer to an earlier try may have been lost.
             if mayBeDone, let state = try store.lastState(of: task.id, run: task.run) {
@@ -273,12 +259,21 @@ final class TaskRunner: Sendable {
         }
         if end == nil, !health.end.isRaised {
             // It cannot be written as it is; as a failure it may.
-            _ = health.persist(until: nil) { () throws(PostgresError) in
-                try store.finish(task.id, run: task.run, as: Self.resultRefused)
-            }
+            end =
+                health.persist(until: nil) { () throws(PostgresError) in
+                    if let race { return try refuse(task, race) }
+                    _ = try store.finish(task.id, run: task.run, as: .resultRefused)
+                    return nil
+                } ?? nil
         }
         note(end, task, outcome, duration)
         if let key = task.limitKey { admitNext(of: key) }
+    }
+
+    private func refuse(_ task: ClaimedTask, _ sqlState: String) throws(PostgresError) -> End {
+        let outcome = RunOutcome.effectRefused(by: sqlState)
+        let moved = try store.finish(task.id, run: task.run, as: outcome)
+        return moved.map { .refused($0.state) } ?? .fenced
     }
 
     private func admitNext(of key: String) {

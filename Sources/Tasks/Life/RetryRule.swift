@@ -12,6 +12,8 @@ package enum RetryRule {
     /// In seconds: so long a service may put an attempt off. Chosen: a day, within which limits
     /// that count by the day let it through.
     package static let longestPutOff = 86_400.0
+    /// In seconds: no task is delayed for longer. Ten years.
+    package static let longestDelay = 315_360_000.0
 
     /// Most seconds until the next run.
     ///

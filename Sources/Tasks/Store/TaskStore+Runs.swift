@@ -13,7 +13,7 @@ package enum ClaimOutcome: Sendable {
 package enum RunOutcome: Sendable {
     /// JSON of at most `TaskStore.largestResult` bytes; nil for none.
     case succeeded(result: String?)
-    /// - after: seconds until the next run; nil for the backoff.
+    /// - after: seconds until the next run, at most `RetryRule.longestDelay`; nil for the backoff.
     case failed(code: String, message: String, retries: Bool, after: Double? = nil)
     /// Not now; costs no attempt.
     ///
@@ -128,7 +128,7 @@ extension TaskStore {
                 RunSQL.fail,
                 key + [
                     .text(storable(code)), .text(storable(message)), .bool(retries),
-                    seconds.map(Parameter.double) ?? .null,
+                    delay(seconds).map(Parameter.double) ?? .null,
                 ]
             )
         case .snoozed(let seconds, let code, let message):
@@ -138,6 +138,12 @@ extension TaskStore {
             return (RunSQL.snooze, key + [.double(max(0, seconds))] + answer)
         case .stopped: return (RunSQL.stop, key)
         }
+    }
+
+    /// What a handler computes may be no span of time.
+    private static func delay(_ seconds: Double?) -> Double? {
+        guard let seconds, !seconds.isNaN else { return nil }
+        return min(max(0, seconds), RetryRule.longestDelay)
     }
 
     /// Another run would answer the same.

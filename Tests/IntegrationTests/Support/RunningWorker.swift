@@ -9,12 +9,14 @@ final class RunningWorker {
     private let proxies: [Proxy]
 
     /// - Parameters:
+    ///   - program: amity, or a worker that was built with its library.
     ///   - command: of amity.
     ///   - proxies: through which it reaches its servers.
     ///   - launcher: a program, with its arguments, that starts it.
     ///   - log: where it logs instead of where the test can read it.
     init(
         _ command: [String] = ["worker"],
+        of program: URL = Command.amity,
         environment: [String: String],
         through proxies: [Proxy] = [],
         below launcher: [String] = [],
@@ -22,7 +24,7 @@ final class RunningWorker {
     ) throws {
         self.proxies = proxies
         logFile = try TemporaryFile()
-        let words = launcher + [Command.amity.path] + command
+        let words = launcher + [program.path] + command
         process.executableURL = URL(fileURLWithPath: words[0])
         process.arguments = Array(words.dropFirst())
         process.environment = Command.inherited.merging(environment) { _, new in new }

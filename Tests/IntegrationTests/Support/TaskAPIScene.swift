@@ -15,10 +15,17 @@ final class TaskAPIScene {
     let port = RawConnection.freePort()
     let token: String?
 
-    /// - Parameter proxy: stands between it and the broker.
-    init(token: String? = nil, tables: Bool = true, through proxy: Proxy? = nil) throws {
+    /// - Parameters:
+    ///   - proxy: stands between it and the broker.
+    ///   - settings: of the API, and of workers that are started in its scene.
+    init(
+        token: String? = nil,
+        tables: Bool = true,
+        through proxy: Proxy? = nil,
+        settings: [String: String] = [:]
+    ) throws {
         self.token = token
-        tasks = try TaskScene()
+        tasks = try TaskScene(settings: settings)
         let scene = tasks.scene
         try Servers.psql(
             [

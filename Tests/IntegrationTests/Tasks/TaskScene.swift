@@ -186,3 +186,25 @@ final class TaskScene {
         return lives
     }
 }
+
+/// One that also has what runs them.
+protocol SceneWithTasks {
+    var tasks: TaskScene { get }
+}
+
+extension SceneWithTasks {
+    var store: TaskStore { tasks.store }
+
+    func view(_ id: TaskID) throws -> TaskView { try #require(try store.get(id)).view }
+
+    func wait(
+        for id: TaskID,
+        toBe state: TaskState,
+        within limit: Duration = .seconds(20),
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        try eventually("it is \(state)", within: limit, sourceLocation: sourceLocation) {
+            try tasks.state(id) == state
+        }
+    }
+}

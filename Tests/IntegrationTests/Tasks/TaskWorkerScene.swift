@@ -14,7 +14,7 @@ import WorkerHealth
 @testable import Tasks
 
 /// A pool of its own, with a worker in this process and handlers that a test drives.
-final class TaskWorkerScene {
+final class TaskWorkerScene: SceneWithTasks {
     let tasks: TaskScene
     let pool: String
     private let broker: Endpoint
@@ -25,8 +25,6 @@ final class TaskWorkerScene {
     let isExhausted = Locked(false)
     /// Of workers that are started from now on; looks when a test says so.
     var resources: ResourceMonitor
-
-    var store: TaskStore { tasks.store }
 
     init(settings: [String: String] = [:]) throws {
         tasks = try TaskScene(settings: settings)
@@ -43,16 +41,7 @@ final class TaskWorkerScene {
 
     deinit {
         for worker in workers { worker.finish() }
-        do {
-            let connection = try Connection(to: broker, timeout: .seconds(10))
-            try connection.openChannel()
-            for queue in ([pool] + otherPools).flatMap(TaskQueue.all) {
-                try connection.deleteQueue(queue.name)
-            }
-            try connection.close()
-        } catch {
-            Issue.record("the queues of \(pool) are left over: \(error)")
-        }
+        for pool in [pool] + otherPools { TaskQueue.deleteAll(of: pool, at: broker) }
     }
 
     private static func newPool() -> String {
@@ -154,17 +143,18 @@ final class TaskWorkerScene {
     func publish(_ id: TaskID, run: Int, type: String = "test", _ queue: TaskQueue) throws {
         try outlet.publish(id, run: run, type: type, queue)
     }
+}
 
-    func view(_ id: TaskID) throws -> TaskView { try #require(try store.get(id)).view }
-
-    func wait(
-        for id: TaskID,
-        toBe state: TaskState,
-        within limit: Duration = .seconds(20),
-        sourceLocation: SourceLocation = #_sourceLocation
-    ) throws {
-        try eventually("it is \(state)", within: limit, sourceLocation: sourceLocation) {
-            try tasks.state(id) == state
+extension TaskQueue {
+    /// Tidies up behind a test.
+    static func deleteAll(of pool: String, at broker: Endpoint) {
+        do {
+            let connection = try Connection(to: broker, timeout: .seconds(10))
+            try connection.openChannel()
+            for queue in all(of: pool) { try connection.deleteQueue(queue.name) }
+            try connection.close()
+        } catch {
+            Issue.record("the queues of \(pool) are left over: \(error)")
         }
     }
 }
