@@ -68,7 +68,9 @@ enum SourceTree {
     private static func read(_ folder: String) -> [SourceFile] {
         let root = Document.root.appending(path: folder)
         let names = FileManager.default.enumerator(atPath: root.path)?.compactMap { $0 as? String }
-        return (names ?? []).sorted().filter(isWritten).map { file("\(folder)/\($0)") }
+        // Of an example that was built, its dependencies lie beside it.
+        let visible = (names ?? []).filter { !"/\($0)".contains("/.") }
+        return visible.sorted().filter(isWritten).map { file("\(folder)/\($0)") }
     }
 
     /// Scripts have no extension.
