@@ -21,8 +21,10 @@ func append(_ word: String, to path: String?) {
 /// Adds a statement to its end, and then ends as it is told.
 struct Effect: TaskHandler {
     struct Payload: Decodable {
-        /// Its values are the task's id and the run.
+        /// Its values are a text and the run.
         var sql: String
+        /// `<NUL>` stands for what JSON of PostgreSQL's does not hold; nil for the task's id.
+        var text: String?
         /// A file to wait for.
         var gate: String?
         /// What is thrown; nil for nothing.
@@ -32,7 +34,8 @@ struct Effect: TaskHandler {
     static let type = "effect"
 
     func run(_ payload: Payload, in context: TaskContext) throws -> [String: Int] {
-        context.inFinalTransaction(payload.sql, .text(context.id), .integer(context.run))
+        let text = payload.text?.replacing("<NUL>", with: "\0") ?? context.id
+        context.inFinalTransaction(payload.sql, .text(text), .integer(context.run))
         do {
             try wait(for: payload.gate, in: context)
         } catch {

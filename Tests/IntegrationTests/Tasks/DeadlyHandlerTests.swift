@@ -62,6 +62,8 @@ extension Integration {
                 worker = try scene.startWorker()
                 try scene.wait(for: deadly, toBe: .processing)
                 #expect(try scene.view(beside).state != .processing, "a suspect runs alone")
+                // It would still run when its worker dies.
+                other.close()
                 let one = try submit("waiting", other)
                 try eventually("its message is the worker's") {
                     try scene.view(one).dueAt == nil && scene.queue.ready() == 0
@@ -69,6 +71,7 @@ extension Integration {
                 later.append(one)
                 gate.open()
                 try lose(worker)
+                other.open()
                 try eventually("death \(death) counts") {
                     try scene.view(deadly).crashes == death
                 }

@@ -36,7 +36,7 @@ extension Integration {
         }
 
         /// Faults: a handler's rows are there without its task's end, as after an error that it has
-        /// thrown, or are missing; what it throws is in the log.
+        /// thrown, or are missing, or have a text that ends at its NUL; an error is in the log.
         @Test func statementsTakeEffectWithTheCompletionAlone() throws {
             try makeEffects()
             let worker = try scene.startWorker()
@@ -46,8 +46,11 @@ extension Integration {
                 try json(["sql": Self.insert, "thrown": "canary-thrown"]),
                 #""retry_limit":0"#
             )
-            try scene.wait(for: done, toBe: .completed)
+            let withNUL = try json(["sql": Self.insert, "text": "a<NUL>b"])
+            let text = try scene.submit("effect", withNUL)
+            for id in [done, text] { try scene.wait(for: id, toBe: .completed) }
             #expect(try effects(of: done) == "1")
+            #expect(try scene.sql("SELECT 1 FROM effects WHERE task = U&'a\\FFFDb'").count == 1)
             try scene.wait(for: thrown, toBe: .failed)
             let error = try scene.error(of: thrown)
             #expect(error.code == "HANDLER_ERROR")
@@ -217,32 +220,31 @@ extension Integration {
                 try RawAnswer.get("/metrics", port: port).body
                     .contains(#"task_failure_total{task_type="failing"} 1"#)
             }
-            let second = try Command.run(
-                WorkerProcessScene.probe,
-                [],
+            try expectEnd(69, saying: "\(port)", settings: settings)
+        }
+
+        /// - Parameter arguments: of the worker.
+        private func expectEnd(
+            _ status: Int32,
+            saying complaint: String,
+            arguments: [String] = [],
+            settings: [String: String] = [:]
+        ) throws {
+            let worker = try RunningWorker(
+                arguments,
+                of: WorkerProcessScene.probe,
                 environment: scene.tasks.scene.variables.merging(settings) { $1 }
             )
-            #expect(second.status == 69 && second.error.contains("\(port)"), "\(second.error)")
+            #expect(try worker.waitForExit() == status)
+            #expect(worker.log.contains(complaint), "\(worker.log)")
         }
 
         /// Fault: tasks of a type that is none, or of one of two handlers, are never run, and
         /// nothing says why.
-        @Test(arguments: [
-            ([], ["TASK_CONCURRENCY": "0"], "TASK_CONCURRENCY"),
-            (["nameless"], [:], "no name is no type"),
-            (["double"], [:], "two handlers have the type effect"),
-        ])
-        func itEndsWithWhatCannotBeUsed(
-            arguments: [String],
-            extra: [String: String],
-            complaint: String
-        ) throws {
-            let done = try Command.run(
-                WorkerProcessScene.probe,
-                arguments,
-                environment: scene.tasks.scene.variables.merging(extra) { $1 }
-            )
-            #expect(done.status == 78 && done.error.contains(complaint), "\(done.error)")
+        @Test func itEndsWithWhatCannotBeUsed() throws {
+            try expectEnd(78, saying: "TASK_CONC", settings: ["TASK_CONCURRENCY": "0"])
+            try expectEnd(78, saying: "no name is no type", arguments: ["nameless"])
+            try expectEnd(78, saying: "two handlers have the type effect", arguments: ["double"])
         }
     }
 }
