@@ -61,6 +61,9 @@ public enum AmityWorker {
         if let wrong = names.first(where: { !TaskType.isName($0) }) {
             quit(78, "\(wrong) is no type: one \(TaskType.nameRule)")
         }
+        if let own = names.first(where: { $0.hasPrefix(TaskType.ownPrefix) }) {
+            quit(78, "\(own) begins with \(TaskType.ownPrefix), as only built-in types do")
+        }
         if let double = names.first(where: { name in names.count { $0 == name } > 1 }) {
             quit(78, "two handlers have the type \(double): give each its own")
         }

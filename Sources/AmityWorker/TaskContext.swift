@@ -66,15 +66,21 @@ public final class TaskContext: Sendable {
     /// Nothing is read back. One that is refused, for whatever reason, takes the others and the
     /// task's end back with it: the run fails with `EFFECT_REFUSED` and the SQLSTATE, and the task
     /// runs again while it has attempts left. What lost a race (a deadlock, or a lock that was not
-    /// to be had) or found the database away is tried again, without another run.
+    /// to be had) is tried fifty times before that, what a function of the database raised as if
+    /// the database were away five times; what found it away is tried until it is back.
     ///
     /// - Parameters:
-    ///   - sql: one statement, none that begins or ends a transaction; `$1`, `$2` … stand for the
-    ///     values. The same text each time: every session prepares it once.
+    ///   - sql: one statement that changes rows: none that begins or ends a transaction, and none
+    ///     that leaves something in the session, which other runs use (`SET`, `LISTEN`); `$1`,
+    ///     `$2` … stand for the values. The same text each time: every session prepares it once.
     ///   - values: in PostgreSQL's types as the statement wants them (`$2::int`).
     public func inFinalTransaction(_ sql: String, _ values: SQLValue...) {
         let digest = Digest.sha256(Array(sql.utf8)).prefix(8)
-        let statement = Statement("handler_\(Array(digest).hexadecimal)", sql, timer: "handler")
+        let statement = Statement(
+            "\(OwnStatement.prefix)\(Array(digest).hexadecimal)",
+            sql,
+            timer: "handler"
+        )
         statements.withLock { $0.append((statement, values.map(\.parameter))) }
     }
 

@@ -10,6 +10,7 @@ package enum BenchmarkError: Error, Equatable, CustomStringConvertible {
     case notConfirmed(Int)
     case workerDied(log: String)
     case notLogged(event: String, log: String)
+    case tooSlow(String)
     case refused(String, log: String)
     case notFinished(processed: Int, of: Int, log: String)
 
@@ -34,6 +35,8 @@ package enum BenchmarkError: Error, Equatable, CustomStringConvertible {
             "a worker ended before its work was done: \(log)"
         case .notLogged(let event, let log):
             "a worker did not log \(event) within 30 seconds: \(log)"
+        case .tooSlow(let what):
+            "this machine is too slow \(what)"
         case .refused(let answer, let log):
             "the API did not take a conversation: \(answer); \(log)"
         case .notFinished(let processed, let count, let log):

@@ -1,7 +1,8 @@
 import Foundation
 import SafeText
 
-/// `amity bench --tasks`: how many tasks go through, and how long one waits for its start.
+/// `amity bench --tasks`: how many tasks go through, how long one waits for its start, what is
+/// promised by time, and how many conversations an API takes.
 package struct TaskBench {
     package var tasks: Int
     package var repeats: Int
@@ -38,6 +39,8 @@ package struct TaskBench {
                 say("round \(round) of \(repeats): times, and conversations over HTTP")
                 let trial = try TaskTrial(run, threads: threads.first ?? 1)
                 let intake = try IntakeTrial(run: run).measure()
+                // No worker of the next trial has to score them meanwhile.
+                try run.fixture.reset(to: 0)
                 times.add(try trial.measureTimes().merging(intake) { _, new in new })
             }
             return TaskBenchReport(

@@ -48,17 +48,25 @@ extension TaskTrial {
     /// Tasks that are due each second, for so many seconds.
     private static let dueRate = (perSecond: 1000, seconds: 4)
 
+    /// In seconds: what making them may take.
+    private static let lead = 15.0
+
     /// Seconds by which each began after its time.
     private func lateness(_ worker: WorkerProcess) throws -> [Double] {
         try empty()
         let count = Self.dueRate.perSecond * Self.dueRate.seconds
-        // Those that come first are not due before the last one is stored.
+        // Those that come first are not due before the last one is stored, also by a slow machine.
+        let begin = ContinuousClock.now
         for first in stride(from: 0, to: count, by: Self.group) {
             try submit(Self.group, .normal, sleep: 0) { task, number in
-                task.delay = 5 + Double(first + number) / Double(Self.dueRate.perSecond)
+                let due = Self.lead + Double(first + number) / Double(Self.dueRate.perSecond)
+                task.delay = due - begin.duration(to: .now) / .seconds(1)
             }
         }
         _ = try run.fixture.session.flight([(Self.keepTimes, [])])
+        if begin.duration(to: .now) / .seconds(1) > Self.lead {
+            throw BenchmarkError.tooSlow("to make \(count) tasks within \(Int(Self.lead)) s")
+        }
         try wait(for: count, worker)
         defer { cleaningUp { _ = try run.fixture.session.flight([(Self.forgetTimes, [])]) } }
         return try numbers(Self.late)

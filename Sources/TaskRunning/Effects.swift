@@ -4,6 +4,12 @@ import Tasks
 /// Statements of a handler's own, in the transaction that completes its task.
 typealias Effects = [(Statement, [Parameter])]
 
+/// Of a team's own, not of a handler that Amity brings along.
+package enum OwnStatement {
+    /// Of their names.
+    package static let prefix = "handler_"
+}
+
 extension PostgresError {
     /// Whether it is the matter of the handler's own statements: the database is well, and would
     /// refuse them again.
@@ -11,11 +17,19 @@ extension PostgresError {
         if effects.isEmpty || endsSession { return false }
         return switch kind {
         case .permanent: true
-        // Of an outage or a missing grant, too, our own statements tell. A constraint that was put
-        // off speaks at the COMMIT.
-        case .misconfigured, .timeout, .unknown: isOf(effects)
+        // What Amity lacks itself is mended by an operator, and waited for.
+        case .misconfigured: isOf(effects) && operation.hasPrefix(OwnStatement.prefix)
+        // A constraint that was put off speaks at the COMMIT.
+        case .timeout, .unknown: isOf(effects)
         case .unavailable, .conflict: false
         }
+    }
+
+    /// Whether it may be no outage, although it looks like one: a function of the database may
+    /// raise anything, a statement may end its session each time, or be given too many values
+    /// (08P01).
+    func mayBeMatter(of effects: Effects) -> Bool {
+        isOf(effects) && (isFromFunction || endsSession || sqlState == "08P01")
     }
 
     /// Whether one of them, or the COMMIT of what they wrote, has met it.
@@ -35,7 +49,7 @@ extension RunOutcome {
     static func effectRefused(by sqlState: String) -> RunOutcome {
         .failed(
             code: TaskErrorCode.effectRefused.rawValue,
-            message: "SQLSTATE \(sqlState)",
+            message: sqlState.isEmpty ? "it ended the session" : "SQLSTATE \(sqlState)",
             retries: true
         )
     }

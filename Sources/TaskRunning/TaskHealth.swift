@@ -20,10 +20,13 @@ struct TaskHealth: Sendable {
 
     /// Does it, again and again while the database is away. Blocks the calling thread.
     ///
-    /// - Parameter drain: ends the tries; nil for the end of the worker.
+    /// - Parameters:
+    ///   - drain: ends the tries; nil for the end of the worker.
+    ///   - isOwn: whether an error is the work's own matter, although it looks like an outage.
     /// - Returns: nil where it could not be done.
     func persist<R>(
         until drain: DrainSignal?,
+        isOwn: (PostgresError) -> Bool = { _ in false },
         _ body: () throws(PostgresError) -> R
     ) -> R? {
         var persistence = Persistence(until: drain ?? end)
@@ -36,6 +39,7 @@ struct TaskHealth: Sendable {
             } catch {
                 failed(error)
                 switch error.kind {
+                case _ where isOwn(error): failures += 1
                 case _ where error.isOutage || error.endsSession: break
                 case .conflict, .timeout: races += 1
                 case _: failures += 1

@@ -229,11 +229,12 @@ final class TaskRunner: Sendable {
         _ effects: Effects,
         after duration: Duration
     ) {
-        var mayBeDone = false
+        var (mayBeDone, wasRefused) = (false, false)
         // What a statement of the handler's own meets that may do the next time, but never did.
         var race: String?
         // Without a limit: the row is this run's until the lease is over, and then it answers so.
-        var end = health.persist(until: nil) { () throws(PostgresError) -> End in
+        let isOwn = { (error: PostgresError) in error.mayBeMatter(of: effects) }
+        var end = health.persist(until: nil, isOwn: isOwn) { () throws(PostgresError) -> End in
             do throws(PostgresError) {
                 let moved = try store.finish(
                     task.id,
@@ -249,9 +250,13 @@ final class TaskRunner: Sendable {
                     race = error.isOf(effects) ? error.sqlState : nil
                     throw error
                 }
+                wasRefused = true
                 return try refuse(task, error.sqlState)
             }
             // The answer to an earlier try may have been lost.
+            if wasRefused, let state = try store.lastState(of: task.id, run: task.run) {
+                return .refused(state)
+            }
             if mayBeDone, let state = try store.lastState(of: task.id, run: task.run) {
                 return .written(state)
             }
@@ -311,8 +316,13 @@ final class TaskRunner: Sendable {
             failed(task, code: TaskErrorCode.effectRefused.rawValue, state, after: duration)
         case (.written(let state), .failed(let code, _, _, _)):
             failed(task, code: code, state, after: duration)
-        case (.written, .succeeded): metrics.ended(task.type, isSuccess: true, after: duration)
-        case (.written, .snoozed), (.written, .stopped):
+        case (.written(.completed), .succeeded):
+            metrics.ended(task.type, isSuccess: true, after: duration)
+        case (.written(.failed), .succeeded(let result)):
+            let isLarge = result.map { $0.utf8.count > TaskStore.largestResult } ?? false
+            let code = isLarge ? TaskErrorCode.resultTooLarge : .resultRefused
+            failed(task, code: code.rawValue, .failed, after: duration)
+        case (.written, .succeeded), (.written, .snoozed), (.written, .stopped):
             metrics.ended(task.type, isSuccess: nil, after: duration)
         }
     }

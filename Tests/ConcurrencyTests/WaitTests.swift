@@ -88,4 +88,11 @@ struct WaitTests {
         backoff.reset()
         #expect(backoff.next(using: &random) == .zero)
     }
+
+    /// Fault: a server is back, and the next try comes after the ten seconds that are promised.
+    @Test func noPauseIsOverEightSeconds() {
+        var backoff = Backoff()
+        #expect((0..<100).map { _ in backoff.next() }.max() ?? .zero <= .seconds(8))
+        #expect(backoff.next() >= .seconds(4))
+    }
 }

@@ -89,7 +89,8 @@ extension Integration {
                 "intake_per_second", "intake_ms_p99", "intake_peak_resident_mb",
             ] { #expect(try median(measure, in: times) > 0, "\(measure)") }
             // It waits for a run that takes a minute, and not for all of it.
-            #expect(try median("drain_over_limit_s", in: times) > -1)
+            let over = try median("drain_over_limit_s", in: times)
+            #expect(over > -1 && over < 30)
             try expectNothingLeft()
         }
 
@@ -104,13 +105,10 @@ extension Integration {
             )
             #expect(result.status == 0, "\(result.error)")
             let cases = try result.output.split(separator: "\n").map { try object(String($0)) }
+            let names = cases.compactMap { $0["case"] as? String }.joined(separator: " ")
             #expect(
-                cases.map { $0["case"] as? String }
-                    == [
-                        "start", "burst", "single", "batches", "four", "idle", "cancel",
-                        "schedules",
-                        "priorities",
-                    ]
+                names
+                    == "start reference burst single batches four idle cancel schedules priorities"
             )
         }
 

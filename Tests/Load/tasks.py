@@ -92,6 +92,17 @@ class Trial:
             },
         }
 
+    async def reference(self):
+        """pgbench's transactions on the same servers: below 4,100 a second the goals shrink."""
+        done = subprocess.run(
+            [self.binary, "bench", "--conversations", str(self.count(6000, least=200)),
+             "--threads", "10", "--batch", "1", "--repeat", "1", "--json", "--yes"],
+            env=self.environment, cwd=self.folder, check=True, capture_output=True,
+        )
+        first = json.loads(done.stdout)["references"][0]
+        rate = first["measures"]["conversations_per_second"]["median"]
+        return {"pgbench_per_second": round(rate), "of_the_goals": round(min(1, rate / 4100), 2)}
+
     async def burst(self):
         """1,000 tasks by ten clients, one in each request."""
         async def client(count):
@@ -291,7 +302,9 @@ class Trial:
         }
 
 
-CASES = ["burst", "single", "batches", "four", "idle", "cancel", "schedules", "priorities"]
+CASES = [
+    "reference", "burst", "single", "batches", "four", "idle", "cancel", "schedules", "priorities",
+]
 # Takes minutes by itself: `snapshot`.
 
 

@@ -101,6 +101,33 @@ extension Integration {
             #expect(!worker.log.contains("canary"))
         }
 
+        /// Fault: the same for what looks like an outage each time, and is none.
+        @Test func aStatementThatMimicsAnOutageFailsItsRun() throws {
+            try makeEffects()
+            try scene.sql(
+                """
+                CREATE FUNCTION say_full() RETURNS void LANGUAGE plpgsql AS
+                $$BEGIN RAISE EXCEPTION 'canary' USING ERRCODE = '53100'; END$$
+                """
+            )
+            let worker = try scene.startWorker()
+            let values = "$1::text, $2::int"
+            let statements = [
+                "SELECT say_full(), \(values)",
+                "SELECT pg_terminate_backend(pg_backend_pid()), \(values)",
+                // 08P01: there are more values than it has places for.
+                "SELECT 1",
+            ]
+            let ids = try statements.map { sql in
+                try scene.submit("effect", try json(["sql": sql]), #""retry_limit":0"#)
+            }
+            for (id, sql) in zip(ids, statements) {
+                try scene.wait(for: id, toBe: .failed)
+                #expect(try scene.error(of: id).code == "EFFECT_REFUSED", "\(sql)")
+            }
+            #expect(!worker.log.contains("canary"))
+        }
+
         /// Fault: a run that was given away meanwhile ends all the same, and its effect is there
         /// twice.
         @Test func aRunThatWasFencedOffHasNoEffect() throws {

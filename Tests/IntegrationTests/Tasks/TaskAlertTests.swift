@@ -56,12 +56,13 @@ extension Integration {
             let worker = try tasks.tasks.scene.startWorker(settings)
             let id = try tasks.tasks.submit("elsewhere") { $0.pool = tasks.pool }
             try worker.waitUntilConsuming()
-            let line = "amity_tasks_unhandled_total{task_type=\"elsewhere\"} 1\n"
+            // It comes again every five seconds.
+            let line = /amity_tasks_unhandled_total{task_type="elsewhere"} [1-9]/
             try eventually("it is counted") {
                 try RawAnswer.get("/metrics", port: port).body.contains(line)
             }
             #expect(try tasks.store.get(id)?.view.attempts == 0)
-            #expect(worker.events("task.type-unhandled").count == 1)
+            #expect(!worker.events("task.type-unhandled").isEmpty)
         }
     }
 }
