@@ -83,7 +83,7 @@ extension Metric {
     package static let batchMessages = Metric(
         "amity_batch_messages",
         .histogram([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]),
-        help: "Messages in a batch."
+        help: "Messages of a batch; one that had to wait counts in its last one."
     )
     package static let threads = Metric(
         "amity_threads",

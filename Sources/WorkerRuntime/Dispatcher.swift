@@ -152,9 +152,13 @@ package final class Dispatcher: DeliveryReceiver {
     ) -> [Outcome] {
         let begin = ContinuousClock.now
         metrics.inboxWait.record((batch.waitingSince ?? begin).duration(to: begin))
-        metrics.batchMessages.record(batch.count)
         let outcomes = kind.handler.handle(batch, in: context)
         precondition(outcomes.count == batch.count, "one outcome for each delivery")
+        // One that comes again in another batch counts there.
+        let handled = outcomes.count { outcome in
+            if case .deferred = outcome { false } else { true }
+        }
+        if handled > 0 { metrics.batchMessages.record(handled) }
         metrics.processDuration.record(begin.duration(to: .now))
         return outcomes
     }

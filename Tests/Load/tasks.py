@@ -178,7 +178,8 @@ class Trial:
         }
 
     async def one_by_one(self, count, pause, **kind):
-        """Submits tasks with a pause after each; answers how long each waited for its start."""
+        """Submits tasks with a pause after each; answers how long each waited for its start, from
+        before its POST and from when it was made."""
         sent = {}
         async with self.client() as client:
             for _ in range(count):
@@ -191,13 +192,17 @@ class Trial:
             f"NOT EXISTS (SELECT FROM amity_tasks WHERE id IN ({ids}) AND started_at IS NULL)"
         )
         rows = self.database.rows(
-            f"SELECT id, extract(epoch FROM started_at) FROM amity_tasks WHERE id IN ({ids})"
+            "SELECT id, extract(epoch FROM started_at), extract(epoch FROM created_at) "
+            f"FROM amity_tasks WHERE id IN ({ids})"
         )
-        return [float(start) - sent[one] for one, start in rows]
+        return (
+            [float(start) - sent[one] for one, start, _ in rows],
+            [float(start) - float(made) for _, start, made in rows],
+        )
 
     async def idle(self):
         """From before the POST until the task has begun, when nothing else is to be done."""
-        return spread(await self.one_by_one(self.count(200), 0.05))
+        return spread((await self.one_by_one(self.count(200), 0.05))[0])
 
     async def cancel(self):
         """From before the DELETE until the handler has stopped."""
@@ -279,11 +284,11 @@ class Trial:
                 left -= batch
                 await client.ask("POST", "/batch", [task(20, "low")] * batch)
         high = {"milliseconds": 20, "priority": "high"}
-        early = await self.one_by_one(self.count(60), 0.05, **high)
+        early, _ = await self.one_by_one(self.count(60), 0.05, **high)
         self.database.wait(
             "NOT EXISTS (SELECT FROM amity_tasks WHERE state = 3 AND due_at IS NOT NULL)"
         )
-        waits = await self.one_by_one(self.count(300), 0.05, **high)
+        waits, waits_made = await self.one_by_one(self.count(300), 0.05, **high)
         async with self.client() as client:
             for _ in range(self.count(5, least=1)):
                 batch = self.count(1000, least=200)
@@ -297,7 +302,8 @@ class Trial:
         low, high = int(starts.get("3", 0)), int(starts.get("1", 0))
         percent = 100 * low / max(1, low + high)
         return {
-            "high_waits": spread(waits), "while_low_are_published": spread(early),
+            "high_waits": spread(waits), "high_waits_once_made": spread(waits_made),
+            "while_low_are_published": spread(early),
             "beside": {"high": high, "low": low, "low_percent": round(percent, 1)},
         }
 
