@@ -167,10 +167,11 @@ extension Integration {
             let worker = try scene.start(
                 threads: 3,
                 handlers: ["quick": quick, "endless": endless, "deaf": deaf]
-            ) { $0.drainTimeout = .seconds(1) }
+            ) { $0.drainTimeout = .seconds(3) }
             for id in [finishing, given, left] { try scene.wait(for: id, toBe: .processing) }
             let waiting = try scene.submit(5, type: "quick")
             worker.requestDrain()
+            try eventually("what waits is given back") { try scene.queue().ready() == 5 }
             gate.open()
             scene.stop(worker)
             #expect(try scene.tasks.state(finishing) == .completed)
