@@ -39,7 +39,8 @@ public enum AmityWorker {
     ///
     /// It ends the process, after a line on standard error, with status
     ///
-    /// - 78 where settings are not usable, a type is none, or two handlers have the same;
+    /// - 78 where settings are not usable, a type is no name or begins with `amity.`, or two
+    ///   handlers have the same;
     /// - 69 where the port is taken;
     /// - 70 where as many threads as it has were lost to handlers that did not return.
     ///

@@ -81,36 +81,28 @@ package struct TaskBenchReport: Encodable {
         under low   the same for a task of high priority, while all threads are busy with low ones \
         of 20 ms
 
-        \(promises.map { "\($0.name)  \($0.figures)" }.joined(separator: "\n"))
+        \(TextTable.lines(promises).joined(separator: "\n"))
         """
     }
 
-    private var promises: [(name: String, figures: String)] {
+    private var promises: [[String]] {
         [
-            (
-                "1,000 due a second, late: s p50/p99          ",
-                times.cell(.lateP50, digits: 2) + " / " + times.cell(.lateP99, digits: 2)
-            ),
-            (
-                "cancelled until stopped: s p50/most          ",
-                times.cell(.cancelP50, digits: 2) + " / " + times.cell(.cancelMost, digits: 2)
-            ),
-            (
-                "worker killed until the run begins again: s  ",
-                times.cell(.lostTaskBeginsAgain, digits: 1)
-            ),
-            (
-                "a drain over its limit: s                    ",
-                times.cell(.drainOverLimit, digits: 2)
-            ),
-            (
-                "conversations by 100 clients: a second       ",
-                times.range(.intakePerSecond)
-            ),
-            (
-                "    answered: ms p50/p99; the API's peak MB  ",
-                times.cell(.intakeP50, .intakeP99) + "; " + times.cell(.intakePeakMegabytes)
-            ),
+            [
+                "1,000 due a second, late: s p50/p99",
+                times.cell(.lateP50, digits: 2) + " / " + times.cell(.lateP99, digits: 2),
+            ],
+            [
+                "cancelled until stopped: s p50/most",
+                times.cell(.cancelP50, digits: 2) + " / " + times.cell(.cancelMost, digits: 2),
+            ],
+            [
+                "worker killed until the run begins again: s",
+                times.cell(.lostTaskBeginsAgain, digits: 1),
+            ],
+            ["a drain over its limit: s", times.cell(.drainOverLimit, digits: 2)],
+            ["conversations by 100 clients: a second", times.range(.intakePerSecond)],
+            ["their answers: ms p50/p99", times.cell(.intakeP50, .intakeP99)],
+            ["the API's peak MB", times.cell(.intakePeakMegabytes)],
         ]
     }
 

@@ -108,16 +108,16 @@ package struct AccessControl: Sendable {
         isOwnHost(Self.host(of: request))
     }
 
-    /// Takes as long for one wrong guess as for any other, so that timing does not reveal the token
-    /// character by character.
-    package func isToken(_ guess: some StringProtocol) -> Bool { Self.is(guess, digest) }
+    package func isToken(_ guess: some StringProtocol) -> Bool { Self.has(digest, guess) }
 
     /// Whether the request shows the token that reads metrics and nothing else.
     package func mayReadMetrics(_ request: Request) -> Bool {
-        Self.bearer(of: request).map { Self.is($0, metricsDigest) } ?? false
+        Self.bearer(of: request).map { Self.has(metricsDigest, $0) } ?? false
     }
 
-    private static func `is`(_ guess: some StringProtocol, _ digest: [UInt8]?) -> Bool {
+    /// Takes as long for one wrong guess as for any other, so that timing does not reveal the token
+    /// character by character.
+    private static func has(_ digest: [UInt8]?, _ guess: some StringProtocol) -> Bool {
         guard let digest else { return false }
         return Digest.areEqual(Digest.sha256(guess.utf8), digest)
     }
