@@ -232,6 +232,6 @@ final class RunKeeper: Sendable {
     }
 
     private func endWrittenOff(_ key: TaskMessage) throws(PostgresError) {
-        _ = try store.finish(key.id, run: key.run, as: TaskRunner.timeout)
+        _ = try store.finish(key.id, run: key.run, as: EndWriter.timeout)
     }
 }

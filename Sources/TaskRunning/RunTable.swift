@@ -104,6 +104,13 @@ final class RunTable: Sendable {
         for run in all.values { run.context.stop(for: reason) }
     }
 
+    /// Waits until no end is being written.
+    func waitForEnds(atMost limit: Duration) {
+        changed.wait(atMost: limit) {
+            runs.withLock { $0.values.allSatisfy { $0.phase != .finishing } }
+        }
+    }
+
     /// Waits until only runs are left that are written off.
     ///
     /// - Returns: whether that is so.

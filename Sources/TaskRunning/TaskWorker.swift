@@ -105,6 +105,7 @@ package final class TaskWorker: Sendable {
         )
         runner = TaskRunner(
             worker: .random(),
+            threads: options.threads,
             store: TaskStore(sessions: Self.sessions(options, options.threads)),
             handlers: handlers,
             outlet: outlet,
@@ -120,7 +121,10 @@ package final class TaskWorker: Sendable {
             completions: consumer.completions,
             patience: options.patience,
             onFree: { [consumer] in consumer.wake() },
-            claim: { [runner] delivery, isAlone, _ in runner.claim(delivery, isAlone: isAlone) }
+            onRest: { [runner] slot in runner.settle(slot) },
+            claim: { [runner] delivery, isAlone, slot in
+                runner.claim(delivery, isAlone: isAlone, on: slot)
+            }
         )
         resources.onChange { [dispatcher] share in dispatcher.hold(to: share) }
         let own = handlers.callbacks == nil ? [] : [TaskCallback.type]
@@ -137,7 +141,7 @@ package final class TaskWorker: Sendable {
                     pools: options.pools,
                     threads: options.threads,
                     types: types,
-                    running: runner.runs.all.count,
+                    running: runner.runs.all.values.count { $0.phase != .claiming },
                     lost: runner.runs.lostThreads,
                     resources: resources.latest,
                     unclaimed: Dictionary(

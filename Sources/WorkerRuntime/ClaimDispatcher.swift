@@ -36,18 +36,21 @@ package final class ClaimDispatcher: QueueSetReceiver {
     private let claim: Claiming
     private let patience: Duration
     private let onFree: @Sendable () -> Void
+    private let onRest: @Sendable (ThreadPool.Slot) -> Void
     /// Whether queues are paused until a thread is free.
     private let hasSurrendered = Locked(false)
 
     /// - Parameters:
     ///   - sources: the priority of each queue, by its number.
     ///   - onFree: called when a thread is free after a surrender.
+    ///   - onRest: called by a thread that has worked and finds nothing to do.
     package init(
         pool: ThreadPool,
         sources: [WorkKind.Priority],
         completions: Mailbox<Completion>,
         patience: Duration = ClaimDispatcher.patience,
         onFree: @escaping @Sendable () -> Void,
+        onRest: @escaping @Sendable (ThreadPool.Slot) -> Void = { _ in },
         claim: @escaping Claiming
     ) {
         let limits = sources.map { _ in 1 }
@@ -55,6 +58,7 @@ package final class ClaimDispatcher: QueueSetReceiver {
         self.completions = completions
         self.patience = patience
         self.onFree = onFree
+        self.onRest = onRest
         self.claim = claim
     }
 
@@ -89,6 +93,8 @@ package final class ClaimDispatcher: QueueSetReceiver {
     package func surrender(at now: ContinuousClock.Instant) -> [Delivery] {
         let overdue = loop.inbox.withLock { $0.overdue(since: now - patience) }
         if !overdue.isEmpty { hasSurrendered.withLock { $0 = true } }
+        // A thread may be kept for urgent work no longer.
+        startOperations(after: { _ in })
         return overdue
     }
 
@@ -103,11 +109,16 @@ package final class ClaimDispatcher: QueueSetReceiver {
             // One: see the limits.
             case .batch(let batch, kind: _): begin(batch[0], of: piece, false, slot)
             case .alone(let suspect): begin(suspect.delivery, of: piece, true, slot)
-            case .rest: true
+            case .rest: rest(slot)
             }
         // Only when its thread rests does it not count as busy.
         if isOwn, mayStart { becameFree() }
         return isOwn
+    }
+
+    private func rest(_ slot: ThreadPool.Slot) -> Bool {
+        onRest(slot)
+        return true
     }
 
     private func becameFree() {

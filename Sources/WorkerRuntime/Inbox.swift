@@ -45,6 +45,13 @@ package struct Inbox {
     static let patience: Duration = .milliseconds(250)
     /// How long an operation sleeps at most that waits for that: others may need its thread.
     static let glance: Duration = .milliseconds(50)
+    /// While urgent work comes, one thread in ten begins no other: what is urgent would wait for
+    /// the end of what is not, as long as that may take. Chosen: where threads are fewer than four,
+    /// one is too much to keep.
+    static let keptShare = 10
+    static let leastThatKeep = 4
+    /// After the last urgent delivery. Chosen: less than deliveries wait here at most.
+    static let urgency: Duration = .seconds(30)
     /// Chosen: what pays where nothing else is known. Two keep two processors busy.
     static let firstPaying = 2
 
@@ -78,6 +85,8 @@ package struct Inbox {
     /// Whether an operation waits for the place of a batch that takes too long.
     private var isOneWaiting = false
     private var isAlone = false
+    /// When an urgent delivery last came.
+    private var lastUrgent: ContinuousClock.Instant?
     /// When work was last taken.
     private var lastBegin: ContinuousClock.Instant?
     /// Whether all was taken back, and nothing has come since.
@@ -128,6 +137,7 @@ package struct Inbox {
     mutating func add(_ arrived: [Delivery]) {
         isWithdrawn = false
         session = arrived.last?.id.session ?? session
+        lastUrgent = arrived.last(where: lanes.isUrgent)?.receivedAt ?? lastUrgent
         lanes.add(arrived)
     }
 
@@ -179,7 +189,9 @@ package struct Inbox {
         let free = paying - paid(batchLimits, at: now).count
         // One to see that they do not wait for too long.
         let batches = free > 0 ? min(growing, free) : min(growing, isOneWaiting ? 0 : 1)
-        let wanted = suspects.count + lanes.count - growing + batches
+        var wanted = lanes.count - growing + batches
+        if let room = room(at: now) { wanted = min(wanted, lanes.urgentCount + room) }
+        wanted += suspects.count
         // Those that were started and have not looked for work yet.
         let coming = operations - busy - (isOneWaiting ? 1 : 0)
         let starts = max(0, min(limit - operations, wanted - coming))
@@ -214,7 +226,14 @@ package struct Inbox {
         // An even share for every thread that is free, this one included: a burst is worked on side
         // by side, a backlog (no other thread free) in batches of the full limit.
         let share = free > 1 ? (lanes.count + free - 1) / free : lanes.count
-        guard let (kind, batch) = lanes.next(atMost: share, batchLimits, mayGrow: free <= 0)
+        let isKept = room(at: now) == 0
+        guard
+            let (kind, batch) = lanes.next(
+                atMost: share,
+                batchLimits,
+                mayGrow: free <= 0,
+                isUrgent: isKept
+            )
         else { return mayWait ? laterOrEnd(batchLimits, at: now) : end() }
         lastBegin = now
         busy += 1
@@ -223,6 +242,15 @@ package struct Inbox {
         let isFull = batch.count == batchLimits[kind]
         let others = batchLimits[kind] > 1 ? free - 1 : limit - busy
         return .batch(batch, kind: kind, round: isFull && lanes.count > others ? round : nil)
+    }
+
+    /// How many operations may begin what is not urgent; nil while no thread is kept free.
+    private func room(at now: ContinuousClock.Instant) -> Int? {
+        guard limit >= Self.leastThatKeep, let lastUrgent, now < lastUrgent + Self.urgency else {
+            return nil
+        }
+        let others = running.count { !lanes.isUrgent($0.kind) }
+        return max(0, limit - max(1, limit / Self.keptShare) - others)
     }
 
     /// When those began that take the place of a thread that pays.

@@ -70,6 +70,15 @@ struct InboxLanes {
         zip(lanes, batchLimits).reduce(0) { $1.1 > 1 ? $0 + $1.0.deliveries.count : $0 }
     }
 
+    func isUrgent(_ kind: Int) -> Bool { lanes[kind].priority < .normal }
+
+    func isUrgent(_ delivery: Delivery) -> Bool { isUrgent(kinds[delivery]) }
+
+    /// Deliveries that are urgent.
+    var urgentCount: Int {
+        lanes.reduce(0) { $1.priority < .normal ? $0 + $1.deliveries.count : $0 }
+    }
+
     /// By the number of the kind.
     var counts: [Int] { lanes.map(\.deliveries.count) }
 
@@ -79,12 +88,16 @@ struct InboxLanes {
     ///   - share: most deliveries for any batch.
     ///   - batchLimits: most deliveries for one of each kind, by its number.
     ///   - mayGrow: whether a batch that others may join is left to wait.
+    ///   - isUrgent: whether only what is urgent may begin.
     mutating func next(
         atMost share: Int,
         _ batchLimits: [Int],
-        mayGrow: Bool
+        mayGrow: Bool,
+        isUrgent: Bool = false
     ) -> (kind: Int, batch: [Delivery])? {
-        let waiting = lanes.indices.filter { !lanes[$0].deliveries.isEmpty }
+        let waiting = lanes.indices.filter {
+            !lanes[$0].deliveries.isEmpty && (!isUrgent || self.isUrgent($0))
+        }
         let ready = waiting.filter { !mayGrow || batchLimits[$0] == 1 }
         if ready.isEmpty { return nil }
         let isFair = starts % Self.fairStart == Self.fairStart - 1

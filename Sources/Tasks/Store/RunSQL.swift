@@ -17,26 +17,67 @@ enum RunSQL {
         commits: true
     )
 
+    private static let claimedColumns = """
+        id, type, pool, priority, kb_id, limit_key, run, attempts, max_attempts, crashes
+        """
+
+    private static let claiming = """
+        state = \(TaskSQL.processing), worker = $3::uuid, started_at = clock_timestamp(),
+        due_at = NULL, progress = NULL
+        """
+
+    private static let mayBegin = """
+        \(TaskSQL.isQueued) AND cancel_at IS NULL
+        AND (deadline IS NULL OR deadline > clock_timestamp())
+        """
+
+    private static let claimedTasks = """
+        SELECT claimed.*, payload::text, timeout_seconds, callback IS NOT NULL,
+            extract(epoch FROM clock_timestamp() - (errors -> -1 ->> 'since')::timestamptz)::float8
+        FROM claimed LEFT JOIN amity_task_data AS data USING (id)
+        """
+
     /// $3: the worker; $4: the digest of a run token, in hexadecimal, or NULL; $5: whether a
     /// suspect may begin.
     static let claim = Statement(
         "claim_task",
         """
         WITH claimed AS (
-            UPDATE amity_tasks
-            SET state = \(TaskSQL.processing), worker = $3::uuid, started_at = clock_timestamp(),
-                due_at = NULL, progress = NULL
-            WHERE id = $1::uuid AND run = $2::int AND \(TaskSQL.isQueued)
-              AND cancel_at IS NULL AND (deadline IS NULL OR deadline > clock_timestamp())
-              AND (crashes = 0 OR $5::bool)
-            RETURNING id, type, pool, priority, kb_id, limit_key, run, attempts, max_attempts,
-                crashes),
+            UPDATE amity_tasks SET \(claiming)
+            WHERE id = $1::uuid AND run = $2::int AND \(mayBegin) AND (crashes = 0 OR $5::bool)
+            RETURNING \(claimedColumns)),
         token AS (
             UPDATE amity_task_data AS data SET run_token = decode($4, 'hex')
             FROM claimed WHERE data.id = claimed.id AND $4::text IS NOT NULL)
-        SELECT claimed.*, payload::text, timeout_seconds, callback IS NOT NULL,
-            extract(epoch FROM clock_timestamp() - (errors -> -1 ->> 'since')::timestamptz)::float8
-        FROM claimed LEFT JOIN amity_task_data AS data USING (id)
+        \(claimedTasks)
+        """,
+        commits: true
+    )
+
+    /// The same for several, none of them a suspect. $1, $2 and $4 are arrays. It waits for no
+    /// lock: what is locked it leaves out, so that no circle can come of the other rows of its
+    /// transaction.
+    static let claimTogether = Statement(
+        "claim_tasks",
+        """
+        WITH free AS MATERIALIZED (
+            SELECT id FROM amity_tasks WHERE id = ANY ($1::uuid[])
+            FOR NO KEY UPDATE SKIP LOCKED),
+        asked AS MATERIALIZED (
+            SELECT * FROM unnest($1::uuid[], $2::int[], $4::text[]) AS asked (id, run, token)),
+        claimed AS (
+            UPDATE amity_tasks SET \(claiming)
+            WHERE id = ANY (ARRAY(SELECT id FROM free))
+              AND run = ANY (ARRAY(SELECT run FROM asked WHERE asked.id = amity_tasks.id))
+              AND \(mayBegin) AND crashes = 0
+            RETURNING \(claimedColumns)),
+        token AS (
+            UPDATE amity_task_data AS data SET run_token = decode(asked.token, 'hex')
+            FROM asked
+            WHERE data.id = ANY (ARRAY(SELECT id FROM claimed)) AND data.id = asked.id
+              AND asked.run = (SELECT run FROM claimed WHERE claimed.id = asked.id)
+              AND asked.token IS NOT NULL)
+        \(claimedTasks)
         """,
         commits: true
     )
@@ -76,6 +117,32 @@ enum RunSQL {
         kept AS (
             UPDATE amity_task_data AS data SET result = $3::jsonb
             FROM ended WHERE data.id = ended.id AND $3::jsonb IS NOT NULL)
+        SELECT \(MovedTask.columns) FROM ended
+        """
+    )
+
+    /// The same for several: arrays. What is locked it leaves out.
+    static let succeedTogether = Statement(
+        "tasks_succeeded",
+        """
+        WITH free AS MATERIALIZED (
+            SELECT id FROM amity_tasks WHERE id = ANY ($1::uuid[])
+            FOR NO KEY UPDATE SKIP LOCKED),
+        done AS MATERIALIZED (
+            SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[]) AS done (id, run, result)),
+        ended AS (
+            UPDATE amity_tasks
+            SET state = \(TaskSQL.completed), due_at = NULL, finished_at = clock_timestamp()
+            WHERE id = ANY (ARRAY(SELECT id FROM free))
+              AND run = ANY (ARRAY(SELECT run FROM done WHERE done.id = amity_tasks.id))
+              AND \(TaskSQL.isProcessing)
+            RETURNING \(MovedTask.columns)),
+        kept AS (
+            UPDATE amity_task_data AS data SET result = done.result::jsonb
+            FROM done
+            WHERE data.id = ANY (ARRAY(SELECT id FROM ended)) AND data.id = done.id
+              AND done.run = (SELECT run FROM ended WHERE ended.id = done.id)
+              AND done.result IS NOT NULL)
         SELECT \(MovedTask.columns) FROM ended
         """
     )

@@ -9,6 +9,26 @@ package enum ClaimOutcome: Sendable {
     case outdated
 }
 
+/// A run that a message has named, for a worker that has room for it.
+package struct TaskClaim: Sendable {
+    package var id: TaskID
+    package var run: Int
+    package var worker: TaskID
+    /// For a service that may report later.
+    package var token: RunToken?
+
+    package init(id: TaskID, run: Int, worker: TaskID, token: RunToken? = nil) {
+        (self.id, self.run, self.worker, self.token) = (id, run, worker, token)
+    }
+
+    func parameters(mayRunAlone: Bool) -> [Parameter] {
+        [
+            .id(id), .integer(run), .id(worker), .optional(token?.digest.hexadecimal),
+            .bool(mayRunAlone),
+        ]
+    }
+}
+
 /// How a run ended.
 package enum RunOutcome: Sendable {
     /// JSON of at most `TaskStore.largestResult` bytes; nil for none.
@@ -37,27 +57,19 @@ extension TaskStore {
     /// Of an error's message, in characters.
     private static let longestMessage = 1_000
 
-    /// Claims a run that a message has named. When this returns the message may be acked.
+    /// When this returns the message may be acked.
     ///
-    /// - Parameters:
-    ///   - token: for a service that may report later.
-    ///   - mayRunAlone: whether this worker runs nothing else, so that a suspect may begin.
+    /// - Parameter mayRunAlone: whether this worker runs nothing else, so that a suspect may begin.
     package func claim(
-        _ id: TaskID,
-        run: Int,
-        worker: TaskID,
-        token: RunToken? = nil,
+        _ claim: TaskClaim,
         mayRunAlone: Bool
     ) throws(PostgresError) -> ClaimOutcome {
-        let parameters: [Parameter] = [
-            .id(id), .integer(run), .id(worker), .optional(token?.digest.hexadecimal),
-            .bool(mayRunAlone),
-        ]
+        let parameters = claim.parameters(mayRunAlone: mayRunAlone)
         let claimed = try rows(of: RunSQL.claim, parameters, ClaimedTask.init)
         if let task = claimed.first { return .claimed(task) }
         if mayRunAlone { return .outdated }
-        let isSuspect = try count(of: RunSQL.isSuspect, [.id(id), .integer(run)]) > 0
-        return isSuspect ? .suspect : .outdated
+        let key: [Parameter] = [.id(claim.id), .integer(claim.run)]
+        return try count(of: RunSQL.isSuspect, key) > 0 ? .suspect : .outdated
     }
 
     /// Leaves a task to a worker that has a handler for it.

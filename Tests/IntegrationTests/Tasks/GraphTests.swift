@@ -173,9 +173,7 @@ extension Integration {
                     if queued.isEmpty { isDone.wait(for: .milliseconds(20)) }
                     for view in queued.shuffled() {
                         let claim = try store.claim(
-                            view.id,
-                            run: view.run,
-                            worker: TaskScene.worker,
+                            TaskClaim(id: view.id, run: view.run, worker: TaskScene.worker),
                             mayRunAlone: true
                         )
                         guard case .claimed(let task) = claim else { continue }

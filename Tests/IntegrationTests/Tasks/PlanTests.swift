@@ -47,6 +47,14 @@ extension Integration {
                 ),
                 (RunSQL.succeed, [id, .integer(1), .null], "amity_tasks_pkey"),
                 (
+                    RunSQL.succeedTogether, [ids, .integerArray([1]), .textArray([nil])],
+                    "amity_tasks_pkey"
+                ),
+                (
+                    RunSQL.claimTogether, [ids, .integerArray([1]), id, .textArray([nil])],
+                    "amity_tasks_pkey"
+                ),
+                (
                     RunSQL.fail, [id, .integer(1), text, text, .text("t"), .null],
                     "amity_tasks_pkey"
                 ),

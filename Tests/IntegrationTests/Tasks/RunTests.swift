@@ -133,7 +133,8 @@ extension Integration {
             let id = try scene.begin()
             #expect(try scene.store.giveBackLost().map(\.run) == [2])
             func claim(alone: Bool) throws -> ClaimOutcome {
-                try scene.store.claim(id, run: 2, worker: TaskScene.worker, mayRunAlone: alone)
+                let claim = TaskClaim(id: id, run: 2, worker: TaskScene.worker)
+                return try scene.store.claim(claim, mayRunAlone: alone)
             }
             guard case .suspect = try claim(alone: false) else {
                 Issue.record("no suspect")
@@ -157,10 +158,7 @@ extension Integration {
             let id = try scene.submit()
             let token = RunToken(run: 1)
             _ = try scene.store.claim(
-                id,
-                run: 1,
-                worker: TaskScene.worker,
-                token: token,
+                TaskClaim(id: id, run: 1, worker: TaskScene.worker, token: token),
                 mayRunAlone: true
             )
             _ = try scene.store.handOver(id, run: 1, worker: TaskScene.worker, timeout: 60)
@@ -272,7 +270,8 @@ extension Integration {
             switch (race, side) {
             case ("claim", _):
                 let worker = side == 0 ? TaskScene.worker : TaskScene.otherWorker
-                guard case .claimed = try store.claim(id, run: 1, worker: worker, mayRunAlone: true)
+                let claim = TaskClaim(id: id, run: 1, worker: worker)
+                guard case .claimed = try store.claim(claim, mayRunAlone: true)
                 else { return false }
                 return true
             case ("cancel", 0):

@@ -125,5 +125,30 @@ extension Integration {
             #expect(scene.runs(of: id) == [2])
             try scene.stop(worker)
         }
+
+        /// Fault: the answer to the COMMIT of ends and claims is lost, and a task runs twice, ends
+        /// as fenced off, or is claimed and never begins.
+        @Test func endsAndClaimsWhoseAnswerIsLostAreDoneOnce() throws {
+            let scene = try HeldTaskScene()
+            let proxy = try Proxy(to: Servers.workersDatabasePort())
+            let worker = try scene.startWorker(
+                [scene.tasks.pool],
+                ["TASK_CONCURRENCY": "4"],
+                through: proxy
+            )
+            let ids = try (0..<8).map { _ in try scene.submit() }
+            try eventually("four are held") { ids.count { scene.runs(of: $0) == [1] } == 4 }
+            proxy.cut(afterBytesToClient: 1, ofClientsThatSay: "tasks_succeeded")
+            for id in ids { try scene.letEnd(id) }
+            try eventually("the answer is cut off") { proxy.cuts == 1 }
+            for id in ids {
+                try scene.tasks.wait(for: id, toBe: .completed)
+                let runs = scene.runs(of: id)
+                #expect(runs.count == 1)
+                try scene.expectCompleted(id, by: runs.last ?? 0)
+            }
+            #expect(worker.events("task.fenced").isEmpty)
+            try scene.stop(worker)
+        }
     }
 }

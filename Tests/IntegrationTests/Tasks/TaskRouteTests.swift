@@ -199,10 +199,7 @@ extension Integration {
             let id = try scene.submit()
             let token = RunToken(run: 1)
             _ = try scene.tasks.store.claim(
-                id,
-                run: 1,
-                worker: TaskScene.worker,
-                token: token,
+                TaskClaim(id: id, run: 1, worker: TaskScene.worker, token: token),
                 mayRunAlone: true
             )
             func report(
@@ -246,10 +243,7 @@ extension Integration {
                 let (id, token) = (try scene.submit(), RunToken(run: 1))
                 let worker = TaskScene.worker
                 _ = try scene.tasks.store.claim(
-                    id,
-                    run: 1,
-                    worker: worker,
-                    token: token,
+                    TaskClaim(id: id, run: 1, worker: worker, token: token),
                     mayRunAlone: true
                 )
                 _ = try scene.tasks.store.handOver(id, run: 1, worker: worker, timeout: 9)

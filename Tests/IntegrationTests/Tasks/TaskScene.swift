@@ -93,7 +93,8 @@ final class TaskScene {
         run: Int,
         worker: TaskID = TaskScene.worker
     ) throws -> ClaimedTask {
-        let outcome = try store.claim(id, run: run, worker: worker, mayRunAlone: true)
+        let claim = TaskClaim(id: id, run: run, worker: worker)
+        let outcome = try store.claim(claim, mayRunAlone: true)
         guard case .claimed(let task) = outcome else { throw Refused() }
         return task
     }

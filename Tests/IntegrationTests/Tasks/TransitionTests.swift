@@ -16,8 +16,14 @@ extension Integration {
         ///
         /// Fault: a statement forgets a part of its guard, and a cancelled task runs, or a late
         /// worker overwrites a result.
-        @Test(arguments: TaskEvent.Kind.allCases.filter { $0 != .woken })
-        func everyStatementMovesWhatTheTableSays(kind: TaskEvent.Kind) throws {
+        @Test(
+            arguments: TaskEvent.Kind.allCases.filter { $0 != .woken }.map { ($0, false) }
+                + [(.claimed, true), (.succeeded, true)]
+        )
+        func everyStatementMovesWhatTheTableSays(
+            kind: TaskEvent.Kind,
+            isTogether: Bool
+        ) throws {
             let scene = try TaskScene()
             var moves = 0
             for mistake in Mistake.allCases where kind.canBeMistaken(in: mistake) {
@@ -35,7 +41,9 @@ extension Integration {
                     case .worker: event.worker = 2
                     case .lease: event.lease = 77
                     }
-                    try kind.perform(event, row, on: scene.store)
+                    if try !isTogether || !kind.performTogether(event, row.id, on: scene.store) {
+                        try kind.perform(event, row, on: scene.store)
+                    }
                     var after = life
                     if after.apply(event, at: 0) { moves += 1 }
                     expected.append(after)
@@ -156,6 +164,23 @@ extension TaskEvent.Kind {
         }
     }
 
+    /// Runs the statement for rows of many threads.
+    ///
+    /// - Returns: false where it has left the row out that may be moved by itself.
+    fileprivate func performTogether(
+        _ event: TaskEvent,
+        _ id: TaskID,
+        on store: TaskStore
+    ) throws -> Bool {
+        if self == .succeeded {
+            let done = TaskCompletion(id: id, run: event.run, result: "1", hasCallback: false)
+            _ = try store.advance([done], claiming: [])
+            return true
+        }
+        let claim = TaskClaim(id: id, run: event.run, worker: TaskScene.worker)
+        return try store.advance([], claiming: [claim]).claimed.count == 1
+    }
+
     /// Runs the statement for one row; nothing for the scheduler's, which find their rows.
     fileprivate func perform(
         _ event: TaskEvent,
@@ -181,7 +206,9 @@ extension TaskEvent.Kind {
                 )
             ])
         case .unhandled: _ = try store.unhandled(id, run: run)
-        case .claimed: _ = try store.claim(id, run: run, worker: worker, mayRunAlone: true)
+        case .claimed:
+            let claim = TaskClaim(id: id, run: run, worker: worker)
+            _ = try store.claim(claim, mayRunAlone: true)
         case .succeeded: try finish(.succeeded(result: "1"))
         case .failed:
             try finish(
