@@ -14,7 +14,10 @@ extension Setting {
             .integer(1...512),
             unit: "threads",
             default: "10",
-            "tasks that the worker runs at once, each on a thread and a database session of its own"
+            """
+            tasks that the worker runs at once, each on a thread and a database session of its \
+            own; from four on, while critical or high tasks come, one in ten is kept for those
+            """
         ),
         .init(
             "TASK_RETENTION_DAYS",

@@ -65,8 +65,11 @@ extension TaskRoutes {
         }
         if let moved { return answer(id, moved.state) }
         // A client that lost the answer to its report sends it again.
-        if case .succeeded = outcome, let done = try await lastState(id, token) {
-            return answer(id, done)
+        if case .succeeded(let result) = outcome {
+            let isDone = try await service.call { store throws(PostgresError) in
+                try store.isCompleted(id, run: token.run, result: result)
+            }
+            if isDone { return answer(id, .completed) }
         }
         throw try await reason(id, token)
     }
@@ -76,13 +79,6 @@ extension TaskRoutes {
         answer.add("task_id", id.text)
         answer.add("status", state.name)
         return answer.response()
-    }
-
-    private func lastState(_ id: TaskID, _ token: RunToken) async throws -> TaskState? {
-        let last = try await service.call { store throws(PostgresError) in
-            try store.lastState(of: id, run: token.run)
-        }
-        return last == .completed ? last : nil
     }
 
     // MARK: Tokens

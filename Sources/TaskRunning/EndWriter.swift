@@ -17,10 +17,13 @@ struct EndedRun: Sendable {
     /// Whether the answer to a first try to write it was lost.
     var mayBeWritten = false
 
-    /// nil where another statement or another task has to do with its end.
+    /// Chosen: larger ones make a transaction for many slow.
+    private static let largestTogether = 8 << 10
+
+    /// nil where another statement or another task has to do with its end, or it is large.
     var completion: TaskCompletion? {
         guard case .completed(let result, let effects) = end, effects.isEmpty,
-            task.limitKey == nil, result.map({ $0.utf8.count <= TaskStore.largestResult }) ?? true
+            task.limitKey == nil, result.map({ $0.utf8.count <= Self.largestTogether }) ?? true
         else { return nil }
         return TaskCompletion(
             id: task.id,

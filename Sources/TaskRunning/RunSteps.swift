@@ -28,14 +28,20 @@ final class RunSteps: Sendable {
     private let runs: RunTable
     private let ends: EndWriter
     private let combiner: Combiner<Step, Answer>
+    /// Writes the ends of runs that have no thread, or whose thread has gone on.
+    private let enders = ThreadPool(count: 2, name: "amity-task-end")
     /// What a thread is to write with its next step.
     private let owed = Locked<[ThreadPool.Slot: EndedRun]>([:])
+
+    /// Chosen: with the largest payloads and results a few megabytes.
+    private static let largestGo = 32
 
     /// - Parameter threads: how many take steps.
     init(store: TaskStore, runs: RunTable, ends: EndWriter, threads: Int) {
         self.runs = runs
         self.ends = ends
-        combiner = Combiner(limit: threads) { steps in Self.take(steps, store) }
+        combiner = Combiner(limit: min(threads, Self.largestGo)) { steps in Self.take(steps, store)
+        }
     }
 
     /// Writes down how a run has ended; or notes that it is to be written with its thread's next
@@ -45,8 +51,15 @@ final class RunSteps: Sendable {
         owed.withLock { $0[slot] = run }
     }
 
-    /// For a run without a thread.
-    func write(_ run: EndedRun) {
+    /// For a run without a thread. `run` may block.
+    func endLater(_ run: @escaping @Sendable () -> EndedRun) {
+        enders.run { _ in self.write(run()) }
+    }
+
+    /// Nothing may end any more.
+    func close() { enders.close() }
+
+    private func write(_ run: EndedRun) {
         ends.write(run)
         runs.ended(run.message)
     }
@@ -69,7 +82,8 @@ final class RunSteps: Sendable {
                 runs.ended(ended.message)
             } else {
                 ended.mayBeWritten = answer.hasFailed
-                write(ended)
+                // Something may hold it up: what is claimed begins all the same.
+                if answer.claimed == nil { write(ended) } else { endLater { [ended] in ended } }
             }
         }
         return answer.claimed

@@ -9,7 +9,8 @@ import WorkerRuntime
 
 /// The path of one task through a thread of the worker: claim, run, finish.
 final class TaskRunner: Sendable {
-    /// Of a write that is not held up. Chosen.
+    /// As long as a suspect waits at most for the ends of others. Chosen: a write that takes longer
+    /// is held up by something else.
     private static let longestEnd = Duration.seconds(5)
 
     let worker: TaskID
@@ -22,8 +23,6 @@ final class TaskRunner: Sendable {
     private let drain: DrainSignal
     private let metrics: TaskMetrics
     private let repeated: RepeatedEvents
-    /// Writes the ends of runs that have no thread.
-    private let enders = ThreadPool(count: 2, name: "amity-task-end")
     /// What operators have paused, as it was a moment ago.
     private let pauses = Locked<Set<PauseSubject>>([])
 
@@ -62,7 +61,7 @@ final class TaskRunner: Sendable {
     /// Nothing may run any more.
     func close() {
         repeated.flush()
-        enders.close()
+        steps.close()
     }
 
     /// Writes what a thread has still to write, which finds nothing more to do.
@@ -195,7 +194,7 @@ final class TaskRunner: Sendable {
         waiting.begin(task, in: context) { [self] end in
             // It has no thread that could be lost while its end waits to be written.
             _ = runs.finishing(message)
-            enders.run { _ in self.steps.write(ended(end())) }
+            steps.endLater { ended(end()) }
         }
         return true
     }

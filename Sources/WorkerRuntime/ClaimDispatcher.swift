@@ -43,7 +43,8 @@ package final class ClaimDispatcher: QueueSetReceiver {
     /// - Parameters:
     ///   - sources: the priority of each queue, by its number.
     ///   - onFree: called when a thread is free after a surrender.
-    ///   - onRest: called by a thread that has worked and finds nothing to do.
+    ///   - onRest: called by a thread that has nothing to do for now: after a piece of work where
+    ///     nothing waits, and at the end.
     package init(
         pool: ThreadPool,
         sources: [WorkKind.Priority],
@@ -54,7 +55,8 @@ package final class ClaimDispatcher: QueueSetReceiver {
         claim: @escaping Claiming
     ) {
         let limits = sources.map { _ in 1 }
-        loop = WorkLoop(pool: pool, kinds: WorkKindIndex(sources: sources)) { limits }
+        let kinds = WorkKindIndex(sources: sources)
+        loop = WorkLoop(pool: pool, kinds: kinds, keepsThreads: true) { limits }
         self.completions = completions
         self.patience = patience
         self.onFree = onFree
@@ -67,10 +69,7 @@ package final class ClaimDispatcher: QueueSetReceiver {
     /// Deliveries that wait, by the number of their queue.
     package var waiting: [Int] { loop.inbox.withLock(\.waiting) }
 
-    package var mayStart: Bool {
-        let load = load
-        return load.busy < load.limit
-    }
+    package var mayStart: Bool { loop.inbox.withLock(\.mayStart) }
 
     package func submit(_ deliveries: [Delivery]) {
         if deliveries.isEmpty { return }
@@ -138,10 +137,13 @@ package final class ClaimDispatcher: QueueSetReceiver {
         switch claim(delivery, isAlone, slot) {
         case .run(let work):
             settle(delivery, .ack)
-            return work {
+            let isOwn = work {
                 self.loop.giveUp(piece, { self.perform($0, $1) })
                 self.becameFree()
             }
+            // It still counts as busy here.
+            if isOwn, load.waiting == 0 { onRest(slot) }
+            return isOwn
         case .suspect:
             let suspect = Inbox.Suspect(delivery: delivery, crashes: 1)
             if !loop.inbox.withLock({ $0.add([suspect]) }) { settle(delivery, .requeue) }

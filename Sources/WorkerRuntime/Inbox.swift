@@ -50,7 +50,7 @@ package struct Inbox {
     /// one is too much to keep.
     static let keptShare = 10
     static let leastThatKeep = 4
-    /// After the last urgent delivery. Chosen: less than deliveries wait here at most.
+    /// After the last urgent delivery. Chosen.
     static let urgency: Duration = .seconds(30)
     /// Chosen: what pays where nothing else is known. Two keep two processors busy.
     static let firstPaying = 2
@@ -87,15 +87,19 @@ package struct Inbox {
     private var isAlone = false
     /// When an urgent delivery last came.
     private var lastUrgent: ContinuousClock.Instant?
-    /// When work was last taken.
-    private var lastBegin: ContinuousClock.Instant?
+    /// When work was last taken, and when some that is not urgent.
+    private var lastBegin, lastOtherBegin: ContinuousClock.Instant?
+    /// Whether threads are kept at all.
+    private let keepsThreads: Bool
     /// Whether all was taken back, and nothing has come since.
     private var isWithdrawn = false
     /// Of what came last.
     private var session: UInt64 = 0
 
-    init(limit: Int, kinds: WorkKindIndex) {
+    /// - Parameter keepsThreads: for an owner that asks for operations to start at times, too.
+    init(limit: Int, kinds: WorkKindIndex, keepsThreads: Bool = false) {
         self.limit = limit
+        self.keepsThreads = keepsThreads
         paying = min(Self.firstPaying, limit)
         wanted = (limit, paying)
         lanes = InboxLanes(kinds: kinds)
@@ -171,13 +175,21 @@ package struct Inbox {
         return lanes.removeAll { sources.contains($0.source) } + held
     }
 
-    /// Takes back what has waited since a time, where nothing has begun since then.
+    /// Takes back what has waited since a time, where nothing has begun since then; what is not
+    /// urgent, where nothing such has.
     mutating func overdue(since time: ContinuousClock.Instant) -> [Delivery] {
-        if let lastBegin, lastBegin > time { return [] }
+        if let lastOtherBegin, lastOtherBegin > time { return [] }
+        if let lastBegin, lastBegin > time {
+            let lanes = lanes
+            return self.lanes.removeAll { $0.receivedAt <= time && !lanes.isUrgent($0) }
+        }
         let late = suspects.filter { $0.delivery.receivedAt <= time }.map(\.delivery)
         suspects.removeAll { $0.delivery.receivedAt <= time }
         return lanes.removeAll { $0.receivedAt <= time } + late
     }
+
+    /// Whether work of any kind may begin.
+    var mayStart: Bool { busy < limit && room(at: .now) != 0 }
 
     /// - Returns: how many operations to start for what waits.
     mutating func operationsToStart(
@@ -219,7 +231,7 @@ package struct Inbox {
         if let suspect = suspects.popFirst() {
             busy = 1
             isAlone = true
-            lastBegin = now
+            (lastBegin, lastOtherBegin) = (now, now)
             return .alone(suspect)
         }
         let free = paying - paid(batchLimits, at: now).count
@@ -236,6 +248,7 @@ package struct Inbox {
             )
         else { return mayWait ? laterOrEnd(batchLimits, at: now) : end() }
         lastBegin = now
+        if !lanes.isUrgent(kind) { lastOtherBegin = now }
         busy += 1
         running.append(RunningBatch(first: batch[0].id, kind: kind, begin: now))
         // More than the threads that are still free can take up, and no batch cut short by sharing.
@@ -246,9 +259,9 @@ package struct Inbox {
 
     /// How many operations may begin what is not urgent; nil while no thread is kept free.
     private func room(at now: ContinuousClock.Instant) -> Int? {
-        guard limit >= Self.leastThatKeep, let lastUrgent, now < lastUrgent + Self.urgency else {
-            return nil
-        }
+        guard keepsThreads, limit >= Self.leastThatKeep, let lastUrgent,
+            now < lastUrgent + Self.urgency
+        else { return nil }
         let others = running.count { !lanes.isUrgent($0.kind) }
         return max(0, limit - max(1, limit / Self.keptShare) - others)
     }

@@ -5,7 +5,8 @@ import Messaging
 ///
 /// A start is one batch. Lanes of a higher priority go first, of the same priority that with the
 /// delivery that came first; but every tenth start goes to the lane that has been passed over
-/// longest. So the highest has nine tenths of the threads at least, and none waits for ever.
+/// longest. So the highest has nine tenths of the threads at least, and none waits for ever (but
+/// for threads that are kept for what is urgent; see `Inbox`).
 struct InboxLanes {
     private struct Lane {
         let priority: WorkKind.Priority

@@ -10,7 +10,7 @@ struct WorkLoop: Sendable {
         /// - Parameter kind: its number.
         case batch([Delivery], kind: Int)
         case alone(Inbox.Suspect)
-        /// Nothing for now: what it has put off is due.
+        /// Nothing, at the end of each operation: what it has put off is due.
         case rest
     }
 
@@ -21,15 +21,18 @@ struct WorkLoop: Sendable {
     private let pool: ThreadPool
     private let batchLimits: @Sendable () -> [Int]
 
-    /// - Parameter batchLimits: of each kind, by its number, as they are now; called under no lock.
+    /// - Parameters:
+    ///   - keepsThreads: see `Inbox`.
+    ///   - batchLimits: of each kind, by its number, as they are now; called under no lock.
     init(
         pool: ThreadPool,
         kinds: WorkKindIndex,
+        keepsThreads: Bool = false,
         batchLimits: @escaping @Sendable () -> [Int]
     ) {
         self.pool = pool
         self.batchLimits = batchLimits
-        inbox = Locked(Inbox(limit: pool.count, kinds: kinds))
+        inbox = Locked(Inbox(limit: pool.count, kinds: kinds, keepsThreads: keepsThreads))
     }
 
     var threads: Int { pool.count }

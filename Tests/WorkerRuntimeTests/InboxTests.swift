@@ -189,68 +189,6 @@ struct InboxLanesTests {
     }
 }
 
-/// Threads that are kept for what is urgent.
-struct KeptThreadTests {
-    private func inbox(limit: Int) -> Inbox {
-        let kinds = WorkKindIndex(types: ["urgent", "low"], priorities: [.high, .low, .normal])
-        return Inbox(limit: limit, kinds: kinds)
-    }
-
-    private let ones = [1, 1, 1]
-
-    private func fill(_ inbox: inout Inbox, at now: ContinuousClock.Instant = .now) -> [Inbox.Work]
-    {
-        let starts = inbox.operationsToStart(batchLimits: ones, at: now)
-        return (0..<starts).compactMap { _ in inbox.next(batchLimits: ones, at: now) }
-    }
-
-    /// Faults: what is urgent waits for the end of what is not, though more of it has come just
-    /// before; a thread is woken all the time for what it may not begin.
-    @Test(arguments: [(4, 1), (10, 1), (19, 1), (20, 2), (3, 0)])
-    func oneInTenIsKeptWhileUrgentWorkComes(limit: Int, kept: Int) throws {
-        var inbox = inbox(limit: limit)
-        inbox.add([delivery(1, type: "urgent")])
-        let urgent = try #require(fill(&inbox).first)
-        inbox.finished(urgent, in: .zero)
-        _ = inbox.next(batchLimits: ones)
-        inbox.add((2...40).map { delivery($0, type: "low") })
-        #expect(fill(&inbox).count == limit - kept)
-        #expect(inbox.operationsToStart(batchLimits: ones) == 0)
-        inbox.add((41...80).map { delivery($0, type: "urgent") })
-        #expect(fill(&inbox).count == kept)
-    }
-
-    /// Fault: what is not urgent waits for ever beside a thread that does nothing.
-    @Test func aThreadIsKeptOnlyForAWhile() throws {
-        var inbox = inbox(limit: 4)
-        inbox.add([delivery(1, type: "urgent")])
-        let urgent = try #require(fill(&inbox).first)
-        inbox.finished(urgent, in: .zero)
-        _ = inbox.next(batchLimits: ones)
-        inbox.add((2...40).map { delivery($0, type: "low") })
-        #expect(fill(&inbox).count == 3)
-        let later = ContinuousClock.now + Inbox.urgency
-        #expect(fill(&inbox, at: later).count == 1)
-    }
-
-    /// Fault: urgent work without end takes all threads, and nothing else begins.
-    @Test func urgentWorkHasAllThreadsButTheTenthStart() throws {
-        var inbox = inbox(limit: 4)
-        inbox.add((1...100).map { delivery($0, type: $0 % 2 == 0 ? "low" : "urgent") })
-        var running = fill(&inbox)
-        #expect(running.count == 4)
-        var kinds: [Int] = []
-        for _ in 0..<40 {
-            let work = running.removeFirst()
-            inbox.finished(work, in: .zero)
-            let next = try inbox.take(batchLimits: ones)
-            if case .batch(_, let kind, _) = next { kinds.append(kind) }
-            running.append(next)
-        }
-        #expect(kinds.count { $0 == 1 } == 4)
-    }
-}
-
 /// The inbox and the controller on a clock of their own.
 private struct Drain {
     private var controller: ConcurrencyController

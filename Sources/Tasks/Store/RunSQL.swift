@@ -244,6 +244,16 @@ enum RunSQL {
         """
     )
 
+    /// Whether the task was completed by this run with this result. $3: JSON, or NULL.
+    static let isCompleted = Statement(
+        "is_completed_task",
+        """
+        SELECT 1 FROM amity_tasks JOIN amity_task_data AS data USING (id)
+        WHERE id = $1::uuid AND run = $2::int AND (state = \(TaskSQL.completed)) IS TRUE
+          AND result IS NOT DISTINCT FROM $3::jsonb
+        """
+    )
+
     /// By the service that a run was handed over to. $3: percent, or NULL; $4: note, or NULL.
     static let reportProgress = Statement(
         "task_reported_progress",

@@ -105,7 +105,7 @@ extension TaskStore {
 
     /// An end that wakes dependents and a look that cancels some of them may wait for each other in
     /// a circle; PostgreSQL ends one.
-    private func again<Value>(
+    func again<Value>(
         _ body: () throws(PostgresError) -> Value
     ) throws(PostgresError) -> Value {
         for _ in 0..<3 {

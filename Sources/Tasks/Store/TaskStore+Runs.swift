@@ -175,6 +175,16 @@ extension TaskStore {
         return found.flatMap { $0.state.isFinal && $0.run == run ? $0.state : nil }
     }
 
+    /// For a service that lost the answer to its report: whether the task was completed by this run
+    /// with the same result.
+    package func isCompleted(
+        _ id: TaskID,
+        run: Int,
+        result: String?
+    ) throws(PostgresError) -> Bool {
+        try count(of: RunSQL.isCompleted, [.id(id), .integer(run), .optional(result)]) > 0
+    }
+
     /// Gives a run back that this worker will not do: no attempt.
     package func giveBack(
         _ id: TaskID,

@@ -12,7 +12,9 @@ extension TaskStore {
         _ requests: [SubmitRequest]
     ) throws(PostgresError) -> [Result<SubmitOutcome, PostgresError>] {
         do throws(PostgresError) {
-            return try submitTogether(requests).map { .success($0) }
+            return try again { () throws(PostgresError) in
+                try submitTogether(requests).map { .success($0) }
+            }
         } catch {
             if error.endsSession || error.isOutage { throw error }
             if requests.count == 1 { return [.failure(error)] }
@@ -20,7 +22,13 @@ extension TaskStore {
         var outcomes: [Result<SubmitOutcome, PostgresError>] = []
         for request in requests {
             do throws(PostgresError) {
-                outcomes.append(.success(try submitTogether([request])[0]))
+                outcomes.append(
+                    .success(
+                        try again { () throws(PostgresError) in
+                            try submitTogether([request])[0]
+                        }
+                    )
+                )
             } catch {
                 if error.endsSession || error.isOutage { throw error }
                 outcomes.append(.failure(error))

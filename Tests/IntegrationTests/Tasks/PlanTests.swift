@@ -46,6 +46,7 @@ extension Integration {
                     RunSQL.claim, [id, .integer(1), id, .null, .text("t")], "amity_tasks_pkey"
                 ),
                 (RunSQL.succeed, [id, .integer(1), .null], "amity_tasks_pkey"),
+                (RunSQL.isCompleted, [id, .integer(1), .null], "amity_tasks_pkey"),
                 (
                     RunSQL.succeedTogether, [ids, .integerArray([1]), .textArray([nil])],
                     "amity_tasks_pkey"

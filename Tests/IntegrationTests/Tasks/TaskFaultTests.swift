@@ -147,6 +147,7 @@ extension Integration {
                 #expect(runs.count == 1)
                 try scene.expectCompleted(id, by: runs.last ?? 0)
             }
+            #expect(ids.contains { scene.runs(of: $0) == [2] }, "a claim went with it")
             #expect(worker.events("task.fenced").isEmpty)
             try scene.stop(worker)
         }

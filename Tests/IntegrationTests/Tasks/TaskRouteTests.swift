@@ -232,6 +232,10 @@ extension Integration {
                 let ended = try scene.send("POST", path, body, token: token.text)
                 #expect(try ended.text("status") == "completed")
             }
+            for other in [#"{"result":{"pages":4}}"#, "{}"] {
+                let second = try report("POST", "/complete", other, token)
+                #expect(try second.status == 409 && second.code == "not_yours")
+            }
             let result = try scene.send("GET", "/tasks/\(id)").json["result"]
             #expect(result as? [String: Int] == ["pages": 3])
             #expect(try report("POST", "/fail", #"{"code":"LATE"}"#, token).code == "not_yours")

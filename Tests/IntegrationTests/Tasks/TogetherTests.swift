@@ -17,6 +17,34 @@ extension Integration {
             TaskCompletion(id: id, run: run, result: result, hasCallback: false)
         }
 
+        /// Holds tasks in a transaction that stays open. Who waits for them meets new versions of
+        /// their rows, and sets the times of then.
+        private static func locked(_ ids: [TaskID], in scene: Scene) throws -> Session {
+            var session = try Session(to: scene.owner, applicationName: "other")
+            let patience = Statement("p", "SET LOCAL idle_in_transaction_session_timeout = 0")
+            let hold = Statement(
+                "hold",
+                "UPDATE amity_tasks SET progress = 5 WHERE id = ANY ($1::uuid[])"
+            )
+            _ = try session.flight([
+                (.begin, []), (patience, []), (hold, [.textArray(ids.map(\.text))]),
+            ])
+            return session
+        }
+
+        private static func waitUntilHeldUp(
+            by session: borrowing Session,
+            in scene: TaskWorkerScene
+        ) throws {
+            let holder = Parameter.integer(session.announcedProcess)
+            try eventually("an end is held up") {
+                try scene.tasks.sql(
+                    "SELECT FROM pg_stat_activity WHERE $1::int = ANY (pg_blocking_pids(pid))",
+                    holder
+                ).count > 0
+            }
+        }
+
         @Test func eachGetsItsOwn() throws {
             let scene = try TaskScene()
             let running = try (0..<3).map { _ in try scene.begin() }
@@ -90,14 +118,7 @@ extension Integration {
             let scene = try TaskScene()
             let (held, running) = (try scene.begin(), try scene.begin())
             let (heldToo, good) = (try scene.submit(), try scene.submit())
-            var other = try Session(to: scene.scene.owner, applicationName: "other")
-            let hold = Statement(
-                "hold",
-                "SELECT FROM amity_tasks WHERE id = ANY ($1::uuid[]) FOR UPDATE"
-            )
-            _ = try other.flight([
-                (.begin, []), (hold, [.textArray([held.text, heldToo.text])]),
-            ])
+            var other = try Self.locked([held, heldToo], in: scene.scene)
             let (completed, claimed) = try scene.store.advance(
                 [Self.done(held, nil), Self.done(running, nil)],
                 claiming: [Self.claim(heldToo), Self.claim(good)]
@@ -171,20 +192,9 @@ extension Integration {
             let ids = try scene.submit(2)
             let worker = try scene.start(threads: 2, handlers: ["test": handler])
             try eventually("both run") { handler.count == 2 }
-            var other = try Session(to: scene.tasks.scene.owner, applicationName: "other")
-            // A new version of the row: what waits for it then sets the times of then.
-            let hold = Statement(
-                "hold",
-                "UPDATE amity_tasks SET progress = 5 WHERE id = $1::uuid"
-            )
-            _ = try other.flight([(.begin, []), (hold, [.id(ids[0])])])
+            var other = try Self.locked([ids[0]], in: scene.tasks.scene)
             gates[0].open()
-            try eventually("its end is held up") {
-                try scene.tasks.sql(
-                    "SELECT FROM pg_stat_activity WHERE $1::int = ANY (pg_blocking_pids(pid))",
-                    .integer(other.announcedProcess)
-                ).count > 0
-            }
+            try Self.waitUntilHeldUp(by: other, in: scene)
             let suspect = try scene.submit { $0.delay = 3_600 }[0]
             try scene.tasks.sql(
                 """
@@ -208,6 +218,30 @@ extension Integration {
                 .id(ids[0])
             )
             #expect(tooEarly.count == 0)
+            scene.stop(worker)
+        }
+
+        /// Fault: a task is claimed and does not begin, for as long as the end of the one before it
+        /// is held up.
+        @Test func whatIsClaimedBeginsThoughAnEndIsHeldUp() throws {
+            let scene = try TaskWorkerScene()
+            let gate = Gate()
+            let handler = TestHandler { task, context in
+                if task.payload.contains("0") { gate.wait(orStopOf: context) }
+                return .completed(result: nil)
+            }
+            let ids = try scene.submit(2)
+            let worker = try scene.start(threads: 1, handlers: ["test": handler])
+            try eventually("the first runs, the other waits here") {
+                try handler.count == 1 && scene.queue().unsettled() == 1
+            }
+            var other = try Self.locked([ids[0]], in: scene.tasks.scene)
+            gate.open()
+            try Self.waitUntilHeldUp(by: other, in: scene)
+            try scene.wait(for: ids[1], toBe: .completed)
+            #expect(try scene.view(ids[0]).state == .processing)
+            _ = try other.flight([(.commit, [])])
+            try scene.wait(for: ids[0], toBe: .completed)
             scene.stop(worker)
         }
     }

@@ -41,7 +41,9 @@ extension Integration {
                     case .worker: event.worker = 2
                     case .lease: event.lease = 77
                     }
-                    if try !isTogether || !kind.performTogether(event, row.id, on: scene.store) {
+                    if try !isTogether
+                        || !kind.performTogether(event, row.id, life, on: scene.store)
+                    {
                         try kind.perform(event, row, on: scene.store)
                     }
                     var after = life
@@ -166,10 +168,11 @@ extension TaskEvent.Kind {
 
     /// Runs the statement for rows of many threads.
     ///
-    /// - Returns: false where it has left the row out that may be moved by itself.
+    /// - Returns: false where it leaves a row out that may be moved by itself.
     fileprivate func performTogether(
         _ event: TaskEvent,
         _ id: TaskID,
+        _ life: TaskLife,
         on store: TaskStore
     ) throws -> Bool {
         if self == .succeeded {
@@ -178,7 +181,8 @@ extension TaskEvent.Kind {
             return true
         }
         let claim = TaskClaim(id: id, run: event.run, worker: TaskScene.worker)
-        return try store.advance([], claiming: [claim]).claimed.count == 1
+        _ = try store.advance([], claiming: [claim])
+        return life.crashes == 0
     }
 
     /// Runs the statement for one row; nothing for the scheduler's, which find their rows.
