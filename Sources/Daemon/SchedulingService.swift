@@ -18,6 +18,13 @@ package final class SchedulingService: Service {
     private let scheduler: Scheduler
     private let writesEvents: Bool
     private let logger: Logger
+    private let end = DrainSignal()
+    private let isScheduling = Locked(false)
+    /// Whether it schedules, or has ended before.
+    private let decided = MonotonicSemaphore(value: 0)
+
+    /// Between two looks for tables of tasks. Chosen.
+    private static let pause = Duration.seconds(5)
 
     package init(settings: WorkerSettings, health: LinkHealth, logger: Logger) {
         self.logger = logger
@@ -54,17 +61,32 @@ package final class SchedulingService: Service {
 
     package func run() async throws {
         publisher.start()
-        // Events that are written have to be sent: without the tables or grants it complains.
-        let isUsed = await onThread("amity-schedule-start") { self.writesEvents || self.hasTasks() }
-        if isUsed { scheduler.start() }
+        startThread(name: "amity-schedule-start", stackBytes: 512 << 10) { self.startScheduler() }
         do {
             try await gracefulShutdown()
         } catch {
             // Cancelled, because another part could not begin: it ends all the same.
         }
         await onThread("amity-schedule-stop") {
-            if isUsed { self.scheduler.stop(within: .seconds(2)) }
+            self.end.raise()
+            self.decided.wait()
+            if self.isScheduling.withLock(\.self) { self.scheduler.stop(within: .seconds(2)) }
             self.publisher.stop(within: .seconds(2))
+        }
+    }
+
+    /// Once there are tasks: their tables and grants may come later. Events that are written have
+    /// to be sent: without the tables or grants it complains.
+    private func startScheduler() {
+        defer { decided.signal() }
+        var isFirst = true
+        while !end.isRaised {
+            if writesEvents || hasTasks(tellsIfNot: isFirst) {
+                isScheduling.withLock { $0 = true }
+                return scheduler.start()
+            }
+            isFirst = false
+            end.wait(for: Self.pause)
         }
     }
 
@@ -80,12 +102,13 @@ package final class SchedulingService: Service {
 
     /// Where the database has no tables of tasks, or this role no grants on them, there is nothing
     /// to schedule, and nothing to complain of again and again.
-    private func hasTasks() -> Bool {
+    private func hasTasks(tellsIfNot: Bool) -> Bool {
         do throws(PostgresError) {
             _ = try store.types()
             return true
         } catch {
             guard error.isMissingOrForbidden else { return true }
+            if !tellsIfNot { return false }
             logger.notice(
                 "scheduler.no-tasks",
                 metadata: [

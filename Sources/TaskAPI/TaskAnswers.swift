@@ -22,6 +22,11 @@ struct Answer {
 
     mutating func add(_ name: String, _ number: Int?) { add(name, json: number.map(String.init)) }
 
+    /// - Parameter number: finite.
+    mutating func add(_ name: String, _ number: Double?) {
+        add(name, json: number.map { "\($0)" })
+    }
+
     mutating func add(_ name: String, _ time: Date?) { add(name, time.map(TaskTime.text)) }
 
     mutating func add(_ name: String, _ list: [Answer]) {

@@ -27,13 +27,20 @@ extension TaskRoutes {
         return answer.response()
     }
 
-    /// Each queue that has tasks.
+    /// Each queue that has tasks, or had some in the last minute.
     @Sendable func queues(_ request: Request, _: BasicRequestContext) async throws -> Response {
         let depths = try await depths(request)
-        let pauses = try await service.call { store throws(PostgresError) in try store.pauses() }
-        let queues = Dictionary(grouping: depths) { depth in
+        let (pauses, found) = try await service.call { store throws(PostgresError) in
+            (try store.pauses(), try store.rates())
+        }
+        let rates = Dictionary(
+            found.map { (TaskQueue(pool: $0.pool, priority: $0.priority), $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        var queues = Dictionary(grouping: depths) { depth in
             TaskQueue(pool: depth.pool, priority: depth.priority)
         }
+        queues.merge(rates.keys.map { ($0, []) }) { known, _ in known }
         let sorted = queues.sorted {
             ($0.key.pool, $0.key.priority.rawValue) < ($1.key.pool, $1.key.priority.rawValue)
         }
@@ -49,7 +56,12 @@ extension TaskRoutes {
                 answer.add("length", waiting.reduce(0) { $0 + $1.count })
                 answer.add("processing", depths.count(of: .processing))
                 let oldest = waiting.map(\.oldestAge).max() ?? 0
-                answer.add("oldest_seconds", json: "\(max(0, oldest))")
+                answer.add("oldest_seconds", max(0, oldest))
+                let rate = rates[queue]
+                answer.add("completed_per_minute", rate?.completed ?? 0)
+                answer.add("failed_per_minute", rate?.failed ?? 0)
+                answer.add("retried_per_minute", rate?.retried ?? 0)
+                answer.add("mean_wait_seconds", rate?.meanWait)
                 let pause = pauses.first { $0.subject == .pool(queue.pool) }
                 answer.add("paused_by", pause?.by)
                 answer.add("paused_at", pause?.since)

@@ -2,14 +2,6 @@ import Foundation
 import Postgres
 import Tasks
 
-/// How many tasks of one pool and priority end in a minute.
-struct TaskRate: Sendable, Equatable {
-    var pool: String
-    var priority: Priority
-    var completed: Double
-    var failed: Double
-}
-
 /// Tasks of one type that failed with the same code.
 struct FailedTasks: Sendable, Equatable {
     var type: String
@@ -50,18 +42,6 @@ extension TaskStore {
         }.first ?? false
     }
 
-    /// Over the last minute, or over the time in which the latest ten thousand ended.
-    func rates() throws(PostgresError) -> [TaskRate] {
-        try rows(of: OverviewSQL.rates, []) { row throws(PostgresError) in
-            TaskRate(
-                pool: try row.text() ?? "",
-                priority: try row.integer().flatMap(Priority.init(rawValue:)) ?? .normal,
-                completed: try row.double() ?? 0,
-                failed: try row.double() ?? 0
-            )
-        }
-    }
-
     /// The latest failed tasks, at most `mostGrouped`, by type and code.
     func failed() throws(PostgresError) -> [FailedTasks] {
         try rows(of: OverviewSQL.failed, []) { row throws(PostgresError) in
@@ -95,26 +75,6 @@ enum OverviewSQL {
         SELECT count(*) = 3
         FROM unnest(ARRAY['amity_tasks', 'amity_task_data', 'amity_leases']) AS own
         WHERE has_table_privilege(to_regclass(own), 'SELECT')
-        """
-    )
-
-    static let rates = Statement(
-        "task_rates",
-        """
-        WITH latest AS MATERIALIZED (
-            SELECT pool, priority, state, finished_at FROM amity_tasks
-            WHERE state >= \(TaskSQL.completed)
-              AND finished_at > (SELECT clock_timestamp()) - interval '1 minute'
-            ORDER BY finished_at DESC LIMIT \(mostEnded)),
-        span AS (
-            SELECT CASE WHEN count(*) < \(mostEnded) THEN 60 ELSE greatest(0.001,
-                extract(epoch FROM clock_timestamp() - min(finished_at)))::float8 END AS seconds
-            FROM latest)
-        SELECT pool, priority,
-            60 * count(*) FILTER (WHERE state = \(TaskSQL.completed)) / seconds,
-            60 * count(*) FILTER (WHERE state = \(TaskSQL.failed)) / seconds
-        FROM latest CROSS JOIN span
-        GROUP BY pool, priority, seconds
         """
     )
 

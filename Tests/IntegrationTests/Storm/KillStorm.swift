@@ -80,7 +80,7 @@ final class KillStorm {
                 if words[1:2] == ["worker"]: os.kill(parent, 9)
                 with open(f"/proc/{parent}/stat") as line:
                     parent = int(line.read().rsplit(")", 1)[1].split()[1])
-            subprocess.Popen(["setsid", "sleep", "600"],
+            subprocess.Popen(["setsid", "sleep", "7200"],
                              env={"STORM": "\(marker)", "PATH": os.environ["PATH"]})
             time.sleep(payload["seconds"])
             print(json.dumps({"result": {"run": int(os.environ["AMITY_TASK_RUN"])}}))
@@ -215,7 +215,8 @@ final class KillStorm {
             SELECT count(*) FILTER (WHERE state <> 5 AND NOT (state = 6 AND crashes = 4)),
                 count(*) FILTER (WHERE attempts > 0),
                 count(*) FILTER (
-                    WHERE result IS NOT NULL AND result ->> 'run' IS DISTINCT FROM run::text),
+                    WHERE state = 5 AND type <> 'benchmark'
+                      AND result ->> 'run' IS DISTINCT FROM run::text),
                 count(*)
             FROM amity_tasks JOIN amity_task_data USING (id) WHERE id = ANY ($1::uuid[])
             """,

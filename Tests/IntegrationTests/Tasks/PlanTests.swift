@@ -121,7 +121,7 @@ extension Integration {
                     "amity_tasks_unique_idx"
                 ),
                 (OperatorSQL.cancel, [id, .null], "amity_tasks_pkey"),
-                (OverviewSQL.rates, [], "amity_tasks_finished_idx"),
+                (StatisticsSQL.rates, [], "amity_tasks_finished_idx"),
                 (OverviewSQL.failed, [], "amity_tasks_failed_idx"),
                 (OverviewSQL.facts, [id], "amity_tasks_pkey"),
                 page(.processing, "amity_tasks_worker_idx"),

@@ -141,5 +141,27 @@ extension Integration {
                 try RawAnswer.get("/health/ready", port: scene.port).status == 200
             }
         }
+
+        /// Fault: a process that has started before there were tables of tasks, or grants on them,
+        /// takes tasks later and never schedules any.
+        @Test func tasksAreScheduledOnceTheirTablesAreThere() throws {
+            let scene = try TaskAPIScene(tables: false)
+            try eventually("it says that there are none") {
+                scene.api.events("scheduler.no-tasks").count == 1
+            }
+            let base = scene.tasks.scene
+            let done = try base.amity(["migrate"], base.asOwner())
+            try #require(done.status == 0, "\(done.error)")
+            try Servers.psql(
+                [
+                    "-v", "role=\(base.name)", "-v", "tasks=1",
+                    "-f", Servers.root.appending(path: "deploy/grants.sql").path,
+                ],
+                searchPath: base.name
+            )
+            let id = try scene.submit(#""delay_seconds":1"#)
+            try eventually("it is due") { try scene.tasks.state(id) == .queued }
+            #expect(scene.api.events("scheduler.no-tasks").count == 1)
+        }
     }
 }

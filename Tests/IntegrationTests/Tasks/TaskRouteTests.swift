@@ -289,6 +289,8 @@ extension Integration {
             let queue = try #require(try scene.send("GET", "/stats/queues").list("queues").first)
             #expect(queue["queue"] as? String == "gpu.high")
             #expect(queue["length"] as? Int == 1 && queue["processing"] as? Int == 1)
+            #expect(queue["completed_per_minute"] as? Double == 0)
+            #expect(queue["mean_wait_seconds"] is NSNull)
             let worker = try #require(try scene.send("GET", "/stats/workers").list("workers").first)
             #expect(worker["running"] as? Int == 1)
             #expect(worker["facts"] as? [String: String] == ["host": "h"])
