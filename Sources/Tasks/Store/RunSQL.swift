@@ -31,6 +31,13 @@ enum RunSQL {
         AND (deadline IS NULL OR deadline > clock_timestamp())
         """
 
+    /// Those of $1 that no other transaction holds.
+    private static let free = """
+        free AS MATERIALIZED (
+            SELECT id FROM amity_tasks WHERE id = ANY ($1::uuid[])
+            FOR NO KEY UPDATE SKIP LOCKED)
+        """
+
     private static let claimedTasks = """
         SELECT claimed.*, payload::text, timeout_seconds, callback IS NOT NULL,
             extract(epoch FROM clock_timestamp() - (errors -> -1 ->> 'since')::timestamptz)::float8
@@ -60,9 +67,7 @@ enum RunSQL {
     static let claimTogether = Statement(
         "claim_tasks",
         """
-        WITH free AS MATERIALIZED (
-            SELECT id FROM amity_tasks WHERE id = ANY ($1::uuid[])
-            FOR NO KEY UPDATE SKIP LOCKED),
+        WITH \(free),
         asked AS MATERIALIZED (
             SELECT * FROM unnest($1::uuid[], $2::int[], $4::text[]) AS asked (id, run, token)),
         claimed AS (
@@ -125,9 +130,7 @@ enum RunSQL {
     static let succeedTogether = Statement(
         "tasks_succeeded",
         """
-        WITH free AS MATERIALIZED (
-            SELECT id FROM amity_tasks WHERE id = ANY ($1::uuid[])
-            FOR NO KEY UPDATE SKIP LOCKED),
+        WITH \(free),
         done AS MATERIALIZED (
             SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[]) AS done (id, run, result)),
         ended AS (

@@ -38,17 +38,23 @@ extension Integration {
         /// lost in `SubmitTests` and `IntakeFaultTests`.)
         @Test(arguments: requests)
         func whatIsSentAgainIsDoneOnce(request: Request) async throws {
-            let scene = Shared(try TaskAPIScene())
-            let schedule = #"{"task_type":"test","cron":"0 3 1 1 *"}"#
-            #expect(try scene.value.send("PUT", "/schedules/MARK", schedule).status == 200)
-            let open = try scene.value.send("POST", "/tasks/batch", #"{"open":true}"#)
-            let path = request.path.replacing("OPEN", with: try open.text("batch_id"))
+            let (scene, batch) = try Self.scene()
+            let path = request.path.replacing("OPEN", with: batch)
             let headers = request.hasKey ? ["Idempotency-Key: MARK"] : []
             let answers = try await Self.sendAgain(path, request.body, headers, to: scene)
             #expect(answers.map(\.status) == [202, 202, 202])
             #expect(Set(answers.map(\.body)).count == 1)
             let rows = try scene.value.tasks.sql("SELECT count(*) FROM \(request.table)")
             #expect(rows.integer(0, 0) == request.count)
+        }
+
+        /// With a schedule MARK and an open batch.
+        private static func scene() throws -> (Shared<TaskAPIScene>, batch: String) {
+            let scene = try TaskAPIScene()
+            let schedule = #"{"task_type":"test","cron":"0 3 1 1 *"}"#
+            #expect(try scene.send("PUT", "/schedules/MARK", schedule).status == 200)
+            let open = try scene.send("POST", "/tasks/batch", #"{"open":true}"#)
+            return (Shared(scene), try open.text("batch_id"))
         }
 
         /// Three times at once, and once more the one whose answer was lost.
@@ -115,14 +121,11 @@ extension Integration {
         /// Fault: a client that asks again for a change, because it had no answer, changes more.
         @Test(arguments: changes)
         func whatIsAskedAgainChangesNothingMore(change: Change) async throws {
-            let scene = Shared(try TaskAPIScene())
-            let schedule = #"{"task_type":"test","cron":"0 3 1 1 *"}"#
-            #expect(try scene.value.send("PUT", "/schedules/MARK", schedule).status == 200)
-            let open = try scene.value.send("POST", "/tasks/batch", #"{"open":true}"#)
+            let (scene, batch) = try Self.scene()
             let task = try scene.value.submit()
             if change.path.hasSuffix("retry") { _ = try scene.value.tasks.store.cancel(task) }
             let path = change.path.replacing("TASK", with: task.text)
-                .replacing("BATCH", with: try open.text("batch_id"))
+                .replacing("BATCH", with: batch)
             let headers = ["Idempotency-Key: MARK"]
             let answers = try await Self.sendAgain(path, change.body, headers, to: scene)
             #expect(Set(answers.map(\.status)).isSubset(of: change.statuses))
