@@ -258,8 +258,7 @@ extension BenchmarkFixture {
             array_fill('PHASE1_STRANGER'::text, ARRAY[count(*)::int])::text AS levels,
             array_fill('{"total_turns": 10, "session_emotion": "neutral",
                 "user_initiated_questions": 0, "new_memories_count": 0, "total_exchange_score": 10,
-                "sources": {"questions": "zeros", "emotion": "zeros", "memories": "zeros"},
-                "friendship_score_before": 0}'::text, ARRAY[count(*)::int])::text AS details,
+                "score_before": 0}'::text, ARRAY[count(*)::int])::text AS details,
             array_agg(user_id)::text AS owners, array_agg(DISTINCT user_id)::text AS users,
             array_fill(10.0, ARRAY[count(DISTINCT user_id)::int])::text AS scores,
             array_fill('PHASE1_STRANGER'::text, ARRAY[count(DISTINCT user_id)::int])::text

@@ -138,9 +138,9 @@ struct Pgbench {
         case (_, false): batched([lockUsers, readEvents, updateUsers, updateEvents])
         case (_, true):
             batched([
-                text(of: SQL.makeAndLockUsers, ["ids"]), text(of: SQL.lockFreeUsers, ["ids"]),
-                readEvents, text(of: SQL.readAgenda, ["agents"]),
-                text(of: SQL.readTopicsOfEvents, ["ids", "agents"]),
+                text(of: SQL.insertUsers, ["users"]), lockUsers,
+                text(of: SQL.readAndLockWithTopics, ["ids", "logs", "agents"]),
+                text(of: SQL.readAgenda, ["agents"]),
                 text(
                     of: SQL.updateUsersAndTopic,
                     ["users", "scores", "user_levels", "topics", "members", "robots"]

@@ -94,6 +94,13 @@ package struct RowReader {
         }
     }
 
+    /// Of one dimension.
+    package mutating func textArray() throws(PostgresError) -> [String?]? {
+        guard let bytes = try bytes() else { return nil }
+        guard let elements = ArrayText.elements(of: bytes) else { throw unfit("no array") }
+        return elements
+    }
+
     package mutating func skip(_ count: Int = 1) { column += Int32(count) }
 
     /// What was read last. The value itself is quoted nowhere.

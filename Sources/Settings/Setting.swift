@@ -197,7 +197,8 @@ extension Setting {
             "PREFETCH_COUNT",
             .integer(1...65535),
             unit: "messages",
-            "most unsettled deliveries; default: 2 × N × B, at most max(3 × B, 2 × N, 256)"
+            "most unsettled deliveries; default: 2 × N where B is 1, else 8 × B (N = 1: 4 × B), "
+                + "at least 2 × N"
         ),
         .init(
             "MAX_ATTEMPTS",

@@ -175,11 +175,10 @@ struct FriendshipFoldTests {
         else { return #expect(Bool(false)) }
         #expect(ids == [1, 2, 3])
         // The one that came first is the first that counts.
-        #expect(try members(details[2])["friendship_score_before"] as? Double == 2.5)
+        #expect(try members(details[2])["score_before"] as? Double == 2.5)
         let expected: NSDictionary = [
             "total_turns": 1, "session_emotion": "neutral", "user_initiated_questions": 0,
-            "new_memories_count": 0, "total_exchange_score": 1, "friendship_score_before": 3.5,
-            "sources": ["questions": "zeros", "emotion": "zeros", "memories": "zeros"],
+            "new_memories_count": 0, "total_exchange_score": 1, "score_before": 3.5,
         ]
         #expect(try members(details[0]) == expected)
         #expect(details[0]?.contains(#""total_exchange_score":1,"#) == true)

@@ -21,7 +21,7 @@ extension Integration {
             #expect(details["session_emotion"] as? String == "interesting")
             #expect(details["new_memories_count"] as? Int == 1)
             #expect(details["total_exchange_score"] as? Int == 28)
-            #expect(details["friendship_score_before"] as? Int == 0)
+            #expect(details["score_before"] as? Int == 0)
             let sources = [
                 "questions": "llm", "emotion": "llm", "memories": "memory-service",
                 "model": "model-1",

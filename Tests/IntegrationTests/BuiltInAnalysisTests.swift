@@ -38,7 +38,7 @@ extension Integration {
             let rows = try scene.sql(
                 """
                 SELECT count(*) FILTER (WHERE friendship_score_change = $1::int
-                    AND score_calculation_details - 'sources' - 'friendship_score_before'
+                    AND score_calculation_details - 'sources' - 'score_before'
                         = $2::jsonb)
                 FROM conversation_events
                 """,

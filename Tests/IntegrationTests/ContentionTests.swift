@@ -245,6 +245,98 @@ extension Integration {
             #expect(try scene.score(of: "u1") == 1)
         }
 
+        /// Has a batch stop after it has begun to read and before it locks a user, while `body`
+        /// changes what it reads.
+        private func whileABatchReads(
+            _ ids: [String],
+            _ body: (_ change: (String) throws -> Void) throws -> Void
+        ) throws -> [Outcome] {
+            try scene.sql("ALTER TABLE conversation_events RENAME TO events")
+            try scene.sql(
+                """
+                CREATE FUNCTION gate() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+                IF current_query() LIKE '%SKIP LOCKED%' THEN
+                    PERFORM pg_advisory_xact_lock_shared(7); END IF;
+                RETURN true; END $$
+                """
+            )
+            try scene.sql("CREATE VIEW conversation_events AS SELECT * FROM events WHERE gate()")
+            try scene.sql("GRANT ALL ON conversation_events TO \(scene.name)")
+            try scene.lock("SELECT pg_advisory_xact_lock(7)")
+            let outcomes = begin(ids)
+            try eventually("the batch reads") { try scene.isWorkerWaiting() }
+            var other = try Session(to: scene.settings.database, applicationName: "other")
+            var number = 0
+            try body { change in
+                number += 1
+                _ = try other.flight([(Statement("change\(number)", change), [])])
+            }
+            try scene.sql("COMMIT")
+            return outcomes()
+        }
+
+        /// Fault: what another process has committed between a batch's snapshot and its locks is
+        /// overwritten.
+        @Test(arguments: [nil, "agent"]) func aUserIsReadAsTheLockFindsIt(agent: String?) throws {
+            try scene.sql(
+                """
+                INSERT INTO agenda_agent_prompting
+                    (topic_id, agent_id, talking_agenda, friendship_level, agent_type)
+                VALUES ('topic', 'agent', '', 'PHASE1_STRANGER', '')
+                """
+            )
+            for id in ["first", "a", "b"] { try scene.addConversation(id, user: id, agent: agent) }
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('a'), ('b')")
+            // After this one its agent is expected.
+            #expect(handle(["first"]) == [.done])
+            let outcomes = try whileABatchReads(["a", "b"]) { change in
+                try change(
+                    """
+                    UPDATE friendship_status SET friendship_score = 100,
+                        topic_metrics = '{"topic": {"score": 30, "turns": 30}}'
+                    WHERE user_id = 'a'
+                    """
+                )
+            }
+            #expect(outcomes == [.done, .done])
+            #expect(try scene.score(of: "a") == 101)
+            #expect(try scene.score(of: "b") == 1)
+            let topics = try scene.sql(
+                "SELECT topic_metrics #>> '{topic,turns}' FROM friendship_status ORDER BY user_id"
+            )
+            let expected = agent == nil ? ["30", nil, nil] : ["31", "1", "1"]
+            #expect((0..<3).map { topics.string($0, 0) } == expected)
+        }
+
+        /// Fault: an event that another process settles while a batch reads it counts twice.
+        @Test func anEventSettledWhileItIsReadCountsOnce() throws {
+            for id in ["a", "b"] { try scene.addConversation(id, user: id) }
+            try scene.sql("INSERT INTO friendship_status (user_id) VALUES ('a'), ('b')")
+            let outcomes = try whileABatchReads(["a", "b"]) { change in
+                try change("UPDATE events SET status = 'PROCESSED' WHERE user_id = 'a'")
+                try change(
+                    "UPDATE friendship_status SET friendship_score = 50 WHERE user_id = 'a'"
+                )
+            }
+            #expect(outcomes == [.duplicate, .done])
+            #expect(try scene.score(of: "a") == 50)
+            #expect(try scene.score(of: "b") == 1)
+        }
+
+        /// Fault: of two that make the same user the later one overwrites what the first gave it.
+        @Test func aUserThatAnotherIsMakingIsWaitedFor() throws {
+            for id in ["new", "a"] { try scene.addConversation(id, user: id) }
+            try scene.lock(
+                "INSERT INTO friendship_status (user_id, friendship_score) VALUES ('new', 5)"
+            )
+            let outcomes = begin(["a", "new"])
+            try eventually("the batch is at the new user") { try scene.isWorkerWaiting() }
+            try scene.sql("COMMIT")
+            #expect(outcomes() == [.done, .done])
+            #expect(try scene.score(of: "new") == 6)
+            #expect(try scene.score(of: "a") == 1)
+        }
+
         /// Fault: another spelling of a user is never found among those that are held, and its
         /// conversations are put back for ever, or counted for a second user.
         @Test func spellingsOfOneUserMeetInTwoWorkers() throws {

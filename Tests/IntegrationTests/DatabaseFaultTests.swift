@@ -180,7 +180,7 @@ extension Integration {
         /// if it was at COMMIT, a worker that guesses what became of it loses the effect or counts
         /// it twice.
         @Test(arguments: [
-            ("read_events", Proxy.Direction.toClient), ("commit", .toServer),
+            ("read_and_lock", Proxy.Direction.toClient), ("commit", .toServer),
             ("commit", .toClient), ("read_conversation", .toClient),
             ("update_conversation", .toServer), ("update_conversation", .toClient),
         ])
@@ -203,7 +203,7 @@ extension Integration {
                     """
                 )
             }
-            if ["read_events", "commit"].contains(statement) {
+            if ["read_and_lock", "commit"].contains(statement) {
                 // An agent that was not seen before: so it is not scored alone.
                 try scene.sql(
                     "UPDATE conversation_events SET agent_tag = 'a' WHERE conversation_id = 'c0'"

@@ -46,9 +46,7 @@ extension Integration {
                 SELECT attempt_count, friendship_score_change, new_friendship_level,
                     score_calculation_details = '{"total_turns": 1, "session_emotion": "neutral",
                         "user_initiated_questions": 0, "new_memories_count": 0,
-                        "total_exchange_score": 1, "friendship_score_before": 499,
-                        "sources": {"questions": "zeros", "emotion": "zeros",
-                            "memories": "zeros"}}'::jsonb,
+                        "total_exchange_score": 1, "score_before": 499}'::jsonb,
                     abs(extract(epoch FROM processed_at::timestamp
                         - (now() AT TIME ZONE 'UTC'))) < 120,
                     next_attempt_at = processed_at, error_code IS NULL AND error_details IS NULL
@@ -180,7 +178,7 @@ extension Integration {
             try eventually("it is acked") { try scene.queue.isDrained() }
             let before = change.hasSuffix("41") ? 41.0 : 0
             #expect(try scene.score() == before + 1)
-            let details = "(score_calculation_details ->> 'friendship_score_before')::float8"
+            let details = "(score_calculation_details ->> 'score_before')::float8"
             #expect(try scene.count("\(details) = \(before) AND attempt_count = 1") == 1)
             #expect(worker.events("message.retry-scheduled").isEmpty)
         }

@@ -39,8 +39,29 @@ package struct AnalysisSources: Sendable, Equatable, Codable {
         memories = source
     }
 
-    /// As JSON, built by hand: an encoder takes longer than all the rest of scoring.
-    var json: String {
+    /// A word stands for three that are the same.
+    package init(from decoder: any Decoder) throws {
+        if let source = try? decoder.singleValueContainer().decode(AnalysisSource.self) {
+            questions = source
+            emotion = source
+            memories = source
+            return
+        }
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        questions = try members.decode(AnalysisSource.self, forKey: .questions)
+        emotion = try members.decode(AnalysisSource.self, forKey: .emotion)
+        memories = try members.decode(AnalysisSource.self, forKey: .memories)
+        model = try members.decodeIfPresent(String.self, forKey: .model)
+        llmFailure = try members.decodeIfPresent(String.self, forKey: .llmFailure)
+        memoryFailure = try members.decodeIfPresent(String.self, forKey: .memoryFailure)
+    }
+
+    /// As JSON, built by hand: an encoder takes longer than all the rest of scoring. nil for zeros,
+    /// which need not be said: a row's few bytes more may be those by which the database keeps its
+    /// log elsewhere, and that costs more than all else that is written.
+    var json: String? {
+        if self == AnalysisSources(all: .zeros) { return nil }
+        if self == AnalysisSources(all: questions) { return "\"\(questions.rawValue)\"" }
         // Amity's own codes hold nothing to escape; a model's name may be any text.
         var json = """
             {"questions":"\(questions.rawValue)","emotion":"\(emotion.rawValue)",\
@@ -72,15 +93,15 @@ struct ScoredConversation: Sendable {
     /// How the score came about, as JSON, by hand as `AnalysisSources.json`. The first five members
     /// are the contract's.
     func details(scoreBefore: Double) -> String {
-        """
-        {"total_turns":\(score.totalTurns),\
-        "session_emotion":\(JSONValue.string(score.sessionEmotion)),\
-        "user_initiated_questions":\(score.userInitiatedQuestions),\
-        "new_memories_count":\(score.newMemoriesCount),\
-        "total_exchange_score":\(JSONValue.number(score.change)),\
-        "sources":\(sources.json),\
-        "friendship_score_before":\(JSONValue.number(scoreBefore))}
-        """
+        let details = """
+            {"total_turns":\(score.totalTurns),\
+            "session_emotion":\(JSONValue.string(score.sessionEmotion)),\
+            "user_initiated_questions":\(score.userInitiatedQuestions),\
+            "new_memories_count":\(score.newMemoriesCount),\
+            "total_exchange_score":\(JSONValue.number(score.change)),\
+            "score_before":\(JSONValue.number(scoreBefore))
+            """
+        return details + (sources.json.map { #","sources":\#($0)}"# } ?? "}")
     }
 }
 

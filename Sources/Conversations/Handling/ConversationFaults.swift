@@ -293,9 +293,9 @@ extension SQL {
     /// What part of the work a statement does, by its name.
     static func step(of operation: String) -> FaultEvidence.Steps {
         switch operation {
-        case insertUsers.name, makeAndLockUsers.name, makeUsers.name: .newUser
-        case readAgenda.name, readTopics.name, readTopicsOfEvents.name, updateUsersAndTopic.name,
-            updateUsersAndTopics.name, readConversationAndTopic.name,
+        case insertUsers.name, insertNewUsers.name: .newUser
+        case readAgenda.name, readTopics.name, readAndLockWithTopics.name,
+            updateUsersAndTopic.name, updateUsersAndTopics.name, readConversationAndTopic.name,
             updateConversationAndTopic.name:
             .topics
         case _: .scoring

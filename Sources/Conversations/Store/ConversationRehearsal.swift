@@ -28,13 +28,15 @@ extension ConversationStore {
             (.begin, []), (SQL.readConversation, [.text(""), .text("nothing")]),
             (SQL.updateConversation, .init(repeating: .null, count: 8)),
             (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("nothing")]),
-            fold.userUpdate, fold.eventUpdate,
+            (SQL.readAndLock, [none, .text("nothing")]), fold.userUpdate, fold.eventUpdate,
         ]
-        if step.contains(.newUser) { flight.append((SQL.insertUsers, [none])) }
+        if step.contains(.newUser) {
+            flight += [(SQL.insertUsers, [none]), (SQL.insertNewUsers, [none])]
+        }
         if step.contains(.topics) {
             flight.append((SQL.readAgenda, [none]))
             flight.append((SQL.readTopics, [none, none]))
-            flight.append((SQL.readTopicsOfEvents, [none, none]))
+            flight.append((SQL.readAndLockWithTopics, [none, .text("nothing"), none]))
             flight.append((SQL.updateUsersAndTopic, .init(repeating: none, count: 6)))
             flight.append((SQL.updateUsersAndTopics, .init(repeating: none, count: 7)))
             flight.append((SQL.readConversationAndTopic, [.text(""), .text("nothing")]))

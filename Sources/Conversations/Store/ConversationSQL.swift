@@ -13,7 +13,7 @@ import WorkerRuntime
 /// UTC.
 package enum SQL {
     /// What `event` reads; $2: what of the log, a `LogPart`.
-    private static let eventColumns = """
+    static let eventColumns = """
         id, conversation_id, user_id, bot_type, bot_id, agent_tag,
             status IN ('PROCESSED', 'SKIPPED')
         """
@@ -29,7 +29,7 @@ package enum SQL {
     /// jsonb, the first item has the standard shape, which decides for all, and each item is an
     /// object that names its speaker. `#> '{}'` is the log itself, unpacked once instead of at each
     /// use; OFFSET 0 keeps the parts from being merged, and so from being computed twice.
-    private static func log(where isWanted: String) -> String {
+    static func log(where isWanted: String) -> String {
         """
         CASE
             WHEN NOT (\(isWanted)) OR $2::text = 'nothing' OR NOT (\(isOpen("status"))) THEN NULL
@@ -86,16 +86,18 @@ package enum SQL {
 
     static func events(in rows: Rows) throws(PostgresError) -> [ExactText: ConversationEvent] {
         var events: [ExactText: ConversationEvent] = [:]
-        try rows.forEach { row throws(PostgresError) in
-            var event = try event(&row)
-            if let other = events[event.conversationID] {
-                event = event.isSettled ? other : event
-                // Which of them counts is not for us to say, and scoring each counts twice.
-                event.defect = .invalidEvent("several rows have this conversation_id")
-            }
-            events[event.conversationID] = event
-        }
+        try rows.forEach { row throws(PostgresError) in add(try event(&row), to: &events) }
         return events
+    }
+
+    static func add(_ event: ConversationEvent, to events: inout [ExactText: ConversationEvent]) {
+        var event = event
+        if let other = events[event.conversationID] {
+            event = event.isSettled ? other : event
+            // Which of them counts is not for us to say, and scoring each counts twice.
+            event.defect = .invalidEvent("several rows have this conversation_id")
+        }
+        events[event.conversationID] = event
     }
 
     /// One conversation and, behind its columns, its user's friendship. Without a lock. The log

@@ -16,46 +16,80 @@ extension ConversationStore {
     ) throws(PostgresError) -> Settling {
         var request = LockedEvents.Request(ids: ids, logs: logs, isKept: isKept, locking: locking)
         var locked = try lock(request, in: &session)
-        var passed: FaultEvidence.Steps = []
-        let strangers = locked.strangers
-        var held: Set<ExactText> = []
-        if locking == .passingOver, !strangers.isEmpty {
-            held = try known(strangers, in: &session)
-            expected.passedOver(locked.numberOfEvents(of: held), of: ids.count)
-            if !strangers.isSubset(of: held) { request.locking = .waiting }
+        if locking == .passingOver, locked.numberOfHeld > 0 {
+            expected.passedOver(locked.numberOfHeld, of: ids.count)
         }
-        let waits = request.locking == .waiting
-        let areNew = waits && !locked.hasMadeUsers
-        // Whose row can neither be made nor locked.
-        var hidden: Set<ExactText> = []
-        if !strangers.isEmpty, request.locking != .passingOver {
-            locked = try make(strangers, in: request, &session)
-            if areNew, !strangers.subtracting(held).isSubset(of: locked.strangers) {
-                passed.insert(.newUser)
-                expected.sawNewUsers()
+        let newcomers = locked.newcomers
+        // Where there is one event only, an error must be about the user or about the conversation,
+        // not about either.
+        let makesThemLast =
+            ids.count > 1 && locking != .free && apart == nil && expected.makesUsersLast()
+        if makesThemLast, !newcomers.isEmpty {
+            locked.takeInNewcomers()
+            do throws(PostgresError) {
+                let group = Group(ids: ids, locking: locking, making: newcomers)
+                return try score(group, locked, in: &session, by: judge)
+            } catch {
+                if error.operation != SQL.insertNewUsers.name || session.isBroken { throw error }
+                if !error.isGuard { expected.failedToMakeUsersLast() }
             }
-            if waits {
+        }
+        var group = Group(ids: ids, locking: locking, apart: apart)
+        if !newcomers.isEmpty {
+            if locking == .passingOver { request.locking = .waiting }
+            locked = try make(newcomers, in: request, &session)
+            group.locking = request.locking
+            group.hasMadeUsers = !newcomers.isSubset(of: locked.strangers)
+            if request.locking == .waiting {
                 try locked.findOtherSpellings(in: &session)
-                hidden = strangers.intersection(locked.strangers)
+                group.hidden = newcomers.intersection(locked.strangers)
             }
         }
+        return try score(group, locked, in: &session, by: judge)
+    }
+
+    /// What is scored in one transaction.
+    private struct Group {
+        var ids: [ExactText]
+        var locking: Locking
+        var apart: Apart?
+        /// Users that have no row yet: made with what is written.
+        var making: Set<ExactText> = []
+        /// Whose row can neither be made nor locked.
+        var hidden: Set<ExactText> = []
+        /// In a transaction of their own.
+        var hasMadeUsers = false
+    }
+
+    /// Scores what is locked, and ends the transaction.
+    private func score(
+        _ group: Group,
+        _ locked: LockedEvents,
+        in session: inout Session,
+        by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
+    ) throws(PostgresError) -> Settling {
         let events = locked.events
         var fold = try Self.fold(locked, in: &session)
         var fates: [ExactText: EventFate] = [:]
-        for id in ids {
-            let isHidden = events[id].map { hidden.contains($0.userID) } ?? false
+        for id in group.ids {
+            let isHidden = events[id].map { group.hidden.contains($0.userID) } ?? false
             let missing: EventFate =
-                isHidden ? .failed(.notWritten, mayPass: true) : waits ? .changed : .locked
+                isHidden
+                ? .failed(.notWritten, mayPass: true)
+                : group.locking == .waiting ? .changed : .locked
             fates[id] = Self.fate(of: events[id], in: &fold, missing: missing) {
                 judge($0, locked.paid[id] ?? PaidAnalysis())
             }
         }
         var refused: [Settling.Refusal] = []
-        if let apart { refused = try Self.write(&fold, apart, to: &session) }
+        if let apart = group.apart { refused = try Self.write(&fold, apart, to: &session) }
         for id in refused.flatMap(\.conversations) { fates[id] = nil }
         let over = locked.paid.keys.filter { fates[$0]?.isOver ?? false }
+        let new = fold.users(of: group.making)
+        var passed: FaultEvidence.Steps = []
         if !fold.isEmpty { passed.insert(fold.movesTopics ? [.scoring, .topics] : .scoring) }
-        try write(fold, after: apart, forgetting: over.map(\.text), to: &session)
+        if group.hasMadeUsers || !new.isEmpty { passed.insert(.newUser) }
+        try write(fold, making: new, after: group.apart, forgetting: over, to: &session)
         return Settling(fates: fates, passed: passed, refused: refused)
     }
 
@@ -109,63 +143,33 @@ extension ConversationStore {
         return refused
     }
 
-    /// - Returns: those of `users` that have a row of this spelling.
-    private func known(
-        _ users: Set<ExactText>,
-        in session: inout Session
-    ) throws(PostgresError) -> Set<ExactText> {
-        let names = Parameter.textArray(users.map(\.text))
-        let rows = try session.flight([(SQL.knownUsers, [names])])[0]
-        return users.intersection(
-            try rows.map { row throws(PostgresError) in ExactText(try row.text() ?? "") }
-        )
-    }
-
     /// Makes users that have no row, and locks all. First it lets go of all locks: to wait for
     /// another's insert with locks in hand could end in a deadlock.
     private func make(
-        _ strangers: Set<ExactText>,
+        _ newcomers: Set<ExactText>,
         in request: LockedEvents.Request,
         _ session: inout Session
     ) throws(PostgresError) -> LockedEvents {
-        if request.makesUsers {
-            do throws(PostgresError) {
-                return try LockedEvents(
-                    request,
-                    makesUsers: true,
-                    expecting: expected.agents,
-                    after: [(.rollback, [])],
-                    in: &session
-                )
-            } catch {
-                if session.isBroken || !expected.areToBlame(for: error) { throw error }
-            }
-        }
         // In a transaction of its own: then an error is about nothing but them.
-        let users = Parameter.textArray(strangers.map(\.text))
+        let users = Parameter.textArray(newcomers.map(\.text))
         _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
-        return try LockedEvents(request, in: &session)
+        return try lock(request, in: &session)
     }
 
-    /// Locks users and reads their events; does ahead what is expected to be needed.
+    /// Locks users and reads their events, and the topics that are expected to be needed.
     private func lock(
         _ request: LockedEvents.Request,
         in session: inout Session
     ) throws(PostgresError) -> LockedEvents {
         let agents = expected.agents
-        let makesUsers = request.makesUsers && expected.expectsNewUsers()
         do throws(PostgresError) {
-            let locked = try LockedEvents(
-                request,
-                makesUsers: makesUsers,
-                expecting: agents,
-                in: &session
-            )
+            let locked = try LockedEvents(request, expecting: agents, in: &session)
             expected.saw(locked.events.values)
             return locked
         } catch {
-            let isAhead = makesUsers || !agents.isEmpty
-            if !isAhead || session.isBroken || !expected.areToBlame(for: error) { throw error }
+            if agents.isEmpty || session.isBroken || !expected.areToBlame(for: error) {
+                throw error
+            }
             return try LockedEvents(request, in: &session)
         }
     }
@@ -178,7 +182,7 @@ extension ConversationStore {
         let open = locked.events.values.filter {
             !$0.isSettled && $0.defect == nil && $0.agent != nil
         }
-        if open.isEmpty { return try FriendshipFold(locked.users, at: Date()) }
+        if open.isEmpty { return FriendshipFold(locked.users, at: Date()) }
         let agents = Set(open.compactMap(\.agent))
         if let topics = locked.topics, agents.isSubset(of: topics.agents) {
             return try FriendshipFold(
@@ -194,13 +198,18 @@ extension ConversationStore {
             (SQL.readAgenda, [names]), (SQL.readTopics, [.textArray(movers), names]),
         ])
         let agenda = try Agenda(read[0])
-        return try FriendshipFold(locked.users, agenda: agenda, topics: read[1], at: Date())
+        let topics = try read[1].map(SQL.topic)
+        return FriendshipFold(locked.users, agenda: agenda, topics: topics, at: Date())
     }
 
+    /// - Parameter newcomers: users that have no row yet. Where another is making the same ones it
+    ///   waits, with locks in hand; but what has come so far waits for no lock of a user, and for
+    ///   inserts in one order, so there is no deadlock.
     private func write(
         _ fold: FriendshipFold,
+        making newcomers: [String],
         after apart: Apart?,
-        forgetting paid: [String],
+        forgetting paid: [ExactText],
         to session: inout Session
     ) throws(PostgresError) {
         if fold.isEmpty {
@@ -208,14 +217,14 @@ extension ConversationStore {
             return
         }
         Failpoint.written.hit()
-        let forget = (KeptAnalyses.forget, [Parameter.textArray(paid)])
+        var flight: [(Statement, [Parameter])] = []
+        if !newcomers.isEmpty { flight.append((SQL.insertNewUsers, [.textArray(newcomers)])) }
+        if apart == nil { flight.append(fold.userUpdate) }
+        if apart != .usersAndEvents { flight.append(fold.eventUpdate) }
+        if writesEvents { flight.append(fold.events) }
+        if !paid.isEmpty { flight.append((KeptAnalyses.forget, [.textArray(paid.map(\.text))])) }
         // Nothing follows COMMIT: until its answer is here, nothing has happened.
-        _ = try session.flight(
-            (apart == nil ? [fold.userUpdate] : [])
-                + (apart == .usersAndEvents ? [] : [fold.eventUpdate])
-                + (writesEvents ? [fold.events] : []) + (paid.isEmpty ? [] : [forget])
-                + [(.commit, [])]
-        )
+        _ = try session.flight(flight + [(.commit, [])])
         Failpoint.committed.hit()
     }
 }

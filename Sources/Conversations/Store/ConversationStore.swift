@@ -48,9 +48,10 @@ struct Settling: Sendable {
 ///
 /// Several conversations in one transaction, under locks:
 ///
-/// - lock: BEGIN, lock the users of the events, in an order that the server sorts, so that batches
-///   never deadlock; then read the events, with a later snapshot than the locks;
-/// - write: users, events, COMMIT.
+/// - lock: BEGIN, read the events and lock those of their users that are free, in one statement. A
+///   batch that waits for users has locked them before it, in an order that the server sorts, so
+///   that batches never deadlock;
+/// - write: new users, users, events, COMMIT.
 ///
 /// The events themselves are not locked: a worker scores an event only while it holds its user's
 /// lock, and if another process settles the event meanwhile, the write fails as a whole.
@@ -61,8 +62,8 @@ struct Settling: Sendable {
 ///
 /// Between the two the batch is scored and folded in Swift, in order of arrival, which takes
 /// microseconds. Where agents are expected, the topics that they may move are read with the events;
-/// an agent that was not seen lately takes a round trip more. Where new users are expected, a batch
-/// makes them as it locks the others; else it begins anew. Alone a new user is made first, in a
+/// an agent that was not seen lately takes a round trip more. A batch makes new users as it writes;
+/// if another made one of them meanwhile, it begins anew. Alone a new user is made first, in a
 /// transaction of its own.
 package struct ConversationStore: Sendable {
     let sessions: SessionPool

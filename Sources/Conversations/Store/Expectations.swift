@@ -10,7 +10,7 @@ final class Expectations: Sendable {
         var agents: [ExactText] = []
         var eventsWithoutAgent = 0
         /// For how many batches more.
-        var newUsers = 0
+        var usersApart = 0
         var contention = 0
     }
 
@@ -18,10 +18,8 @@ final class Expectations: Sendable {
     private static let mostAgents = 32
     /// Chosen: what is read in vain costs a few microseconds an event.
     private static let patience = 1000
-    /// Chosen: whether users are new is not seen while they are expected, so each twentieth batch
-    /// looks.
-    private static let batchesWithNewUsers = 20
-    /// Chosen: as above.
+    /// Chosen: so often is it looked whether it goes again.
+    private static let batchesWithUsersApart = 20
     private static let batchesUnderContention = 20
 
     private let state = Locked(State())
@@ -29,13 +27,18 @@ final class Expectations: Sendable {
     /// Agents whose topics are read ahead. Empty where conversations have none.
     var agents: [ExactText] { state.withLock(\.agents) }
 
-    /// Whether users may be new in the batch that asks.
-    func expectsNewUsers() -> Bool {
+    /// Whether to make new users in the transaction that scores them. Costs least where they can be
+    /// made.
+    func makesUsersLast() -> Bool {
         state.withLock { state in
-            if state.newUsers == 0 { return false }
-            state.newUsers -= 1
-            return true
+            if state.usersApart == 0 { return true }
+            state.usersApart -= 1
+            return false
         }
+    }
+
+    func failedToMakeUsersLast() {
+        state.withLock { $0.usersApart = Self.batchesWithUsersApart }
     }
 
     /// Whether to pass over users that other batches hold at the moment. Pays where that are few.
@@ -55,8 +58,6 @@ final class Expectations: Sendable {
         state.withLock { $0.contention = Self.batchesUnderContention }
     }
 
-    func sawNewUsers() { state.withLock { $0.newUsers = Self.batchesWithNewUsers } }
-
     func saw(_ events: some Collection<ConversationEvent>) {
         let seen = Set(events.lazy.compactMap(\.agent))
         state.withLock { state in
@@ -73,20 +74,17 @@ final class Expectations: Sendable {
         }
     }
 
-    /// Whether an error is of what was done ahead, and no lock, race or state of the server. It is
-    /// not done any more, until it is seen to be needed: conversations without an agent need no
-    /// topics, nor known users the right to be made.
+    /// Whether an error is of topics that were read ahead, and no lock, race or state of the
+    /// server. They are not read any more, until they are seen to be needed: conversations without
+    /// an agent need none.
     func areToBlame(for error: PostgresError) -> Bool {
         if error.endsSession { return false }
         switch error.kind {
         case .misconfigured, .permanent, .unknown: break
         case .conflict, .timeout, .unavailable: return false
         }
-        switch SQL.step(of: error.operation) {
-        case .topics: state.withLock { $0.agents = [] }
-        case .newUser: state.withLock { $0.newUsers = 0 }
-        case _: return false
-        }
+        if SQL.step(of: error.operation) != .topics { return false }
+        state.withLock { $0.agents = [] }
         return true
     }
 }

@@ -92,20 +92,17 @@ struct FriendshipFold {
         self.init(users: [alone.event.userID: user], agenda: agenda, topics: topics, at: now)
     }
 
-    /// - Parameter topics: the rows of `SQL.readTopics`; nil where none may move.
+    /// - Parameter topics: as they are stored, each as often as its user was read.
     init(
         _ users: LockedUsers,
         agenda: Agenda = .init(),
-        topics: Rows? = nil,
+        topics: [StoredTopic] = [],
         at now: Date
-    ) throws(PostgresError) {
+    ) {
         self.users = users
         self.agenda = agenda
-        if let topics {
-            (self.topics, badTopics) = try Self.topics(in: topics)
-        } else {
-            (self.topics, badTopics) = ([:], [])
-        }
+        self.topics = Dictionary(topics.map { ($0.key, $0.progress) }) { $1 }
+        badTopics = Set(topics.lazy.filter(\.isBad).map(\.key))
         self.now = now.formatted(.iso8601)
     }
 
@@ -164,6 +161,10 @@ struct FriendshipFold {
     var isEmpty: Bool { applied.isEmpty }
     var movesTopics: Bool { !moved.isEmpty }
     var numberOfUsers: Int { touched.count }
+    /// Those of `users` that a conversation has moved.
+    func users(of users: Set<ExactText>) -> [String] {
+        users.isEmpty ? [] : users.intersection(touched).map(\.text)
+    }
     var conversations: [ExactText] { applied.map(\.conversation) }
 
     /// What is to be written, in parts of so many users at most.
@@ -282,22 +283,6 @@ struct FriendshipFold {
             topic.level.map { .text($0) } ?? .null,
         ]
         return (SQL.updateConversationAndTopic, parameters)
-    }
-}
-
-extension FriendshipFold {
-    /// Reads the rows of `SQL.readTopics`.
-    private static func topics(
-        in rows: Rows
-    ) throws(PostgresError) -> ([TopicKey: TopicProgress], bad: Set<TopicKey>) {
-        var topics: [TopicKey: TopicProgress] = [:]
-        var bad: Set<TopicKey> = []
-        try rows.forEach { row throws(PostgresError) in
-            let stored = try SQL.topic(&row)
-            if stored.isBad { bad.insert(stored.key) }
-            topics[stored.key] = stored.progress
-        }
-        return (topics, bad)
     }
 }
 

@@ -1,11 +1,11 @@
+import FriendshipScoring
 import Messaging
 import Postgres
 
 /// What a batch does about users that another transaction has locked.
 enum Locking {
     case waiting
-    /// Leaves them for a later batch. It waits for new users that another is making, and, like one
-    /// that waits, for all where it has to make some that were not expected.
+    /// Leaves them for a later batch.
     case passingOver
     /// Leaves them. Users it makes in a transaction of their own.
     case free
@@ -13,20 +13,20 @@ enum Locking {
 
 /// Events, and their users, which this transaction holds locked.
 struct LockedEvents {
-    let events: [ExactText: ConversationEvent]
-    var users: LockedUsers
+    private(set) var events: [ExactText: ConversationEvent] = [:]
+    private(set) var users = LockedUsers()
     /// Not locked: the transaction that scores the event deletes it.
     let paid: [ExactText: PaidAnalysis]
     /// Read in the same flight, for the agents that were expected. nil where a user was locked
     /// later.
     private(set) var topics: Topics?
-    /// Whether users that had no row were made: a stranger then is one that another has locked.
-    let hasMadeUsers: Bool
+    /// Users of unsettled events that have no row.
+    private(set) var newcomers: Set<ExactText> = []
 
     struct Topics {
         var agents: Set<ExactText>
         var agenda: Rows
-        var stored: Rows
+        var stored: [StoredTopic] = []
     }
 
     /// What is to be locked and read.
@@ -36,59 +36,61 @@ struct LockedEvents {
         /// Whether analyses are kept.
         var isKept: Bool
         var locking: Locking
-
-        /// Whether users may be made in this transaction. Where there is one only, an error must be
-        /// about the user or about the conversation, not about either.
-        var makesUsers: Bool { locking != .free && ids.count > 1 }
     }
 
-    /// Begins a transaction. What is read after the locks, in the same flight, has a later snapshot
-    /// than they.
+    /// Begins a transaction. Where it waits for locks, what it reads after them, in the same
+    /// flight, has a later snapshot than they.
     ///
     /// - Parameters:
-    ///   - makesUsers: whether to make users that have no row; waits for others that make the same.
     ///   - agents: whose topics to read.
-    ///   - end: what ends another transaction first.
     init(
         _ request: Request,
-        makesUsers: Bool = false,
         expecting agents: [ExactText] = [],
-        after end: [(Statement, [Parameter])] = [],
         in session: inout Session
     ) throws(PostgresError) {
         let texts = Parameter.textArray(request.ids.map(\.text))
-        var flight: [(Statement, [Parameter])] = end + [(.begin, [])]
-        let waits = request.locking == .waiting
-        if makesUsers {
-            flight.append((waits ? SQL.makeAndLockUsers : SQL.makeUsers, [texts]))
-            // Of a batch that waits they are locked already. An event that has come to light since
-            // then may have a user that is not: a stranger, if another holds it.
-            flight.append((SQL.lockFreeUsers, [texts]))
-        } else {
-            flight.append((waits ? SQL.lockUsers : SQL.lockFreeUsers, [texts]))
-        }
-        hasMadeUsers = makesUsers
-        let usersAt = flight.count - 1
-        flight.append((SQL.readEvents, [texts, .text(request.logs.rawValue)]))
+        var flight: [(Statement, [Parameter])] = [(.begin, [])]
+        if request.locking == .waiting { flight.append((SQL.lockUsers, [texts])) }
+        let eventsAt = flight.count
+        let names = Parameter.textArray(agents.map(\.text))
+        let reading = [texts, .text(request.logs.rawValue)]
+        flight.append(
+            agents.isEmpty
+                ? (SQL.readAndLock, reading) : (SQL.readAndLockWithTopics, reading + [names])
+        )
         if request.isKept { flight.append((KeptAnalyses.load, [texts])) }
-        if !agents.isEmpty {
-            let names = Parameter.textArray(agents.map(\.text))
-            flight.append((SQL.readAgenda, [names]))
-            flight.append((SQL.readTopicsOfEvents, [texts, names]))
-        }
+        if !agents.isEmpty { flight.append((SQL.readAgenda, [names])) }
         let answers = try session.flight(flight)
-        users = try LockedUsers(answers[usersAt])
-        events = try SQL.events(in: answers[usersAt + 1])
-        paid = request.isKept ? try KeptAnalyses.all(in: answers[usersAt + 2]) : [:]
-        let count = answers.count
+        paid = request.isKept ? try KeptAnalyses.all(in: answers[eventsAt + 1]) : [:]
         topics =
             agents.isEmpty
-            ? nil
-            : Topics(
-                agents: Set(agents),
-                agenda: answers[count - 2],
-                stored: answers[count - 1]
-            )
+            ? nil : Topics(agents: Set(agents), agenda: answers[answers.count - 1])
+        try read(answers[eventsAt])
+    }
+
+    /// Reads the rows of `SQL.readAndLock`, or of the one with topics.
+    private mutating func read(_ rows: Rows) throws(PostgresError) {
+        var last: (id: Int, conversation: ExactText)?
+        try rows.forEach { row throws(PostgresError) in
+            let event = try SQL.event(&row)
+            let user = try SQL.lockedUser(&row)
+            let isTheSame = last.map { $0 == (event.id, event.conversationID) } ?? false
+            last = (event.id, event.conversationID)
+            if isTheSame {
+                if case .locked(let stored, _) = user { users.foundAnotherRow(of: stored) }
+                return
+            }
+            SQL.add(event, to: &events)
+            switch user {
+            case .locked(let stored, let friendship):
+                users.add(stored, friendship, as: event.userID)
+                if topics != nil { topics?.stored += try SQL.topics(of: stored, &row) }
+            case .absent where !event.isSettled && event.defect == nil:
+                newcomers.insert(event.userID)
+            case .absent, .held: break
+            }
+        }
+        newcomers = newcomers.filter { !users.has($0) }
     }
 
     /// Users of unsettled events that have no row yet, or none that is locked.
@@ -98,8 +100,12 @@ struct LockedEvents {
         events.values.filter { !$0.isSettled && $0.defect == nil && !users.has($0.userID) }
     }
 
-    func numberOfEvents(of strangers: Set<ExactText>) -> Int {
-        unlocked.count { strangers.contains($0.userID) }
+    /// How many of them have a user that another transaction holds.
+    var numberOfHeld: Int { unlocked.count { !newcomers.contains($0.userID) } }
+
+    /// Takes users for made that this transaction will make.
+    mutating func takeInNewcomers() {
+        for user in newcomers { users.add(user, Friendship(), as: user) }
     }
 
     /// Users whose row could neither be made nor found: the column may hold them in another

@@ -10,22 +10,25 @@ struct LockedUsers {
     /// The stored spelling of those whom their events spell otherwise. Empty nearly always.
     private var spellings: [ExactText: ExactText] = [:]
 
-    init(_ friendships: [ExactText: Friendship]) {
+    init(_ friendships: [ExactText: Friendship] = [:]) {
         self.friendships = friendships
     }
 
-    /// Reads the rows of `SQL.lockUsers`.
-    init(_ rows: Rows) throws(PostgresError) {
-        friendships = [:]
-        try rows.forEach { row throws(PostgresError) in
-            let (user, friendship) = try SQL.user(&row)
-            add(user, friendship)
-        }
+    /// Takes in a user's row.
+    ///
+    /// - Parameter given: as the event spells the user.
+    mutating func add(_ user: ExactText, _ friendship: Friendship, as given: ExactText) {
+        if given != user { spellings[given] = user }
+        if friendships[user] == nil { add(user, friendship) }
+    }
+
+    mutating func foundAnotherRow(of user: ExactText) {
+        defects[user] = .invalidFriendship("several rows have this user_id")
     }
 
     private mutating func add(_ user: ExactText, _ friendship: Friendship) {
         if friendships.updateValue(friendship, forKey: user) != nil {
-            defects[user] = .invalidFriendship("several rows have this user_id")
+            foundAnotherRow(of: user)
         } else if !friendship.score.isFinite {
             defects[user] = .invalidFriendship("friendship_score is not a finite number")
         }

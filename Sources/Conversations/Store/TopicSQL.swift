@@ -24,25 +24,18 @@ extension SQL {
 
     /// $1: users, locked; $2: agents. The topics that a batch may move, and of them only what
     /// moves: whatever else others keep in the column never leaves the database.
-    static let readTopics = Statement("read_topics", topics(of: "$1::text[]"))
-
-    /// The same for the users of conversations, $1: in the flight that locks them.
-    package static let readTopicsOfEvents = Statement(
-        "read_topics_of_events",
-        topics(of: usersOfEvents)
-    )
-
-    private static func topics(of users: String) -> String {
+    package static let readTopics = Statement(
+        "read_topics",
         """
         SELECT user_id, topic, topic_metrics -> topic ->> 'score',
                topic_metrics -> topic ->> 'turns', topic_metrics -> topic ->> 'friendship_level'
         FROM friendship_status,
             (SELECT DISTINCT topic_id AS topic FROM agenda_agent_prompting
              WHERE agent_id = ANY ($2::text[])) AS candidates
-        WHERE user_id = ANY (\(users))
+        WHERE user_id = ANY ($1::text[])
           AND jsonb_typeof(topic_metrics) = 'object' AND topic_metrics ? topic
         """
-    }
+    )
 
     /// Members are texts: others may have stored anything there.
     static func topic(_ row: inout RowReader) throws(PostgresError) -> StoredTopic {
@@ -53,6 +46,22 @@ extension SQL {
             turns: try row.text(),
             level: try row.text()
         )
+    }
+
+    /// Of `readAndLockWithTopics`, behind the user.
+    static func topics(
+        of user: ExactText,
+        _ row: inout RowReader
+    ) throws(PostgresError) -> [StoredTopic] {
+        let elements = try row.textArray() ?? []
+        return stride(from: 0, to: elements.count - 3, by: 4).map { start in
+            StoredTopic(
+                key: .init(user: user, topic: ExactText(elements[start] ?? "")),
+                score: elements[start + 1],
+                turns: elements[start + 2],
+                level: elements[start + 3]
+            )
+        }
     }
 
     /// $1 to $3: one element for each user. $4 to $7: one for each topic of a user: the members

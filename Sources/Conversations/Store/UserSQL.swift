@@ -3,7 +3,7 @@ import Postgres
 
 /// Users: found, made and locked. See `SQL`.
 extension SQL {
-    static let insertUsers = Statement(
+    package static let insertUsers = Statement(
         "insert_users",
         """
         INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
@@ -14,67 +14,101 @@ extension SQL {
         """
     )
 
-    /// $1: ids of conversations. Only the transaction that holds a user's lock changes the user, so
-    /// what it reads after the lock, with a snapshot of its own, holds until the transaction ends.
-    package static let lockUsers = Statement("lock_users", "\(users) FOR NO KEY UPDATE")
-
-    /// Makes the users that have no row and locks the others, in one order, so that batches do not
-    /// deadlock. A row whose condition is false is locked and not written. Only where users are
-    /// likely to be new: it needs the right to make them, and fires triggers, for those that are
-    /// known as well.
-    package static let makeAndLockUsers = Statement(
-        "make_and_lock_users",
+    /// The same as part of the transaction that scores them. If one of them has a row by now, or
+    /// gets none, nothing of the batch happens: see `guardAll`.
+    static let insertNewUsers = Statement(
+        "insert_new_users",
         """
-        INSERT INTO friendship_status AS stored (user_id, friendship_score, friendship_level)
-        SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER' FROM conversation_events
-        WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status")) AND user_id IS NOT NULL
-        ORDER BY user_id
-        ON CONFLICT (user_id) DO UPDATE SET friendship_score = stored.friendship_score WHERE false
-        """
-    )
-
-    /// Makes the users that have no row. Those that have one of this spelling are left out before:
-    /// ON CONFLICT would wait for a transaction that has changed theirs. See `makeAndLockUsers`.
-    package static let makeUsers = Statement(
-        "make_users",
-        """
+        WITH done AS (
         INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
-        SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER' FROM conversation_events
-        WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status")) AND user_id IS NOT NULL
-            AND user_id::text <> ALL (ARRAY(
-                SELECT user_id::text FROM friendship_status
-                WHERE user_id = ANY (\(usersOfEvents))))
+        SELECT user_id, 0, 'PHASE1_STRANGER' FROM unnest($1::text[]) AS user_id
         ORDER BY user_id
         ON CONFLICT DO NOTHING
+        RETURNING 1)
+        \(guardAll("$1::text[]"))
         """
     )
 
-    /// $1: users. Those of them that have a row, locked or not.
-    package static let knownUsers = Statement(
-        "known_users",
-        "SELECT user_id FROM friendship_status WHERE user_id = ANY ($1::text[])"
-    )
-
-    /// Locks users that no other transaction has locked. Waits for no lock.
-    package static let lockFreeUsers = Statement(
-        "lock_free_users",
-        "\(users) FOR NO KEY UPDATE SKIP LOCKED"
-    )
-
-    private static let users = """
-        SELECT user_id, friendship_score, friendship_level
-        FROM friendship_status
-        WHERE user_id = ANY (\(usersOfEvents))
-        ORDER BY user_id
+    /// $1: ids of conversations. Waits for their users, in one order, so that batches do not
+    /// deadlock. Only the transaction that holds a user's lock changes the user, so what it reads
+    /// after the lock, with a snapshot of its own, holds until the transaction ends.
+    package static let lockUsers = Statement(
+        "lock_users",
         """
-
-    static let usersOfEvents = """
-        ARRAY(
+        SELECT FROM friendship_status
+        WHERE user_id = ANY (ARRAY(
             SELECT user_id FROM conversation_events
-            WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status")))
+            WHERE conversation_id = ANY ($1::text[]) AND \(isOpen("status"))))
+        ORDER BY user_id
+        FOR NO KEY UPDATE
         """
+    )
 
-    /// Of the statements that lock users.
+    /// $1: ids of conversations; $2: what of their logs. The events, as `readEvents`, and behind
+    /// each its user's row, which it locks; waits for no lock. NULL where the row is not locked,
+    /// and then whether there is one.
+    ///
+    /// The user's row is what it is under the lock. The event's is not read anew once the lock is
+    /// there: an event that was settled in between is found out when it is written. By LATERAL, as
+    /// `readConversation`; two rows of a user are a defect, and more are none the better.
+    package static let readAndLock = Statement("read_and_lock", readingAndLocking(topics: ""))
+
+    /// The same, and of each user four elements for each topic: its name and the members that
+    /// count. $3: agents; the topics that they may move.
+    package static let readAndLockWithTopics = Statement(
+        "read_and_lock_with_topics",
+        readingAndLocking(
+            topics: """
+                , ARRAY(
+                    SELECT unnest(ARRAY[topic, stored.topic_metrics -> topic ->> 'score',
+                        stored.topic_metrics -> topic ->> 'turns',
+                        stored.topic_metrics -> topic ->> 'friendship_level'])
+                    FROM unnest(ARRAY(
+                        SELECT DISTINCT topic_id FROM agenda_agent_prompting
+                        WHERE agent_id = ANY ($3::text[]))) AS topic
+                    WHERE jsonb_typeof(stored.topic_metrics) = 'object'
+                        AND stored.topic_metrics ? topic) AS topics
+                """
+        )
+    )
+
+    private static func readingAndLocking(topics: String) -> String {
+        """
+        SELECT \(eventColumns), \(log(where: "true")),
+            locked_user, friendship_score, friendship_level,
+            CASE WHEN locked_user IS NULL THEN (
+                SELECT true FROM friendship_status WHERE user_id = event.user_id LIMIT 1) END
+            \(topics.isEmpty ? "" : ", topics")
+        FROM conversation_events AS event
+        LEFT JOIN LATERAL (
+            SELECT user_id AS locked_user, friendship_score, friendship_level\(topics)
+            FROM friendship_status AS stored
+            WHERE stored.user_id = event.user_id AND \(isOpen("event.status"))
+            LIMIT 2
+            FOR NO KEY UPDATE SKIP LOCKED) AS friendship ON true
+        WHERE conversation_id = ANY ($1::text[])
+        """
+    }
+
+    /// What a row of `readAndLock` says of the event's user.
+    enum LockedUser {
+        case locked(ExactText, Friendship)
+        /// Another transaction holds it.
+        case held
+        /// There is no such row. Not asked for a settled event.
+        case absent
+    }
+
+    static func lockedUser(_ row: inout RowReader) throws(PostgresError) -> LockedUser {
+        let stored = try row.text()
+        let score = try row.double() ?? 0
+        let friendship = Friendship(score: score, level: try row.text() ?? "")
+        let isThere = try row.bool() ?? false
+        if let stored { return .locked(ExactText(stored), friendship) }
+        return isThere ? .held : .absent
+    }
+
+    /// Of `lockUser`.
     static func user(
         _ row: inout RowReader
     ) throws(PostgresError) -> (id: ExactText, friendship: Friendship) {

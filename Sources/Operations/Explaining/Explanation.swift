@@ -99,7 +99,7 @@ extension Explanation.Score {
         levelAfter: String?,
         weights: ScoreWeights
     ) {
-        let sources = details.sources
+        let sources = details.sources ?? (details.before == nil ? nil : .init(all: .zeros))
         let exchanges = details.total_turns ?? 0
         let questions = details.user_initiated_questions ?? 0
         let emotion = details.session_emotion ?? "neutral"
@@ -140,7 +140,7 @@ extension Explanation.Score {
         changeByWeights = max(0, parts.reduce(0) { $0 + $1.points })
         self.levelAfter = levelAfter
         self.sources = sources
-        if let before = details.friendship_score_before {
+        if let before = details.before {
             scoreBefore = before
             scoreAfter = max(0, before + change)
             levelBefore = FriendshipLevel(score: before).rawValue
@@ -154,6 +154,10 @@ struct ScoreDetails: Decodable {
     var user_initiated_questions: Int?
     var session_emotion: String?
     var new_memories_count: Int?
+    /// The friendship's score; an earlier Amity called it by the other name.
+    var score_before: Double?
     var friendship_score_before: Double?
     var sources: AnalysisSources?
+
+    var before: Double? { score_before ?? friendship_score_before }
 }
