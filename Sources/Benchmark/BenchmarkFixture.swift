@@ -265,6 +265,8 @@ extension BenchmarkFixture {
                 AS user_levels,
             coalesce(array_agg(DISTINCT agent_tag) FILTER (WHERE agent_tag IS NOT NULL), '{}')::text
                 AS agents,
+            coalesce(array_agg(DISTINCT 'topic-' || substr(agent_tag, 7))
+                FILTER (WHERE agent_tag IS NOT NULL), '{}')::text AS candidates,
             array_fill('{"score": 10, "turns": 10, "friendship_level": "PHASE1_STRANGER"}'::text,
                 ARRAY[count(DISTINCT user_id)::int])::text AS members,
             array_fill('robot'::text, ARRAY[count(DISTINCT user_id)::int])::text AS robots,

@@ -135,11 +135,11 @@ struct Pgbench {
         switch (batch, movesTopics) {
         case (1, false): single(setting: "")
         case (1, true): single(reading: Self.topic, setting: movedTopic)
-        case (_, false): batched([lockUsers, readEvents, updateUsers, updateEvents])
+        case (_, false): batched([lockUsers, readAndLock, updateUsers, updateEvents])
         case (_, true):
             batched([
                 text(of: SQL.insertUsers, ["users"]), lockUsers,
-                text(of: SQL.readAndLockWithTopics, ["ids", "logs", "agents"]),
+                text(of: SQL.readAndLockWithTopics, ["ids", "logs", "candidates"]),
                 text(of: SQL.readAgenda, ["agents"]),
                 text(
                     of: SQL.updateUsersAndTopic,
@@ -200,7 +200,7 @@ struct Pgbench {
     }
 
     private static let lockUsers = text(of: SQL.lockUsers, ["ids"])
-    private static let readEvents = text(of: SQL.readEvents, ["ids", "logs"])
+    private static let readAndLock = text(of: SQL.readAndLock, ["ids", "logs"])
     private static let updateUsers = text(
         of: SQL.updateUsers,
         ["users", "scores", "user_levels"]

@@ -197,8 +197,8 @@ extension Setting {
             "PREFETCH_COUNT",
             .integer(1...65535),
             unit: "messages",
-            "most unsettled deliveries; default: 2 × N where B is 1, else 8 × B (N = 1: 4 × B), "
-                + "at least 2 × N"
+            "most unsettled deliveries; default: 4 × N × B (2 × N where B is 1), at most "
+                + "max(256, 2 × N, 8 × B up to 1024, 3 × B)"
         ),
         .init(
             "MAX_ATTEMPTS",

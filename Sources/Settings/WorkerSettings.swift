@@ -149,9 +149,10 @@ package struct WorkerSettings: Sendable {
     /// With batches few threads are busy (see `Inbox`): then eight batches are enough. Two are
     /// worked on, two wait for the acks of earlier ones (see `SettlementLedger`), and what the
     /// broker sends meanwhile must not be less than what is taken. Measured: with six a tenth
-    /// slower; more would only wait here for longer.
+    /// slower. More would only wait here for longer; and of large batches three.
     package static func prefetch(threads: Int, batchLimit: Int) -> UInt16 {
-        if batchLimit == 1 { return UInt16(clamping: 2 * threads) }
-        return UInt16(clamping: max(2 * threads, min(4 * threads, 8) * batchLimit))
+        let most = max(256, min(8 * batchLimit, 1024), 3 * batchLimit, 2 * threads)
+        let rounds = batchLimit == 1 ? 2 : 4
+        return UInt16(clamping: min(rounds * threads * batchLimit, most))
     }
 }

@@ -25,9 +25,9 @@ extension Integration {
             }
         }
 
-        private let scene: Scene
+        let scene: Scene
         private let analyser = NoAnalysis()
-        private let handler: ConversationHandler
+        let handler: ConversationHandler
 
         init() throws {
             scene = try Scene()
@@ -56,12 +56,12 @@ extension Integration {
         }
 
         /// - Parameter overdue: those that have been put back three times.
-        private func handle(_ ids: [String], overdue: Set<String> = []) -> [Outcome] {
+        func handle(_ ids: [String], overdue: Set<String> = []) -> [Outcome] {
             begin(ids, overdue: overdue)()
         }
 
         /// - Returns: what waits for the outcomes.
-        private func begin(
+        func begin(
             _ ids: [String],
             overdue: Set<String> = [],
             patience: Duration = .milliseconds(250)
@@ -321,20 +321,6 @@ extension Integration {
             #expect(outcomes == [.duplicate, .done])
             #expect(try scene.score(of: "a") == 50)
             #expect(try scene.score(of: "b") == 1)
-        }
-
-        /// Fault: of two that make the same user the later one overwrites what the first gave it.
-        @Test func aUserThatAnotherIsMakingIsWaitedFor() throws {
-            for id in ["new", "a"] { try scene.addConversation(id, user: id) }
-            try scene.lock(
-                "INSERT INTO friendship_status (user_id, friendship_score) VALUES ('new', 5)"
-            )
-            let outcomes = begin(["a", "new"])
-            try eventually("the batch is at the new user") { try scene.isWorkerWaiting() }
-            try scene.sql("COMMIT")
-            #expect(outcomes() == [.done, .done])
-            #expect(try scene.score(of: "new") == 6)
-            #expect(try scene.score(of: "a") == 1)
         }
 
         /// Fault: another spelling of a user is never found among those that are held, and its

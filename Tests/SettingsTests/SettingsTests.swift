@@ -37,7 +37,7 @@ struct SettingsTests {
     @Test func whatFollowsFromOtherSettingsFollows() throws {
         let many = try settings(["MESSAGE_CONCURRENCY_PER_WORKER": "480", "BATCH_MAX": "1000"])
         #expect(many.databaseSessionsMax == 32)
-        #expect(many.prefetch(batchLimit: 1000) == 8000)
+        #expect(many.prefetch(batchLimit: 1000) == 3000)
         #expect(many.prefetch(batchLimit: 1) == 960)
     }
 

@@ -293,10 +293,10 @@ extension SQL {
     /// What part of the work a statement does, by its name.
     static func step(of operation: String) -> FaultEvidence.Steps {
         switch operation {
-        case insertUsers.name, insertNewUsers.name: .newUser
+        case insertUsers.name, insertNewUsers.name, checkNewUsers.name: .newUser
         case readAgenda.name, readTopics.name, readAndLockWithTopics.name,
             updateUsersAndTopic.name, updateUsersAndTopics.name, readConversationAndTopic.name,
-            updateConversationAndTopic.name:
+            updateConversationAndTopic.name, checkNewUsersAndTopics.name:
             .topics
         case _: .scoring
         }

@@ -31,12 +31,16 @@ extension ConversationStore {
             (SQL.readAndLock, [none, .text("nothing")]), fold.userUpdate, fold.eventUpdate,
         ]
         if step.contains(.newUser) {
-            flight += [(SQL.insertUsers, [none]), (SQL.insertNewUsers, [none])]
+            flight += [
+                (SQL.insertUsers, [none]), (SQL.insertNewUsers, [none]),
+                (SQL.checkNewUsers, [none]),
+            ]
         }
         if step.contains(.topics) {
             flight.append((SQL.readAgenda, [none]))
             flight.append((SQL.readTopics, [none, none]))
             flight.append((SQL.readAndLockWithTopics, [none, .text("nothing"), none]))
+            flight.append((SQL.checkNewUsersAndTopics, [none]))
             flight.append((SQL.updateUsersAndTopic, .init(repeating: none, count: 6)))
             flight.append((SQL.updateUsersAndTopics, .init(repeating: none, count: 7)))
             flight.append((SQL.readConversationAndTopic, [.text(""), .text("nothing")]))

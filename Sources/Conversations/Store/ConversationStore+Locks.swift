@@ -19,19 +19,26 @@ extension ConversationStore {
         if locking == .passingOver, locked.numberOfHeld > 0 {
             expected.passedOver(locked.numberOfHeld, of: ids.count)
         }
-        let newcomers = locked.newcomers
+        // One that waits has them all, unless it may see and not change them, or an event has come
+        // to light since.
+        let newcomers = locking == .waiting ? locked.strangers : locked.newcomers
         // Where there is one event only, an error must be about the user or about the conversation,
         // not about either.
         let makesThemLast =
-            ids.count > 1 && locking != .free && apart == nil && expected.makesUsersLast()
+            ids.count > 1 && locking != .free && apart == nil && newcomers == locked.newcomers
+            && expected.makesUsersLast()
         if makesThemLast, !newcomers.isEmpty {
             locked.takeInNewcomers()
             do throws(PostgresError) {
                 let group = Group(ids: ids, locking: locking, making: newcomers)
                 return try score(group, locked, in: &session, by: judge)
             } catch {
-                if error.operation != SQL.insertNewUsers.name || session.isBroken { throw error }
-                if !error.isGuard { expected.failedToMakeUsersLast() }
+                let isAboutThem = SQL.isAboutNewUsers(error.operation)
+                if session.isBroken || !isAboutThem || !error.mayGoOtherwise { throw error }
+                // Where another has made one of them, the next time goes well.
+                if !error.isGuard || error.operation != SQL.insertNewUsers.name {
+                    expected.failedToMakeUsersLast()
+                }
             }
         }
         var group = Group(ids: ids, locking: locking, apart: apart)
@@ -69,7 +76,7 @@ extension ConversationStore {
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
         let events = locked.events
-        var fold = try Self.fold(locked, in: &session)
+        var fold = try fold(locked, in: &session)
         var fates: [ExactText: EventFate] = [:]
         for id in group.ids {
             let isHidden = events[id].map { group.hidden.contains($0.userID) } ?? false
@@ -161,13 +168,13 @@ extension ConversationStore {
         _ request: LockedEvents.Request,
         in session: inout Session
     ) throws(PostgresError) -> LockedEvents {
-        let agents = expected.agents
+        let ahead = expected.ahead
         do throws(PostgresError) {
-            let locked = try LockedEvents(request, expecting: agents, in: &session)
+            let locked = try LockedEvents(request, expecting: ahead, in: &session)
             expected.saw(locked.events.values)
             return locked
         } catch {
-            if agents.isEmpty || session.isBroken || !expected.areToBlame(for: error) {
+            if ahead.agents.isEmpty || session.isBroken || !expected.areToBlame(for: error) {
                 throw error
             }
             return try LockedEvents(request, in: &session)
@@ -175,7 +182,7 @@ extension ConversationStore {
     }
 
     /// Reads the topics that events may move, under the users' locks, unless they came with them.
-    private static func fold(
+    private func fold(
         _ locked: LockedEvents,
         in session: inout Session
     ) throws(PostgresError) -> FriendshipFold {
@@ -184,27 +191,29 @@ extension ConversationStore {
         }
         if open.isEmpty { return FriendshipFold(locked.users, at: Date()) }
         let agents = Set(open.compactMap(\.agent))
+        let agenda: Agenda
         if let topics = locked.topics, agents.isSubset(of: topics.agents) {
-            return try FriendshipFold(
-                locked.users,
-                agenda: Agenda(topics.agenda),
-                topics: topics.stored,
-                at: Date()
-            )
+            agenda = topics.agenda
+        } else {
+            let names = Parameter.textArray(agents.map(\.text))
+            agenda = try Agenda(session.flight([(SQL.readAgenda, [names])])[0])
         }
-        let names = Parameter.textArray(agents.map(\.text))
-        let movers = Set(open.map { locked.users.stored($0.userID) }).map(\.text)
-        let read = try session.flight([
-            (SQL.readAgenda, [names]), (SQL.readTopics, [.textArray(movers), names]),
-        ])
-        let agenda = try Agenda(read[0])
-        let topics = try read[1].map(SQL.topic)
+        expected.saw(agenda)
+        // By name: what was not looked for would count as not there.
+        var topics = locked.topics?.stored ?? []
+        let missing = agenda.topics.subtracting(locked.topics?.names ?? [])
+        if !missing.isEmpty {
+            let movers = Set(open.map { locked.users.stored($0.userID) }).map(\.text)
+            let wanted: [Parameter] = [.textArray(movers), .textArray(missing.map(\.text))]
+            topics += try session.flight([(SQL.readTopics, wanted)])[0].map(SQL.topic)
+        }
         return FriendshipFold(locked.users, agenda: agenda, topics: topics, at: Date())
     }
 
     /// - Parameter newcomers: users that have no row yet. Where another is making the same ones it
     ///   waits, with locks in hand; but what has come so far waits for no lock of a user, and for
-    ///   inserts in one order, so there is no deadlock.
+    ///   inserts in one order, so there is no deadlock. Beside a version that inserts before it
+    ///   locks there may be: then one of the two begins anew.
     private func write(
         _ fold: FriendshipFold,
         making newcomers: [String],
@@ -218,7 +227,10 @@ extension ConversationStore {
         }
         Failpoint.written.hit()
         var flight: [(Statement, [Parameter])] = []
-        if !newcomers.isEmpty { flight.append((SQL.insertNewUsers, [.textArray(newcomers)])) }
+        if !newcomers.isEmpty {
+            let check = fold.movesTopics ? SQL.checkNewUsersAndTopics : SQL.checkNewUsers
+            flight += [SQL.insertNewUsers, check].map { ($0, [.textArray(newcomers)]) }
+        }
         if apart == nil { flight.append(fold.userUpdate) }
         if apart != .usersAndEvents { flight.append(fold.eventUpdate) }
         if writesEvents { flight.append(fold.events) }
@@ -229,7 +241,22 @@ extension ConversationStore {
     }
 }
 
+extension SQL {
+    fileprivate static func isAboutNewUsers(_ operation: String) -> Bool {
+        [insertNewUsers, checkNewUsers, checkNewUsersAndTopics].contains { $0.name == operation }
+    }
+}
+
 extension PostgresError {
+    /// Whether users may be made in a transaction of their own all the same.
+    fileprivate var mayGoOtherwise: Bool {
+        switch kind {
+        case .permanent, .misconfigured, .unknown: !endsSession
+        case .conflict: isGuard || sqlState == "40P01"
+        case .timeout, .unavailable: false
+        }
+    }
+
     /// Whether a transaction may go on without the user of whom it was said, as far as the SQLSTATE
     /// says: no lock, race, time limit or state of the server.
     fileprivate var isAboutOneUser: Bool {

@@ -8,10 +8,16 @@ final class Expectations: Sendable {
     private struct State {
         /// The latest first.
         var agents: [ExactText] = []
+        var topics: Set<ExactText> = []
         var eventsWithoutAgent = 0
         /// For how many batches more.
         var usersApart = 0
         var contention = 0
+
+        mutating func forgetTopics() {
+            agents = []
+            topics = []
+        }
     }
 
     /// Chosen: more than a service has in use at a time; each costs a look into an index.
@@ -24,7 +30,15 @@ final class Expectations: Sendable {
 
     private let state = Locked(State())
 
-    /// Agents whose topics are read ahead. Empty where conversations have none.
+    /// Empty where conversations have none.
+    struct Ahead {
+        var agents: [ExactText] = []
+        /// That these agents had of late.
+        var topics: Set<ExactText> = []
+    }
+
+    /// What is read ahead.
+    var ahead: Ahead { state.withLock { Ahead(agents: $0.agents, topics: $0.topics) } }
     var agents: [ExactText] { state.withLock(\.agents) }
 
     /// Whether to make new users in the transaction that scores them. Costs least where they can be
@@ -64,7 +78,7 @@ final class Expectations: Sendable {
             if seen.isEmpty {
                 if state.agents.isEmpty { return }
                 state.eventsWithoutAgent += events.count
-                if state.eventsWithoutAgent > Self.patience { state.agents = [] }
+                if state.eventsWithoutAgent > Self.patience { state.forgetTopics() }
                 return
             }
             state.eventsWithoutAgent = 0
@@ -72,6 +86,11 @@ final class Expectations: Sendable {
             let others = state.agents.filter { !seen.contains($0) }
             state.agents = Array((Array(seen) + others).prefix(Self.mostAgents))
         }
+    }
+
+    func saw(_ agenda: Agenda) {
+        let topics = agenda.topics
+        state.withLock { if $0.topics != topics { $0.topics = topics } }
     }
 
     /// Whether an error is of topics that were read ahead, and no lock, race or state of the
@@ -84,7 +103,7 @@ final class Expectations: Sendable {
         case .conflict, .timeout, .unavailable: return false
         }
         if SQL.step(of: error.operation) != .topics { return false }
-        state.withLock { $0.agents = [] }
+        state.withLock { $0.forgetTopics() }
         return true
     }
 }

@@ -12,7 +12,9 @@ struct Agenda: Sendable {
         var level: ExactText
     }
 
-    private var topics: [Key: ExactText] = [:]
+    private var topicsByKey: [Key: ExactText] = [:]
+
+    var topics: Set<ExactText> { Set(topicsByKey.values) }
 
     init() {}
 
@@ -25,11 +27,11 @@ struct Agenda: Sendable {
     }
 
     mutating func add(topic: String, agent: String, level: String) {
-        topics[Key(agent: ExactText(agent), level: ExactText(level))] = ExactText(topic)
+        topicsByKey[Key(agent: ExactText(agent), level: ExactText(level))] = ExactText(topic)
     }
 
     func topic(agent: ExactText, level: String) -> ExactText? {
-        topics[Key(agent: agent, level: ExactText(level))]
+        topicsByKey[Key(agent: agent, level: ExactText(level))]
     }
 }
 

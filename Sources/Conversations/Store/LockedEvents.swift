@@ -5,7 +5,8 @@ import Postgres
 /// What a batch does about users that another transaction has locked.
 enum Locking {
     case waiting
-    /// Leaves them for a later batch.
+    /// Leaves them for a later batch. It waits for new users that another is making, and, where it
+    /// has to make some in a transaction of their own, for all.
     case passingOver
     /// Leaves them. Users it makes in a transaction of their own.
     case free
@@ -25,7 +26,9 @@ struct LockedEvents {
 
     struct Topics {
         var agents: Set<ExactText>
-        var agenda: Rows
+        var agenda: Agenda
+        /// Those that were looked for.
+        var names: Set<ExactText>
         var stored: [StoredTopic] = []
     }
 
@@ -41,30 +44,35 @@ struct LockedEvents {
     /// Begins a transaction. Where it waits for locks, what it reads after them, in the same
     /// flight, has a later snapshot than they.
     ///
-    /// - Parameters:
-    ///   - agents: whose topics to read.
+    /// - Parameter ahead: whose topics to read, and which.
     init(
         _ request: Request,
-        expecting agents: [ExactText] = [],
+        expecting ahead: Expectations.Ahead = .init(),
         in session: inout Session
     ) throws(PostgresError) {
         let texts = Parameter.textArray(request.ids.map(\.text))
         var flight: [(Statement, [Parameter])] = [(.begin, [])]
         if request.locking == .waiting { flight.append((SQL.lockUsers, [texts])) }
         let eventsAt = flight.count
-        let names = Parameter.textArray(agents.map(\.text))
         let reading = [texts, .text(request.logs.rawValue)]
         flight.append(
-            agents.isEmpty
-                ? (SQL.readAndLock, reading) : (SQL.readAndLockWithTopics, reading + [names])
+            ahead.topics.isEmpty
+                ? (SQL.readAndLock, reading)
+                : (SQL.readAndLockWithTopics, reading + [.textArray(ahead.topics.map(\.text))])
         )
         if request.isKept { flight.append((KeptAnalyses.load, [texts])) }
-        if !agents.isEmpty { flight.append((SQL.readAgenda, [names])) }
+        if !ahead.agents.isEmpty {
+            flight.append((SQL.readAgenda, [.textArray(ahead.agents.map(\.text))]))
+        }
         let answers = try session.flight(flight)
         paid = request.isKept ? try KeptAnalyses.all(in: answers[eventsAt + 1]) : [:]
-        topics =
-            agents.isEmpty
-            ? nil : Topics(agents: Set(agents), agenda: answers[answers.count - 1])
+        if !ahead.agents.isEmpty {
+            topics = Topics(
+                agents: Set(ahead.agents),
+                agenda: try Agenda(answers[answers.count - 1]),
+                names: ahead.topics
+            )
+        }
         try read(answers[eventsAt])
     }
 
@@ -76,21 +84,23 @@ struct LockedEvents {
             let user = try SQL.lockedUser(&row)
             let isTheSame = last.map { $0 == (event.id, event.conversationID) } ?? false
             last = (event.id, event.conversationID)
-            if isTheSame {
-                if case .locked(let stored, _) = user { users.foundAnotherRow(of: stored) }
-                return
-            }
             SQL.add(event, to: &events)
+            if isTheSame, case .locked = user {
+                // One for each of its user's.
+                events[event.conversationID]?.defect =
+                    .invalidFriendship("several rows have this user_id")
+            }
             switch user {
             case .locked(let stored, let friendship):
                 users.add(stored, friendship, as: event.userID)
-                if topics != nil { topics?.stored += try SQL.topics(of: stored, &row) }
-            case .absent where !event.isSettled && event.defect == nil:
-                newcomers.insert(event.userID)
-            case .absent, .held: break
+                if let names = topics?.names, !names.isEmpty {
+                    topics?.stored += try SQL.topics(of: stored, &row)
+                }
+            case .absent: newcomers.insert(event.userID)
+            case .held: break
             }
         }
-        newcomers = newcomers.filter { !users.has($0) }
+        if !newcomers.isEmpty { newcomers.formIntersection(strangers) }
     }
 
     /// Users of unsettled events that have no row yet, or none that is locked.

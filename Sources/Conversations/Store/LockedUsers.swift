@@ -22,13 +22,9 @@ struct LockedUsers {
         if friendships[user] == nil { add(user, friendship) }
     }
 
-    mutating func foundAnotherRow(of user: ExactText) {
-        defects[user] = .invalidFriendship("several rows have this user_id")
-    }
-
     private mutating func add(_ user: ExactText, _ friendship: Friendship) {
         if friendships.updateValue(friendship, forKey: user) != nil {
-            foundAnotherRow(of: user)
+            defects[user] = .invalidFriendship("several rows have this user_id")
         } else if !friendship.score.isFinite {
             defects[user] = .invalidFriendship("friendship_score is not a finite number")
         }

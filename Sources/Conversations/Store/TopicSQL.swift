@@ -22,16 +22,14 @@ extension SQL {
         return (agent, level, topic)
     }
 
-    /// $1: users, locked; $2: agents. The topics that a batch may move, and of them only what
+    /// $1: users, locked; $2: the topics that a batch may move. Of them only what
     /// moves: whatever else others keep in the column never leaves the database.
     package static let readTopics = Statement(
         "read_topics",
         """
         SELECT user_id, topic, topic_metrics -> topic ->> 'score',
                topic_metrics -> topic ->> 'turns', topic_metrics -> topic ->> 'friendship_level'
-        FROM friendship_status,
-            (SELECT DISTINCT topic_id AS topic FROM agenda_agent_prompting
-             WHERE agent_id = ANY ($2::text[])) AS candidates
+        FROM friendship_status, unnest($2::text[]) AS topic
         WHERE user_id = ANY ($1::text[])
           AND jsonb_typeof(topic_metrics) = 'object' AND topic_metrics ? topic
         """

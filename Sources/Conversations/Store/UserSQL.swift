@@ -3,16 +3,16 @@ import Postgres
 
 /// Users: found, made and locked. See `SQL`.
 extension SQL {
-    package static let insertUsers = Statement(
-        "insert_users",
-        """
+    /// $1: users, each once. In an order that does not depend on how they are spelled: then two
+    /// that insert the same do not deadlock.
+    package static let insertUsers = Statement("insert_users", insertingUsers)
+
+    private static let insertingUsers = """
         INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
-        SELECT DISTINCT user_id, 0, 'PHASE1_STRANGER'
-        FROM unnest($1::text[]) AS user_id
-        ORDER BY user_id
+        SELECT user_id, 0, 'PHASE1_STRANGER' FROM unnest($1::text[]) AS user_id
+        ORDER BY lower(user_id), user_id
         ON CONFLICT DO NOTHING
         """
-    )
 
     /// The same as part of the transaction that scores them. If one of them has a row by now, or
     /// gets none, nothing of the batch happens: see `guardAll`.
@@ -20,14 +20,29 @@ extension SQL {
         "insert_new_users",
         """
         WITH done AS (
-        INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
-        SELECT user_id, 0, 'PHASE1_STRANGER' FROM unnest($1::text[]) AS user_id
-        ORDER BY user_id
-        ON CONFLICT DO NOTHING
+        \(insertingUsers)
         RETURNING 1)
         \(guardAll("$1::text[]"))
         """
     )
+
+    /// Of users that were just made: nothing of the batch happens unless they are as it took them
+    /// to be. A trigger, or a default, may give a user more.
+    static let checkNewUsers = Statement("check_new_users", checkingNewUsers(""))
+    static let checkNewUsersAndTopics = Statement(
+        "check_new_users_and_topics",
+        checkingNewUsers("AND coalesce(topic_metrics, '{}') = '{}'")
+    )
+
+    private static func checkingNewUsers(_ topics: String) -> String {
+        """
+        WITH done AS (
+        SELECT FROM friendship_status
+        WHERE user_id = ANY ($1::text[])
+            AND friendship_score = 0 AND friendship_level = 'PHASE1_STRANGER' \(topics))
+        \(guardAll("$1::text[]"))
+        """
+    }
 
     /// $1: ids of conversations. Waits for their users, in one order, so that batches do not
     /// deadlock. Only the transaction that holds a user's lock changes the user, so what it reads
@@ -54,7 +69,7 @@ extension SQL {
     package static let readAndLock = Statement("read_and_lock", readingAndLocking(topics: ""))
 
     /// The same, and of each user four elements for each topic: its name and the members that
-    /// count. $3: agents; the topics that they may move.
+    /// count. $3: the topics that are wanted.
     package static let readAndLockWithTopics = Statement(
         "read_and_lock_with_topics",
         readingAndLocking(
@@ -63,9 +78,7 @@ extension SQL {
                     SELECT unnest(ARRAY[topic, stored.topic_metrics -> topic ->> 'score',
                         stored.topic_metrics -> topic ->> 'turns',
                         stored.topic_metrics -> topic ->> 'friendship_level'])
-                    FROM unnest(ARRAY(
-                        SELECT DISTINCT topic_id FROM agenda_agent_prompting
-                        WHERE agent_id = ANY ($3::text[]))) AS topic
+                    FROM unnest($3::text[]) AS topic
                     WHERE jsonb_typeof(stored.topic_metrics) = 'object'
                         AND stored.topic_metrics ? topic) AS topics
                 """
@@ -76,7 +89,7 @@ extension SQL {
         """
         SELECT \(eventColumns), \(log(where: "true")),
             locked_user, friendship_score, friendship_level,
-            CASE WHEN locked_user IS NULL THEN (
+            CASE WHEN locked_user IS NULL AND \(isOpen("event.status")) THEN (
                 SELECT true FROM friendship_status WHERE user_id = event.user_id LIMIT 1) END
             \(topics.isEmpty ? "" : ", topics")
         FROM conversation_events AS event
