@@ -11,6 +11,7 @@ extension ConversationStore {
         isKept: Bool,
         locking: Locking,
         apart: Apart?,
+        isRepeated: Bool = false,
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
@@ -25,9 +26,9 @@ extension ConversationStore {
         // Where there is one event only, an error must be about the user or about the conversation,
         // not about either.
         let makesThemLast =
-            ids.count > 1 && locking != .free && apart == nil && newcomers == locked.newcomers
-            && expected.makesUsersLast()
-        if makesThemLast, !newcomers.isEmpty {
+            !newcomers.isEmpty && newcomers == locked.newcomers && ids.count > 1
+            && locking != .free && apart == nil && expected.makesUsersLast()
+        if makesThemLast {
             locked.takeInNewcomers()
             do throws(PostgresError) {
                 let group = Group(ids: ids, locking: locking, making: newcomers)
@@ -35,10 +36,21 @@ extension ConversationStore {
             } catch {
                 let isAboutThem = SQL.isAboutNewUsers(error.operation)
                 if session.isBroken || !isAboutThem || !error.mayGoOtherwise { throw error }
-                // Where another has made one of them, the next time goes well.
-                if !error.isGuard || error.operation != SQL.insertNewUsers.name {
-                    expected.failedToMakeUsersLast()
+                // Where another has made one of them meanwhile, the next time goes well.
+                let isRace = error.isGuard && error.operation == SQL.insertNewUsers.name
+                if isRace, !isRepeated {
+                    return try settleUnderLocks(
+                        ids,
+                        logs: logs,
+                        isKept: isKept,
+                        locking: locking,
+                        apart: apart,
+                        isRepeated: true,
+                        in: &session,
+                        by: judge
+                    )
                 }
+                if !isRace { expected.failedToMakeUsersLast() }
             }
         }
         var group = Group(ids: ids, locking: locking, apart: apart)
