@@ -156,32 +156,4 @@ extension Integration.Contention {
         let made = try scene.sql("SELECT 1 FROM friendship_status WHERE user_id = 'new'")
         #expect(made.count == 0)
     }
-
-    /// Fault: a topic that the agenda has got a moment ago begins at nothing.
-    @Test func aTopicThatIsNewInTheAgendaGoesOnFromWhatIsStored() throws {
-        let agenda = """
-            INSERT INTO agenda_agent_prompting
-                (topic_id, agent_id, talking_agenda, friendship_level, agent_type)
-            VALUES
-            """
-        try scene.sql("\(agenda) ('old', 'agent', '', 'PHASE1_STRANGER', '')")
-        for id in ["a", "b", "c", "d"] { try scene.addConversation(id, user: id, agent: "agent") }
-        try scene.sql(
-            """
-            INSERT INTO friendship_status (user_id, topic_metrics)
-            SELECT unnest(ARRAY['a', 'b', 'c', 'd']), '{"new": {"score": 7, "turns": 7}}'
-            """
-        )
-        #expect(handle(["a", "b"]) == [.done, .done])
-        try scene.sql("UPDATE agenda_agent_prompting SET topic_id = 'new'")
-        #expect(handle(["c", "d"]) == [.done, .done])
-        let users = try scene.sql(
-            """
-            SELECT topic_metrics #>> '{old,turns}', topic_metrics #>> '{new,turns}'
-            FROM friendship_status ORDER BY user_id
-            """
-        )
-        #expect((0..<4).map { users.string($0, 0) } == ["1", "1", nil, nil])
-        #expect((0..<4).map { users.string($0, 1) } == ["7", "7", "8", "8"])
-    }
 }

@@ -130,7 +130,8 @@ extension Integration {
             #expect(
                 reasons == [
                     "friendship_status: friendship_score is not a finite number",
-                    "friendship_status: several rows have this user_id",
+                    "friendship_status: several rows have this user_id, or the event is there "
+                        + "twice",
                     "friendship_status: the score of a topic in topic_metrics is not a finite "
                         + "number",
                     "conversation_events: several rows have this conversation_id",

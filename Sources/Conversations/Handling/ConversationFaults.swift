@@ -294,9 +294,9 @@ extension SQL {
     static func step(of operation: String) -> FaultEvidence.Steps {
         switch operation {
         case insertUsers.name, insertNewUsers.name, checkNewUsers.name: .newUser
-        case readAgenda.name, readTopics.name, readAndLockWithTopics.name,
-            updateUsersAndTopic.name, updateUsersAndTopics.name, readConversationAndTopic.name,
-            updateConversationAndTopic.name, checkNewUsersAndTopics.name:
+        case readAgenda.name, readTopics.name, updateUsersAndTopic.name, updateUsersAndTopics.name,
+            readConversationAndTopic.name, updateConversationAndTopic.name,
+            checkNewUsersAndTopics.name:
             .topics
         case _: .scoring
         }

@@ -16,8 +16,8 @@ import WorkerRuntime
 ///
 /// What the database refuses on the way is in `ConversationFaults.swift`.
 ///
-/// It may run twice for the same conversation at any time: the row's own state, under its user's
-/// lock, decides whether the conversation still counts.
+/// It may run twice for the same conversation at any time: the row's own state when it is written,
+/// under its user's lock, decides whether the conversation still counts.
 package struct ConversationHandler: Handler {
     private let largestBatch: Int
     let store: ConversationStore

@@ -32,7 +32,9 @@ extension ConversationStore {
             locked.takeInNewcomers()
             do throws(PostgresError) {
                 let group = Group(ids: ids, locking: locking, making: newcomers)
-                return try score(group, locked, in: &session, by: judge)
+                let settling = try score(group, locked, in: &session, by: judge)
+                expected.madeUsersLast()
+                return settling
             } catch {
                 let isAboutThem = SQL.isAboutNewUsers(error.operation)
                 if session.isBroken || !isAboutThem || !error.mayGoOtherwise { throw error }
@@ -50,15 +52,16 @@ extension ConversationStore {
                         by: judge
                     )
                 }
-                if !isRace { expected.failedToMakeUsersLast() }
+                expected.failedToMakeUsersLast(isRace: isRace)
             }
         }
         var group = Group(ids: ids, locking: locking, apart: apart)
         if !newcomers.isEmpty {
             if locking == .passingOver { request.locking = .waiting }
+            let absent = locked.newcomers
             locked = try make(newcomers, in: request, &session)
             group.locking = request.locking
-            group.hasMadeUsers = !newcomers.isSubset(of: locked.strangers)
+            group.hasMadeUsers = !absent.isSubset(of: locked.strangers)
             if request.locking == .waiting {
                 try locked.findOtherSpellings(in: &session)
                 group.hidden = newcomers.intersection(locked.strangers)
@@ -207,7 +210,8 @@ extension ConversationStore {
         if let topics = locked.topics, agents.isSubset(of: topics.agents) {
             agenda = topics.agenda
         } else {
-            let names = Parameter.textArray(agents.map(\.text))
+            // Of those that are expected, too: what is seen here is expected from now on.
+            let names = Parameter.textArray(agents.union(expected.agents).map(\.text))
             agenda = try Agenda(session.flight([(SQL.readAgenda, [names])])[0])
         }
         expected.saw(agenda)

@@ -62,9 +62,9 @@ struct Settling: Sendable {
 ///
 /// Between the two the batch is scored and folded in Swift, in order of arrival, which takes
 /// microseconds. Where agents are expected, the topics that they may move are read with the events;
-/// an agent that was not seen lately takes a round trip more. A batch makes new users as it writes;
-/// if another made one of them meanwhile, it begins anew. Alone a new user is made first, in a
-/// transaction of its own.
+/// an agent that was not seen lately takes a round trip or two more. A batch makes new users as it
+/// writes; if another made one of them meanwhile, it begins anew. Alone a new user is made first,
+/// in a transaction of its own.
 package struct ConversationStore: Sendable {
     let sessions: SessionPool
     /// nil where no analysis costs anything.

@@ -2,8 +2,8 @@ import Concurrency
 import Messaging
 import Postgres
 
-/// What conversations were like of late: what is likely to be needed is read and done ahead, in the
-/// flight that locks users, and nothing else is.
+/// What conversations were like of late: what is likely to be needed is read ahead, in the flight
+/// that locks users, and nothing else is.
 final class Expectations: Sendable {
     private struct State {
         /// The latest first.
@@ -13,6 +13,8 @@ final class Expectations: Sendable {
         /// For how many batches more.
         var usersApart = 0
         var contention = 0
+        /// In a row.
+        var lostRaces = 0
 
         mutating func forgetTopics() {
             agents = []
@@ -27,6 +29,8 @@ final class Expectations: Sendable {
     /// Chosen: so often is it looked whether it goes again.
     private static let batchesWithUsersApart = 20
     private static let batchesUnderContention = 20
+    /// Chosen: with four workers and none but new users a hundredth of the batches loses one.
+    private static let racesThatAreNone = 3
 
     private let state = Locked(State())
 
@@ -37,8 +41,12 @@ final class Expectations: Sendable {
         var topics: Set<ExactText> = []
     }
 
-    /// What is read ahead.
-    var ahead: Ahead { state.withLock { Ahead(agents: $0.agents, topics: $0.topics) } }
+    /// What is read ahead: no topics where no agent is expected.
+    var ahead: Ahead {
+        state.withLock {
+            $0.agents.isEmpty ? Ahead() : Ahead(agents: $0.agents, topics: $0.topics)
+        }
+    }
     var agents: [ExactText] { state.withLock(\.agents) }
 
     /// Whether to make new users in the transaction that scores them. Costs least where they can be
@@ -51,8 +59,16 @@ final class Expectations: Sendable {
         }
     }
 
-    func failedToMakeUsersLast() {
-        state.withLock { $0.usersApart = Self.batchesWithUsersApart }
+    func madeUsersLast() { state.withLock { $0.lostRaces = 0 } }
+
+    /// - Parameter isRace: whether others may have made the same users meanwhile, twice.
+    func failedToMakeUsersLast(isRace: Bool) {
+        state.withLock { state in
+            state.lostRaces += 1
+            if isRace, state.lostRaces < Self.racesThatAreNone { return }
+            state.lostRaces = 0
+            state.usersApart = Self.batchesWithUsersApart
+        }
     }
 
     /// Whether to pass over users that other batches hold at the moment. Pays where that are few.
@@ -102,7 +118,8 @@ final class Expectations: Sendable {
         case .misconfigured, .permanent, .unknown: break
         case .conflict, .timeout, .unavailable: return false
         }
-        if SQL.step(of: error.operation) != .topics { return false }
+        let isRead = error.operation == SQL.readAndLockWithTopics.name
+        if !isRead, SQL.step(of: error.operation) != .topics { return false }
         state.withLock { $0.forgetTopics() }
         return true
     }

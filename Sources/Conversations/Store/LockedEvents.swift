@@ -86,9 +86,10 @@ struct LockedEvents {
             last = (event.id, event.conversationID)
             SQL.add(event, to: &events)
             if isTheSame, case .locked = user {
-                // One for each of its user's.
-                events[event.conversationID]?.defect =
-                    .invalidFriendship("several rows have this user_id")
+                // One for each row of its user's, or the whole event is there twice.
+                events[event.conversationID]?.defect = .invalidFriendship(
+                    "several rows have this user_id, or the event is there twice"
+                )
             }
             switch user {
             case .locked(let stored, let friendship):

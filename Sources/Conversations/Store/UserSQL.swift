@@ -3,8 +3,8 @@ import Postgres
 
 /// Users: found, made and locked. See `SQL`.
 extension SQL {
-    /// $1: users, each once. In an order that does not depend on how they are spelled: then two
-    /// that insert the same do not deadlock.
+    /// $1: users, each once. In an order that does not depend on their case, which the column may
+    /// not tell apart: then two that insert the same do not deadlock.
     package static let insertUsers = Statement("insert_users", insertingUsers)
 
     private static let insertingUsers = """
