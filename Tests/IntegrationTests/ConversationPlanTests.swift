@@ -43,14 +43,7 @@ extension Integration {
             }
             var session = try Session(to: scene.settings.database, applicationName: "plans")
             for (statement, parameters) in Self.statements {
-                let explain = Statement(
-                    "explain_\(statement.name)",
-                    "EXPLAIN (COSTS OFF) \(statement.sql)"
-                )
-                let rows = try session.flight([
-                    (.begin, []), (explain, parameters), (.rollback, []),
-                ])[1]
-                let plan = (0..<rows.count).compactMap { rows.string($0, 0) }
+                let plan = try session.plan(of: statement, parameters)
                 let lines = plan.joined(separator: "\n")
                 for table in ["conversation_events", "friendship_status"] {
                     #expect(!lines.contains("Seq Scan on \(table)"), "\(statement.name): \(lines)")

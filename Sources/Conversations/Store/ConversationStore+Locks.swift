@@ -5,17 +5,15 @@ import Postgres
 
 /// Several conversations in one transaction, under locks of their users.
 extension ConversationStore {
+    /// - Parameter isRepeated: whether another made one of its new users meanwhile.
     func settleUnderLocks(
-        _ ids: [ExactText],
-        logs: SQL.LogPart,
-        isKept: Bool,
-        locking: Locking,
+        _ request: LockedEvents.Request,
         apart: Apart?,
         isRepeated: Bool = false,
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
-        var request = LockedEvents.Request(ids: ids, logs: logs, isKept: isKept, locking: locking)
+        let (ids, locking) = (request.ids, request.locking)
         var locked = try lock(request, in: &session)
         if locking == .passingOver, locked.numberOfHeld > 0 {
             expected.passedOver(locked.numberOfHeld, of: ids.count)
@@ -42,11 +40,8 @@ extension ConversationStore {
                 let isRace = error.isGuard && error.operation == SQL.insertNewUsers.name
                 if isRace, !isRepeated {
                     return try settleUnderLocks(
-                        ids,
-                        logs: logs,
-                        isKept: isKept,
-                        locking: locking,
-                        apart: apart,
+                        request,
+                        apart: nil,
                         isRepeated: true,
                         in: &session,
                         by: judge
@@ -57,6 +52,7 @@ extension ConversationStore {
         }
         var group = Group(ids: ids, locking: locking, apart: apart)
         if !newcomers.isEmpty {
+            var request = request
             if locking == .passingOver { request.locking = .waiting }
             let absent = locked.newcomers
             locked = try make(newcomers, in: request, &session)

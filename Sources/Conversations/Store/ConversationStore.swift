@@ -165,15 +165,13 @@ package struct ConversationStore: Sendable {
                 {
                     return settling
                 }
-                return try settleUnderLocks(
-                    ids,
+                let request = LockedEvents.Request(
+                    ids: ids,
                     logs: logs,
                     isKept: isKept,
-                    locking: locking,
-                    apart: apart,
-                    in: &session,
-                    by: judge
+                    locking: locking
                 )
+                return try settleUnderLocks(request, apart: apart, in: &session, by: judge)
             }
         }
     }

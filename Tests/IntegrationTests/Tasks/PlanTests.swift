@@ -181,15 +181,7 @@ extension Integration {
                 (Statement("sequential", "SET enable_seqscan = on"), [])
             ])
             for (statement, parameters, index) in Self.statements {
-                let explain = Statement(
-                    "explain_\(statement.name)",
-                    "EXPLAIN (COSTS OFF) \(statement.sql)"
-                )
-                let rows = try session.flight([
-                    (.begin, []), (explain, parameters), (.rollback, []),
-                ])[1]
-                let plan = (0..<rows.count).compactMap { rows.string($0, 0) }
-                let lines = plan.joined(separator: "\n")
+                let lines = try session.plan(of: statement, parameters).joined(separator: "\n")
                 #expect(lines.contains(index), "\(statement.name): \(lines)")
                 let isRead =
                     lines.contains("Seq Scan on amity_task_data")
@@ -310,14 +302,7 @@ extension Integration {
                     "Filter: (id = ANY"
                 ),
             ] {
-                let explain = Statement(
-                    "explain_\(statement.name)",
-                    "EXPLAIN (COSTS OFF) \(statement.sql)"
-                )
-                let rows = try session.flight([
-                    (.begin, []), (explain, parameters), (.rollback, []),
-                ])[1]
-                let plan = (0..<rows.count).compactMap { rows.string($0, 0) }
+                let plan = try session.plan(of: statement, parameters)
                 let isRead = plan.joined().contains(all)
                 #expect(!isRead, "\(plan.joined(separator: "\n"))")
             }
