@@ -41,6 +41,7 @@ package struct AnalysisSources: Sendable, Equatable, Codable {
 
     /// A word stands for three that are the same.
     package init(from decoder: any Decoder) throws {
+        // What is no such word has to be an object, and says below what is wrong with it.
         if let source = try? decoder.singleValueContainer().decode(AnalysisSource.self) {
             questions = source
             emotion = source

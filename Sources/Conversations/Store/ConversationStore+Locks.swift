@@ -20,16 +20,16 @@ extension ConversationStore {
         }
         // One that waits has them all, unless it may see and not change them, or an event has come
         // to light since.
-        let newcomers = locking == .waiting ? locked.strangers : locked.newcomers
+        let newUsers = locking == .waiting ? locked.strangers : locked.newUsers
         // Where there is one event only, an error must be about the user or about the conversation,
         // not about either.
         let makesThemLast =
-            !newcomers.isEmpty && newcomers == locked.newcomers && ids.count > 1
+            !newUsers.isEmpty && newUsers == locked.newUsers && ids.count > 1
             && locking != .free && apart == nil && expected.makesUsersLast()
         if makesThemLast {
-            locked.takeInNewcomers()
+            locked.takeInNewUsers()
             do throws(PostgresError) {
-                let group = Group(ids: ids, locking: locking, making: newcomers)
+                let group = Group(ids: ids, locking: locking, making: newUsers)
                 let settling = try score(group, locked, in: &session, by: judge)
                 expected.madeUsersLast()
                 return settling
@@ -51,16 +51,16 @@ extension ConversationStore {
             }
         }
         var group = Group(ids: ids, locking: locking, apart: apart)
-        if !newcomers.isEmpty {
+        if !newUsers.isEmpty {
             var request = request
             if locking == .passingOver { request.locking = .waiting }
-            let absent = locked.newcomers
-            locked = try make(newcomers, in: request, &session)
+            let absent = locked.newUsers
+            locked = try make(newUsers, in: request, &session)
             group.locking = request.locking
             group.hasMadeUsers = !absent.isSubset(of: locked.strangers)
             if request.locking == .waiting {
                 try locked.findOtherSpellings(in: &session)
-                group.hidden = newcomers.intersection(locked.strangers)
+                group.hidden = newUsers.intersection(locked.strangers)
             }
         }
         return try score(group, locked, in: &session, by: judge)
@@ -164,12 +164,12 @@ extension ConversationStore {
     /// Makes users that have no row, and locks all. First it lets go of all locks: to wait for
     /// another's insert with locks in hand could end in a deadlock.
     private func make(
-        _ newcomers: Set<ExactText>,
+        _ newUsers: Set<ExactText>,
         in request: LockedEvents.Request,
         _ session: inout Session
     ) throws(PostgresError) -> LockedEvents {
         // In a transaction of its own: then an error is about nothing but them.
-        let users = Parameter.textArray(newcomers.map(\.text))
+        let users = Parameter.textArray(newUsers.map(\.text))
         _ = try session.flight([(.rollback, []), (SQL.insertUsers, [users])])
         return try lock(request, in: &session)
     }
@@ -222,13 +222,13 @@ extension ConversationStore {
         return FriendshipFold(locked.users, agenda: agenda, topics: topics, at: Date())
     }
 
-    /// - Parameter newcomers: users that have no row yet. Where another is making the same ones it
+    /// - Parameter newUsers: users that have no row yet. Where another is making the same ones it
     ///   waits, with locks in hand; but what has come so far waits for no lock of a user, and for
     ///   inserts in one order, so there is no deadlock. Beside a version that inserts before it
     ///   locks there may be: then one of the two begins anew.
     private func write(
         _ fold: FriendshipFold,
-        making newcomers: [String],
+        making newUsers: [String],
         after apart: Apart?,
         forgetting paid: [ExactText],
         to session: inout Session
@@ -239,9 +239,9 @@ extension ConversationStore {
         }
         Failpoint.written.hit()
         var flight: [(Statement, [Parameter])] = []
-        if !newcomers.isEmpty {
+        if !newUsers.isEmpty {
             let check = fold.movesTopics ? SQL.checkNewUsersAndTopics : SQL.checkNewUsers
-            flight += [SQL.insertNewUsers, check].map { ($0, [.textArray(newcomers)]) }
+            flight += [SQL.insertNewUsers, check].map { ($0, [.textArray(newUsers)]) }
         }
         if apart == nil { flight.append(fold.userUpdate) }
         if apart != .usersAndEvents { flight.append(fold.eventUpdate) }

@@ -13,7 +13,7 @@ final class Expectations: Sendable {
         /// For how many batches more.
         var usersApart = 0
         var contention = 0
-        /// In a row.
+        /// Batches in a row that could not make users last.
         var lostRaces = 0
 
         mutating func forgetTopics() {
@@ -29,8 +29,9 @@ final class Expectations: Sendable {
     /// Chosen: so often is it looked whether it goes again.
     private static let batchesWithUsersApart = 20
     private static let batchesUnderContention = 20
-    /// Chosen: with four workers and none but new users a hundredth of the batches loses one.
-    private static let racesThatAreNone = 3
+    /// Chosen: with four workers and none but new users about a hundredth of the batches loses;
+    /// several in a row look like users that cannot be made so.
+    private static let mostLostRaces = 3
 
     private let state = Locked(State())
 
@@ -65,7 +66,7 @@ final class Expectations: Sendable {
     func failedToMakeUsersLast(isRace: Bool) {
         state.withLock { state in
             state.lostRaces += 1
-            if isRace, state.lostRaces < Self.racesThatAreNone { return }
+            if isRace, state.lostRaces < Self.mostLostRaces { return }
             state.lostRaces = 0
             state.usersApart = Self.batchesWithUsersApart
         }

@@ -22,7 +22,7 @@ struct LockedEvents {
     /// later.
     private(set) var topics: Topics?
     /// Users of unsettled events that have no row.
-    private(set) var newcomers: Set<ExactText> = []
+    private(set) var newUsers: Set<ExactText> = []
 
     struct Topics {
         var agents: Set<ExactText>
@@ -97,11 +97,11 @@ struct LockedEvents {
                 if let names = topics?.names, !names.isEmpty {
                     topics?.stored += try SQL.topics(of: stored, &row)
                 }
-            case .absent: newcomers.insert(event.userID)
+            case .absent: newUsers.insert(event.userID)
             case .held: break
             }
         }
-        if !newcomers.isEmpty { newcomers.formIntersection(strangers) }
+        if !newUsers.isEmpty { newUsers.formIntersection(strangers) }
     }
 
     /// Users of unsettled events that have no row yet, or none that is locked.
@@ -112,11 +112,11 @@ struct LockedEvents {
     }
 
     /// How many of them have a user that another transaction holds.
-    var numberOfHeld: Int { unlocked.count { !newcomers.contains($0.userID) } }
+    var numberOfHeld: Int { unlocked.count { !newUsers.contains($0.userID) } }
 
     /// Takes users for made that this transaction will make.
-    mutating func takeInNewcomers() {
-        for user in newcomers { users.add(user, Friendship(), as: user) }
+    mutating func takeInNewUsers() {
+        for user in newUsers { users.add(user, Friendship(), as: user) }
     }
 
     /// Users whose row could neither be made nor found: the column may hold them in another

@@ -22,8 +22,8 @@ extension SQL {
         return (agent, level, topic)
     }
 
-    /// $1: users, locked; $2: the topics that a batch may move. Of them only what
-    /// moves: whatever else others keep in the column never leaves the database.
+    /// $1: users, locked; $2: the topics that a batch may move. Of them only what moves: whatever
+    /// else others keep in the column never leaves the database.
     package static let readTopics = Statement(
         "read_topics",
         """
