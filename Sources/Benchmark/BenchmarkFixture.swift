@@ -13,10 +13,15 @@ import Tasks
 final class BenchmarkFixture {
     let settings: WorkerSettings
     let workload: Workload
-    private var ids: [String] = []
+    private var conversations: [Conversation] = []
     private let name: String
     private let servers: Servers
     var session: Session
+
+    private struct Conversation: Sendable {
+        var id: String
+        var user: String
+    }
 
     /// - Parameters:
     ///   - count: how many conversations there are at most in a run.
@@ -37,13 +42,13 @@ final class BenchmarkFixture {
         do {
             _ = try session.flight([(Statement("create", "CREATE SCHEMA \(name)"), [])])
             _ = try Migrator(target: settings.database, version: amityVersion).run()
-            ids = try Self.makeUp(
-                count,
-                users: users,
-                workload: workload,
-                in: settings.database
-            )
-            _ = try session.flight([(Self.keep, []), (Self.indexKept, [])])
+            try Self.makeUp(count, users: users, workload: workload, in: settings.database)
+            let kept = try session.flight([
+                (Self.keep, []), (Self.indexKept, []), (Self.listKept, []),
+            ])
+            conversations = try kept[2].map { row throws(PostgresError) in
+                Conversation(id: try row.text() ?? "", user: try row.text() ?? "")
+            }
             for index in workload.indexes { _ = try session.flight([(index, [])]) }
         } catch {
             cleaningUp { try tearDown() }
@@ -68,19 +73,14 @@ final class BenchmarkFixture {
         users: Int,
         workload: Workload,
         in database: ConnectionTarget
-    ) throws -> [String] {
-        var ids: [String] = []
+    ) throws {
         var generator = ConversationGenerator(
             seed: 1,
             userCount: users,
             exchanges: 10,
             hasAgents: workload.hasAgents
         )
-        try generator.insert(count, into: database) {
-            try Interruption.check()
-            ids += $0
-        }
-        return ids
+        try generator.insert(count, into: database) { _ in try Interruption.check() }
     }
 
     /// What a user would set for a worker.
@@ -88,6 +88,7 @@ final class BenchmarkFixture {
 
     private static func variables(_ servers: Servers, _ name: String) -> [String: String] {
         let mark = servers.databaseURL.contains("?") ? "&" : "?"
+        let given = ProcessInfo.processInfo.environment
         return [
             "RABBITMQ_URL": servers.rabbitmqURL,
             "RABBITMQ_QUEUE_NAME": name,
@@ -95,8 +96,9 @@ final class BenchmarkFixture {
             "DATABASE_URL": "\(servers.databaseURL)\(mark)options=-csearch_path%3D\(name)",
             // The references analyse nothing either.
             "LLM_ANALYSIS_ENABLED": "false",
-            // What they cost is measured with both.
-            "EVENTS": ProcessInfo.processInfo.environment["EVENTS"] ?? "off",
+            // What these cost is measured with others.
+            "EVENTS": given["EVENTS"] ?? "off",
+            "PREFETCH_COUNT": given["PREFETCH_COUNT"] ?? "",
             "LOG_LEVEL": "notice",
             "LOG_FORMAT": "json",
         ]
@@ -141,9 +143,9 @@ final class BenchmarkFixture {
     /// puts off while it takes messages in is no part of what comes after.
     func publish(_ count: Int) throws {
         try publishing { publisher in
-            for id in ids.prefix(count) {
+            for conversation in conversations.prefix(count) {
                 try Interruption.check()
-                if !publisher.publish(id) { break }
+                if !publisher.publish(conversation.id, of: conversation.user) { break }
             }
         }
         try Interruption.sleep(for: .seconds(1))
@@ -156,12 +158,12 @@ final class BenchmarkFixture {
         let begin = ContinuousClock.now
         var times: [String: Date] = [:]
         try publishing { publisher in
-            for (number, id) in ids.prefix(count).enumerated() {
+            for (number, conversation) in conversations.prefix(count).enumerated() {
                 let due = begin + .seconds(Double(number) / rate)
                 let pause = ContinuousClock.now.duration(to: due)
                 if pause > .zero { try Interruption.sleep(for: pause) }
-                times[id] = Date()
-                if !publisher.publish(id) { break }
+                times[conversation.id] = Date()
+                if !publisher.publish(conversation.id, of: conversation.user) { break }
             }
         }
         return times
@@ -226,6 +228,10 @@ extension BenchmarkFixture {
     private static let keep = Statement(
         "keep",
         "CREATE TABLE kept AS SELECT id AS number, \(columns) FROM conversation_events"
+    )
+    private static let listKept = Statement(
+        "list_kept",
+        "SELECT conversation_id, user_id FROM kept ORDER BY number"
     )
     private static let indexKept = Statement("index_kept", "CREATE INDEX ON kept (number)")
     private static let empty = Statement(

@@ -151,12 +151,12 @@ package struct ConsumerStateMachine: Sendable {
 
     /// The frames to send now, in this order.
     ///
-    /// - Parameter waiting: deliveries that wait for a thread.
+    /// - Parameter most: most acks to hold back: see `Workload.acksToSpare`.
     package mutating func frames(
         at now: ContinuousClock.Instant,
-        waiting: Int
+        holding most: Int
     ) -> [SettlementLedger.Frame] {
-        withLedger { $0.frames(at: now, waiting: waiting) } ?? []
+        withLedger { $0.frames(at: now, holding: most) } ?? []
     }
 
     /// The worker was asked to stop. A second request changes nothing.

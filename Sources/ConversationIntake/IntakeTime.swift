@@ -1,4 +1,4 @@
-import Conversations
+import Messaging
 
 /// An instant of a request, to the microsecond: years 1 to 9999 in UTC.
 struct IntakeTime: Equatable, Comparable, Sendable {

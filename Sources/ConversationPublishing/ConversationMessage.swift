@@ -10,7 +10,8 @@ extension Message {
     /// broker.
     ///
     /// - Parameters:
-    ///   - user: sent by the service's own publisher, as is `bot`; no worker reads them.
+    ///   - user: sent by the service's own publisher, as is `bot`. Workers take the user for a hint
+    ///     at which conversations not to score side by side.
     ///   - attempts: runs it has had before.
     package static func naming(
         _ conversation: String,

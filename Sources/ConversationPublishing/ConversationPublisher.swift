@@ -42,12 +42,17 @@ package final class ConversationPublisher: Sendable {
     /// Publishes one conversation; blocks while too many are unanswered.
     ///
     /// - Parameters:
+    ///   - user: lets workers keep those of one user apart.
     ///   - attempts: runs it has had before; the more, the fewer are left.
     ///   - isDated: whether the body says when it was enqueued. Two that do not are the same, so
     ///     that one that kills its worker is known again.
     /// - Returns: false when the broker has confirmed nothing for too long. It was not published.
-    package func publish(_ conversationID: String, attempts: Int = 0, isDated: Bool = true) -> Bool
-    {
+    package func publish(
+        _ conversationID: String,
+        of user: String? = nil,
+        attempts: Int = 0,
+        isDated: Bool = true
+    ) -> Bool {
         if state.withLock(\.hasGivenUp) { return false }
         guard window.wait(atMost: patience) else {
             state.withLock { $0.hasGivenUp = true }
@@ -60,7 +65,7 @@ package final class ConversationPublisher: Sendable {
             return state.published
         }
         publisher.publish(
-            .naming(conversationID, enqueuedAt: enqueuedAt, attempts: attempts),
+            .naming(conversationID, user: user, enqueuedAt: enqueuedAt, attempts: attempts),
             exchange: exchange,
             routingKey: routingKey
         ) { result in

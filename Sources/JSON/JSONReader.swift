@@ -37,10 +37,12 @@ package struct JSONReader {
 
     /// - Parameters:
     ///   - text: may begin with a byte order mark.
+    ///   - isWhole: false for a caller that reads the start of a text, and no more.
     ///   - readValue: reads or skips the one value that makes up the text. What it returns must
     ///     hold no `JSONText`, for those end with the reader.
     package static func read<Value>(
         _ text: some Collection<UInt8>,
+        isWhole: Bool = true,
         with readValue: (inout JSONReader) throws(Malformed) -> Value
     ) throws(Malformed) -> Value {
         let result = text.withContiguousStorageIfAvailable { bytes in
@@ -48,7 +50,7 @@ package struct JSONReader {
                 var reader = JSONReader(UnsafeRawBufferPointer(bytes))
                 do throws(Malformed) {
                     let value = try readValue(&reader)
-                    try reader.end()
+                    if isWhole { try reader.end() }
                     return value
                 } catch {
                     var malformed = error
@@ -57,7 +59,7 @@ package struct JSONReader {
                 }
             }
         }
-        guard let result else { return try read(Array(text), with: readValue) }
+        guard let result else { return try read(Array(text), isWhole: isWhole, with: readValue) }
         return try result.get()
     }
 

@@ -81,6 +81,8 @@ package struct Delivery: Sendable {
     package var source: Int
     /// How often it was put back among those that wait for a thread.
     package var deferrals = 0
+    /// The same for deliveries that are likely to change the same row; nil where nothing is known.
+    package var affinity: Int?
 
     /// Whether it may be put back once more. Chosen: after three times it waits for what it needs.
     package var mayBeDeferred: Bool { !redelivered && deferrals < 3 }

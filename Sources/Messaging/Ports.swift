@@ -33,11 +33,31 @@ package struct Workload: Sendable {
     package var limit: Int
     /// Deliveries that wait for one.
     package var waiting: Int
+    /// Whether some have several deliveries in hand.
+    package var areBatches: Bool
+    /// Whether one would begin with what comes next.
+    package var isAnyIdle: Bool
 
-    package init(busy: Int, limit: Int, waiting: Int) {
+    package init(
+        busy: Int,
+        limit: Int,
+        waiting: Int,
+        areBatches: Bool = false,
+        isAnyIdle: Bool = true
+    ) {
         self.busy = busy
         self.limit = limit
         self.waiting = waiting
+        self.areBatches = areBatches
+        self.isAnyIdle = isAnyIdle
+    }
+
+    /// How many acks may wait for others before them, and no thread idles for want of the broker's
+    /// next message. Those of batches are worth more: each would be a frame of its own, and what
+    /// they wait for is in a batch that runs.
+    package var acksToSpare: Int {
+        if areBatches { return waiting > 0 || !isAnyIdle ? .max : 0 }
+        return waiting
     }
 }
 

@@ -190,7 +190,7 @@ extension Setting {
             "BATCH_MAX",
             .integer(1...1000),
             unit: "messages",
-            default: "32",
+            default: "64",
             "B: most conversations in one transaction; batches grow while others are worked on"
         ),
         .init(
@@ -198,7 +198,7 @@ extension Setting {
             .integer(1...65535),
             unit: "messages",
             "most unsettled deliveries; default: 4 × N × B (2 × N where B is 1), at most "
-                + "max(256, 2 × N, 8 × B up to 1024, 3 × B)"
+                + "max(256, 2 × N, 6 × B up to 1024, 3 × B)"
         ),
         .init(
             "MAX_ATTEMPTS",

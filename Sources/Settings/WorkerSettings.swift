@@ -146,12 +146,12 @@ package struct WorkerSettings: Sendable {
     /// thread that comes free finds a whole batch while those of the others are not acked yet.
     /// Measured: with N × B single messages were a sixth slower, for each waited for the broker.
     ///
-    /// With batches few threads are busy (see `Inbox`): then eight batches are enough. Two are
-    /// worked on, two wait for the acks of earlier ones (see `SettlementLedger`), and what the
-    /// broker sends meanwhile must not be less than what is taken. Measured: with six a tenth
-    /// slower. More would only wait here for longer; and of large batches three.
+    /// With batches few threads are busy (see `Inbox`): then six batches are enough. Two are worked
+    /// on, one or two wait for the acks of earlier ones (see `SettlementLedger`), and two wait here
+    /// while the broker sends the next. Measured: with four a tenth slower, and with eight no
+    /// faster. More would only wait here for longer; and of large batches three.
     package static func prefetch(threads: Int, batchLimit: Int) -> UInt16 {
-        let most = max(256, min(8 * batchLimit, 1024), 3 * batchLimit, 2 * threads)
+        let most = max(256, min(6 * batchLimit, 1024), 3 * batchLimit, 2 * threads)
         let rounds = batchLimit == 1 ? 2 : 4
         return UInt16(clamping: min(rounds * threads * batchLimit, most))
     }

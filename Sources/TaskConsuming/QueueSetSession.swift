@@ -52,7 +52,7 @@ struct QueueSetSession: ~Copyable {
             try surrender()
             // No ack waits for those before it: what they are of may be a queue whose turn comes
             // late, and a busy one would be given nothing new meanwhile.
-            for frame in state.machine.frames(at: .now, waiting: 0) {
+            for frame in state.machine.frames(at: .now, holding: 0) {
                 try connection.send(frame)
             }
             if case .close = state.machine.turnEnded(at: .now) { return close() }

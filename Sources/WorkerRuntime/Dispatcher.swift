@@ -62,6 +62,11 @@ package final class Dispatcher: DeliveryReceiver {
 
     package func submit(_ deliveries: [Delivery]) {
         if deliveries.isEmpty { return }
+        var deliveries = deliveries
+        for index in deliveries.indices {
+            let handler = kinds[deliveries[index]].handler
+            deliveries[index].affinity = handler.affinity(of: deliveries[index].message)
+        }
         startOperations(after: { $0.add(deliveries) })
     }
 

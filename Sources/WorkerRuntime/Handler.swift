@@ -10,6 +10,10 @@ package protocol Handler: Sendable {
     /// from any thread of the pool and under no lock.
     var batchLimit: Int { get }
 
+    /// A guess, from its message alone, at what a delivery will lock; see `Delivery.affinity`.
+    /// Called for each on the thread that owns the channel: a glance.
+    func affinity(of message: Message) -> Int?
+
     /// Runs on a thread of the pool, and may block it. An error of one delivery is its outcome and
     /// touches no other.
     ///
@@ -21,6 +25,10 @@ package protocol Handler: Sendable {
     /// and for a message that may no longer be handled at all. What cannot be written down is
     /// logged: the message moves on all the same.
     func record(_ failed: [FailedDelivery], in context: HandlerContext)
+}
+
+extension Handler {
+    package func affinity(of message: Message) -> Int? { nil }
 }
 
 /// A delivery that failed, and where its message goes.

@@ -29,6 +29,9 @@ package struct Inbox {
         let first: DeliveryID
         let kind: Int
         let begin: ContinuousClock.Instant
+        let isOfSeveral: Bool
+        /// Of its deliveries.
+        let affinities: Set<Int>
     }
 
     /// Work of one round that has been done.
@@ -106,7 +109,14 @@ package struct Inbox {
     }
 
     var load: Workload {
-        Workload(busy: busy, limit: limit, waiting: lanes.count + suspects.count)
+        let batches = running.count(where: \.isOfSeveral)
+        return Workload(
+            busy: busy,
+            limit: limit,
+            waiting: lanes.count + suspects.count,
+            areBatches: batches > 0,
+            isAnyIdle: batches < paying && busy < limit
+        )
     }
 
     /// Deliveries that wait, by the number of their kind; suspects are not among them.
@@ -200,7 +210,8 @@ package struct Inbox {
         let growing = lanes.growing(batchLimits)
         let free = paying - paid(batchLimits, at: now).count
         // One to see that they do not wait for too long.
-        let batches = free > 0 ? min(growing, free) : min(growing, isOneWaiting ? 0 : 1)
+        let mayBegin = free > 0 && lanes.mayGrow(batchLimits, besides: affinities(at: now))
+        let batches = mayBegin ? min(growing, free) : min(growing, isOneWaiting ? 0 : 1)
         var wanted = lanes.count - growing + batches
         if let room = room(at: now) { wanted = min(wanted, lanes.urgentCount + room) }
         wanted += suspects.count
@@ -244,13 +255,22 @@ package struct Inbox {
                 atMost: share,
                 batchLimits,
                 mayGrow: free <= 0,
-                isUrgent: isKept
+                isUrgent: isKept,
+                besides: affinities(at: now)
             )
         else { return mayWait ? laterOrEnd(batchLimits, at: now) : end() }
         lastBegin = now
         if !lanes.isUrgent(kind) { lastOtherBegin = now }
         busy += 1
-        running.append(RunningBatch(first: batch[0].id, kind: kind, begin: now))
+        running.append(
+            RunningBatch(
+                first: batch[0].id,
+                kind: kind,
+                begin: now,
+                isOfSeveral: batch.count > 1,
+                affinities: batchLimits[kind] > 1 ? Set(batch.lazy.compactMap(\.affinity)) : []
+            )
+        )
         // More than the threads that are still free can take up, and no batch cut short by sharing.
         let isFull = batch.count == batchLimits[kind]
         let others = batchLimits[kind] > 1 ? free - 1 : limit - busy
@@ -272,6 +292,14 @@ package struct Inbox {
         at now: ContinuousClock.Instant
     ) -> [ContinuousClock.Instant] {
         running.filter { batchLimits[$0.kind] > 1 && now < $0.begin + patience }.map(\.begin)
+    }
+
+    /// Of batches that do not take too long.
+    private func affinities(at now: ContinuousClock.Instant) -> BusyAffinities {
+        BusyAffinities(
+            running.filter { !$0.affinities.isEmpty && now < $0.begin + patience }
+                .map(\.affinities)
+        )
     }
 
     /// One operation stays to see that nothing waits for too long.

@@ -71,6 +71,14 @@ struct InboxLanes {
         zip(lanes, batchLimits).reduce(0) { $1.1 > 1 ? $0 + $1.0.deliveries.count : $0 }
     }
 
+    /// - Parameter busy: affinities of batches that run.
+    /// - Returns: whether a batch that others may join can begin beside them.
+    func mayGrow(_ batchLimits: [Int], besides busy: BusyAffinities) -> Bool {
+        zip(lanes, batchLimits).contains { lane, limit in
+            limit > 1 && lane.deliveries.contains(where: busy.allow)
+        }
+    }
+
     func isUrgent(_ kind: Int) -> Bool { lanes[kind].priority < .normal }
 
     func isUrgent(_ delivery: Delivery) -> Bool { isUrgent(kinds[delivery]) }
@@ -90,14 +98,18 @@ struct InboxLanes {
     ///   - batchLimits: most deliveries for one of each kind, by its number.
     ///   - mayGrow: whether a batch that others may join is left to wait.
     ///   - isUrgent: whether only what is urgent may begin.
+    ///   - busy: affinities of batches that run. A batch that others may join takes none of them:
+    ///     they stay where they are.
     mutating func next(
         atMost share: Int,
         _ batchLimits: [Int],
         mayGrow: Bool,
-        isUrgent: Bool = false
+        isUrgent: Bool = false,
+        besides busy: BusyAffinities = .init()
     ) -> (kind: Int, batch: [Delivery])? {
-        let waiting = lanes.indices.filter {
-            !lanes[$0].deliveries.isEmpty && (!isUrgent || self.isUrgent($0))
+        let waiting = lanes.indices.filter { kind in
+            (!isUrgent || self.isUrgent(kind))
+                && lanes[kind].deliveries.contains { batchLimits[kind] == 1 || busy.allow($0) }
         }
         let ready = waiting.filter { !mayGrow || batchLimits[$0] == 1 }
         if ready.isEmpty { return nil }
@@ -105,17 +117,34 @@ struct InboxLanes {
         let turn = isFair ? longestPassedOver(of: waiting) : first(of: waiting)
         let kind = isFair ? turn : first(of: ready)
         starts += 1
-        let isAgain = lanes[kind].deliveries[0].redelivered
-        let batch = Array(
-            lanes[kind].deliveries.prefix(min(share, batchLimits[kind])).prefix {
-                $0.redelivered == isAgain
-            }
-        )
-        lanes[kind].deliveries.removeFirst(batch.count)
+        let batch = take(min(share, batchLimits[kind]), from: kind) {
+            batchLimits[kind] == 1 || busy.allow($0)
+        }
         // One that only begins because another lane's batch may still grow was not its turn.
         if kind == turn { lanes[kind].passedOverSince = starts }
         count -= batch.count
         return (kind, batch)
+    }
+
+    /// Takes deliveries from the front, all for the first time or all again.
+    private mutating func take(
+        _ most: Int,
+        from kind: Int,
+        where isMeant: (Delivery) -> Bool
+    ) -> [Delivery] {
+        var (batch, left): ([Delivery], [Delivery]) = ([], [])
+        batch.reserveCapacity(most)
+        while batch.count < most, let delivery = lanes[kind].deliveries.popFirst() {
+            let isMeant = isMeant(delivery)
+            if isMeant, batch.first.map({ $0.redelivered == delivery.redelivered }) ?? true {
+                batch.append(delivery)
+            } else {
+                left.append(delivery)
+                if isMeant { break }
+            }
+        }
+        lanes[kind].deliveries.prepend(contentsOf: left)
+        return batch
     }
 
     private func longestPassedOver(of kinds: [Int]) -> Int {
@@ -135,6 +164,20 @@ struct InboxLanes {
             }
             return lanes[one].deliveries[0].id.isBefore(lanes[other].deliveries[0].id)
         } ?? 0
+    }
+}
+
+/// What batches that run are likely to lock.
+struct BusyAffinities {
+    private var sets: [Set<Int>] = []
+
+    init(_ sets: [Set<Int>] = []) {
+        self.sets = sets
+    }
+
+    func allow(_ delivery: Delivery) -> Bool {
+        guard let affinity = delivery.affinity else { return true }
+        return !sets.contains { $0.contains(affinity) }
     }
 }
 

@@ -17,12 +17,12 @@ struct ConsumerSimulationTests {
         for tag in 1...2 as ClosedRange<UInt64> { _ = machine.delivered(tag: tag) }
         let id = DeliveryID(session: machine.session, tag: 2)
         _ = machine.settled(Completion(id: id, settlement: .ack))
-        let held = machine.frames(at: now, waiting: 1)
+        let held = machine.frames(at: now, holding: 1)
         #expect(held.isEmpty)
         let hold = SettlementLedger.hold
         #expect(machine.longestSleep(from: now, atMost: limit) == hold)
         #expect(machine.longestSleep(from: now + hold * 2, atMost: limit) == .zero)
-        let sent = machine.frames(at: now + hold, waiting: 1)
+        let sent = machine.frames(at: now + hold, holding: 1)
         #expect(sent == [.ack(tag: 2, multiple: false)])
         #expect(machine.longestSleep(from: now, atMost: limit) == limit)
     }

@@ -16,8 +16,8 @@ extension SettlementLedger {
         private let begin = ContinuousClock.now
         init(_ ledger: SettlementLedger) { self.ledger = ledger }
         func settle(_ completion: Completion) -> Bool { ledger.settle(completion) }
-        func frames(after wait: Duration = .zero, waiting: Int = 0) -> [Frame] {
-            ledger.frames(at: begin + wait, waiting: waiting)
+        func frames(after wait: Duration = .zero, holding most: Int = 0) -> [Frame] {
+            ledger.frames(at: begin + wait, holding: most)
         }
         var unsettled: Int { ledger.unsettled }
     }
@@ -49,22 +49,22 @@ struct SettlementLedgerTests {
     @Test func letsAnAckWaitForThoseBeforeItWhileThreadsFindWork() {
         let ledger = ledger(delivered: 5)
         for tag in [2, 3] as [UInt64] { #expect(ledger.settle(completion(tag, .ack))) }
-        #expect(ledger.frames(waiting: 2).isEmpty)
+        #expect(ledger.frames(holding: 2).isEmpty)
         #expect(ledger.unsettled == 5)
         #expect(ledger.settle(completion(1, .ack)))
-        #expect(ledger.frames(waiting: 2) == [.ack(tag: 3, multiple: true)])
+        #expect(ledger.frames(holding: 2) == [.ack(tag: 3, multiple: true)])
         #expect(ledger.ledger.holdsUntil == nil)
     }
 
     @Test func letsNoAckWaitForLong() throws {
         let ledger = ledger(delivered: 5)
         #expect(ledger.settle(completion(2, .ack)))
-        #expect(ledger.frames(waiting: 9).isEmpty)
+        #expect(ledger.frames(holding: 9).isEmpty)
         #expect(ledger.settle(completion(4, .ack)))
         let hold = SettlementLedger.hold
         // The clock runs from the first one.
-        #expect(ledger.frames(after: hold - .milliseconds(1), waiting: 9).isEmpty)
-        let late = ledger.frames(after: hold, waiting: 9)
+        #expect(ledger.frames(after: hold - .milliseconds(1), holding: 9).isEmpty)
+        let late = ledger.frames(after: hold, holding: 9)
         #expect(late == [.ack(tag: 2, multiple: false), .ack(tag: 4, multiple: false)])
         #expect(ledger.ledger.holdsUntil == nil)
     }
@@ -74,16 +74,16 @@ struct SettlementLedgerTests {
     @Test func holdsBackNoMoreThanWaitsForAThread() {
         let ledger = ledger(delivered: 5)
         for tag in [2, 3, 4] as [UInt64] { #expect(ledger.settle(completion(tag, .ack))) }
-        #expect(ledger.frames(waiting: 2).count == 3)
+        #expect(ledger.frames(holding: 2).count == 3)
     }
 
     @Test func neverHoldsBackWhatGoesBack() {
         let ledger = ledger(delivered: 3)
         #expect(ledger.settle(completion(2, .requeue)))
         #expect(ledger.settle(completion(3, .ack)))
-        #expect(ledger.frames(waiting: 9) == [.requeue(tag: 2)])
+        #expect(ledger.frames(holding: 9) == [.requeue(tag: 2)])
         #expect(ledger.settle(completion(1, .ack)))
-        #expect(ledger.frames(waiting: 9) == [.ack(tag: 3, multiple: true)])
+        #expect(ledger.frames(holding: 9) == [.ack(tag: 3, multiple: true)])
     }
 
     /// Fault: a multiple ack that names a tag settled before is a 406 that closes the channel.
@@ -141,7 +141,7 @@ struct SettlementLedgerTests {
             case _:
                 let waiting = Int.random(in: 0...4, using: &random)
                 now += .milliseconds(Int.random(in: 0...3, using: &random))
-                for frame in ledger.frames(after: now, waiting: waiting) {
+                for frame in ledger.frames(after: now, holding: waiting) {
                     let settled: (tags: Set<UInt64>, how: Settlement)
                     switch frame {
                     case .ack(let tag, multiple: true):

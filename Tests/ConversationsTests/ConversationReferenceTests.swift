@@ -42,6 +42,26 @@ struct ConversationReferenceTests {
         #expect(reason(Array(body.utf8)) == expected)
     }
 
+    /// Faults: conversations of one user are scored side by side although the messages name him;
+    /// or a body is refused, or read to its end, for the sake of a hint.
+    @Test func aBodyMayNameItsUser() {
+        func affinity(_ body: String) -> Int? {
+            ConversationReference.affinity(of: Array(body.utf8))
+        }
+        let one = affinity(#"{"conversation_id": "a", "user_id": "u1"}"#)
+        #expect(one != nil && one == affinity(#"{"user_id":"u\u0031","conversation_id":"b"}"#))
+        #expect(one != affinity(#"{"conversation_id": "a", "user_id": "u2"}"#))
+        #expect(one == affinity(#"{"user_id": "u1", "conversation_log": [{"te"#))
+        let long = String(repeating: "x", count: 2000)
+        for body in [
+            "", "[", "7", #"{"conversation_id": "a"}"#, #"{"user_id": 7}"#, #"{"user_id": null}"#,
+            #"{"user_id": "u"#, #"{"log": "\#(long)", "user_id": "u1"}"#,
+        ] {
+            #expect(affinity(body) == nil)
+        }
+        #expect(ConversationReference.affinity(of: [0x7B, 0xFF]) == nil)
+    }
+
     @Test func refusesInvalidUTF8() {
         let body = Array(#"{"conversation_id": ""#.utf8) + [0xFF] + Array(#""}"#.utf8)
         #expect(reason(body) == "the body is not UTF-8")

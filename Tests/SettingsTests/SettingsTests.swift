@@ -24,8 +24,9 @@ struct SettingsTests {
         #expect(settings.endpoint.virtualHost == "/")
         #expect(settings.topology.names.main == "conversation_events_processing")
         #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
-        #expect(settings.concurrency == 10 && settings.batchMax == 32)
-        #expect(settings.prefetch(batchLimit: 32) == 8 * 32)
+        #expect(settings.concurrency == 10 && settings.batchMax == 64)
+        #expect(settings.prefetch(batchLimit: 64) == 6 * 64)
+        #expect(settings.prefetch(batchLimit: 32) == 256)
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)
         #expect(settings.weights == .init())
@@ -115,7 +116,7 @@ struct SettingsTests {
 
     /// Compose passes a variable that is not set as an empty one.
     @Test func emptyMeansNotSet() throws {
-        #expect(try settings(["BATCH_MAX": "", "RABBITMQ_URL": ""]).batchMax == 32)
+        #expect(try settings(["BATCH_MAX": "", "RABBITMQ_URL": ""]).batchMax == 64)
     }
 
     /// Fault: a list without an element is taken as not set, and a worker runs no tasks, or a

@@ -27,12 +27,20 @@ final class ScriptedHandler: Handler {
     /// Of how many failures each call was.
     let records = Locked<[Int]>([])
     let wasRecorded = DispatchSemaphore(value: 0)
+    private let affinity: @Sendable (Message) -> Int?
     private let body: @Sendable ([Delivery]) -> [Outcome]
 
-    init(batchLimit: Int = 32, _ body: @escaping @Sendable ([Delivery]) -> [Outcome]) {
+    init(
+        batchLimit: Int = 32,
+        affinity: @escaping @Sendable (Message) -> Int? = { _ in nil },
+        _ body: @escaping @Sendable ([Delivery]) -> [Outcome]
+    ) {
         self.batchLimit = batchLimit
+        self.affinity = affinity
         self.body = body
     }
+
+    func affinity(of message: Message) -> Int? { affinity(message) }
 
     func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
         sizes.withLock { $0.append(deliveries.count) }

@@ -39,6 +39,33 @@ struct ConversationReference: Equatable {
     }
 }
 
+extension ConversationReference {
+    /// Bytes. Chosen: publishers put the log last.
+    private static let glance = 1024
+
+    /// - Returns: the same for bodies that name the same user; nil for one that names none.
+    static func affinity(of body: [UInt8]) -> Int? {
+        do throws(JSONReader.Malformed) {
+            let start = body.prefix(glance)
+            return try JSONReader.read(start, isWhole: false) { json throws(JSONReader.Malformed) in
+                guard json.nextKind() == .object else { return nil }
+                try json.enter()
+                while let key = try json.nextKey() {
+                    if try key.equals("user_id") {
+                        guard json.nextKind() == .string else { return nil }
+                        return try json.readText().string?.hashValue
+                    }
+                    try json.skip()
+                }
+                return nil
+            }
+        } catch {
+            // Its handler says so.
+            return nil
+        }
+    }
+}
+
 /// The members of a body that are looked at.
 private struct Members {
     var conversationID = Member.absent

@@ -71,6 +71,10 @@ package struct ConversationHandler: Handler {
     /// What of a log is judged.
     private var logPart: SQL.LogPart { judge.analyser.readsTexts ? .all : .speakers }
 
+    package func affinity(of message: Message) -> Int? {
+        ConversationReference.affinity(of: message.body)
+    }
+
     package func handle(_ deliveries: [Delivery], in context: HandlerContext) -> [Outcome] {
         judge.logs.beginBatch()
         let decoded = deliveries.map { delivery in

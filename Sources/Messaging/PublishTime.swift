@@ -2,7 +2,7 @@
 /// names no zone, as the Python service writes it.
 package enum PublishTime {
     /// - Returns: seconds since 1970; nil for what is no such time.
-    static func seconds(_ text: String) -> Double? {
+    package static func seconds(_ text: String) -> Double? {
         var digits = Digits(text: text.utf8[...])
         guard let year = digits.number(4), digits.skip("-"), let month = digits.number(2),
             digits.skip("-"), let day = digits.number(2), digits.skip("T") || digits.skip(" "),

@@ -1,0 +1,200 @@
+import Concurrency
+import Messaging
+import TestSupport
+import Testing
+
+@testable import WorkerRuntime
+
+/// Batches that are likely to lock the same row do not run side by side.
+struct AffinityTests {
+    private let eight = [8, 1]
+
+    private func delivery(_ tag: UInt64, _ affinity: Int?, again: Bool = false) -> Delivery {
+        var delivery = WorkerRuntimeTests.delivery(tag, again: again)
+        delivery.affinity = affinity
+        return delivery
+    }
+
+    private func tags(_ work: Inbox.Work?) -> [UInt64]? {
+        guard case .batch(let batch, _, _) = work else { return nil }
+        return batch.map(\.id.tag)
+    }
+
+    /// Faults: a batch waits for the locks of another one; or what it leaves loses its place.
+    @Test func aBatchLeavesWhatIsLikeThatInAnother() throws {
+        let now = ContinuousClock.now
+        var inbox = Inbox(limit: 2)
+        inbox.add([delivery(1, 7), delivery(2, 8)])
+        _ = inbox.operationsToStart(batchLimits: [2, 1], at: now)
+        inbox.begin(limit: 2, paying: 2)
+        let first = try inbox.take(batchLimits: [1, 1])
+        inbox.finished(first, in: .zero)
+        inbox.add([3, 4, 5, 6].map { delivery($0, $0 % 2 == 0 ? 8 : nil) })
+        let second = inbox.next(batchLimits: [2, 1], at: now)
+        #expect(tags(second) == [2, 3])
+        inbox.add([delivery(7, 9), delivery(8, 9)])
+        let third = inbox.next(batchLimits: eight, at: now)
+        #expect(tags(third) == [5, 7, 8])
+        let none = inbox.next(batchLimits: eight, mayWait: false, at: now)
+        #expect(none == nil)
+        inbox.finished(try #require(second), in: .zero)
+        _ = inbox.operationsToStart(batchLimits: eight, at: now)
+        let fourth = inbox.next(batchLimits: eight, at: now)
+        #expect(tags(fourth) == [4, 6])
+    }
+
+    /// Fault: what is like that in a batch which waits for a lock waits as long.
+    @Test func aBatchThatTakesLongHoldsUpNoOther() throws {
+        let now = ContinuousClock.now
+        var inbox = Inbox(limit: 2)
+        inbox.add([delivery(1, 7)])
+        _ = inbox.operationsToStart(batchLimits: eight, at: now)
+        _ = inbox.next(batchLimits: eight, at: now)
+        inbox.add([delivery(2, 7)])
+        let starts = inbox.operationsToStart(batchLimits: eight, at: now)
+        #expect(starts == 1, "one to see that it does not wait for too long")
+        let next = inbox.next(batchLimits: eight, at: now)
+        let waiting = try #require(next)
+        guard case .later(let time) = waiting else {
+            Issue.record("\(waiting)")
+            return
+        }
+        #expect(time == now + Inbox.glance)
+        inbox.finished(waiting, in: .zero)
+        let late = inbox.next(batchLimits: eight, at: now + Inbox.patience)
+        #expect(tags(late) == [2])
+    }
+
+    /// Fault: messages that wait for a service each, on a thread of its own, wait for one another.
+    @Test func whatSharesNoBatchWaitsForNoOther() {
+        var inbox = Inbox(limit: 4)
+        inbox.add((1...4).map { delivery($0, 7) })
+        let starts = inbox.operationsToStart()
+        #expect(starts == 4)
+        let works = (0..<4).map { _ in inbox.next(batchLimits: [1, 1]) }
+        #expect(works.map(tags) == [[1], [2], [3], [4]])
+    }
+
+    /// Fault: the same as above, of one that is alone because the others are shared out.
+    @Test func aBatchOfOneLeavesThemToo() {
+        let now = ContinuousClock.now
+        var inbox = Inbox(limit: 2)
+        inbox.add([delivery(1, 7), delivery(2, 7)])
+        _ = inbox.operationsToStart(batchLimits: eight, at: now)
+        let works = (0..<2).map { _ in inbox.next(batchLimits: eight, at: now) }
+        #expect(works.map(tags) == [[1], nil])
+    }
+
+    /// Faults: two batches that run are alike; something waits for ever; those that are alike
+    /// overtake one another.
+    @Test(arguments: 0..<40)
+    func inAnyOrderAllRunsAndNothingBesideItsLike(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let now = ContinuousClock.now
+        var inbox = Inbox(limit: 6)
+        inbox.begin(limit: 6, paying: Int.random(in: 1...4, using: &random))
+        let likes = Int.random(in: 1...30, using: &random)
+        var (added, done): (UInt64, [Delivery]) = (0, [])
+        var running: [(work: Inbox.Work, batch: [Delivery])] = []
+        var operations = 0
+        while done.count < 200 {
+            if added < 200, Int.random(in: 0..<3, using: &random) == 0 {
+                let count = min(UInt64.random(in: 1...20, using: &random), 200 - added)
+                inbox.add(
+                    (0..<count).map {
+                        let affinity = Int.random(in: 0...likes, using: &random)
+                        return delivery(added + $0 + 1, affinity == 0 ? nil : affinity)
+                    }
+                )
+                added += count
+            } else if operations > 0 {
+                operations -= 1
+                if let work = inbox.next(batchLimits: eight, at: now) {
+                    var batch: [Delivery] = []
+                    if case .batch(let deliveries, _, _) = work { batch = deliveries }
+                    let taken = Set(batch.compactMap(\.affinity))
+                    let others = Set(running.flatMap(\.batch).compactMap(\.affinity))
+                    #expect(taken.isDisjoint(with: others))
+                    running.append((work, batch))
+                }
+            } else if !running.isEmpty {
+                let index = Int.random(in: 0..<running.count, using: &random)
+                let (work, batch) = running.remove(at: index)
+                inbox.finished(work, in: .zero)
+                done += batch
+                operations += 1
+            } else if added == 200 {
+                Issue.record("\(inbox.load.waiting) wait, and no operation comes for them")
+                return
+            }
+            operations += inbox.operationsToStart(batchLimits: eight, at: now)
+        }
+        let byAffinity = Dictionary(grouping: done, by: \.affinity)
+        for (affinity, alike) in byAffinity where affinity != nil {
+            #expect(alike.map(\.id.tag) == alike.map(\.id.tag).sorted())
+        }
+    }
+
+    /// Fault: what the handler knows of a message does not come to where batches are made.
+    @Test func aHandlerSaysWhatIsAlike() {
+        let running = Locked<[UInt8: Int]>([:])
+        let isAnyBeside = Locked(false)
+        let handler = ScriptedHandler(batchLimit: 4, affinity: { Int($0.body[0] % 5) }) {
+            deliveries in
+            let likes = Set(deliveries.map { $0.message.body[0] % 5 })
+            running.withLock { running in
+                for like in likes { running[like, default: 0] += 1 }
+                if running.contains(where: { $0.value > 1 }) { isAnyBeside.withLock { $0 = true } }
+            }
+            defer { running.withLock { running in for like in likes { running[like]! -= 1 } } }
+            return deliveries.map { _ in .done }
+        }
+        let bench = Bench(threads: 4, handler: handler)
+        for start in stride(from: 1, to: 240, by: 6) as StrideTo<UInt64> {
+            bench.dispatcher.submit((start..<start + 6).map { WorkerRuntimeTests.delivery($0) })
+        }
+        bench.finish()
+        #expect(!isAnyBeside.withLock { $0 })
+        #expect(bench.completions.drain().count == 240)
+    }
+}
+
+struct WorkloadTests {
+    /// Faults: batches that overtake one another cost a frame for each message; or a thread waits
+    /// for messages that the broker does not send, because their place is taken by held acks.
+    @Test(arguments: [
+        (waiting: 0, areBatches: false, isAnyIdle: false, spare: 0),
+        (waiting: 3, areBatches: false, isAnyIdle: true, spare: 3),
+        (waiting: 3, areBatches: true, isAnyIdle: true, spare: Int.max),
+        (waiting: 0, areBatches: true, isAnyIdle: false, spare: Int.max),
+        (waiting: 0, areBatches: true, isAnyIdle: true, spare: 0),
+    ])
+    func acksAreHeldWhileNoThreadWantsMore(
+        waiting: Int,
+        areBatches: Bool,
+        isAnyIdle: Bool,
+        spare: Int
+    ) {
+        let load = Workload(
+            busy: 1,
+            limit: 4,
+            waiting: waiting,
+            areBatches: areBatches,
+            isAnyIdle: isAnyIdle
+        )
+        #expect(load.acksToSpare == spare)
+    }
+
+    @Test func theInboxKnowsWhetherBatchesRunAndAThreadWantsMore() throws {
+        var inbox = Inbox(limit: 2)
+        #expect(inbox.load.isAnyIdle && !inbox.load.areBatches)
+        inbox.add(deliveries(9))
+        _ = inbox.operationsToStart(batchLimits: [8, 1])
+        let first = try inbox.take(batchLimits: [8, 1])
+        #expect(inbox.load.isAnyIdle && inbox.load.areBatches)
+        _ = try inbox.take(batchLimits: [8, 1])
+        #expect(!inbox.load.isAnyIdle)
+        inbox.finished(first, in: .zero)
+        #expect(inbox.load.isAnyIdle)
+    }
+}
