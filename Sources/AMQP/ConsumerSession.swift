@@ -179,7 +179,8 @@ struct ConsumerSession: ~Copyable {
 
     /// Sends the acks and requeues that are due, and counts them.
     private mutating func send(hasArrivals: Bool) throws(AMQPError) {
-        let frames = state.machine.frames(at: .now, holding: receiver.load.acksToSpare)
+        let most = receiver.load.acksToSpare(of: Int(consumer.settings.prefetch))
+        let frames = state.machine.frames(at: .now, holding: most)
         for frame in frames { try connection.send(frame) }
         if !frames.isEmpty { Failpoint.ackSent.hit() }
         let acked = state.times.sent(frames, at: .now)

@@ -40,7 +40,7 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Try MESSAGE_CONCURRENCY_PER_WORKER=auto, too. It needs some tens of seconds.")
     var auto = false
 
-    @Option(help: "BATCH_MAX to try. (default: 1,32,128; with an analyser that waits 1)")
+    @Option(help: "BATCH_MAX to try. (default: 1,64,128; with an analyser that waits 1)")
     var batch: CountList?
 
     @Option(
@@ -75,7 +75,7 @@ struct BenchCommand: ParsableCommand {
             let report = try measuring { try bench.run() }
             return print(json ? try report.json : report.text)
         }
-        let batches = batch ?? CountList(analyserSeconds == nil ? [1, 32, 128] : [1])
+        let batches = batch ?? CountList(analyserSeconds == nil ? [1, 64, 128] : [1])
         let bench = Bench(
             conversations: conversations,
             users: users ?? workload.users,

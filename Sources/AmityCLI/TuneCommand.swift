@@ -35,7 +35,7 @@ struct TuneCommand: ParsableCommand {
     var threads: CountList?
 
     @Option(
-        help: "BATCH_MAX to try. An analyser that waits makes batches of one. (default: 1,8,32,128)"
+        help: "BATCH_MAX to try. An analyser that waits makes batches of one. (default: 1,8,64,128)"
     )
     var batch: CountList?
 
@@ -78,7 +78,7 @@ struct TuneCommand: ParsableCommand {
             configurations: Configuration.all(
                 replicas: replicas.values,
                 threads: (threads ?? Self.threads(waits)).values,
-                batches: (batch ?? CountList(waits ? [1] : [1, 8, 32, 128])).values
+                batches: (batch ?? CountList(waits ? [1] : [1, 8, 64, 128])).values
             )
         )
         let report = try measuring {

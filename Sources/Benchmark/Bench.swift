@@ -92,7 +92,7 @@ package struct Bench {
                 in: run.folder
             )
         case .start:
-            let configuration = Configuration(replicas: 1, threads: Self.startThreads, batch: 32)
+            let configuration = Configuration(replicas: 1, threads: Self.startThreads, batch: 64)
             return try run.trial(configuration).start()
         case .workers(let configuration):
             let trial = run.trial(configuration, analyserSeconds: analyserSeconds)

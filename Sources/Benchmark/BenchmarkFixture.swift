@@ -88,7 +88,6 @@ final class BenchmarkFixture {
 
     private static func variables(_ servers: Servers, _ name: String) -> [String: String] {
         let mark = servers.databaseURL.contains("?") ? "&" : "?"
-        let given = ProcessInfo.processInfo.environment
         return [
             "RABBITMQ_URL": servers.rabbitmqURL,
             "RABBITMQ_QUEUE_NAME": name,
@@ -96,9 +95,8 @@ final class BenchmarkFixture {
             "DATABASE_URL": "\(servers.databaseURL)\(mark)options=-csearch_path%3D\(name)",
             // The references analyse nothing either.
             "LLM_ANALYSIS_ENABLED": "false",
-            // What these cost is measured with others.
-            "EVENTS": given["EVENTS"] ?? "off",
-            "PREFETCH_COUNT": given["PREFETCH_COUNT"] ?? "",
+            // What they cost is measured with both.
+            "EVENTS": ProcessInfo.processInfo.environment["EVENTS"] ?? "off",
             "LOG_LEVEL": "notice",
             "LOG_FORMAT": "json",
         ]

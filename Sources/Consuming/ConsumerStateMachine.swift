@@ -151,12 +151,13 @@ package struct ConsumerStateMachine: Sendable {
 
     /// The frames to send now, in this order.
     ///
-    /// - Parameter most: most acks to hold back: see `Workload.acksToSpare`.
+    /// - Parameter most: how many acks to hold back while it consumes: see `Workload.acksToSpare`.
     package mutating func frames(
         at now: ContinuousClock.Instant,
         holding most: Int
     ) -> [SettlementLedger.Frame] {
-        withLedger { $0.frames(at: now, holding: most) } ?? []
+        let most = isConsuming ? most : 0
+        return withLedger { $0.frames(at: now, holding: most) } ?? []
     }
 
     /// The worker was asked to stop. A second request changes nothing.

@@ -29,6 +29,8 @@ package struct SettlementLedger: Sendable {
     private var decided: [UInt64] = []
     /// When what is held back goes on its own; nil while nothing is.
     package private(set) var holdsUntil: ContinuousClock.Instant?
+    /// The delivery for which acks waited in vain: no other waits for it.
+    private var slowTag: UInt64?
     /// Deliveries the broker still counts against the prefetch limit.
     package private(set) var unsettled = 0
 
@@ -72,9 +74,9 @@ package struct SettlementLedger: Sendable {
     static let hold = Duration.milliseconds(50)
 
     /// Takes the frames to send now: requeues, one multiple ack for the settled prefix, and single
-    /// acks for what has waited for the prefix in vain.
+    /// acks for what has waited for the prefix in vain, or would.
     ///
-    /// - Parameter holding: most acks to hold back: see `Workload.acksToSpare`.
+    /// - Parameter most: how many acks to hold back: see `Workload.acksToSpare`.
     package mutating func frames(
         at now: ContinuousClock.Instant,
         holding most: Int
@@ -101,9 +103,10 @@ package struct SettlementLedger: Sendable {
         let end = holdsUntil ?? now + Self.hold
         if decided.isEmpty {
             holdsUntil = nil
-        } else if decided.count <= most, now < end {
+        } else if decided.count <= most, now < end, firstTag != slowTag {
             holdsUntil = end
         } else {
+            if now >= end { slowTag = firstTag }
             for tag in decided {
                 frames.append(.ack(tag: tag, multiple: false))
                 mark(tag)

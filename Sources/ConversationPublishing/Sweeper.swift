@@ -67,6 +67,7 @@ package struct Sweeper {
 
     private struct Lost: Sendable {
         var conversationID: String
+        var user: String?
         var attempts: Int
     }
 
@@ -162,9 +163,13 @@ package struct Sweeper {
         for one in lost {
             // Whatever its row has been through, it is given one more run.
             let attempts = min(one.attempts, maxAttempts - 1)
-            if !publisher.publish(one.conversationID, attempts: attempts, isDated: false) {
-                refused += 1
-            }
+            let isTaken = publisher.publish(
+                one.conversationID,
+                of: one.user,
+                attempts: attempts,
+                isDated: false
+            )
+            if !isTaken { refused += 1 }
         }
         return publisher.finish().count + refused
     }
@@ -213,11 +218,15 @@ package struct Sweeper {
               WHERE \(isLost) AND id >= $4
               ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) AS lost
         WHERE stored.id = lost.id
-        RETURNING stored.conversation_id, stored.attempt_count
+        RETURNING stored.conversation_id, stored.user_id, stored.attempt_count
         """
     )
 
     private static func pushed(_ row: inout RowReader) throws(PostgresError) -> Lost {
-        Lost(conversationID: try row.text() ?? "", attempts: try row.integer() ?? 0)
+        Lost(
+            conversationID: try row.text() ?? "",
+            user: try row.text(),
+            attempts: try row.integer() ?? 0
+        )
     }
 }

@@ -37,12 +37,10 @@ package struct JSONReader {
 
     /// - Parameters:
     ///   - text: may begin with a byte order mark.
-    ///   - isWhole: false for a caller that reads the start of a text, and no more.
     ///   - readValue: reads or skips the one value that makes up the text. What it returns must
     ///     hold no `JSONText`, for those end with the reader.
     package static func read<Value>(
         _ text: some Collection<UInt8>,
-        isWhole: Bool = true,
         with readValue: (inout JSONReader) throws(Malformed) -> Value
     ) throws(Malformed) -> Value {
         let result = text.withContiguousStorageIfAvailable { bytes in
@@ -50,7 +48,7 @@ package struct JSONReader {
                 var reader = JSONReader(UnsafeRawBufferPointer(bytes))
                 do throws(Malformed) {
                     let value = try readValue(&reader)
-                    if isWhole { try reader.end() }
+                    try reader.end()
                     return value
                 } catch {
                     var malformed = error
@@ -59,7 +57,7 @@ package struct JSONReader {
                 }
             }
         }
-        guard let result else { return try read(Array(text), isWhole: isWhole, with: readValue) }
+        guard let result else { return try read(Array(text), with: readValue) }
         return try result.get()
     }
 

@@ -33,31 +33,22 @@ package struct Workload: Sendable {
     package var limit: Int
     /// Deliveries that wait for one.
     package var waiting: Int
-    /// Whether some have several deliveries in hand.
+    /// Whether a thread has several deliveries in hand.
     package var areBatches: Bool
-    /// Whether one would begin with what comes next.
-    package var isAnyIdle: Bool
 
-    package init(
-        busy: Int,
-        limit: Int,
-        waiting: Int,
-        areBatches: Bool = false,
-        isAnyIdle: Bool = true
-    ) {
+    package init(busy: Int, limit: Int, waiting: Int, areBatches: Bool = false) {
         self.busy = busy
         self.limit = limit
         self.waiting = waiting
         self.areBatches = areBatches
-        self.isAnyIdle = isAnyIdle
     }
 
-    /// How many acks may wait for others before them, and no thread idles for want of the broker's
-    /// next message. Those of batches are worth more: each would be a frame of its own, and what
-    /// they wait for is in a batch that runs.
-    package var acksToSpare: Int {
-        if areBatches { return waiting > 0 || !isAnyIdle ? .max : 0 }
-        return waiting
+    /// How many acks may wait for others before them. While as many deliveries wait, no thread
+    /// idles for want of the broker's next message. Of batches a third of what the broker sends is
+    /// left as well: each ack that is sent singly costs the broker as much as one of a whole batch,
+    /// and while two thirds are in hand, or wait, threads have work.
+    package func acksToSpare(of prefetch: Int) -> Int {
+        areBatches ? max(waiting, prefetch / 3) : waiting
     }
 }
 

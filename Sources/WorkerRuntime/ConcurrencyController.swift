@@ -104,6 +104,12 @@ package struct ConcurrencyController: Sendable {
         if limit == base { look(rate, window) } else { judge(rate, window) }
     }
 
+    /// Ends a trial that says nothing: where what waits is too little for so many threads, none has
+    /// a full batch.
+    package mutating func abandonTrial() {
+        if limit > base { lose() }
+    }
+
     // MARK: At the best limit known
 
     private mutating func look(_ rate: Double, _ window: LoadWindow) {

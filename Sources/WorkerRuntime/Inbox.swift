@@ -25,7 +25,7 @@ package struct Inbox {
         var crashes: Int
     }
 
-    private struct RunningBatch {
+    struct RunningBatch {
         let first: DeliveryID
         let kind: Int
         let begin: ContinuousClock.Instant
@@ -42,9 +42,9 @@ package struct Inbox {
         var busy: Duration = .zero
     }
 
-    /// How long a batch counts as one of those that pay: then it probably waits for what no batch
-    /// of this worker holds. Chosen: several times what a batch takes under a backlog, with its
-    /// wait for others' locks where users are few.
+    /// How long a batch counts as one of those that pay, and holds up its like: then it probably
+    /// waits for what no batch of this worker holds. Chosen: several times what a batch takes under
+    /// a backlog, with its wait for others' locks where users are few.
     static let patience: Duration = .milliseconds(250)
     /// How long an operation sleeps at most that waits for that: others may need its thread.
     static let glance: Duration = .milliseconds(50)
@@ -109,13 +109,11 @@ package struct Inbox {
     }
 
     var load: Workload {
-        let batches = running.count(where: \.isOfSeveral)
-        return Workload(
+        Workload(
             busy: busy,
             limit: limit,
             waiting: lanes.count + suspects.count,
-            areBatches: batches > 0,
-            isAnyIdle: batches < paying && busy < limit
+            areBatches: running.contains(where: \.isOfSeveral)
         )
     }
 
@@ -208,10 +206,12 @@ package struct Inbox {
     ) -> Int {
         if isAlone || lanes.count + suspects.count == 0 { return 0 }
         let growing = lanes.growing(batchLimits)
-        let free = paying - paid(batchLimits, at: now).count
+        let paid = paid(batchLimits, at: now)
+        let free = paying - paid.count
+        let ready = free > 0 ? lanes.growing(batchLimits, besides: BusyAffinities(paid)) : 0
         // One to see that they do not wait for too long.
-        let mayBegin = free > 0 && lanes.mayGrow(batchLimits, besides: affinities(at: now))
-        let batches = mayBegin ? min(growing, free) : min(growing, isOneWaiting ? 0 : 1)
+        let watching = min(growing, mayWatch(free, operations + 1) ? 1 : 0)
+        let batches = ready > 0 ? min(ready, free) : watching
         var wanted = lanes.count - growing + batches
         if let room = room(at: now) { wanted = min(wanted, lanes.urgentCount + room) }
         wanted += suspects.count
@@ -245,10 +245,12 @@ package struct Inbox {
             (lastBegin, lastOtherBegin) = (now, now)
             return .alone(suspect)
         }
-        let free = paying - paid(batchLimits, at: now).count
+        let paid = paid(batchLimits, at: now)
+        let free = paying - paid.count
+        let ready = ready(batchLimits, besides: paid)
         // An even share for every thread that is free, this one included: a burst is worked on side
         // by side, a backlog (no other thread free) in batches of the full limit.
-        let share = free > 1 ? (lanes.count + free - 1) / free : lanes.count
+        let share = free > 1 ? (ready + free - 1) / free : ready
         let isKept = room(at: now) == 0
         guard
             let (kind, batch) = lanes.next(
@@ -256,9 +258,9 @@ package struct Inbox {
                 batchLimits,
                 mayGrow: free <= 0,
                 isUrgent: isKept,
-                besides: affinities(at: now)
+                besides: BusyAffinities(paid)
             )
-        else { return mayWait ? laterOrEnd(batchLimits, at: now) : end() }
+        else { return mayWait ? laterOrEnd(paid, at: now) : end() }
         lastBegin = now
         if !lanes.isUrgent(kind) { lastOtherBegin = now }
         busy += 1
@@ -274,7 +276,9 @@ package struct Inbox {
         // More than the threads that are still free can take up, and no batch cut short by sharing.
         let isFull = batch.count == batchLimits[kind]
         let others = batchLimits[kind] > 1 ? free - 1 : limit - busy
-        return .batch(batch, kind: kind, round: isFull && lanes.count > others ? round : nil)
+        let isBacklog =
+            isFull && self.ready(batchLimits, besides: self.paid(batchLimits, at: now)) > others
+        return .batch(batch, kind: kind, round: isBacklog ? round : nil)
     }
 
     /// How many operations may begin what is not urgent; nil while no thread is kept free.
@@ -286,28 +290,29 @@ package struct Inbox {
         return max(0, limit - max(1, limit / Self.keptShare) - others)
     }
 
-    /// When those began that take the place of a thread that pays.
-    private func paid(
-        _ batchLimits: [Int],
-        at now: ContinuousClock.Instant
-    ) -> [ContinuousClock.Instant] {
-        running.filter { batchLimits[$0.kind] > 1 && now < $0.begin + patience }.map(\.begin)
+    /// Those that take the place of a thread that pays, and hold up their like.
+    private func paid(_ batchLimits: [Int], at now: ContinuousClock.Instant) -> [RunningBatch] {
+        running.filter { batchLimits[$0.kind] > 1 && now < $0.begin + patience }
     }
 
-    /// Of batches that do not take too long.
-    private func affinities(at now: ContinuousClock.Instant) -> BusyAffinities {
-        BusyAffinities(
-            running.filter { !$0.affinities.isEmpty && now < $0.begin + patience }
-                .map(\.affinities)
-        )
+    /// How many deliveries may begin beside these.
+    private func ready(_ batchLimits: [Int], besides paid: [RunningBatch]) -> Int {
+        lanes.count - lanes.growing(batchLimits)
+            + lanes.growing(batchLimits, besides: BusyAffinities(paid))
     }
 
-    /// One operation stays to see that nothing waits for too long.
+    /// Whether an operation may stay to see that nothing waits for too long. Where a place is free
+    /// it is not the last one: what comes may begin.
+    private func mayWatch(_ free: Int, _ operations: Int) -> Bool {
+        !isOneWaiting && (free <= 0 || operations < limit)
+    }
+
     private mutating func laterOrEnd(
-        _ batchLimits: [Int],
+        _ paid: [RunningBatch],
         at now: ContinuousClock.Instant
     ) -> Work? {
-        guard lanes.count > 0, !isOneWaiting, let oldest = paid(batchLimits, at: now).min()
+        guard lanes.count > 0, mayWatch(paying - paid.count, operations),
+            let oldest = paid.map(\.begin).min()
         else { return end() }
         isOneWaiting = true
         return .later(min(oldest + patience, now + Self.glance))

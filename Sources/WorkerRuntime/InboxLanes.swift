@@ -66,16 +66,13 @@ struct InboxLanes {
         return taken
     }
 
+    /// - Parameter busy: affinities of batches that run; those that have one of them do not count.
     /// - Returns: how many deliveries wait that may share a batch with others.
-    func growing(_ batchLimits: [Int]) -> Int {
-        zip(lanes, batchLimits).reduce(0) { $1.1 > 1 ? $0 + $1.0.deliveries.count : $0 }
-    }
-
-    /// - Parameter busy: affinities of batches that run.
-    /// - Returns: whether a batch that others may join can begin beside them.
-    func mayGrow(_ batchLimits: [Int], besides busy: BusyAffinities) -> Bool {
-        zip(lanes, batchLimits).contains { lane, limit in
-            limit > 1 && lane.deliveries.contains(where: busy.allow)
+    func growing(_ batchLimits: [Int], besides busy: BusyAffinities = .init()) -> Int {
+        zip(lanes, batchLimits).reduce(0) { sum, lane in
+            let (deliveries, limit) = (lane.0.deliveries, lane.1)
+            if limit == 1 { return sum }
+            return sum + (busy.isEmpty ? deliveries.count : deliveries.count(where: busy.allow))
         }
     }
 
@@ -171,9 +168,11 @@ struct InboxLanes {
 struct BusyAffinities {
     private var sets: [Set<Int>] = []
 
-    init(_ sets: [Set<Int>] = []) {
-        self.sets = sets
+    init(_ batches: [Inbox.RunningBatch] = []) {
+        sets = batches.map(\.affinities).filter { !$0.isEmpty }
     }
+
+    var isEmpty: Bool { sets.isEmpty }
 
     func allow(_ delivery: Delivery) -> Bool {
         guard let affinity = delivery.affinity else { return true }

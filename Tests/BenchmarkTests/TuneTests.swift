@@ -45,14 +45,14 @@ struct TuneTests {
         )
     }
 
-    @Test func prefetchIsTwiceWhatThreadsCanHaveInHandOrEightBatches() {
+    @Test func prefetchIsTwiceWhatThreadsCanHaveInHandOrSixBatches() {
         #expect(point(3, 10, 1).prefetch == 20)
-        #expect(point(3, 4, 32).prefetch == 8 * 32)
-        #expect(point(3, 10, 128).prefetch == 8 * 128)
+        #expect(point(3, 4, 32).prefetch == 256)
+        #expect(point(3, 10, 128).prefetch == 6 * 128)
         #expect(point(1, 1000, 1000).prefetch == 3000)
         #expect(point(3, 10, 2).prefetch == 80)
         #expect(point(3, 1, 32).prefetch == 4 * 32)
-        #expect(point(3, 2, 32).prefetch == 8 * 32)
+        #expect(point(3, 2, 32).prefetch == 256)
     }
 
     @Test(arguments: ["", "1,", "0", "1,x", "1001", "1, 2"])

@@ -294,7 +294,7 @@ struct ConsumerSimulation {
 
     private mutating func flush() -> String? {
         now += .milliseconds(pick(4))
-        for frame in machine.frames(at: now, holding: inbox.load.acksToSpare) {
+        for frame in machine.frames(at: now, holding: inbox.load.acksToSpare(of: prefetch)) {
             let tags: [UInt64]
             switch frame {
             case .ack(let tag, let multiple):

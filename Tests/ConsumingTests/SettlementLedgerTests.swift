@@ -69,9 +69,27 @@ struct SettlementLedgerTests {
         #expect(ledger.ledger.holdsUntil == nil)
     }
 
+    /// Fault: beside one delivery that takes its time, all others are held again and again, until
+    /// the prefetch is full of them.
+    @Test func waitsOnceForOneThatTakesLong() {
+        let ledger = ledger(delivered: 6)
+        #expect(ledger.settle(completion(2, .ack)))
+        #expect(ledger.frames(holding: 9).isEmpty)
+        let hold = SettlementLedger.hold
+        #expect(ledger.frames(after: hold, holding: 9).count == 1)
+        #expect(ledger.settle(completion(3, .ack)))
+        #expect(ledger.frames(after: hold, holding: 9) == [.ack(tag: 3, multiple: false)])
+        #expect(ledger.settle(completion(5, .ack)))
+        #expect(ledger.settle(completion(1, .ack)))
+        let first = ledger.frames(after: hold, holding: 9)
+        #expect(first == [.ack(tag: 1, multiple: false)], "the fifth waits for the fourth")
+        #expect(ledger.settle(completion(4, .ack)))
+        #expect(ledger.frames(after: hold, holding: 9) == [.ack(tag: 5, multiple: true)])
+    }
+
     /// Fault: what is held back counts against the prefetch limit, so threads could run out of
     /// work.
-    @Test func holdsBackNoMoreThanWaitsForAThread() {
+    @Test func holdsBackNoMoreThanIsSaid() {
         let ledger = ledger(delivered: 5)
         for tag in [2, 3, 4] as [UInt64] { #expect(ledger.settle(completion(tag, .ack))) }
         #expect(ledger.frames(holding: 2).count == 3)
@@ -139,9 +157,9 @@ struct SettlementLedgerTests {
                 decisions[tag] = requeue ? .requeue : .ack
                 #expect(ledger.settle(completion(tag, decisions[tag]!)))
             case _:
-                let waiting = Int.random(in: 0...4, using: &random)
+                let most = Int.random(in: 0...4, using: &random)
                 now += .milliseconds(Int.random(in: 0...3, using: &random))
-                for frame in ledger.frames(after: now, holding: waiting) {
+                for frame in ledger.frames(after: now, holding: most) {
                     let settled: (tags: Set<UInt64>, how: Settlement)
                     switch frame {
                     case .ack(let tag, multiple: true):
@@ -155,7 +173,7 @@ struct SettlementLedgerTests {
                     outstanding.subtract(settled.tags)
                 }
                 let held = outstanding.subtracting(undecided)
-                #expect(held.count <= waiting, "seed \(seed): too many were held back")
+                #expect(held.count <= most, "seed \(seed): too many were held back")
                 #expect(held.allSatisfy { decisions[$0] == .ack && $0 > undecided.min() ?? 0 })
                 heldSince = held.isEmpty ? nil : heldSince ?? now
                 #expect(now - (heldSince ?? now) < SettlementLedger.hold, "seed \(seed)")

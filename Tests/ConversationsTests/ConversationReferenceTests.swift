@@ -54,7 +54,8 @@ struct ConversationReferenceTests {
         #expect(one == affinity(#"{"user_id": "u1", "conversation_log": [{"te"#))
         let long = String(repeating: "x", count: 2000)
         for body in [
-            "", "[", "7", #"{"conversation_id": "a"}"#, #"{"user_id": 7}"#, #"{"user_id": null}"#,
+            "", "[", "7", #"{"conversation_id": "a"}"#, #"{"user_id": ""}"#,
+            #"{"user_id": 7}"#, #"{"user_id": null}"#,
             #"{"user_id": "u"#, #"{"log": "\#(long)", "user_id": "u1"}"#,
         ] {
             #expect(affinity(body) == nil)

@@ -46,7 +46,7 @@ struct AffinityTests {
     /// Fault: what is like that in a batch which waits for a lock waits as long.
     @Test func aBatchThatTakesLongHoldsUpNoOther() throws {
         let now = ContinuousClock.now
-        var inbox = Inbox(limit: 2)
+        var inbox = Inbox(limit: 3)
         inbox.add([delivery(1, 7)])
         _ = inbox.operationsToStart(batchLimits: eight, at: now)
         _ = inbox.next(batchLimits: eight, at: now)
@@ -65,6 +65,41 @@ struct AffinityTests {
         #expect(tags(late) == [2])
     }
 
+    /// Fault: the last thread sleeps beside what waits for its like, and what could begin waits.
+    @Test func theLastThreadDoesNotWatch() {
+        let now = ContinuousClock.now
+        var inbox = Inbox(limit: 2)
+        inbox.add([delivery(1, 7)])
+        _ = inbox.operationsToStart(batchLimits: eight, at: now)
+        _ = inbox.next(batchLimits: eight, at: now)
+        inbox.add([delivery(2, 7)])
+        var starts = inbox.operationsToStart(batchLimits: eight, at: now)
+        #expect(starts == 0)
+        inbox.add([delivery(3, 8)])
+        starts = inbox.operationsToStart(batchLimits: eight, at: now)
+        #expect(starts == 1)
+        let next = inbox.next(batchLimits: eight, at: now)
+        #expect(tags(next) == [3])
+    }
+
+    /// Faults: a worker whose conversations are of few users takes more and more threads, because
+    /// one batch at a time counts for all of them; or what is shared out is a part of what waits
+    /// for others.
+    @Test func whatWaitsForItsLikeIsNoBacklog() throws {
+        let now = ContinuousClock.now
+        var inbox = Inbox(limit: 4)
+        inbox.begin(limit: 4, paying: 4)
+        inbox.add((1...100).map { delivery($0, 7) } + [delivery(101, 8), delivery(102, 9)])
+        _ = inbox.operationsToStart(batchLimits: eight, at: now)
+        let first = try inbox.take(batchLimits: eight)
+        #expect(tags(first)?.count == 8)
+        inbox.finished(first, in: .milliseconds(1))
+        #expect(inbox.tally == Inbox.Tally())
+        _ = try inbox.take(batchLimits: eight)
+        let second = inbox.next(batchLimits: eight, at: now)
+        #expect(tags(second) == [101], "one for each of the threads that are free")
+    }
+
     /// Fault: messages that wait for a service each, on a thread of its own, wait for one another.
     @Test func whatSharesNoBatchWaitsForNoOther() {
         var inbox = Inbox(limit: 4)
@@ -75,7 +110,7 @@ struct AffinityTests {
         #expect(works.map(tags) == [[1], [2], [3], [4]])
     }
 
-    /// Fault: the same as above, of one that is alone because the others are shared out.
+    /// Fault: a batch of one, because what waits is shared out, runs beside its like.
     @Test func aBatchOfOneLeavesThemToo() {
         let now = ContinuousClock.now
         var inbox = Inbox(limit: 2)
@@ -150,6 +185,7 @@ struct AffinityTests {
             return deliveries.map { _ in .done }
         }
         let bench = Bench(threads: 4, handler: handler)
+        bench.dispatcher.loop.inbox.withLock { $0.patience = .seconds(3600) }
         for start in stride(from: 1, to: 240, by: 6) as StrideTo<UInt64> {
             bench.dispatcher.submit((start..<start + 6).map { WorkerRuntimeTests.delivery($0) })
         }
@@ -161,40 +197,26 @@ struct AffinityTests {
 
 struct WorkloadTests {
     /// Faults: batches that overtake one another cost a frame for each message; or a thread waits
-    /// for messages that the broker does not send, because their place is taken by held acks.
-    @Test(arguments: [
-        (waiting: 0, areBatches: false, isAnyIdle: false, spare: 0),
-        (waiting: 3, areBatches: false, isAnyIdle: true, spare: 3),
-        (waiting: 3, areBatches: true, isAnyIdle: true, spare: Int.max),
-        (waiting: 0, areBatches: true, isAnyIdle: false, spare: Int.max),
-        (waiting: 0, areBatches: true, isAnyIdle: true, spare: 0),
-    ])
-    func acksAreHeldWhileNoThreadWantsMore(
-        waiting: Int,
-        areBatches: Bool,
-        isAnyIdle: Bool,
-        spare: Int
-    ) {
-        let load = Workload(
-            busy: 1,
-            limit: 4,
-            waiting: waiting,
-            areBatches: areBatches,
-            isAnyIdle: isAnyIdle
-        )
-        #expect(load.acksToSpare == spare)
+    /// for messages that the broker does not send, because held acks take their place.
+    @Test func ofBatchesAThirdOfThePrefetchIsHeld() {
+        func spare(waiting: Int, areBatches: Bool) -> Int {
+            Workload(busy: 1, limit: 4, waiting: waiting, areBatches: areBatches)
+                .acksToSpare(of: 90)
+        }
+        #expect(spare(waiting: 0, areBatches: false) == 0)
+        #expect(spare(waiting: 3, areBatches: false) == 3)
+        #expect(spare(waiting: 3, areBatches: true) == 30)
+        #expect(spare(waiting: 50, areBatches: true) == 50)
     }
 
-    @Test func theInboxKnowsWhetherBatchesRunAndAThreadWantsMore() throws {
+    @Test func theInboxKnowsWhetherBatchesRun() throws {
         var inbox = Inbox(limit: 2)
-        #expect(inbox.load.isAnyIdle && !inbox.load.areBatches)
+        #expect(!inbox.load.areBatches)
         inbox.add(deliveries(9))
         _ = inbox.operationsToStart(batchLimits: [8, 1])
         let first = try inbox.take(batchLimits: [8, 1])
-        #expect(inbox.load.isAnyIdle && inbox.load.areBatches)
-        _ = try inbox.take(batchLimits: [8, 1])
-        #expect(!inbox.load.isAnyIdle)
+        #expect(inbox.load.areBatches)
         inbox.finished(first, in: .zero)
-        #expect(inbox.load.isAnyIdle)
+        #expect(!inbox.load.areBatches)
     }
 }

@@ -93,6 +93,18 @@ private struct Simulation {
 }
 
 struct ConcurrencyControllerTests {
+    /// Fault: a trial under which no batch is full lasts as long as the load.
+    @Test func aTrialThatSaysNothingEnds() {
+        var controller = ConcurrencyController(most: 8, first: 2)
+        controller.abandonTrial()
+        #expect(controller.limit == 2)
+        let window = LoadWindow(messages: 100, busy: .seconds(1))
+        for _ in 0..<3 where controller.limit == 2 { controller.observe(window) }
+        #expect(controller.limit == 4)
+        controller.abandonTrial()
+        #expect(controller.limit == 2 && controller.base == 2)
+    }
+
     @Test(arguments: Workload.all)
     private func comesWithinATenthOfTheBestFixedSetting(workload: Workload) {
         var simulation = Simulation(workload)

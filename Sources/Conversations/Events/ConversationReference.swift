@@ -1,8 +1,8 @@
 import JSON
 import Messaging
 
-/// What a message says: which conversation to score. Other members are legal and ignored; the row
-/// in the database is the truth, not the copy in the message.
+/// What a message says: which conversation to score. Other members are legal and ignored, but
+/// for a hint at the user; the row in the database is the truth, not the copy in the message.
 struct ConversationReference: Equatable {
     let conversationID: ExactText
     /// When the message says that it was published, in seconds since 1970; nil when it does not.
@@ -45,24 +45,23 @@ extension ConversationReference {
 
     /// - Returns: the same for bodies that name the same user; nil for one that names none.
     static func affinity(of body: [UInt8]) -> Int? {
+        var user: String?
         do throws(JSONReader.Malformed) {
-            let start = body.prefix(glance)
-            return try JSONReader.read(start, isWhole: false) { json throws(JSONReader.Malformed) in
-                guard json.nextKind() == .object else { return nil }
+            try JSONReader.read(body.prefix(glance)) { json throws(JSONReader.Malformed) in
+                guard json.nextKind() == .object else { return }
                 try json.enter()
                 while let key = try json.nextKey() {
-                    if try key.equals("user_id") {
-                        guard json.nextKind() == .string else { return nil }
-                        return try json.readText().string?.hashValue
+                    if try key.equals("user_id"), json.nextKind() == .string {
+                        user = try json.readText().string
+                        return
                     }
                     try json.skip()
                 }
-                return nil
             }
         } catch {
-            // Its handler says so.
-            return nil
+            // What follows the user is not read, and what is wrong is for the handler to say.
         }
+        return user.flatMap { $0.isEmpty ? nil : $0.hashValue }
     }
 }
 
