@@ -29,6 +29,8 @@ package struct SettlementLedger: Sendable {
     private var decided: [UInt64] = []
     /// When what is held back goes on its own; nil while nothing is.
     package private(set) var holdsUntil: ContinuousClock.Instant?
+    /// The first unsettled delivery when that began.
+    private var holdBeganAt: UInt64 = 0
     /// The delivery for which acks waited in vain: no other waits for it.
     private var slowTag: UInt64?
     /// Deliveries the broker still counts against the prefetch limit.
@@ -100,13 +102,14 @@ package struct SettlementLedger: Sendable {
             unsettled -= prefixAck.acks
         }
         decided = decided.filter { $0 >= firstTag && state(of: $0) == .acked }
+        if holdsUntil == nil { holdBeganAt = firstTag }
         let end = holdsUntil ?? now + Self.hold
         if decided.isEmpty {
             holdsUntil = nil
         } else if decided.count <= most, now < end, firstTag != slowTag {
             holdsUntil = end
         } else {
-            if now >= end { slowTag = firstTag }
+            if now >= end, holdBeganAt == firstTag { slowTag = firstTag }
             for tag in decided {
                 frames.append(.ack(tag: tag, multiple: false))
                 mark(tag)

@@ -72,7 +72,9 @@ package final class AutomaticConcurrency: Sendable {
             // Memory is watched without a backlog, too.
             if !isFull && .now < begin + shortestWindow * 5 { continue }
             let before = controller.limit
-            if !isFull, subject == .batches { controller.abandonTrial() }
+            if subject == .batches, tally.pieces == 0, !dispatcher.isHeld {
+                controller.abandonTrial()
+            }
             // Fewer threads than it has asked for say nothing of its limit.
             let isTold = isFull && !dispatcher.isHeld
             var window = LoadWindow(

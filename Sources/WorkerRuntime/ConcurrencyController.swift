@@ -104,10 +104,12 @@ package struct ConcurrencyController: Sendable {
         if limit == base { look(rate, window) } else { judge(rate, window) }
     }
 
-    /// Ends a trial that says nothing: where what waits is too little for so many threads, none has
-    /// a full batch.
+    /// Ends a trial that says nothing, without a verdict: there is no backlog any more, or what
+    /// waits is too little for so many threads to have full batches.
     package mutating func abandonTrial() {
-        if limit > base { lose() }
+        if limit == base { return }
+        limit = base
+        pause = 1
     }
 
     // MARK: At the best limit known

@@ -205,12 +205,14 @@ package struct Inbox {
         at now: ContinuousClock.Instant = .now
     ) -> Int {
         if isAlone || lanes.count + suspects.count == 0 { return 0 }
+        // The last of those that are busy runs the suspect; any other would end at once.
+        if !suspects.isEmpty && busy > 0 { return 0 }
         let growing = lanes.growing(batchLimits)
         let paid = paid(batchLimits, at: now)
         let free = paying - paid.count
         let ready = free > 0 ? lanes.growing(batchLimits, besides: BusyAffinities(paid)) : 0
         // One to see that they do not wait for too long.
-        let watching = min(growing, mayWatch(free, operations + 1) ? 1 : 0)
+        let watching = min(growing, mayWatch(free: free, operations: operations + 1) ? 1 : 0)
         let batches = ready > 0 ? min(ready, free) : watching
         var wanted = lanes.count - growing + batches
         if let room = room(at: now) { wanted = min(wanted, lanes.urgentCount + room) }
@@ -302,8 +304,9 @@ package struct Inbox {
     }
 
     /// Whether an operation may stay to see that nothing waits for too long. Where a place is free
-    /// it is not the last one: what comes may begin.
-    private func mayWatch(_ free: Int, _ operations: Int) -> Bool {
+    /// it is not the last one, for what comes may begin: with two threads, what is like a batch
+    /// that hangs waits for its end, or for the next delivery.
+    private func mayWatch(free: Int, operations: Int) -> Bool {
         !isOneWaiting && (free <= 0 || operations < limit)
     }
 
@@ -311,7 +314,7 @@ package struct Inbox {
         _ paid: [RunningBatch],
         at now: ContinuousClock.Instant
     ) -> Work? {
-        guard lanes.count > 0, mayWatch(paying - paid.count, operations),
+        guard lanes.count > 0, mayWatch(free: paying - paid.count, operations: operations),
             let oldest = paid.map(\.begin).min()
         else { return end() }
         isOneWaiting = true

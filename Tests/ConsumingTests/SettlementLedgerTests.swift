@@ -87,6 +87,21 @@ struct SettlementLedgerTests {
         #expect(ledger.frames(after: hold, holding: 9) == [.ack(tag: 5, multiple: true)])
     }
 
+    /// Fault: a delivery that has just become the first is taken for the slow one, and nothing
+    /// waits for it.
+    @Test func blamesOnlyWhatWasWaitedFor() {
+        let ledger = ledger(delivered: 6)
+        #expect(ledger.settle(completion(2, .ack)))
+        #expect(ledger.settle(completion(4, .ack)))
+        #expect(ledger.frames(holding: 9).isEmpty)
+        #expect(ledger.settle(completion(1, .ack)))
+        let hold = SettlementLedger.hold
+        let late = ledger.frames(after: hold, holding: 9)
+        #expect(late == [.ack(tag: 2, multiple: true), .ack(tag: 4, multiple: false)])
+        #expect(ledger.settle(completion(5, .ack)))
+        #expect(ledger.frames(after: hold, holding: 9).isEmpty, "it waits for the third")
+    }
+
     /// Fault: what is held back counts against the prefetch limit, so threads could run out of
     /// work.
     @Test func holdsBackNoMoreThanIsSaid() {

@@ -100,6 +100,27 @@ struct AffinityTests {
         #expect(tags(second) == [101], "one for each of the threads that are free")
     }
 
+    /// Fault: while a suspect waits for a thread that is busy, others begin and end without pause.
+    @Test func aSuspectThatWaitsStartsNothing() throws {
+        var inbox = Inbox(limit: 3)
+        inbox.add([delivery(1, nil)])
+        _ = inbox.operationsToStart()
+        let work = try inbox.take()
+        _ = inbox.add([Inbox.Suspect(delivery: delivery(2, nil), crashes: 1)])
+        inbox.add([delivery(3, nil)])
+        var starts = inbox.operationsToStart()
+        #expect(starts == 0)
+        inbox.finished(work, in: .zero)
+        let next = inbox.next(batchLimits: [1, 1])
+        guard case .alone = next else {
+            Issue.record("\(next as Any)")
+            return
+        }
+        inbox.finished(try #require(next), in: .zero)
+        starts = inbox.operationsToStart()
+        #expect(starts == 0, "the thread that ran it looks on")
+    }
+
     /// Fault: messages that wait for a service each, on a thread of its own, wait for one another.
     @Test func whatSharesNoBatchWaitsForNoOther() {
         var inbox = Inbox(limit: 4)

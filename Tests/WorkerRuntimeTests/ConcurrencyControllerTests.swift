@@ -103,6 +103,8 @@ struct ConcurrencyControllerTests {
         #expect(controller.limit == 4)
         controller.abandonTrial()
         #expect(controller.limit == 2 && controller.base == 2)
+        for _ in 0..<3 where controller.limit == 2 { controller.observe(window) }
+        #expect(controller.limit == 4, "it was no verdict")
     }
 
     @Test(arguments: Workload.all)
