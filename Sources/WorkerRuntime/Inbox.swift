@@ -210,7 +210,9 @@ package struct Inbox {
         let growing = lanes.growing(batchLimits)
         let paid = paid(batchLimits, at: now)
         let free = paying - paid.count
-        let ready = free > 0 ? lanes.growing(batchLimits, besides: BusyAffinities(paid)) : 0
+        let ready =
+            free > 0
+            ? lanes.growing(batchLimits, besides: BusyAffinities(paid), upTo: free) : 0
         // One to see that they do not wait for too long.
         let watching = min(growing, mayWatch(free: free, operations: operations + 1) ? 1 : 0)
         let batches = ready > 0 ? min(ready, free) : watching
@@ -249,10 +251,11 @@ package struct Inbox {
         }
         let paid = paid(batchLimits, at: now)
         let free = paying - paid.count
-        let ready = ready(batchLimits, besides: paid)
         // An even share for every thread that is free, this one included: a burst is worked on side
         // by side, a backlog (no other thread free) in batches of the full limit.
-        let share = free > 1 ? (ready + free - 1) / free : ready
+        let share =
+            free > 1
+            ? (ready(batchLimits, besides: paid) + free - 1) / free : lanes.count
         let isKept = room(at: now) == 0
         guard
             let (kind, batch) = lanes.next(
@@ -278,8 +281,9 @@ package struct Inbox {
         // More than the threads that are still free can take up, and no batch cut short by sharing.
         let isFull = batch.count == batchLimits[kind]
         let others = batchLimits[kind] > 1 ? free - 1 : limit - busy
+        let paidNow = self.paid(batchLimits, at: now)
         let isBacklog =
-            isFull && self.ready(batchLimits, besides: self.paid(batchLimits, at: now)) > others
+            isFull && ready(batchLimits, besides: paidNow, upTo: others + 1) > others
         return .batch(batch, kind: kind, round: isBacklog ? round : nil)
     }
 
@@ -298,9 +302,13 @@ package struct Inbox {
     }
 
     /// How many deliveries may begin beside these.
-    private func ready(_ batchLimits: [Int], besides paid: [RunningBatch]) -> Int {
+    private func ready(
+        _ batchLimits: [Int],
+        besides paid: [RunningBatch],
+        upTo most: Int = .max
+    ) -> Int {
         lanes.count - lanes.growing(batchLimits)
-            + lanes.growing(batchLimits, besides: BusyAffinities(paid))
+            + lanes.growing(batchLimits, besides: BusyAffinities(paid), upTo: most)
     }
 
     /// Whether an operation may stay to see that nothing waits for too long. Where a place is free

@@ -66,14 +66,27 @@ struct InboxLanes {
         return taken
     }
 
-    /// - Parameter busy: affinities of batches that run; those that have one of them do not count.
+    /// - Parameters:
+    ///   - busy: affinities of batches that run; those that have one of them do not count.
+    ///   - most: from here on the number is of no interest: under a backlog few are looked at.
     /// - Returns: how many deliveries wait that may share a batch with others.
-    func growing(_ batchLimits: [Int], besides busy: BusyAffinities = .init()) -> Int {
-        zip(lanes, batchLimits).reduce(0) { sum, lane in
-            let (deliveries, limit) = (lane.0.deliveries, lane.1)
-            if limit == 1 { return sum }
-            return sum + (busy.isEmpty ? deliveries.count : deliveries.count(where: busy.allow))
+    func growing(
+        _ batchLimits: [Int],
+        besides busy: BusyAffinities = .init(),
+        upTo most: Int = .max
+    ) -> Int {
+        var count = 0
+        for (lane, limit) in zip(lanes, batchLimits) where limit > 1 {
+            if busy.isEmpty {
+                count += lane.deliveries.count
+                continue
+            }
+            for delivery in lane.deliveries where busy.allow(delivery) {
+                count += 1
+                if count >= most { return count }
+            }
         }
+        return count
     }
 
     func isUrgent(_ kind: Int) -> Bool { lanes[kind].priority < .normal }
