@@ -11,7 +11,8 @@ package protocol Handler: Sendable {
     var batchLimit: Int { get }
 
     /// A guess, from its message alone, at what a delivery will lock; see `Delivery.affinity`.
-    /// Called for each on the thread that owns the channel: a glance.
+    /// Called for each on the thread that owns the channel: a glance. Of no effect where
+    /// `batchLimit` is 1.
     func affinity(of message: Message) -> Int?
 
     /// Runs on a thread of the pool, and may block it. An error of one delivery is its outcome and

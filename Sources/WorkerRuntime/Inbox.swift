@@ -281,9 +281,8 @@ package struct Inbox {
         // More than the threads that are still free can take up, and no batch cut short by sharing.
         let isFull = batch.count == batchLimits[kind]
         let others = batchLimits[kind] > 1 ? free - 1 : limit - busy
-        let paidNow = self.paid(batchLimits, at: now)
-        let isBacklog =
-            isFull && ready(batchLimits, besides: paidNow, upTo: others + 1) > others
+        let besides = self.paid(batchLimits, at: now)
+        let isBacklog = isFull && ready(batchLimits, besides: besides, upTo: others + 1) > others
         return .batch(batch, kind: kind, round: isBacklog ? round : nil)
     }
 

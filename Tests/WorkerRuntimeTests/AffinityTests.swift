@@ -20,6 +20,18 @@ struct AffinityTests {
         return batch.map(\.id.tag)
     }
 
+    private func inboxWhereOneRunsAndItsLikeWaits(
+        threads: Int,
+        at now: ContinuousClock.Instant
+    ) -> Inbox {
+        var inbox = Inbox(limit: threads)
+        inbox.add([delivery(1, 7)])
+        _ = inbox.operationsToStart(batchLimits: eight, at: now)
+        _ = inbox.next(batchLimits: eight, at: now)
+        inbox.add([delivery(2, 7)])
+        return inbox
+    }
+
     /// Faults: a batch waits for the locks of another one; or what it leaves loses its place.
     @Test func aBatchLeavesWhatIsLikeThatInAnother() throws {
         let now = ContinuousClock.now
@@ -46,11 +58,7 @@ struct AffinityTests {
     /// Fault: what is like that in a batch which waits for a lock waits as long.
     @Test func aBatchThatTakesLongHoldsUpNoOther() throws {
         let now = ContinuousClock.now
-        var inbox = Inbox(limit: 3)
-        inbox.add([delivery(1, 7)])
-        _ = inbox.operationsToStart(batchLimits: eight, at: now)
-        _ = inbox.next(batchLimits: eight, at: now)
-        inbox.add([delivery(2, 7)])
+        var inbox = inboxWhereOneRunsAndItsLikeWaits(threads: 3, at: now)
         let starts = inbox.operationsToStart(batchLimits: eight, at: now)
         #expect(starts == 1, "one to see that it does not wait for too long")
         let next = inbox.next(batchLimits: eight, at: now)
@@ -68,11 +76,7 @@ struct AffinityTests {
     /// Fault: the last thread sleeps beside what waits for its like, and what could begin waits.
     @Test func theLastThreadDoesNotWatch() {
         let now = ContinuousClock.now
-        var inbox = Inbox(limit: 2)
-        inbox.add([delivery(1, 7)])
-        _ = inbox.operationsToStart(batchLimits: eight, at: now)
-        _ = inbox.next(batchLimits: eight, at: now)
-        inbox.add([delivery(2, 7)])
+        var inbox = inboxWhereOneRunsAndItsLikeWaits(threads: 2, at: now)
         var starts = inbox.operationsToStart(batchLimits: eight, at: now)
         #expect(starts == 0)
         inbox.add([delivery(3, 8)])
