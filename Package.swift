@@ -104,10 +104,10 @@ let modules: KeyValuePairs<String, [Target.Dependency]> = [
         "QueueAccess", "Storage", "WorkerRuntime", logging,
     ],
     "Operations": [
-        "AMQP", "Concurrency", "Consuming", "Conversations", "DeadLetters", "Events",
-        "FriendshipScoring", "HTTPCalling", "HostResources", "JSON", "Messaging", "Metering",
-        "Postgres", "QueueAccess", "SafeText", "Settings", "Storage", "TaskTypes", "Tasks",
-        "WorkerHealth", coreMetrics, logging,
+        "AMQP", "Concurrency", "Consuming", "ConversationAnalysis", "Conversations", "DeadLetters",
+        "Events", "FriendshipScoring", "HTTPCalling", "HostResources", "JSON", "Messaging",
+        "Metering", "Postgres", "QueueAccess", "SafeText", "Settings", "Storage", "TaskTypes",
+        "Tasks", "WorkerHealth", coreMetrics, logging,
     ],
     "FlowOperations": [
         "AMQP", "Concurrency", "Events", "Messaging", "Operations", "Postgres", "Schedules",

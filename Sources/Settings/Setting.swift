@@ -197,8 +197,9 @@ extension Setting {
             "PREFETCH_COUNT",
             .integer(1...65535),
             unit: "messages",
-            "most unsettled deliveries; default: 4 × N × B (2 × N where B is 1), at most "
-                + "max(256, 2 × N, 6 × B up to 1024, 3 × B)"
+            "most unsettled deliveries; default: 4 × N × B, at most "
+                + "max(256, 2 × N, 6 × B up to 1024, 3 × B); where B is 1, 2 × N, and 128 at "
+                + "least unless services are called"
         ),
         .init(
             "MAX_ATTEMPTS",

@@ -63,10 +63,12 @@ package struct HandlerContext: Sendable {
     private let cancellation: CancellationToken?
     /// nil where no process reads the progress.
     private let progressReport: ProgressReport?
+    private let peek: @Sendable (Int) -> [Message]
 
     package init(
         slot: ThreadPool.Slot,
         drain: DrainSignal,
+        upcoming: @escaping @Sendable (Int) -> [Message] = { _ in [] },
         cancellation: CancellationToken? = nil,
         progress: ProgressReport? = nil
     ) {
@@ -74,7 +76,13 @@ package struct HandlerContext: Sendable {
         self.drain = drain
         self.cancellation = cancellation
         progressReport = progress
+        peek = upcoming
     }
+
+    /// A hint at what calls of this handler will be given next, so that it may get ready for
+    /// several of them at once: messages that wait for a thread, in order. Other threads take them
+    /// at any time, or they go back to the broker.
+    package func upcoming(atMost most: Int) -> [Message] { most > 0 ? peek(most) : [] }
 
     /// Whether the result of this run is no longer wanted: the handler ends soon and answers
     /// `.cancelled`. A drain is no cancellation; see `drain`.

@@ -117,6 +117,11 @@ package struct Inbox {
         )
     }
 
+    /// What waits of a kind, in order, but for what was delivered before: that may kill a process.
+    func upcoming(of kind: Int, atMost most: Int) -> [Message] {
+        lanes.first(most, of: kind).filter { !$0.redelivered }.map(\.message)
+    }
+
     /// Deliveries that wait, by the number of their kind; suspects are not among them.
     var waiting: [Int] { lanes.counts }
 

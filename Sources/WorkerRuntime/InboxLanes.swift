@@ -98,6 +98,10 @@ struct InboxLanes {
         lanes.reduce(0) { $1.priority < .normal ? $0 + $1.deliveries.count : $0 }
     }
 
+    func first(_ most: Int, of kind: Int) -> some Sequence<Delivery> {
+        lanes[kind].deliveries.prefix(most)
+    }
+
     /// By the number of the kind.
     var counts: [Int] { lanes.map(\.deliveries.count) }
 

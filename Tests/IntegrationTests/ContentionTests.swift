@@ -29,7 +29,7 @@ extension Integration {
         private let analyser = NoAnalysis()
         let handler: ConversationHandler
 
-        init() throws {
+        init(batchLimit: Int = 32) throws {
             scene = try Scene()
             let settings = scene.settings
             handler = ConversationHandler(
@@ -43,7 +43,7 @@ extension Integration {
                 ),
                 analyser: analyser,
                 weights: settings.weights,
-                batchLimit: 32,
+                batchLimit: batchLimit,
                 taskTimeout: settings.taskTimeout,
                 holdLimit: settings.holdLimit,
                 outage: DatabaseOutage(
@@ -55,15 +55,22 @@ extension Integration {
             )
         }
 
-        /// - Parameter overdue: those that have been put back three times.
-        func handle(_ ids: [String], overdue: Set<String> = []) -> [Outcome] {
-            begin(ids, overdue: overdue)()
+        /// - Parameters:
+        ///   - overdue: those that have been put back three times.
+        ///   - upcoming: those that wait for a thread.
+        func handle(
+            _ ids: [String],
+            overdue: Set<String> = [],
+            upcoming: [String] = []
+        ) -> [Outcome] {
+            begin(ids, overdue: overdue, upcoming: upcoming)()
         }
 
         /// - Returns: what waits for the outcomes.
         func begin(
             _ ids: [String],
             overdue: Set<String> = [],
+            upcoming: [String] = [],
             patience: Duration = .milliseconds(250)
         ) -> () -> [Outcome] {
             var handler = handler
@@ -74,10 +81,7 @@ extension Integration {
             let deliveries = ids.enumerated().map { tag, id in
                 var delivery = Delivery(
                     id: DeliveryID(session: 1, tag: UInt64(tag + 1)),
-                    message: Message(
-                        properties: MessageProperties(),
-                        body: Scene.body(id, ignoring: 0)
-                    ),
+                    message: Self.message(id),
                     redelivered: false,
                     receivedAt: .now
                 )
@@ -85,7 +89,9 @@ extension Integration {
                 return delivery
             }
             pool.run { [handler = handler] slot in
-                let context = HandlerContext(slot: slot, drain: DrainSignal())
+                let context = HandlerContext(slot: slot, drain: DrainSignal()) { most in
+                    upcoming.prefix(most).map(Self.message)
+                }
                 outcomes.withLock { $0 = handler.handle(deliveries, in: context) }
                 done.signal()
             }
@@ -94,6 +100,10 @@ extension Integration {
                 pool.close()
                 return outcomes.withLock { $0 }
             }
+        }
+
+        private static func message(_ id: String) -> Message {
+            Message(properties: MessageProperties(), body: Scene.body(id, ignoring: 0))
         }
 
         /// Fault: a batch waits for another's commit because they have one user of many in common,

@@ -13,7 +13,7 @@ extension Integration {
                 (SQL.readAndLock, [none, .text("speakers")]),
                 (SQL.readAndLockWithTopics, [none, .text("speakers"), none]),
                 (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("all")]),
-                (SQL.readConversationAndTopic, [.text(""), .text("speakers")]),
+                (SQL.readConversationsAndTopics, [none, .text("speakers")]),
                 (SQL.readTopics, [none, none]), (SQL.insertNewUsers, [none]),
                 (SQL.updateUsersAndTopic, .init(repeating: none, count: 6)),
                 (SQL.updateEvents, [.integerArray([]), .doubleArray([]), none, none, none]),

@@ -181,7 +181,7 @@ extension Integration {
         /// it twice.
         @Test(arguments: [
             ("read_and_lock", Proxy.Direction.toClient), ("commit", .toServer),
-            ("commit", .toClient), ("read_conversation", .toClient),
+            ("commit", .toClient), ("read_conversations", .toClient),
             ("update_conversation", .toServer), ("update_conversation", .toClient),
         ])
         func aLinkThatFallsSilentIsGivenUpAndTheRowDecides(

@@ -128,7 +128,7 @@ extension Integration {
             let sum = try scene.sql("SELECT sum(friendship_score)::int FROM friendship_status")
             #expect(sum.integer(0, 0) == 180)
             let metrics = try RawAnswer.get("/metrics", port: port).body
-            let alone = metrics.matches(of: /_count{statement="read_conversation"} (\d+)/)
+            let alone = metrics.matches(of: /_count{statement="read_conversations"} (\d+)/)
                 .compactMap { Int($0.1) }
             #expect((alone.first ?? 0) <= 3, "the first may come alone")
             withExtendedLifetime(worker) {}

@@ -112,6 +112,7 @@ struct AnalysisSettingsTests {
     /// Fault: the broker takes messages back that wait behind slow services, again and again.
     @Test func noMoreIsInHandThanItsTurnComesForInTime() throws {
         #expect(try settings(groq).prefetch(batchLimit: 128) == 300)
+        #expect(try settings(groq).prefetch(batchLimit: 1) == 20, "nothing is read ahead")
         func prefetch(_ more: [String: String]) throws -> UInt16 {
             try settings(groq.merging(more) { $1 }).prefetch(batchLimit: 32)
         }

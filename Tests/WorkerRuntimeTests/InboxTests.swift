@@ -180,6 +180,20 @@ struct InboxLanesTests {
         #expect(next == [0, 2])
     }
 
+    /// Fault: what may kill a process is looked at by all.
+    @Test func whatComesNextIsTheFirstOfItsKindThatCameForTheFirstTime() throws {
+        var inbox = Inbox(limit: 1, kinds: WorkKindIndex(sources: [.normal, .normal]))
+        var arrived = deliveries(6)
+        arrived[2].redelivered = true
+        arrived[3].source = 1
+        for tag in arrived.indices { arrived[tag].message.body = [UInt8(tag)] }
+        inbox.add(arrived)
+        _ = try inbox.take()
+        #expect(inbox.upcoming(of: 0, atMost: 3).map(\.body) == [[1], [4]])
+        #expect(inbox.upcoming(of: 1, atMost: 3).map(\.body) == [[3]])
+        #expect(inbox.waiting == [4, 1])
+    }
+
     @Test func whatIsTakenBackIsInOrderOfArrival() {
         var inbox = inbox(.low, .high)
         inbox.add((1...9).map { delivery($0, type: $0 % 2 == 0 ? "b" : "a") })

@@ -20,7 +20,7 @@ extension FinishedConversation {
     /// A lesson makes no memories: the contract spares it the memory service.
     var isLesson: Bool { Self.isLesson(botType) }
 
-    static func isLesson(_ botType: String) -> Bool {
+    package static func isLesson(_ botType: String) -> Bool {
         botType.trimmingCharacters(in: .whitespacesAndNewlines).uppercased() == "NEXT_LESSON"
     }
 }

@@ -295,7 +295,7 @@ extension SQL {
         switch operation {
         case insertUsers.name, insertNewUsers.name, checkNewUsers.name: .newUser
         case readAgenda.name, readTopics.name, updateUsersAndTopic.name, updateUsersAndTopics.name,
-            readConversationAndTopic.name, updateConversationAndTopic.name,
+            readConversationsAndTopics.name, updateConversationAndTopic.name,
             checkNewUsersAndTopics.name:
             .topics
         case _: .scoring

@@ -235,7 +235,8 @@ package struct ConversationHandler: Handler {
             logs: isImmediate ? logPart : .nothing,
             locking: passesOver ? .passingOver : run.waitsForLocks ? .waiting : .free,
             apart: apart,
-            on: slot
+            on: slot,
+            upcoming: { isImmediate ? upcoming(in: context) : [] }
         ) { [self, verdicts = run.verdicts] event, paid in
             Failpoint.loaded.hit()
             return verdicts[event.id] ?? (isImmediate ? judge.judge(event, paid) : nil)
@@ -263,6 +264,15 @@ package struct ConversationHandler: Handler {
         }
         if !missing.isEmpty { judgeTheMissing(missing, of: fates.count, &run, on: slot) }
         return settling
+    }
+
+    /// Conversations that wait for a thread, where each takes one at a time.
+    private func upcoming(in context: HandlerContext) -> [ExactText] {
+        if largestBatch > 1 { return [] }
+        let messages = context.upcoming(
+            atMost: min(ConversationStore.mostAhead, judge.logs.batchLimit) - 1
+        )
+        return messages.compactMap { Self.conversation(of: $0) }
     }
 
     /// Judges with no transaction open and no lock held, one by one; anew each time, for until the
@@ -307,7 +317,7 @@ package struct ConversationHandler: Handler {
     package func record(_ failed: [FailedDelivery], in context: HandlerContext) {
         // A message that names no conversation has no row to say so.
         let failures = failed.compactMap { failed -> EventFailure? in
-            guard let id = Self.conversation(of: failed.delivery) else { return nil }
+            guard let id = Self.conversation(of: failed.delivery.message) else { return nil }
             return EventFailure(
                 conversationID: id,
                 failure: failed.failure,
@@ -323,9 +333,9 @@ package struct ConversationHandler: Handler {
         ).record(failures, in: context)
     }
 
-    private static func conversation(of delivery: Delivery) -> ExactText? {
+    private static func conversation(of message: Message) -> ExactText? {
         do {
-            return try ConversationReference(body: delivery.message.body).conversationID
+            return try ConversationReference(body: message.body).conversationID
         } catch {
             return nil
         }

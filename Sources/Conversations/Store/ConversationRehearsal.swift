@@ -25,7 +25,7 @@ extension ConversationStore {
         let none = Parameter.textArray([])
         let fold = FriendshipFold(users: [:], at: Date())
         var flight: [(Statement, [Parameter])] = [
-            (.begin, []), (SQL.readConversation, [.text(""), .text("nothing")]),
+            (.begin, []), (SQL.readConversations, [none, .text("nothing")]),
             (SQL.updateConversation, .init(repeating: .null, count: 8)),
             (SQL.lockUsers, [none]), (SQL.readEvents, [none, .text("nothing")]),
             (SQL.readAndLock, [none, .text("nothing")]), fold.userUpdate, fold.eventUpdate,
@@ -43,7 +43,7 @@ extension ConversationStore {
             flight.append((SQL.checkNewUsersAndTopics, [none]))
             flight.append((SQL.updateUsersAndTopic, .init(repeating: none, count: 6)))
             flight.append((SQL.updateUsersAndTopics, .init(repeating: none, count: 7)))
-            flight.append((SQL.readConversationAndTopic, [.text(""), .text("nothing")]))
+            flight.append((SQL.readConversationsAndTopics, [none, .text("nothing")]))
             flight.append((SQL.updateConversationAndTopic, .init(repeating: .null, count: 14)))
         }
         _ = try session.flight(flight + (writesEvents ? [fold.events] : []) + [(.rollback, [])])

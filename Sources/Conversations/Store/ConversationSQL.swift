@@ -100,10 +100,11 @@ package enum SQL {
         events[event.conversationID] = event
     }
 
-    /// One conversation and, behind its columns, its user's friendship. Without a lock. The log
-    /// comes only where no topic is needed to score it. More than one row where a key is missing.
-    static let readConversation = Statement(
-        "read_conversation",
+    /// $1: ids of conversations that are settled one by one. Each and, behind its columns, its
+    /// user's friendship. Without a lock. The log comes only where no topic is needed to score it.
+    /// More than one row for an id where a key is missing.
+    static let readConversations = Statement(
+        "read_conversations",
         """
         SELECT \(eventColumns), \(log(where: "agent_tag IS NULL")),
             has_row, friendship_score, friendship_level
@@ -111,14 +112,14 @@ package enum SQL {
         LEFT JOIN LATERAL (
             SELECT true AS has_row, friendship_score, friendship_level FROM friendship_status
             WHERE user_id = event.user_id LIMIT 2) AS friendship ON true
-        WHERE conversation_id = $1::text
+        WHERE conversation_id = ANY ($1::text[])
         """
     )
 
     /// The same with the log in any case, and with the topic that the conversation moves, as it is
     /// stored. The lowest id decides, as in `readAgenda`.
-    static let readConversationAndTopic = Statement(
-        "read_conversation_and_topic",
+    static let readConversationsAndTopics = Statement(
+        "read_conversations_and_topics",
         """
         SELECT \(eventColumns), \(log(where: "true")),
             has_row, friendship_score, friendship.friendship_level,
@@ -135,7 +136,7 @@ package enum SQL {
                     "friendship_level",
                     "coalesce(friendship.friendship_level, '\(FriendshipLevel.stranger.rawValue)')"
                 ))) AS agenda ON true
-        WHERE conversation_id = $1::text
+        WHERE conversation_id = ANY ($1::text[])
         """
     )
 
@@ -158,7 +159,7 @@ package enum SQL {
     static func conversationAndTopic(
         _ row: inout RowReader
     ) throws(PostgresError) -> ConversationAlone {
-        var alone = ConversationAlone(event: try event(&row))
+        var alone = ConversationAlone(event: try event(&row), isWithTopic: true)
         alone.isNewUser = try row.bool() == nil
         let score = try row.double()
         let level = try row.text()
@@ -200,18 +201,20 @@ package enum SQL {
 
     /// What a score changes in its event. The details' first five members are the contract's; the
     /// others explain how the score came about.
-    private static let outcome = """
+    private static func outcome(change: String, level: String, details: String) -> String {
+        """
         status = 'PROCESSED',
             attempt_count = stored.attempt_count + 1,
-            friendship_score_change = new.change,
-            new_friendship_level = new.level,
-            score_calculation_details = new.details::jsonb,
+            friendship_score_change = \(change),
+            new_friendship_level = \(level),
+            score_calculation_details = \(details)::jsonb,
             processed_at = now(),
             next_attempt_at = now(),
             error_code = NULL,
             error_details = NULL,
             updated_at = now()
         """
+    }
 
     /// One element for each event. If one of them is settled, gone or another user's by now, or
     /// stays as it was, nothing of the batch happens: see `guardAll`.
@@ -220,7 +223,7 @@ package enum SQL {
         """
         WITH done AS (
         UPDATE conversation_events AS stored
-        SET \(outcome)
+        SET \(outcome(change: "new.change", level: "new.level", details: "new.details"))
         FROM unnest($1::bigint[], $2::float8[], $3::text[], $4::text[], $5::text[])
             AS new (id, change, level, user_id, details)
         WHERE stored.id = ANY ($1::bigint[]) AND stored.id = new.id
@@ -274,8 +277,7 @@ package enum SQL {
         RETURNING 1),
         done AS (
         UPDATE conversation_events AS stored
-        SET \(outcome)
-        FROM (SELECT $2::float8 AS change, $3::text AS level, $5::text AS details) AS new
+        SET \(outcome(change: "$2::float8", level: "$3::text", details: "$5::text"))
         WHERE stored.id = $1::bigint AND EXISTS (SELECT FROM moved)
             AND stored.user_id = $4::text AND \(isOpen("stored.status"))
         RETURNING 1)
@@ -298,13 +300,21 @@ package enum SQL {
 }
 
 /// A conversation and all that its score needs, read without a lock.
-struct ConversationAlone {
+struct ConversationAlone: Sendable {
     var event: ConversationEvent
+    /// Whether its topic was looked for.
+    var isWithTopic = false
     var isNewUser = false
     /// nil where the user is new, or what is stored cannot be added to.
     var user: Friendship?
     /// That it moves.
     var topic: StoredTopic?
+
+    /// Whether it may move a topic that was not looked for.
+    var lacksTopic: Bool { event.agent != nil && !isWithTopic }
+
+    /// Whether there is all that its score needs.
+    var isOpen: Bool { !event.isSettled && event.defect == nil && canBeAddedTo && !lacksTopic }
 
     var canBeAddedTo: Bool {
         if topic?.isBad == true { return false }

@@ -1,3 +1,4 @@
+import Concurrency
 import Failpoints
 import Foundation
 import FriendshipScoring
@@ -58,7 +59,8 @@ struct Settling: Sendable {
 ///
 /// A single conversation, without a lock that outlives a statement: read both rows, and the topic
 /// that an agent leads to; write both, if user and topic still are as read. If another worker
-/// changed them first, it is done again under locks.
+/// changed them first, it is done again under locks. Where no thread takes more than one, it is
+/// read along with others: see `readAlone`.
 ///
 /// Between the two the batch is scored and folded in Swift, in order of arrival, which takes
 /// microseconds. Where agents are expected, the topics that they may move are read with the events;
@@ -70,6 +72,15 @@ package struct ConversationStore: Sendable {
     /// nil where no analysis costs anything.
     private let analyses: KeptAnalyses?
     let expected = Expectations()
+    /// Chosen: several times what conversations wait under a backlog, and too short for a person to
+    /// mend a row meanwhile; a read that takes longer probably hangs.
+    private let ahead = FetchAhead<ExactText, ConversationAlone>(
+        lifetime: .milliseconds(250),
+        patience: .milliseconds(250)
+    )
+    /// Most conversations of one such read. Chosen: with 16 single messages were a twentieth
+    /// slower, and with 48 as fast.
+    static let mostAhead = 32
     /// Whether each score is told to other programs; under locks, for they keep its order.
     package var writesEvents = false
 
@@ -143,6 +154,7 @@ package struct ConversationStore: Sendable {
     ///     where another worker changed its user first. Answers nil for an event that changed.
     ///   - locking: conversations whose users it does not wait for are `locked`.
     ///   - apart: nil where nothing is.
+    ///   - upcoming: conversations that are likely to be next; asked where they may be read along.
     /// - Returns: the fate of each.
     func settle(
         _ ids: [ExactText],
@@ -150,15 +162,17 @@ package struct ConversationStore: Sendable {
         locking: Locking = .waiting,
         apart: Apart? = nil,
         on slot: ThreadPool.Slot,
+        upcoming: @Sendable () -> [ExactText] = { [] },
         by judge: @Sendable (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling {
-        try usingAnalyses { isKept throws(PostgresError) in
+        let settling = try usingAnalyses { isKept throws(PostgresError) in
             try sessions.withSession(preferring: slot) { session throws(PostgresError) in
                 if let only = ids.first, ids.count == 1, locking == .waiting, !isKept,
                     !writesEvents,
                     let settling = try settleAlone(
                         only,
                         logs: logs,
+                        besides: upcoming,
                         in: &session,
                         by: judge
                     )
@@ -174,6 +188,10 @@ package struct ConversationStore: Sendable {
                 return try settleUnderLocks(request, apart: apart, in: &session, by: judge)
             }
         }
+        for case .applied(_, _, let user) in settling.fates.values {
+            ahead.remove { $0.event.userID == user }
+        }
+        return settling
     }
 
     /// - Returns: nil for a conversation that is to be settled under locks: another worker changed
@@ -181,31 +199,36 @@ package struct ConversationStore: Sendable {
     private func settleAlone(
         _ id: ExactText,
         logs: SQL.LogPart,
+        besides upcoming: () -> [ExactText],
         in session: inout Session,
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling? {
-        let parameters: [Parameter] = [.text(id.text), .text(logs.rawValue)]
-        let readsTopic = !expected.agents.isEmpty
-        let read: Rows
-        do throws(PostgresError) {
-            let statement = readsTopic ? SQL.readConversationAndTopic : SQL.readConversation
-            read = try session.flight([(statement, parameters)])[0]
-        } catch {
-            if readsTopic, !session.isBroken, expected.areToBlame(for: error) { return nil }
-            throw error
+        var rows = ahead.take(id).map { [$0] } ?? []
+        if rows.isEmpty {
+            let readsTopic = !expected.agents.isEmpty
+            do throws(PostgresError) {
+                rows = try readAlone(
+                    id,
+                    besides: upcoming(),
+                    withTopic: readsTopic,
+                    logs: logs,
+                    in: &session
+                )
+            } catch {
+                if readsTopic, !session.isBroken, expected.areToBlame(for: error) { return nil }
+                throw error
+            }
         }
         // `settleUnderLocks` finds out which table has several rows.
-        if read.count > 1 { return nil }
-        let reader = readsTopic ? SQL.conversationAndTopic : SQL.conversation
-        guard let alone = try read.first(reader), alone.event.conversationID == id
-        else { return Settling(fates: [id: .missing]) }
+        if rows.count > 1 { return nil }
+        guard let alone = rows.first else { return Settling(fates: [id: .missing]) }
         let event = alone.event
         expected.saw([event])
         if event.isSettled { return Settling(fates: [id: .settled]) }
         if let defect = event.defect {
             return Settling(fates: [id: .failed(defect, mayPass: false)])
         }
-        if event.agent != nil && !readsTopic || !alone.canBeAddedTo { return nil }
+        if alone.lacksTopic || !alone.canBeAddedTo { return nil }
         var fold = FriendshipFold(alone, at: Date())
         let fate = Self.fate(of: event, in: &fold, missing: .changed) { judge($0, PaidAnalysis()) }
         guard let update = fold.update(of: alone) else { return Settling(fates: [id: fate]) }
@@ -222,6 +245,38 @@ package struct ConversationStore: Sendable {
         if fold.movesTopics { passed.insert(.topics) }
         if alone.isNewUser { passed.insert(.newUser) }
         return Settling(fates: [id: fate], passed: passed)
+    }
+
+    /// Reads a conversation, and others along with it for their threads: under a backlog each then
+    /// costs one round trip instead of two, and a fraction of a read.
+    ///
+    /// What is read ahead may have changed by the time it is written, as at any other time: the
+    /// write takes only what still is as it was read. What is not simply open is read again by its
+    /// own thread.
+    private func readAlone(
+        _ id: ExactText,
+        besides upcoming: [ExactText],
+        withTopic readsTopic: Bool,
+        logs: SQL.LogPart,
+        in session: inout Session
+    ) throws(PostgresError) -> [ConversationAlone] {
+        let others = ahead.begin(upcoming.filter { $0 != id })
+        var rows: [ExactText: [ConversationAlone]] = [:]
+        defer {
+            ahead.end(others, rows.compactMapValues { $0.count == 1 && $0[0].isOpen ? $0[0] : nil })
+        }
+        let ids = Parameter.textArray(([id] + others).map(\.text))
+        let statement = readsTopic ? SQL.readConversationsAndTopics : SQL.readConversations
+        do throws(PostgresError) {
+            let read = try session.flight([(statement, [ids, .text(logs.rawValue)])])[0]
+                .map(readsTopic ? SQL.conversationAndTopic : SQL.conversation)
+            rows = Dictionary(grouping: read, by: \.event.conversationID)
+        } catch {
+            // It may be about another one.
+            if others.isEmpty || session.isBroken { throw error }
+            return try readAlone(id, besides: [], withTopic: readsTopic, logs: logs, in: &session)
+        }
+        return rows[id] ?? []
     }
 
     /// - Parameter missing: its fate where its user is not among the locked.

@@ -65,7 +65,7 @@ extension SQL {
     ///
     /// The user's row is what it is under the lock. The event's is not read anew once the lock is
     /// there: an event that was settled in between is found out when it is written. By LATERAL, as
-    /// `readConversation`; two rows of a user are a defect, and more are none the better.
+    /// `readConversations`; two rows of a user are a defect, and more are none the better.
     package static let readAndLock = Statement("read_and_lock", readingAndLocking(topics: ""))
 
     /// The same, and of each user four elements for each topic: its name and the members that

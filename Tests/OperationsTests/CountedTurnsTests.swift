@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Conversations
+@testable import Operations
 
 struct CountedTurnsTests {
     private let log = #"""

@@ -1,16 +1,17 @@
 import ConversationAnalysis
+import Conversations
 import Foundation
 import FriendshipScoring
 
 /// Which turns of a stored conversation the built-in analysis counts, by their ids: never what they
 /// say. Found anew when an operator asks, so that scoring costs nothing more.
-package struct CountedTurns: Sendable, Equatable {
+struct CountedTurns: Sendable, Equatable {
     /// A turn stands once for each question in it.
-    package var questions: [Int]
-    package var memories: [Int]
+    var questions: [Int]
+    var memories: [Int]
 
     /// - Parameter log: the content of `conversation_log`, in either shape.
-    package init(log json: Data, botType: String) throws(ConversationLogError) {
+    init(log json: Data, botType: String) throws(ConversationLogError) {
         let log = try ConversationLog(json: json)
         let counted = CountedItems(reading: log)
         let ids = Self.ids(in: json)

@@ -1,0 +1,72 @@
+import Concurrency
+import Dispatch
+import TestSupport
+import Testing
+
+struct FetchAheadTests {
+    private let ahead = FetchAhead<String, Int>(lifetime: .seconds(60), patience: .seconds(60))
+
+    @Test func eachIsFetchedByOneThreadAndTakenOnce() {
+        #expect(ahead.begin(["a", "b"]) == ["a", "b"])
+        #expect(ahead.begin(["b", "c"]) == ["c"])
+        ahead.end(["a", "b"], ["a": 1, "b": 2, "other": 3])
+        #expect(ahead.take("a") == 1)
+        #expect(ahead.take("a") == nil)
+        #expect(ahead.take("b") == 2)
+        #expect(ahead.take("other") == nil, "it was not begun")
+    }
+
+    /// Fault: threads fetch what another one is fetching; or wait for it for ever.
+    @Test func othersWaitForAFetchThatIsOnItsWay() {
+        _ = ahead.begin(["a", "gone"])
+        let answers = Locked<[String]>([])
+        let threads = DispatchGroup()
+        for key in ["a", "a", "gone"] {
+            DispatchQueue.global().async(group: threads) { [ahead] in
+                let value = ahead.take(key).map(String.init) ?? "none"
+                answers.withLock { $0.append("\(key) \(value)") }
+            }
+        }
+        ahead.end(["a", "gone"], ["a": 1])
+        threads.wait()
+        #expect(answers.withLock { $0.sorted() } == ["a 1", "a none", "gone none"])
+    }
+
+    /// Fault: a thread waits as long as another one's fetch hangs.
+    @Test func aFetchThatHangsIsNotWaitedForForLong() {
+        let ahead = FetchAhead<String, Int>(lifetime: .seconds(60), patience: .milliseconds(10))
+        _ = ahead.begin(["a"])
+        #expect(ahead.take("a") == nil)
+        ahead.end(["a"], ["a": 1])
+        #expect(ahead.take("a") == 1)
+    }
+
+    /// Fault: what cannot be had is fetched again and again along with others.
+    @Test func whatWasNotToBeHadIsLeftToItsOwnThread() {
+        _ = ahead.begin(["a"])
+        ahead.end(["a"], [:])
+        #expect(ahead.begin(["a"]).isEmpty)
+        #expect(ahead.take("a") == nil)
+        #expect(ahead.begin(["a"]) == ["a"])
+    }
+
+    /// Fault: what goes back to the broker stays in memory, and is as it was long ago when it
+    /// comes again.
+    @Test func whatIsOldIsFetchedAgain() {
+        let ahead = FetchAhead<String, Int>(lifetime: .zero, patience: .seconds(60))
+        for value in 1...2 {
+            #expect(ahead.begin(["a", "b"]) == ["a", "b"])
+            ahead.end(["a", "b"], ["a": value, "b": value])
+        }
+        #expect(ahead.take("a") == nil)
+    }
+
+    @Test func whatIsOutOfDateIsForgotten() {
+        _ = ahead.begin(["a", "b", "c"])
+        ahead.end(["a", "b"], ["a": 1, "b": 2])
+        ahead.remove { $0 == 1 }
+        #expect(ahead.take("a") == nil)
+        #expect(ahead.take("b") == 2)
+        #expect(ahead.begin(["c"]).isEmpty, "it is on its way")
+    }
+}
