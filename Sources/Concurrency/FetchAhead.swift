@@ -3,21 +3,40 @@
 /// Each value is fetched by one thread and taken once. A value may be out of date when it is taken:
 /// that is for its user to find out.
 package final class FetchAhead<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-    private enum Entry {
+    private enum State {
         /// On its way; these wait for it.
         case coming([MonotonicSemaphore])
-        /// nil where it was not to be had: its own thread fetches it, and no other.
-        case here(Value?, since: ContinuousClock.Instant)
+        /// nil where it was not to be had, or is out of date: its own thread fetches it, no other.
+        case here(Value?)
     }
+
+    private struct Entry {
+        var state = State.coming([])
+        /// When its fetch began.
+        let since = ContinuousClock.now
+    }
+
+    /// How long a key is remembered for which no value was to be had. Chosen: longer than what is
+    /// in hand waits for a thread.
+    private static var memory: Duration { .seconds(60) }
 
     private let entries = Locked<[Key: Entry]>([:])
     private let lifetime, patience: Duration
 
     /// - Parameters:
-    ///   - lifetime: a value that has waited for so long is fetched again.
+    ///   - lifetime: a value is fetched again so long after its fetch began.
     ///   - patience: how long a thread waits for another one's fetch.
     package init(lifetime: Duration, patience: Duration) {
         (self.lifetime, self.patience) = (lifetime, patience)
+    }
+
+    /// How many threads wait for a fetch.
+    package var waiting: Int {
+        entries.withLock { entries in
+            entries.values.reduce(0) { count, entry in
+                if case .coming(let waiters) = entry.state { count + waiters.count } else { count }
+            }
+        }
     }
 
     /// Waits where another thread is fetching it.
@@ -25,16 +44,16 @@ package final class FetchAhead<Key: Hashable & Sendable, Value: Sendable>: Senda
     /// - Returns: nil where the caller is to fetch it.
     package func take(_ key: Key) -> Value? {
         let coming = entries.withLock { entries -> MonotonicSemaphore? in
-            guard case .coming(let others) = entries[key] else { return nil }
+            guard case .coming(let others) = entries[key]?.state else { return nil }
             let waiter = MonotonicSemaphore(value: 0)
-            entries[key] = .coming(others + [waiter])
+            entries[key]?.state = .coming(others + [waiter])
             return waiter
         }
         coming?.wait(atMost: patience)
         return entries.withLock { entries in
-            guard case .here(let value, let since) = entries[key] else { return nil }
+            guard let entry = entries[key], case .here(let value) = entry.state else { return nil }
             entries[key] = nil
-            return isFresh(since) ? value : nil
+            return isOld(entry) ? nil : value
         }
     }
 
@@ -42,12 +61,10 @@ package final class FetchAhead<Key: Hashable & Sendable, Value: Sendable>: Senda
     package func begin(_ keys: [Key]) -> [Key] {
         entries.withLock { entries in
             // What was never taken.
-            entries = entries.filter { entry in
-                if case .here(_, let since) = entry.value { isFresh(since) } else { true }
-            }
+            entries = entries.filter { !isOld($0.value) }
             return keys.filter { key in
                 if entries[key] != nil { return false }
-                entries[key] = .coming([])
+                entries[key] = Entry()
                 return true
             }
         }
@@ -57,25 +74,32 @@ package final class FetchAhead<Key: Hashable & Sendable, Value: Sendable>: Senda
     ///   - keys: that were begun.
     ///   - values: of those that may be taken.
     package func end(_ keys: [Key], _ values: [Key: Value]) {
-        let now = ContinuousClock.now
         var waiters: [MonotonicSemaphore] = []
         entries.withLock { entries in
             for key in keys {
-                let entry = entries.updateValue(.here(values[key], since: now), forKey: key)
-                if case .coming(let others) = entry { waiters += others }
+                if case .coming(let others) = entries[key]?.state { waiters += others }
+                entries[key]?.state = .here(values[key])
             }
         }
         for waiter in waiters { waiter.signal() }
     }
 
-    /// Forgets values that are out of date.
-    package func remove(where isOutdated: (Value) -> Bool) {
+    /// Leaves values that are out of date to their own threads.
+    package func outdate(where isOutdated: (Value) -> Bool) {
         entries.withLock { entries in
-            for case (let key, .here(let value?, since: _)) in entries where isOutdated(value) {
-                entries[key] = nil
+            for (key, entry) in entries {
+                if case .here(let value?) = entry.state, isOutdated(value) {
+                    entries[key]?.state = .here(nil)
+                }
             }
         }
     }
 
-    private func isFresh(_ since: ContinuousClock.Instant) -> Bool { .now < since + lifetime }
+    private func isOld(_ entry: Entry) -> Bool {
+        switch entry.state {
+        case .coming: false
+        case .here(nil): entry.since + Self.memory <= .now
+        case .here: entry.since + lifetime <= .now
+        }
+    }
 }

@@ -97,12 +97,12 @@ package final class Dispatcher: DeliveryReceiver {
 
     func startOperations(after change: (inout Inbox) -> Void) {
         loop.start(after: change) { [self] work, slot in
-            var context = HandlerContext(slot: slot, drain: drain)
+            let context = HandlerContext(slot: slot, drain: drain)
             counts.threadBegan()
             switch work {
             case .batch(let batch, let number):
                 let kind = kinds.all[number]
-                context = HandlerContext(slot: slot, drain: drain) { [loop] most in
+                let context = HandlerContext(slot: slot, drain: drain) { [loop] most in
                     loop.inbox.withLock { $0.upcoming(of: number, atMost: most) }
                 }
                 if !mayHoldFailures(batch, of: kind) {

@@ -80,8 +80,9 @@ package struct HandlerContext: Sendable {
     }
 
     /// A hint at what calls of this handler will be given next, so that it may get ready for
-    /// several of them at once: messages that wait for a thread, in order. Other threads take them
-    /// at any time, or they go back to the broker.
+    /// several of them at once: the messages that wait for a thread, in order, and of them the
+    /// thread's share. Other threads take them at any time, or they go back to the broker. Empty in
+    /// a call that runs alone; what was delivered before is left out.
     package func upcoming(atMost most: Int) -> [Message] { most > 0 ? peek(most) : [] }
 
     /// Whether the result of this run is no longer wanted: the handler ends soon and answers

@@ -117,9 +117,11 @@ package struct Inbox {
         )
     }
 
-    /// What waits of a kind, in order, but for what was delivered before: that may kill a process.
+    /// What waits of a kind, in order: an even share for each thread, so that what they make of it
+    /// they do side by side. Not what was delivered before: that may kill a process.
     func upcoming(of kind: Int, atMost most: Int) -> [Message] {
-        lanes.first(most, of: kind).filter { !$0.redelivered }.map(\.message)
+        let share = (lanes.counts[kind] + limit - 1) / limit
+        return lanes.first(min(most, share), of: kind).filter { !$0.redelivered }.map(\.message)
     }
 
     /// Deliveries that wait, by the number of their kind; suspects are not among them.

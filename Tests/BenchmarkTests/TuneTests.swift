@@ -46,7 +46,7 @@ struct TuneTests {
     }
 
     @Test func prefetchIsTwiceWhatThreadsCanHaveInHandOrSixBatches() {
-        #expect(point(3, 10, 1).prefetch == 128)
+        #expect(point(3, 10, 1).prefetch == 192)
         #expect(point(3, 100, 1).prefetch == 200)
         #expect(point(3, 4, 32).prefetch == 256)
         #expect(point(3, 10, 128).prefetch == 6 * 128)

@@ -39,7 +39,8 @@ extension Integration {
                         limit: 3,
                         applicationName: "test",
                         statementTimeout: settings.taskTimeout
-                    )
+                    ),
+                    readAheadFor: .seconds(60)
                 ),
                 analyser: analyser,
                 weights: settings.weights,

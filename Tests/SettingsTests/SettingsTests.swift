@@ -47,7 +47,7 @@ struct SettingsTests {
         #expect(preset.isConcurrencyAutomatic && preset.concurrency == 64)
         #expect(preset.databaseSessionsMax == 32)
         #expect(preset.prefetch(batchLimit: 32) == 256)
-        #expect(preset.prefetch(batchLimit: 1) == 128)
+        #expect(preset.prefetch(batchLimit: 1) == 192)
         let few = try settings([
             "MESSAGE_CONCURRENCY_PER_WORKER": "auto", "MESSAGE_CONCURRENCY_MAX": "3",
             "PREFETCH_COUNT": "50",

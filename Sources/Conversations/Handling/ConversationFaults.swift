@@ -293,7 +293,7 @@ extension SQL {
     /// What part of the work a statement does, by its name.
     static func step(of operation: String) -> FaultEvidence.Steps {
         switch operation {
-        case insertUsers.name, insertNewUsers.name, checkNewUsers.name: .newUser
+        case insertUser.name, insertUsers.name, insertNewUsers.name, checkNewUsers.name: .newUser
         case readAgenda.name, readTopics.name, updateUsersAndTopic.name, updateUsersAndTopics.name,
             readConversationsAndTopics.name, updateConversationAndTopic.name,
             checkNewUsersAndTopics.name:

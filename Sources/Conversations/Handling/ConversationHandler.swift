@@ -270,7 +270,7 @@ package struct ConversationHandler: Handler {
     private func upcoming(in context: HandlerContext) -> [ExactText] {
         if largestBatch > 1 { return [] }
         let messages = context.upcoming(
-            atMost: min(ConversationStore.mostAhead, judge.logs.batchLimit) - 1
+            atMost: min(ConversationStore.mostInARead, judge.logs.batchLimit) - 1
         )
         return messages.compactMap { Self.conversation(of: $0) }
     }

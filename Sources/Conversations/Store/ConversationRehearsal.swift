@@ -33,7 +33,7 @@ extension ConversationStore {
         if step.contains(.newUser) {
             flight += [
                 (SQL.insertUsers, [none]), (SQL.insertNewUsers, [none]),
-                (SQL.checkNewUsers, [none]),
+                (SQL.insertUser, [.null, .null]), (SQL.checkNewUsers, [none]),
             ]
         }
         if step.contains(.topics) {

@@ -314,7 +314,7 @@ struct ConversationAlone: Sendable {
     var lacksTopic: Bool { event.agent != nil && !isWithTopic }
 
     /// Whether there is all that its score needs.
-    var isOpen: Bool { !event.isSettled && event.defect == nil && canBeAddedTo && !lacksTopic }
+    var isComplete: Bool { !event.isSettled && event.defect == nil && canBeAddedTo && !lacksTopic }
 
     var canBeAddedTo: Bool {
         if topic?.isBad == true { return false }

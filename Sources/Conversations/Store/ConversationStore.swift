@@ -72,21 +72,23 @@ package struct ConversationStore: Sendable {
     /// nil where no analysis costs anything.
     private let analyses: KeptAnalyses?
     let expected = Expectations()
-    /// Chosen: several times what conversations wait under a backlog, and too short for a person to
-    /// mend a row meanwhile; a read that takes longer probably hangs.
-    private let ahead = FetchAhead<ExactText, ConversationAlone>(
-        lifetime: .milliseconds(250),
-        patience: .milliseconds(250)
-    )
-    /// Most conversations of one such read. Chosen: with 16 single messages were a twentieth
-    /// slower, and with 48 as fast.
-    static let mostAhead = 32
+    private let ahead: FetchAhead<ExactText, ConversationAlone>
+    /// Most conversations of one read of singles. Chosen: 48 were no faster.
+    static let mostInARead = 32
     /// Whether each score is told to other programs; under locks, for they keep its order.
     package var writesEvents = false
 
-    package init(sessions: SessionPool, keeping analyses: KeptAnalyses? = nil) {
+    /// - Parameter lifetime: how long what was read ahead may be written. Chosen: many times what
+    ///   it takes under a backlog, and too short for a person to mend a row meanwhile.
+    package init(
+        sessions: SessionPool,
+        keeping analyses: KeptAnalyses? = nil,
+        readAheadFor lifetime: Duration = .seconds(1)
+    ) {
         self.sessions = sessions
         self.analyses = analyses
+        // A read that takes longer probably hangs.
+        ahead = FetchAhead(lifetime: lifetime, patience: .milliseconds(250))
     }
 
     /// Runs what may touch the table of analyses, if there is one.
@@ -188,8 +190,8 @@ package struct ConversationStore: Sendable {
                 return try settleUnderLocks(request, apart: apart, in: &session, by: judge)
             }
         }
-        for case .applied(_, _, let user) in settling.fates.values {
-            ahead.remove { $0.event.userID == user }
+        if ids.count == 1, case .applied(_, _, let user) = settling.fates[ids[0]] {
+            ahead.outdate { $0.event.userID == user }
         }
         return settling
     }
@@ -204,7 +206,8 @@ package struct ConversationStore: Sendable {
         by judge: (ConversationEvent, PaidAnalysis) -> Verdict?
     ) throws(PostgresError) -> Settling? {
         var rows = ahead.take(id).map { [$0] } ?? []
-        if rows.isEmpty {
+        let wasAhead = !rows.isEmpty
+        if !wasAhead {
             let readsTopic = !expected.agents.isEmpty
             do throws(PostgresError) {
                 rows = try readAlone(
@@ -231,11 +234,18 @@ package struct ConversationStore: Sendable {
         if alone.lacksTopic || !alone.canBeAddedTo { return nil }
         var fold = FriendshipFold(alone, at: Date())
         let fate = Self.fate(of: event, in: &fold, missing: .changed) { judge($0, PaidAnalysis()) }
-        guard let update = fold.update(of: alone) else { return Settling(fates: [id: fate]) }
+        guard let update = fold.update(of: alone) else {
+            // No write would find out that the row has changed since: it is read now.
+            return wasAhead
+                ? try settleAlone(id, logs: logs, besides: upcoming, in: &session, by: judge)
+                : Settling(fates: [id: fate])
+        }
         if alone.isNewUser {
             // In a transaction of its own: then an error is about nothing but the user, also one of
             // what is checked at the commit.
-            _ = try session.flight([(SQL.insertUsers, [.textArray([event.userID.text])])])
+            _ = try session.flight([
+                (SQL.insertUser, [.text(event.userID.text), .integer(event.id)])
+            ])
         }
         Failpoint.written.hit()
         let isDone = try session.flight([update])[0].first(SQL.isUpdated) ?? false
@@ -247,12 +257,9 @@ package struct ConversationStore: Sendable {
         return Settling(fates: [id: fate], passed: passed)
     }
 
-    /// Reads a conversation, and others along with it for their threads: under a backlog each then
-    /// costs one round trip instead of two, and a fraction of a read.
-    ///
-    /// What is read ahead may have changed by the time it is written, as at any other time: the
-    /// write takes only what still is as it was read. What is not simply open is read again by its
-    /// own thread.
+    /// Reads a conversation, and others along with it for their threads: under a backlog each costs
+    /// one round trip instead of two, and a fraction of a read. What lacks something, or has
+    /// changed by the time it is written, is read again by its own thread.
     private func readAlone(
         _ id: ExactText,
         besides upcoming: [ExactText],
@@ -261,22 +268,23 @@ package struct ConversationStore: Sendable {
         in session: inout Session
     ) throws(PostgresError) -> [ConversationAlone] {
         let others = ahead.begin(upcoming.filter { $0 != id })
-        var rows: [ExactText: [ConversationAlone]] = [:]
-        defer {
-            ahead.end(others, rows.compactMapValues { $0.count == 1 && $0[0].isOpen ? $0[0] : nil })
-        }
         let ids = Parameter.textArray(([id] + others).map(\.text))
         let statement = readsTopic ? SQL.readConversationsAndTopics : SQL.readConversations
         do throws(PostgresError) {
             let read = try session.flight([(statement, [ids, .text(logs.rawValue)])])[0]
                 .map(readsTopic ? SQL.conversationAndTopic : SQL.conversation)
-            rows = Dictionary(grouping: read, by: \.event.conversationID)
+            let rows = Dictionary(grouping: read, by: \.event.conversationID)
+            ahead.end(
+                others,
+                rows.compactMapValues { $0.count == 1 && $0[0].isComplete ? $0[0] : nil }
+            )
+            return rows[id] ?? []
         } catch {
-            // It may be about another one.
-            if others.isEmpty || session.isBroken { throw error }
+            ahead.end(others, [:])
+            // It may be about another one, unless it is the table that is locked.
+            if others.isEmpty || session.isBroken || error.sqlState == "55P03" { throw error }
             return try readAlone(id, besides: [], withTopic: readsTopic, logs: logs, in: &session)
         }
-        return rows[id] ?? []
     }
 
     /// - Parameter missing: its fate where its user is not among the locked.

@@ -14,8 +14,19 @@ extension SQL {
         ON CONFLICT DO NOTHING
         """
 
-    /// The same as part of the transaction that scores them. If one of them has a row by now, or
-    /// gets none, nothing of the batch happens: see `guardAll`.
+    /// $1: a user; $2: the id of an event, which must be its own and still count.
+    static let insertUser = Statement(
+        "insert_user",
+        """
+        INSERT INTO friendship_status (user_id, friendship_score, friendship_level)
+        SELECT $1::text, 0, 'PHASE1_STRANGER' FROM conversation_events
+        WHERE id = $2::bigint AND user_id = $1::text AND \(isOpen("status"))
+        ON CONFLICT DO NOTHING
+        """
+    )
+
+    /// `insertUsers` as part of the transaction that scores them. If one of them has a row by now,
+    /// or gets none, nothing of the batch happens: see `guardAll`.
     static let insertNewUsers = Statement(
         "insert_new_users",
         """

@@ -81,13 +81,14 @@ final class Soak {
         workers = try (0..<3).map(start)
     }
 
-    /// The first reaches both servers through links that the test can break.
+    /// The first reaches both servers through links that the test can break; the last settles
+    /// conversations one by one.
     private func start(_ number: Int) throws -> RunningWorker {
-        try scene.startWorker(
-            try passwords.settings(
-                ports: number > 0 ? nil : (brokerLink.port, databaseLink.port)
-            )
+        var settings = try passwords.settings(
+            ports: number > 0 ? nil : (brokerLink.port, databaseLink.port)
         )
+        if number == 2 { settings["BATCH_MAX"] = "1" }
+        return try scene.startWorker(settings)
     }
 
     /// Starts those again that have died, as a supervisor would.
