@@ -117,10 +117,11 @@ package struct Inbox {
         )
     }
 
-    /// What waits of a kind, in order: an even share for each thread, so that what they make of it
-    /// they do side by side. Not what was delivered before: that may kill a process.
+    /// What waits of a kind, in order, but no more than an even share for each thread: those beyond
+    /// need not wait for what one makes of it. Not what was delivered before: that may kill a
+    /// process.
     func upcoming(of kind: Int, atMost most: Int) -> [Message] {
-        let share = (lanes.counts[kind] + limit - 1) / limit
+        let share = (lanes.counts[kind] + wanted.limit - 1) / wanted.limit
         return lanes.first(min(most, share), of: kind).filter { !$0.redelivered }.map(\.message)
     }
 

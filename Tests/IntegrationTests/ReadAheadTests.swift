@@ -100,18 +100,26 @@ extension Integration {
                 VALUES ('topic', 'agent', 'of the topic', 'PHASE1_STRANGER', 'TALK')
                 """
             )
-            for id in ["first", "a", "b"] {
+            for id in ["first", "a", "b", "as it was"] {
                 try scene.addConversation(id, user: id, agent: "agent")
             }
             // The first shows that there are agents.
             #expect(threads.handle(["first"]) == [.done])
-            #expect(threads.handle(["a"], upcoming: ["b"]) == [.done])
+            #expect(threads.handle(["a"], upcoming: ["b", "as it was"]) == [.done])
             try scene.sql(
                 """
                 INSERT INTO friendship_status (user_id, topic_metrics)
                 VALUES ('b', '{"topic": {"score": 5, "turns": 3}}')
                 """
             )
+            try scene.sql(
+                """
+                UPDATE conversation_events SET conversation_log = '[{"speaker": "pika"}]'
+                WHERE conversation_id = 'as it was'
+                """
+            )
+            #expect(threads.handle(["as it was"]) == [.done])
+            #expect(try scene.score(of: "as it was") == 1, "it was read before")
             #expect(threads.handle(["b"]) == [.done])
             let topic = try scene.sql(
                 """

@@ -194,6 +194,17 @@ struct InboxLanesTests {
         #expect(inbox.waiting == [4, 1])
     }
 
+    /// Fault: one thread makes ready what all take, and the others wait for it; or, while memory is
+    /// short, the last thread that is left does.
+    @Test func noMoreComesNextThanAThreadsShare() {
+        var inbox = Inbox(limit: 4)
+        inbox.add(deliveries(10))
+        #expect(inbox.upcoming(of: 0, atMost: 9).count == 3)
+        inbox.hold(to: 0.25)
+        #expect(inbox.limit == 1)
+        #expect(inbox.upcoming(of: 0, atMost: 9).count == 3)
+    }
+
     @Test func whatIsTakenBackIsInOrderOfArrival() {
         var inbox = inbox(.low, .high)
         inbox.add((1...9).map { delivery($0, type: $0 % 2 == 0 ? "b" : "a") })

@@ -87,8 +87,8 @@ package struct ConversationStore: Sendable {
     ) {
         self.sessions = sessions
         self.analyses = analyses
-        // A read that takes longer probably hangs.
-        ahead = FetchAhead(lifetime: lifetime, patience: .milliseconds(250))
+        // Chosen: several reads. Where storage is slower, threads read side by side.
+        ahead = FetchAhead(lifetime: lifetime, patience: .milliseconds(20))
     }
 
     /// Runs what may touch the table of analyses, if there is one.
