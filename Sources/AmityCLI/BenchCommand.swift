@@ -86,7 +86,8 @@ struct BenchCommand: ParsableCommand {
                 replicas: replicas.values,
                 threads: threads.values,
                 batches: batches.values,
-                isAutomaticToo: auto
+                isAutomaticToo: auto,
+                waits: analyserSeconds != nil
             )
         )
         let report = try measuring { try bench.run() }

@@ -78,7 +78,8 @@ struct TuneCommand: ParsableCommand {
             configurations: Configuration.all(
                 replicas: replicas.values,
                 threads: (threads ?? Self.threads(waits)).values,
-                batches: (batch ?? CountList(waits ? [1] : [1, 8, 64, 128])).values
+                batches: (batch ?? CountList(waits ? [1] : [1, 8, 64, 128])).values,
+                waits: waits
             )
         )
         let report = try measuring {

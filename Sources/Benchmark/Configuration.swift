@@ -7,6 +7,8 @@ package struct Configuration: Hashable, Sendable {
     package var batch: Int
     /// Whether workers find out by themselves how many of the threads to keep busy.
     package var isAutomatic = false
+    /// Whether the analyser takes its time.
+    package var waits = false
 
     package init(replicas: Int, threads: Int, batch: Int) {
         self.replicas = replicas
@@ -16,16 +18,23 @@ package struct Configuration: Hashable, Sendable {
 
     /// Every combination, the smallest first.
     ///
-    /// - Parameter isAutomaticToo: whether workers that find out by themselves are added.
+    /// - Parameters:
+    ///   - isAutomaticToo: whether workers that find out by themselves are added.
+    ///   - waits: whether the analyser takes its time.
     package static func all(
         replicas: [Int],
         threads: [Int],
         batches: [Int],
-        isAutomaticToo: Bool = false
+        isAutomaticToo: Bool = false,
+        waits: Bool = false
     ) -> [Configuration] {
         let all = replicas.flatMap { replicas in
             threads.flatMap { threads in
-                batches.map { Configuration(replicas: replicas, threads: threads, batch: $0) }
+                batches.map { batch in
+                    var one = Configuration(replicas: replicas, threads: threads, batch: batch)
+                    one.waits = waits
+                    return one
+                }
             }
         }
         if !isAutomaticToo { return Set(all).sorted() }
@@ -43,7 +52,7 @@ package struct Configuration: Hashable, Sendable {
 
     /// The worker's own default.
     package var prefetch: Int {
-        Int(WorkerSettings.prefetch(threads: threads, batchLimit: batch))
+        Int(WorkerSettings.prefetch(threads: threads, batchLimit: batch, isImmediate: !waits))
     }
 
     var totalThreads: Int { replicas * threads }

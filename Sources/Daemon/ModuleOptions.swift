@@ -143,12 +143,12 @@ extension WorkerSettings {
     /// As the registry shows them.
     ///
     /// - Parameter batchLimit: most messages that a thread takes at once.
-    func registered(batchLimit: Int) -> WorkerStats.Settings {
+    func registered(batchLimit: Int, prefetch: UInt16) -> WorkerStats.Settings {
         WorkerStats.Settings(
             threads: concurrency,
             isConcurrencyAutomatic: isConcurrencyAutomatic,
             batchMax: batchLimit,
-            prefetch: Int(prefetch(batchLimit: batchLimit)),
+            prefetch: Int(prefetch),
             sessionsMax: databaseSessionsMax,
             maxAttempts: maxAttempts,
             taskTimeoutSeconds: taskTimeout / .seconds(1)

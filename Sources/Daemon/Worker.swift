@@ -48,7 +48,9 @@ package final class Worker: Service {
     private let logger: Logger
 
     private var batchLimit: Int { analyser.largestBatch(settings.batchMax) }
-    private var prefetch: UInt16 { settings.prefetch(batchLimit: batchLimit) }
+    private var prefetch: UInt16 {
+        settings.prefetch(batchLimit: batchLimit, isImmediate: analyser.isSometimesImmediate)
+    }
 
     /// - Parameter health: shared with the analyser, which reports to it where it calls services.
     package init(
@@ -269,7 +271,7 @@ package final class Worker: Service {
                 .init(
                     bootID: database.process,
                     queue: settings.topology.names.main,
-                    settings: settings.registered(batchLimit: batchLimit)
+                    settings: settings.registered(batchLimit: batchLimit, prefetch: prefetch)
                 ),
                 sessions: database.sessions,
                 counts: counts,

@@ -133,15 +133,17 @@ package struct WorkerSettings: Sendable {
 
     /// Most unsettled deliveries.
     ///
-    /// - Parameter batchLimit: most messages that a thread takes at once.
-    package func prefetch(batchLimit: Int) -> UInt16 {
+    /// - Parameters:
+    ///   - batchLimit: most messages that a thread takes at once.
+    ///   - isImmediate: whether the analyser may answer at once.
+    package func prefetch(batchLimit: Int, isImmediate: Bool = true) -> UInt16 {
         if let prefetchCount { return UInt16(clamping: prefetchCount) }
         // What waits in line for services must not wait for so long that the broker takes it back.
         let most = analysis.mostInHand(threads: concurrency, within: holdLimit)
         let preset = Self.prefetch(
             threads: concurrency,
             batchLimit: batchLimit,
-            isImmediate: most == nil
+            isImmediate: isImmediate && most == nil
         )
         return min(preset, most.map { UInt16(clamping: $0) } ?? preset)
     }
