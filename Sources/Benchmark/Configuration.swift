@@ -8,12 +8,13 @@ package struct Configuration: Hashable, Sendable {
     /// Whether workers find out by themselves how many of the threads to keep busy.
     package var isAutomatic = false
     /// Whether the analyser takes its time.
-    package var waits = false
+    package var waits: Bool
 
-    package init(replicas: Int, threads: Int, batch: Int) {
+    package init(replicas: Int, threads: Int, batch: Int, waits: Bool = false) {
         self.replicas = replicas
         self.threads = threads
         self.batch = batch
+        self.waits = waits
     }
 
     /// Every combination, the smallest first.
@@ -30,10 +31,8 @@ package struct Configuration: Hashable, Sendable {
     ) -> [Configuration] {
         let all = replicas.flatMap { replicas in
             threads.flatMap { threads in
-                batches.map { batch in
-                    var one = Configuration(replicas: replicas, threads: threads, batch: batch)
-                    one.waits = waits
-                    return one
+                batches.map {
+                    Configuration(replicas: replicas, threads: threads, batch: $0, waits: waits)
                 }
             }
         }

@@ -142,7 +142,9 @@ extension WorkerSettings {
 
     /// As the registry shows them.
     ///
-    /// - Parameter batchLimit: most messages that a thread takes at once.
+    /// - Parameters:
+    ///   - batchLimit: most messages that a thread takes at once.
+    ///   - prefetch: most unsettled deliveries.
     func registered(batchLimit: Int, prefetch: UInt16) -> WorkerStats.Settings {
         WorkerStats.Settings(
             threads: concurrency,

@@ -80,9 +80,8 @@ extension Integration {
             #expect(threads.handle(["made"]) == [.done])
             #expect(try scene.score(of: "made") == 8)
             #expect(threads.handle(["settled"]) == [.duplicate])
-            guard case .retry = try #require(threads.handle(["deleted"]).first) else {
-                return #expect(Bool(false), "there is no such row")
-            }
+            let deleted = threads.handle(["deleted"])
+            if case .retry = deleted[0] {} else { Issue.record("\(deleted)") }
             #expect(threads.handle(["taken"]) == [.done])
             #expect(try scene.score(of: "scored") == 43)
             #expect(threads.handle(["mended"]) == [.done], "no write checks a verdict of failure")
@@ -159,8 +158,8 @@ extension Integration {
             #expect(sum.integer(0, 0) == 40)
         }
 
-        /// Fault: what is out of date is read along again and again: of a user's hundred
-        /// conversations each read the next thirty.
+        /// Fault: what is out of date is read along again and again: of a user's
+        /// conversations each reads the next thirty.
         @Test func conversationsOfOneUserAreReadAlongOnceAtMost() throws {
             let ids = (0..<40).map { "c\($0)" }
             for id in ids { try scene.addConversation(id) }
