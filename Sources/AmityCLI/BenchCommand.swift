@@ -21,18 +21,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Conversations in a run, of twenty items each; with --tasks, tasks.")
     var conversations = 20_000
 
-    @Option(
-        help: """
-            plain: known users, no agents; service: few users, new at first, an agent on every \
-            conversation, a service's indexes; legacy: all indexes of the Python service.
-            """
-    )
-    var workload = Workload.plain
-
-    @Option(
-        help: "Spread them over this many users. (default: 20000; for service and legacy 2000)"
-    )
-    var users: Int?
+    @OptionGroup var load: LoadOptions
 
     @Option(help: "MESSAGE_CONCURRENCY_PER_WORKER to try, with commas between.")
     var threads = CountList([10])
@@ -61,7 +50,7 @@ struct BenchCommand: ParsableCommand {
     var yes = false
 
     func validate() throws {
-        try validateAmounts(conversations: conversations, users: users ?? 1, repeats: `repeat`)
+        try validateAmounts(conversations: conversations, users: load.users ?? 1, repeats: `repeat`)
         try validateAnalyser(analyserSeconds, batch)
         if tasks, batch != nil || analyserSeconds != nil || replicas.values != [1] || auto {
             throw ValidationError("--tasks takes --conversations, --threads and --repeat alone")
@@ -78,8 +67,8 @@ struct BenchCommand: ParsableCommand {
         let batches = batch ?? CountList(analyserSeconds == nil ? [1, 64, 128] : [1])
         let bench = Bench(
             conversations: conversations,
-            users: users ?? workload.users,
-            workload: workload,
+            users: load.users ?? load.workload.users,
+            workload: load.workload,
             repeats: `repeat`,
             analyserSeconds: analyserSeconds,
             configurations: Configuration.all(
@@ -93,6 +82,22 @@ struct BenchCommand: ParsableCommand {
         let report = try measuring { try bench.run() }
         print(json ? try report.json : report.text)
     }
+}
+
+/// What conversations the workers are measured with.
+struct LoadOptions: ParsableArguments {
+    @Option(
+        help: """
+            plain: known users, no agents; service: few users, new at first, an agent on every \
+            conversation, a service's indexes; legacy: all indexes of the Python service.
+            """
+    )
+    var workload = Workload.plain
+
+    @Option(
+        help: "Spread them over this many users. (default: 20000; for service and legacy 2000)"
+    )
+    var users: Int?
 }
 
 extension Workload: ExpressibleByArgument {}

@@ -15,8 +15,7 @@ struct TuneCommand: ParsableCommand {
     @Option(help: "Conversations in a run, of twenty items each.")
     var conversations = 10_000
 
-    @Option(help: "Spread them over this many users.")
-    var users = 20_000
+    @OptionGroup var load: LoadOptions
 
     @Option(
         help: "What an analyser takes for each conversation, in seconds. (default: there is none)"
@@ -61,7 +60,7 @@ struct TuneCommand: ParsableCommand {
     private static func shown(_ waits: Bool) -> String { threads(waits).defaultValueDescription }
 
     func validate() throws {
-        try validateAmounts(conversations: conversations, users: users, repeats: `repeat`)
+        try validateAmounts(conversations: conversations, users: load.users ?? 1, repeats: `repeat`)
         try validateAnalyser(analyserSeconds, batch)
         if !(1...3600).contains(seconds) { throw ValidationError("--seconds takes 1 to 3600") }
     }
@@ -71,7 +70,8 @@ struct TuneCommand: ParsableCommand {
         let waits = analyserSeconds != nil
         let tune = Tune(
             conversations: conversations,
-            users: users,
+            users: load.users ?? load.workload.users,
+            workload: load.workload,
             repeats: `repeat`,
             analyserSeconds: analyserSeconds,
             secondsPerRun: seconds,

@@ -4,6 +4,7 @@ import Foundation
 package struct Tune {
     package var conversations: Int
     package var users: Int
+    package var workload: Workload
     package var repeats: Int
     /// What the analyser takes; nil for none.
     package var analyserSeconds: Double?
@@ -14,6 +15,7 @@ package struct Tune {
     package init(
         conversations: Int,
         users: Int,
+        workload: Workload = .plain,
         repeats: Int,
         analyserSeconds: Double?,
         secondsPerRun: Double,
@@ -21,6 +23,7 @@ package struct Tune {
     ) {
         self.conversations = conversations
         self.users = users
+        self.workload = workload
         self.repeats = repeats
         self.analyserSeconds = analyserSeconds
         // Threads that wait side by side finish in waves: three of them at least.
@@ -45,7 +48,11 @@ package struct Tune {
             most \(minutes.shown(1)) minutes
             """
         )
-        return try BenchmarkRun.with(conversations: conversations, users: users) { run in
+        return try BenchmarkRun.with(
+            conversations: conversations,
+            users: users,
+            workload: workload
+        ) { run in
             var series: [Configuration: Series] = [:]
             for round in 1...repeats {
                 for configuration in configurations {
@@ -64,6 +71,7 @@ package struct Tune {
                 }
             }
             return TuneReport(
+                workload: workload.rawValue,
                 analyserSeconds: analyserSeconds,
                 repeats: repeats,
                 points: configurations.map { .init($0, series[$0] ?? Series()) }

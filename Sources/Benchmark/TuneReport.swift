@@ -3,6 +3,7 @@ import SafeText
 
 /// What a sweep found: what to set, and the curve that led there.
 package struct TuneReport: Encodable {
+    private let workload: String
     private let analyserSeconds: Double?
     private let repeats: Int
     private let cores = ProcessInfo.processInfo.activeProcessorCount
@@ -11,7 +12,8 @@ package struct TuneReport: Encodable {
     private let points: [ReportRow]
     private let choice: Configuration?
 
-    init(analyserSeconds: Double?, repeats: Int, points: [ReportRow]) {
+    init(workload: String, analyserSeconds: Double?, repeats: Int, points: [ReportRow]) {
+        self.workload = workload
         self.analyserSeconds = analyserSeconds
         self.repeats = repeats
         self.points = points
@@ -21,7 +23,7 @@ package struct TuneReport: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case analyserSeconds = "analyser_seconds"
-        case repeats, cores, rule, recommended, points
+        case workload, repeats, cores, rule, recommended, points
     }
 
     private static func settings(_ choice: Configuration) -> [String: Int] {
@@ -55,8 +57,9 @@ package struct TuneReport: Encodable {
         return """
             \(TextTable.lines([Self.heads] + points.map(row), .right).joined(separator: "\n"))
 
-            \(cores) cores\(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); \
-            medians of \(repeats), with the least and the most; cores: CPU used, on average
+            workload \(workload), \(cores) cores\
+            \(analyserSeconds.map { ", an analyser that takes \($0) s" } ?? ""); medians of \
+            \(repeats), with the least and the most; cores: CPU used, on average
             recommended, \(rule):
 
             \(settings.joined(separator: "\n"))

@@ -198,7 +198,7 @@ extension Setting {
             .integer(1...65535),
             unit: "messages",
             "most unsettled deliveries; default: 4 × N × B, at most "
-                + "max(256, 2 × N, 6 × B up to 1024, 3 × B); where B is 1, 2 × N, and 192 at "
+                + "max(256, 2 × N, 5.5 × B up to 1024, 3 × B); where B is 1, 2 × N, and 192 at "
                 + "least unless services are called"
         ),
         .init(

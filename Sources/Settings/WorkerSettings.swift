@@ -156,17 +156,17 @@ package struct WorkerSettings: Sendable {
     /// several, and that some may be settled with one frame. Measured: with 60 a tenth slower, with
     /// 128 a twentieth, with 256 and 320 no faster.
     ///
-    /// With batches few threads are busy (see `Inbox`): then six batches are enough. Two are worked
-    /// on, one or two wait for the acks of earlier ones (see `SettlementLedger`), and two wait here
-    /// while the broker sends the next. Measured: with four a tenth slower, and with eight no
-    /// faster. More would only wait here for longer; and of large batches three.
+    /// With batches few threads are busy (see `Inbox`): then five and a half batches are enough.
+    /// Two are worked on, one or two wait for the acks of earlier ones (see `SettlementLedger`),
+    /// two wait here while the broker sends the next. Measured: with four a tenth slower, with six
+    /// no faster, and longer from delivery to ack in proportion. Of large batches three.
     package static func prefetch(
         threads: Int,
         batchLimit: Int,
         isImmediate: Bool = true
     ) -> UInt16 {
         if batchLimit == 1 { return UInt16(clamping: max(2 * threads, isImmediate ? 192 : 1)) }
-        let most = max(256, min(6 * batchLimit, 1024), 3 * batchLimit, 2 * threads)
+        let most = max(256, min(11 * batchLimit / 2, 1024), 3 * batchLimit, 2 * threads)
         return UInt16(clamping: min(4 * threads * batchLimit, most))
     }
 }

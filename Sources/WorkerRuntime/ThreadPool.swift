@@ -88,52 +88,71 @@ package final class ThreadPool: Sendable {
 }
 
 /// Hands closures to waiting threads. Its length is bounded by the operation queue in front of it.
+///
+/// The thread that came free last goes first: its session, and the server's process behind it, are
+/// warm. Where little comes, few of them are busy, and the others sleep.
 private final class Jobs: Sendable {
+    private enum Next {
+        case job(@Sendable (ThreadPool.Slot) -> Void)
+        case sleep
+        case end
+    }
+
     private struct State {
         var waiting: [@Sendable (ThreadPool.Slot) -> Void] = []
+        /// Of the threads that sleep, the last one that came free at the end.
+        var sleeping: [DispatchSemaphore] = []
         /// Threads that are to end.
         var surplus = 0
         var isClosed = false
 
-        /// - Returns: nil where the calling thread is to end, or finds nothing.
-        mutating func next() -> (job: (@Sendable (ThreadPool.Slot) -> Void)?, isOver: Bool) {
+        mutating func next(for thread: DispatchSemaphore) -> Next {
             if surplus > 0 {
                 surplus -= 1
-                return (nil, true)
+                return .end
             }
-            let job = waiting.popLast()
-            return (job, job == nil && isClosed)
+            if let job = waiting.popLast() { return .job(job) }
+            if isClosed { return .end }
+            sleeping.append(thread)
+            return .sleep
         }
     }
 
     private let state = Locked(State())
-    private let available = DispatchSemaphore(value: 0)
 
     func add(_ job: @escaping @Sendable (ThreadPool.Slot) -> Void) {
-        state.withLock { $0.waiting.append(job) }
-        available.signal()
+        wakeOne { $0.waiting.append(job) }
     }
 
     func endThread() {
-        state.withLock { $0.surplus += 1 }
-        available.signal()
+        wakeOne { $0.surplus += 1 }
+    }
+
+    private func wakeOne(after change: (inout State) -> Void) {
+        let thread = state.withLock { state in
+            change(&state)
+            return state.sleeping.popLast()
+        }
+        thread?.signal()
     }
 
     func close() {
-        state.withLock { $0.isClosed = true }
-        available.signal()
+        let all = state.withLock { state in
+            state.isClosed = true
+            defer { state.sleeping = [] }
+            return state.sleeping
+        }
+        for thread in all { thread.signal() }
     }
 
     func run(on slot: ThreadPool.Slot) {
+        let awake = DispatchSemaphore(value: 0)
         while true {
-            available.wait()
-            let (job, isOver) = state.withLock { $0.next() }
-            if isOver {
-                // After a close: for the next thread.
-                if state.withLock(\.isClosed) { available.signal() }
-                return
+            switch state.withLock({ $0.next(for: awake) }) {
+            case .job(let job): job(slot)
+            case .sleep: awake.wait()
+            case .end: return
             }
-            job?(slot)
         }
     }
 }

@@ -45,11 +45,11 @@ struct TuneTests {
         )
     }
 
-    @Test func prefetchIsTwiceWhatThreadsCanHaveInHandOrSixBatches() {
+    @Test func prefetchIsTwiceWhatThreadsCanHaveInHandOrFiveAndAHalfBatches() {
         #expect(point(3, 10, 1).prefetch == 192)
         #expect(point(3, 100, 1).prefetch == 200)
         #expect(point(3, 4, 32).prefetch == 256)
-        #expect(point(3, 10, 128).prefetch == 6 * 128)
+        #expect(point(3, 10, 128).prefetch == 704)
         #expect(point(1, 1000, 1000).prefetch == 3000)
         #expect(point(3, 10, 2).prefetch == 80)
         #expect(point(3, 1, 32).prefetch == 4 * 32)

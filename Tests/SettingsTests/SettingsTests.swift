@@ -25,7 +25,7 @@ struct SettingsTests {
         #expect(settings.topology.names.main == "conversation_events_processing")
         #expect(settings.topology.retrySeconds == [1, 5, 30, 120, 600])
         #expect(settings.concurrency == 10 && settings.batchMax == 64)
-        #expect(settings.prefetch(batchLimit: 64) == 6 * 64)
+        #expect(settings.prefetch(batchLimit: 64) == 352)
         #expect(settings.prefetch(batchLimit: 32) == 256)
         #expect(!settings.isConcurrencyAutomatic)
         #expect(settings.databaseSessionsMax == 10)

@@ -49,6 +49,21 @@ struct ThreadPoolTests {
         #expect((1...3).contains(most.load(ordering: .sequentiallyConsistent)))
     }
 
+    /// Fault: where little comes, all threads take turns, and each session is cold when it is next.
+    @Test func theThreadThatCameFreeLastGoesFirst() {
+        let pool = ThreadPool(count: 5, name: "test")
+        let slots = Locked<[Int]>([])
+        for _ in 0..<40 {
+            pool.run { slot in slots.withLock { $0.append(slot) } }
+            pool.waitUntilIdle()
+        }
+        pool.close()
+        let taken = slots.withLock(\.self)
+        #expect(taken.count == 40)
+        // All of them but where another woke up before the last one was free.
+        #expect(zip(taken, taken.dropFirst()).count { $0 == $1 } >= 10)
+    }
+
     /// Fault: an operation that never ends has one thread less work for ever, or one that ends
     /// after all leaves one too many.
     @Test func aThreadTakesThePlaceOfOneThatIsLost() {
