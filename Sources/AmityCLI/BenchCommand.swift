@@ -43,6 +43,14 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Measure everything this many times, in turn; medians count.")
     var `repeat` = 3
 
+    @Option(
+        help: """
+            Conversations a second while all is calm. (default: a tenth of what each configuration \
+            does)
+            """
+    )
+    var calmRate: Int?
+
     @Flag(help: "JSON instead of a table.")
     var json = false
 
@@ -52,7 +60,13 @@ struct BenchCommand: ParsableCommand {
     func validate() throws {
         try validateAmounts(conversations: conversations, users: load.users ?? 1, repeats: `repeat`)
         try validateAnalyser(analyserSeconds, batch)
-        if tasks, batch != nil || analyserSeconds != nil || replicas.values != [1] || auto {
+        if let calmRate, !(10...10_000).contains(calmRate) {
+            throw ValidationError("--calm-rate takes 10 to 10000")
+        }
+        let isOfConversations =
+            batch != nil || analyserSeconds != nil || replicas.values != [1] || auto
+            || calmRate != nil || load.users != nil || load.workload != .plain
+        if tasks, isOfConversations {
             throw ValidationError("--tasks takes --conversations, --threads and --repeat alone")
         }
     }
@@ -71,6 +85,7 @@ struct BenchCommand: ParsableCommand {
             workload: load.workload,
             repeats: `repeat`,
             analyserSeconds: analyserSeconds,
+            calmRate: calmRate,
             configurations: Configuration.all(
                 replicas: replicas.values,
                 threads: threads.values,

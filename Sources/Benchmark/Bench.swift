@@ -8,6 +8,8 @@ package struct Bench {
     package var repeats: Int
     /// What an analyser takes for each conversation; nil for none.
     package var analyserSeconds: Double?
+    /// Conversations a second while all is calm; nil for a tenth of what each configuration does.
+    package var calmRate: Int?
     package var configurations: [Configuration]
 
     package init(
@@ -16,6 +18,7 @@ package struct Bench {
         workload: Workload,
         repeats: Int,
         analyserSeconds: Double? = nil,
+        calmRate: Int? = nil,
         configurations: [Configuration]
     ) {
         self.conversations = conversations
@@ -23,6 +26,7 @@ package struct Bench {
         self.workload = workload
         self.repeats = repeats
         self.analyserSeconds = analyserSeconds
+        self.calmRate = calmRate
         self.configurations = configurations
     }
 
@@ -66,6 +70,7 @@ package struct Bench {
                 workload: workload.rawValue,
                 repeats: repeats,
                 analyserSeconds: analyserSeconds,
+                calmRate: calmRate,
                 references: Reference.allCases.map {
                     .init(name: $0.name, series[.reference($0)] ?? Series())
                 },
@@ -98,9 +103,10 @@ package struct Bench {
             let trial = run.trial(configuration, analyserSeconds: analyserSeconds)
             let full = try trial.saturated(conversations)
             let rate = full[.conversationsPerSecond] ?? 1
-            // A tenth of the work at a tenth of the rate takes as long again.
-            let few = min(conversations, max(conversations / 10, 100))
-            let calm = try trial.calm(few, perSecond: rate / 10)
+            let calmRate = calmRate.map(Double.init) ?? rate / 10
+            // As long as the run above, and at least a hundred, which make percentiles.
+            let few = Int(Double(conversations) / rate * calmRate)
+            let calm = try trial.calm(min(conversations, max(few, 100)), perSecond: calmRate)
             return full.merging(calm) { full, _ in full }
         }
     }

@@ -8,10 +8,18 @@ package struct BenchReport: Encodable {
     var workload: String
     var repeats: Int
     var analyserSeconds: Double?
+    /// nil for a tenth of the rate of each.
+    var calmRate: Int?
     var cores = ProcessInfo.processInfo.activeProcessorCount
     var references: [ReportRow]
     var start: ReportRow
     var configurations: [ReportRow]
+
+    private enum CodingKeys: String, CodingKey {
+        case analyserSeconds = "analyser_seconds"
+        case calmRate = "calm_rate"
+        case conversations, users, workload, repeats, cores, references, start, configurations
+    }
 
     package var json: String {
         get throws { try jsonText(self) }
@@ -34,7 +42,7 @@ package struct BenchReport: Encodable {
         idling at \(start.cell(.idleCPUPercent, digits: 2)) % of a core, \
         \(start.cell(.peakResidentMegabytes, digits: 1)) MB
 
-        \(Self.legend)\(missing)
+        \(legend)\(missing)
         """
     }
 
@@ -59,15 +67,18 @@ package struct BenchReport: Encodable {
         return (rate / reference).shown(2)
     }
 
-    private static let legend = """
-        conversations/s  from the first worker's begin of consumption to the last commit
-        ratio            to the first line
-        CPU              of all workers, from exec to the last commit
-        peak MB          of the largest worker
-        ack              from when a delivery had arrived until its ack was sent, \
-        by the slowest worker
-        calm             at a tenth of the rate above; commit: from publish to commit
-        """
+    private var legend: String {
+        let calm = calmRate.map { "\($0) a second" } ?? "a tenth of the rate above"
+        return """
+            conversations/s  from the first worker's begin of consumption to the last commit
+            ratio            to the first line
+            CPU              of all workers, from exec to the last commit
+            peak MB          of the largest worker
+            ack              from when a delivery had arrived until its ack was sent, \
+            by the slowest worker
+            calm             at \(calm); commit: from publish to commit
+            """
+    }
 
     private var missing: String {
         Pgbench.program == nil ? "\npgbench is missing: apt-get install postgresql" : ""

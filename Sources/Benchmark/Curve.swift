@@ -5,6 +5,7 @@ import Foundation
 struct Curve {
     let rates: [Configuration: Double]
     let choice: Configuration?
+    let workload: String
     let analyserSeconds: Double?
 
     // Everything in pixels; the plot's corners first.
@@ -40,7 +41,7 @@ struct Curve {
     }
 
     private var title: String {
-        "Conversations per second over threads"
+        "Conversations per second over threads, workload \(workload)"
             + (analyserSeconds.map { ", with an analyser that takes \($0) s" } ?? "")
     }
 

@@ -49,7 +49,12 @@ package struct TuneReport: Encodable {
     }
 
     package var svg: String {
-        Curve(rates: Self.rates(of: points), choice: choice, analyserSeconds: analyserSeconds).svg
+        Curve(
+            rates: Self.rates(of: points),
+            choice: choice,
+            workload: workload,
+            analyserSeconds: analyserSeconds
+        ).svg
     }
 
     package var text: String {

@@ -89,11 +89,11 @@ struct HelpTests {
         "dead-letters purge": selection + ["--all", "--dry-run", "--yes"],
         "bench": [
             "--tasks", "--conversations", "--workload", "--users", "--threads", "--auto", "--batch",
-            "--analyser-seconds", "--replicas", "--repeat", "--json", "--yes",
+            "--analyser-seconds", "--replicas", "--repeat", "--calm-rate", "--json", "--yes",
         ],
         "tune": [
-            "--conversations", "--users", "--analyser-seconds", "--replicas", "--threads",
-            "--batch", "--repeat", "--seconds", "--json", "--yes", "--svg",
+            "--conversations", "--workload", "--users", "--analyser-seconds", "--replicas",
+            "--threads", "--batch", "--repeat", "--seconds", "--json", "--yes", "--svg",
         ],
     ]
 

@@ -103,6 +103,7 @@ struct TuneTests {
             Configuration(replicas: 2, threads: 10, batch: 32): 17_000,
         ],
         choice: Configuration(replicas: 1, threads: 10, batch: 32),
+        workload: "plain",
         analyserSeconds: nil
     )
 
@@ -144,6 +145,12 @@ struct TuneTests {
 
     @Test func aPictureOfOnePointIsWellFormedToo() {
         let point = point(1, 1, 1)
-        #expect(read(Curve(rates: [point: 5], choice: point, analyserSeconds: 0.5)) != nil)
+        let curve = Curve(
+            rates: [point: 5],
+            choice: point,
+            workload: "plain",
+            analyserSeconds: 0.5
+        )
+        #expect(read(curve) != nil)
     }
 }

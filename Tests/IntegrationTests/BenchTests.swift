@@ -44,10 +44,11 @@ extension Integration {
         @Test func benchMeasuresEverythingAndLeavesNothing() throws {
             let result = try amity([
                 "bench", "--conversations", "200", "--repeat", "1", "--batch", "32",
-                "--replicas", "2", "--users", "20", "--json",
+                "--replicas", "2", "--users", "20", "--calm-rate", "50", "--json",
             ])
             #expect(result.status == 0, "\(result.error)")
             let report = try object(result.output)
+            #expect(report["calm_rate"] as? Double == 50)
             let references = try #require(report["references"] as? [[String: Any]])
             #expect(references.count == 3)
             for reference in references {
@@ -59,7 +60,7 @@ extension Integration {
             for measure in [
                 "conversations_per_second", "worker_cpu_seconds_per_1000", "peak_resident_mb",
                 "delivery_to_ack_ms_p50", "delivery_to_ack_ms_p99",
-                "at_a_tenth_delivery_to_ack_ms_p50", "at_a_tenth_publish_to_commit_ms_p99",
+                "calm_delivery_to_ack_ms_p50", "calm_publish_to_commit_ms_p99",
             ] { #expect(try median(measure, in: workers) > 0) }
             let start = try #require(report["start"] as? [String: Any])
             #expect(try median("exec_to_first_ack_ms", in: start) > 0)
@@ -116,7 +117,8 @@ extension Integration {
             let picture = try TemporaryFile()
             let result = try amity([
                 "tune", "--conversations", "60", "--users", "20", "--replicas", "1",
-                "--threads", "2,20", "--analyser-seconds", "0.2", "--json", "--svg", picture.path,
+                "--threads", "2,20", "--analyser-seconds", "0.2", "--workload", "service",
+                "--json", "--svg", picture.path,
             ])
             #expect(result.status == 0, "\(result.error)")
             #expect(result.error.contains("2 runs of at most 10 seconds: at most 0.5 minutes"))
@@ -129,7 +131,9 @@ extension Integration {
                 ]
             )
             #expect((report["points"] as? [Any])?.count == 2)
+            #expect(report["workload"] as? String == "service")
             #expect(picture.content.hasPrefix("<svg"))
+            #expect(picture.content.contains("workload service"))
             try expectNothingLeft()
         }
 
