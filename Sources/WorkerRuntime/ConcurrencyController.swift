@@ -116,6 +116,8 @@ package struct ConcurrencyController: Sendable {
 
     private mutating func look(_ rate: Double, _ window: LoadWindow) {
         wereProcessorsScarceAtBase = areProcessorsScarce(in: window)
+        // More threads seldom pay then, and a trial costs the others of a short backlog more.
+        if baseRate == nil, wereProcessorsScarceAtBase { pause = Self.rest }
         if let known = baseRate, !(0.7...1.4).contains(rate / known) {
             // Once is an accident, twice is another load.
             defer { isSurprised.toggle() }
