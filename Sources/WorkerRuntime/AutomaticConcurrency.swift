@@ -47,7 +47,12 @@ package final class AutomaticConcurrency: Sendable {
         let controller =
             subject == .threads
             ? ConcurrencyController(most: most, memory: memory)
-            : ConcurrencyController(most: most, first: Inbox.firstPaying, memory: memory)
+            : ConcurrencyController(
+                most: most,
+                first: Inbox.firstPaying,
+                isHurried: false,
+                memory: memory
+            )
         apply(controller.limit)
         startThread(name: "amity-auto", stackBytes: 256 << 10) { self.run(controller) }
     }

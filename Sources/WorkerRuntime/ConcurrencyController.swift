@@ -60,6 +60,7 @@ package struct ConcurrencyController: Sendable {
     /// Most threads that may be busy in the next window.
     package private(set) var limit: Int
     private let most: Int
+    private let isHurried: Bool
     /// The best limit known. `limit` differs from it in a trial.
     package private(set) var base: Int
     private var baseRate: Double?
@@ -78,8 +79,17 @@ package struct ConcurrencyController: Sendable {
     /// - Parameters:
     ///   - most: the largest limit, 1 or more.
     ///   - first: chosen: what serves most machines while nothing is known.
-    package init(most: Int, first: Int = 4, memory: MemoryMarks = MemoryMarks()) {
+    ///   - isHurried: whether the first trial comes at once, where processors are scarce, too. Work
+    ///     that waits for services needs hundreds of threads soon; other work seldom more than a
+    ///     machine has processors, and a trial costs a short backlog more.
+    package init(
+        most: Int,
+        first: Int = 4,
+        isHurried: Bool = true,
+        memory: MemoryMarks = MemoryMarks()
+    ) {
         self.most = most
+        self.isHurried = isHurried
         self.memory = memory
         base = min(first, most)
         // From a guess that is nearly always right a large step costs more than it may bring.
@@ -116,8 +126,7 @@ package struct ConcurrencyController: Sendable {
 
     private mutating func look(_ rate: Double, _ window: LoadWindow) {
         wereProcessorsScarceAtBase = areProcessorsScarce(in: window)
-        // More threads seldom pay then, and a trial costs the others of a short backlog more.
-        if baseRate == nil, wereProcessorsScarceAtBase { pause = Self.rest }
+        if baseRate == nil, !isHurried, wereProcessorsScarceAtBase { pause = Self.rest }
         if let known = baseRate, !(0.7...1.4).contains(rate / known) {
             // Once is an accident, twice is another load.
             defer { isSurprised.toggle() }

@@ -179,16 +179,17 @@ struct ConcurrencyControllerTests {
 
     /// Fault: a short backlog, on a machine that has nothing left to give, pays for a trial.
     @Test func whereProcessorsAreInUseFromTheStartTheFirstTrialWaits() {
-        func windows(with share: Double) -> Int {
-            var controller = ConcurrencyController(most: 8, first: 2)
+        func windows(with share: Double, isHurried: Bool) -> Int {
+            var controller = ConcurrencyController(most: 8, first: 2, isHurried: isHurried)
             let window = LoadWindow(messages: 100, busy: .seconds(1), processorShare: share)
             return (1...20).first { _ in
                 controller.observe(window)
                 return controller.limit != 2
             } ?? 0
         }
-        #expect(windows(with: 0.5) == 1)
-        #expect(windows(with: 0.95) == 9)
+        #expect(windows(with: 0.5, isHurried: false) == 1)
+        #expect(windows(with: 0.95, isHurried: false) == 9)
+        #expect(windows(with: 0.95, isHurried: true) == 1)
     }
 
     /// Threads that only use up what processors there are must not come on top of others' work.
