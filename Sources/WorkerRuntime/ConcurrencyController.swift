@@ -79,9 +79,10 @@ package struct ConcurrencyController: Sendable {
     /// - Parameters:
     ///   - most: the largest limit, 1 or more.
     ///   - first: chosen: what serves most machines while nothing is known.
-    ///   - isHurried: whether the first trial comes at once, where processors are scarce, too. Work
-    ///     that waits for services needs hundreds of threads soon; other work seldom more than a
-    ///     machine has processors, and a trial costs a short backlog more.
+    ///   - isHurried: whether the first trial, of the worker or of another load, comes at once
+    ///     where processors are scarce, too. Work that waits for services needs hundreds of threads
+    ///     soon; other work seldom more than a machine has processors, and a trial costs a short
+    ///     backlog more.
     package init(
         most: Int,
         first: Int = 4,
@@ -126,7 +127,7 @@ package struct ConcurrencyController: Sendable {
 
     private mutating func look(_ rate: Double, _ window: LoadWindow) {
         wereProcessorsScarceAtBase = areProcessorsScarce(in: window)
-        if baseRate == nil, !isHurried, wereProcessorsScarceAtBase { pause = Self.rest }
+        if baseRate == nil { pause = max(pause, firstPause) }
         if let known = baseRate, !(0.7...1.4).contains(rate / known) {
             // Once is an accident, twice is another load.
             defer { isSurprised.toggle() }
@@ -149,8 +150,10 @@ package struct ConcurrencyController: Sendable {
         isUpward = base < most
         wins = 0
         losses = 0
-        pause = 0
+        pause = firstPause
     }
+
+    private var firstPause: Int { isHurried || !wereProcessorsScarceAtBase ? 0 : Self.rest }
 
     private mutating func tryNext(_ window: LoadWindow) {
         limit = target(window)

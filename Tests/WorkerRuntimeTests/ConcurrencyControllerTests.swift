@@ -192,6 +192,17 @@ struct ConcurrencyControllerTests {
         #expect(windows(with: 0.95, isHurried: true) == 1)
     }
 
+    /// Fault: the load's second window is quicker than its cold first, and counts as another load.
+    @Test func itWaitsWhereAnotherLoadBegins() {
+        var controller = ConcurrencyController(most: 8, first: 2, isHurried: false)
+        for messages in [100, 200, 200] {
+            controller.observe(
+                LoadWindow(messages: messages, busy: .seconds(1), processorShare: 0.95)
+            )
+        }
+        #expect(controller.limit == 2)
+    }
+
     /// Threads that only use up what processors there are must not come on top of others' work.
     @Test func scarceProcessorsMakeThreadsDearer() {
         var busy = Workload.computing
