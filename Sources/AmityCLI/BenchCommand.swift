@@ -58,7 +58,7 @@ struct BenchCommand: ParsableCommand {
     var yes = false
 
     func validate() throws {
-        try validateAmounts(conversations: conversations, users: load.users ?? 1, repeats: `repeat`)
+        try validateAmounts(conversations: conversations, users: load.userCount, repeats: `repeat`)
         try validateAnalyser(analyserSeconds, batch)
         if let calmRate, !(10...10_000).contains(calmRate) {
             throw ValidationError("--calm-rate takes 10 to 10000")
@@ -81,7 +81,7 @@ struct BenchCommand: ParsableCommand {
         let batches = batch ?? CountList(analyserSeconds == nil ? [1, 64, 128] : [1])
         let bench = Bench(
             conversations: conversations,
-            users: load.users ?? load.workload.users,
+            users: load.userCount,
             workload: load.workload,
             repeats: `repeat`,
             analyserSeconds: analyserSeconds,
@@ -113,6 +113,8 @@ struct LoadOptions: ParsableArguments {
         help: "Spread them over this many users. (default: 20000; for service and legacy 2000)"
     )
     var users: Int?
+
+    var userCount: Int { users ?? workload.users }
 }
 
 extension Workload: ExpressibleByArgument {}

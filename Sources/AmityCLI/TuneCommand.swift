@@ -60,7 +60,7 @@ struct TuneCommand: ParsableCommand {
     private static func shown(_ waits: Bool) -> String { threads(waits).defaultValueDescription }
 
     func validate() throws {
-        try validateAmounts(conversations: conversations, users: load.users ?? 1, repeats: `repeat`)
+        try validateAmounts(conversations: conversations, users: load.userCount, repeats: `repeat`)
         try validateAnalyser(analyserSeconds, batch)
         if !(1...3600).contains(seconds) { throw ValidationError("--seconds takes 1 to 3600") }
     }
@@ -70,7 +70,7 @@ struct TuneCommand: ParsableCommand {
         let waits = analyserSeconds != nil
         let tune = Tune(
             conversations: conversations,
-            users: load.users ?? load.workload.users,
+            users: load.userCount,
             workload: load.workload,
             repeats: `repeat`,
             analyserSeconds: analyserSeconds,

@@ -76,8 +76,8 @@ struct IndexesCheck: Check {
             findings.append(
                 .note(
                     """
-                    indexes on what every score changes make each update move its row, and cost \
-                    a conversation \(costs(friendships)): drop those that no query uses
+                    indexes on what every score changes make each update move its row, and each \
+                    score take \(costs(friendships)): drop those that no query uses
                     """,
                     by: .database
                 )
@@ -86,7 +86,7 @@ struct IndexesCheck: Check {
         let others = events.filter { $0.method == "btree" && !$0.isKey }
         if !others.isEmpty {
             findings.append(
-                .ok("they cost a conversation \(costs(others))", by: .database)
+                .ok("each score takes \(costs(others))", by: .database)
             )
         }
         return findings.isEmpty ? [.ok("none costs much", by: .database)] : findings
@@ -96,12 +96,16 @@ struct IndexesCheck: Check {
         indexes.map { index in
             let columns = index.columns.replacing(" DESC", with: "")
             let cost = Self.microseconds[columns].map { "\($0)" } ?? "1 to 3"
-            return "\(cost) µs for \(index.name) (\(index.bytes >> 10) kB)"
+            return "\(cost) µs for \(named(index))"
         }
         .joined(separator: ", ")
     }
 
     private func list(_ indexes: [SessionSnapshot.Index]) -> String {
-        indexes.map { "\($0.name) (\($0.bytes >> 10) kB)" }.joined(separator: ", ")
+        indexes.map(named).joined(separator: ", ")
+    }
+
+    private func named(_ index: SessionSnapshot.Index) -> String {
+        "\(index.name) (\(index.bytes >> 10) kB)"
     }
 }

@@ -159,7 +159,7 @@ package struct WorkerSettings: Sendable {
     /// With batches few threads are busy (see `Inbox`): then five and a half batches are enough.
     /// Two are worked on, one or two wait for the acks of earlier ones (see `SettlementLedger`),
     /// two wait here while the broker sends the next. Measured: with four a tenth slower, with six
-    /// no faster, and longer from delivery to ack in proportion. Of large batches three.
+    /// as fast within noise, and longer from delivery to ack in proportion. Of large batches three.
     package static func prefetch(
         threads: Int,
         batchLimit: Int,
